@@ -1,0 +1,18 @@
+"""Image-text pairs with labels: the container, its file format, and the bundled set."""
+
+from labelgraph.data.checks import check_features, check_multi_hot
+from labelgraph.data.container import CrossModalData
+from labelgraph.data.datasets import DATASETS, load_dataset, load_openclipart, load_thumbnails
+from labelgraph.data.files import load_npz, save_npz
+
+__all__ = [
+    "DATASETS",
+    "CrossModalData",
+    "check_features",
+    "check_multi_hot",
+    "load_dataset",
+    "load_npz",
+    "load_openclipart",
+    "load_thumbnails",
+    "save_npz",
+]

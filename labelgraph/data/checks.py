@@ -1,0 +1,80 @@
+"""Checks of what users hand in, with errors that name the argument, what was expected and what came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+
+def as_sparse(name: str, matrix: Any) -> sp.csr_array:
+    """Convert a dense or sparse matrix of NumPy, SciPy or torch to a SciPy CSR array.
+
+    Raises:
+        ValueError: If ``matrix`` is not two-dimensional.
+    """
+    if isinstance(matrix, Tensor):
+        matrix = matrix.detach().cpu()
+        if matrix.layout != torch.strided:
+            coo = matrix.to_sparse_coo().coalesce()
+            row, column = coo.indices().numpy()
+            return sp.csr_array((coo.values().numpy(), (row, column)), shape=tuple(coo.shape))
+        matrix = matrix.numpy()
+    if not sp.issparse(matrix):
+        matrix = np.asarray(matrix)
+    if matrix.ndim != 2:
+        raise ValueError(f"'{name}' must be a matrix (got shape {tuple(matrix.shape)})")
+    return sp.csr_array(matrix, copy=True)  # Callers tidy it up in place.
+
+
+def check_multi_hot(name: str, labels: Any) -> sp.csr_array:
+    """Check that labels are 0 or 1, and give them as a CSR array of shape (N, C).
+
+    Raises:
+        ValueError: If ``labels`` is not a matrix, has no rows or columns, or holds anything but 0 and 1.
+    """
+    matrix = as_sparse(name, labels)
+    matrix.sum_duplicates()
+    if min(matrix.shape) == 0:
+        raise ValueError(f"'{name}' must have at least one row and one column (got shape {matrix.shape})")
+    values = matrix.data
+    wrong = ~((values == 0) | (values == 1))
+    if wrong.any():
+        place = int(np.flatnonzero(wrong)[0])
+        row = int(np.searchsorted(matrix.indptr, place, side="right")) - 1
+        column = int(matrix.indices[place])
+        raise ValueError(f"'{name}' must be 0 or 1 (got {values[place]} at row {row}, column {column})")
+    matrix.eliminate_zeros()
+    return matrix
+
+
+def check_features(name: str, features: Any) -> Tensor | sp.csr_array:
+    """Check that features are a finite matrix; give float32, dense as a tensor and sparse as CSR.
+
+    Raises:
+        ValueError: If ``features`` is not a non-empty matrix of numbers, or holds NaN or infinity.
+    """
+    if sp.issparse(features):
+        sparse = sp.csr_array(features, dtype=np.float32)
+        if not np.isfinite(sparse.data).all():
+            raise ValueError(f"'{name}' must be finite (got NaN or infinity)")
+        return sparse
+    try:
+        dense = torch.as_tensor(features)
+    except TypeError as error:
+        raise ValueError(f"'{name}' must be a matrix of numbers (got {error})") from error
+    if dense.ndim != 2 or dense.numel() == 0:
+        raise ValueError(f"'{name}' must be a non-empty matrix (got shape {tuple(dense.shape)})")
+    if dense.is_complex():
+        raise ValueError(f"'{name}' must be real numbers (got {dense.dtype})")
+    dense = dense.to(torch.float32).contiguous()
+    bad = ~torch.isfinite(dense).all(1)
+    if bad.any():
+        rows = bad.nonzero().flatten()
+        raise ValueError(
+            f"'{name}' must be finite (got NaN or infinity in {len(rows)} rows, first row {rows[0].item()})"
+        )
+    return dense

@@ -1,0 +1,152 @@
+"""The container of image-text pairs with labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from labelgraph.data.checks import check_features, check_multi_hot
+
+
+@dataclass(frozen=True, eq=False)
+class CrossModalData:
+    r"""Pairs of an image and a text, with the labels that both share.
+
+    Args:
+        image: Image features, shape :math:`(N, D_v)`.
+        text: Text features, shape :math:`(N, D_t)`; a SciPy sparse matrix stays sparse until a batch
+            is drawn.
+        labels: Multi-hot labels, 0 or 1, shape :math:`(N, C)`, dense or sparse.
+        label_names: The :math:`C` names; by default ``label 0``, ``label 1``, ...
+        splits: Index vectors by name, such as ``train``, ``validation``, ``test``, ``query``,
+            ``database``.
+        ids: What users call the items; by default their row numbers.
+        titles: What to show of the items; by default their ids.
+
+    Raises:
+        ValueError: If shapes disagree, labels are not 0 or 1, features are not finite, or a split is
+            empty, out of range or repeats an item.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.data import CrossModalData
+        >>> data = CrossModalData(
+        ...     image=torch.rand(4, 8), text=torch.rand(4, 5), labels=torch.eye(4, 3).fill_diagonal_(1),
+        ...     label_names=["cat", "dog", "tree"], splits={"train": [0, 1, 2], "test": [3]})
+        >>> data
+        CrossModalData(4 pairs, image 8, text 5, 3 labels, splits: train 3, test 1)
+        >>> len(data.split("train"))
+        3
+    """
+
+    image: Tensor
+    text: Tensor | sp.csr_array
+    labels: Tensor
+    label_names: Sequence[str] = ()
+    splits: Mapping[str, Any] = field(default_factory=dict)
+    ids: Sequence[str] = ()
+    titles: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        image = check_features("image", self.image)
+        image = image if isinstance(image, Tensor) else torch.from_numpy(image.toarray())
+        text = check_features("text", self.text)
+        labels = torch.from_numpy(check_multi_hot("labels", self.labels).toarray().astype(np.float32))
+        size, num_labels = labels.shape
+        for name, features in (("image", image), ("text", text)):
+            if features.shape[0] != size:
+                raise ValueError(f"'{name}' must have a row per row of 'labels', {size} (got {features.shape[0]})")
+        names = tuple(map(str, self.label_names)) or tuple(f"label {i}" for i in range(num_labels))
+        ids = tuple(map(str, self.ids)) or tuple(map(str, range(size)))
+        titles = tuple(map(str, self.titles)) or ids
+        for argument, given, wanted in (
+            ("label_names", names, num_labels), ("ids", ids, size), ("titles", titles, size),
+        ):  # fmt: skip
+            if len(given) != wanted:
+                raise ValueError(f"'{argument}' must have {wanted} entries (got {len(given)})")
+        if len(set(names)) != num_labels:
+            repeated = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"'label_names' must be distinct (got {repeated!r} twice)")
+        splits = {name: _check_split(name, index, size) for name, index in self.splits.items()}
+        for attribute, value in (
+            ("image", image), ("text", text), ("labels", labels), ("label_names", names),
+            ("splits", splits), ("ids", ids), ("titles", titles),
+        ):  # fmt: skip
+            object.__setattr__(self, attribute, value)
+
+    def __len__(self) -> int:
+        return self.labels.shape[0]
+
+    def __repr__(self) -> str:
+        splits = ", ".join(f"{name} {len(index)}" for name, index in self.splits.items())
+        return (
+            f"CrossModalData({len(self)} pairs, image {self.image_channels}, text {self.text_channels}, "
+            f"{self.num_labels} labels{', splits: ' + splits if splits else ''})"
+        )
+
+    @property
+    def image_channels(self) -> int:
+        """Number of image features."""
+        return self.image.shape[1]
+
+    @property
+    def text_channels(self) -> int:
+        """Number of text features."""
+        return self.text.shape[1]
+
+    @property
+    def num_labels(self) -> int:
+        """Number of labels."""
+        return self.labels.shape[1]
+
+    def text_rows(self, index: Tensor | slice = slice(None)) -> Tensor:
+        """Dense text features of some items, shape (B, D_t); all of them by default."""
+        if isinstance(self.text, Tensor):
+            return self.text[index]
+        rows = self.text[index.numpy() if isinstance(index, Tensor) else index]
+        return torch.from_numpy(rows.toarray())
+
+    def split(self, name: str) -> CrossModalData:
+        """Give the items of one split, in the order of its indices, without splits of their own.
+
+        Raises:
+            ValueError: If there is no split of that name.
+        """
+        if name not in self.splits:
+            raise ValueError(f"'name' must be one of the splits {sorted(self.splits)} (got {name!r})")
+        return self.select(self.splits[name])
+
+    def select(self, index: Any) -> CrossModalData:
+        """Give the items at some indices, in their order, without splits."""
+        index = _check_split("index", index, len(self))
+        return CrossModalData(
+            image=self.image[index],
+            text=self.text[index] if isinstance(self.text, Tensor) else self.text[index.numpy()],
+            labels=self.labels[index],
+            label_names=self.label_names,
+            ids=[self.ids[i] for i in index.tolist()],
+            titles=[self.titles[i] for i in index.tolist()],
+        )
+
+
+def _check_split(name: str, index: Any, size: int) -> Tensor:
+    """Check an index vector: not empty, in range, no item twice."""
+    index = torch.as_tensor(np.asarray(index))
+    if index.numel() == 0:
+        raise ValueError(f"split '{name}' must have at least one item (got none)")
+    if index.ndim != 1 or index.is_floating_point() or index.dtype == torch.bool:
+        raise ValueError(f"split '{name}' must be a vector of whole numbers (got {index.dtype}, {tuple(index.shape)})")
+    index = index.long()
+    if index.min() < 0 or index.max() >= size:
+        raise ValueError(f"split '{name}' must index {size} items (got {index.min().item()} to {index.max().item()})")
+    if index.unique().numel() != index.numel():
+        raise ValueError(
+            f"split '{name}' must hold each item once (got {index.numel() - index.unique().numel()} repeats)"
+        )
+    return index

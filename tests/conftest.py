@@ -1,0 +1,38 @@
+"""What several tests share."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from labelgraph.data import CrossModalData
+
+# Real data beside the checkout, where it is present; never part of the repository.
+REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def fixtures():
+    return Path(__file__).parent / "fixtures"
+
+
+@pytest.fixture
+def make_data():
+    """Pairs whose images and texts follow their labels, so that there is something to learn."""
+
+    def make(size=60, num_labels=5, image_channels=12, text_channels=9, seed=0):
+        generator = torch.Generator().manual_seed(seed)
+        labels = (torch.rand(size, num_labels, generator=generator) < 0.3).float()
+        labels[torch.arange(size), torch.arange(size) % num_labels] = 1.0
+        features = [
+            labels @ torch.randn(num_labels, channels, generator=generator)
+            + 0.3 * torch.randn(size, channels, generator=generator)
+            for channels in (image_channels, text_channels)
+        ]
+        order = torch.randperm(size, generator=generator)
+        cuts = (order[: size // 2], order[size // 2 : 3 * size // 4], order[3 * size // 4 :])
+        splits = dict(zip(("train", "validation", "test"), cuts, strict=True))
+        splits |= {"query": splits["test"], "database": torch.cat(cuts[:2])}
+        return CrossModalData(image=features[0], text=features[1], labels=labels, splits=splits)
+
+    return make

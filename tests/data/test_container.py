@@ -1,0 +1,116 @@
+"""The container of image-text pairs."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from labelgraph.data import CrossModalData
+
+TEXT = np.array([[1.0, 0, 0, 2], [0, 0, 0, 0], [0, 3, 0, 0], [0, 0, 4, 0], [5, 0, 0, 6]], dtype=np.float32)
+
+
+def pairs(**changes):
+    arguments = {
+        "image": np.arange(15.0).reshape(5, 3),
+        "text": TEXT,
+        "labels": [[1, 0], [0, 1], [1, 1], [0, 0], [1, 0]],
+        "label_names": ["cat", "dog"],
+        "splits": {"train": [4, 0, 2], "test": np.array([3], dtype=np.uint16)},
+        "ids": list("abcde"),
+        "titles": ["A", "B", "C", "D", "E"],
+    }
+    return CrossModalData(**arguments | changes)
+
+
+def test_what_it_holds():
+    data = pairs()
+    assert (len(data), data.image_channels, data.text_channels, data.num_labels) == (5, 3, 4, 2)
+    assert {data.image.dtype, data.text.dtype, data.labels.dtype} == {torch.float32}
+    assert data.splits["test"].dtype == torch.long
+    assert data.label_names == ("cat", "dog")
+    assert repr(data) == "CrossModalData(5 pairs, image 3, text 4, 2 labels, splits: train 3, test 1)"
+
+
+def test_defaults():
+    data = pairs(label_names=(), ids=(), titles=(), splits={})
+    assert data.label_names == ("label 0", "label 1")
+    assert data.ids == data.titles == ("0", "1", "2", "3", "4")
+    assert repr(data).endswith("2 labels)")
+    assert pairs(titles=()).titles == tuple("abcde")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"image": np.zeros((4, 3))}, r"'image' must have a row per row of 'labels', 5 \(got 4\)"),
+        ({"text": np.zeros((6, 3))}, r"'text' must have a row per row of 'labels', 5 \(got 6\)"),
+        ({"text": sp.csr_array((6, 3))}, r"'text' must have a row per row of 'labels', 5 \(got 6\)"),
+        ({"image": np.full((5, 3), np.nan)}, "'image' must be finite"),
+        ({"text": np.zeros(5)}, "'text' must be a non-empty matrix"),
+        ({"labels": np.full((5, 2), 3)}, r"'labels' must be 0 or 1 \(got 3 at row 0, column 0\)"),
+        ({"labels": np.zeros((5, 0))}, "'labels' must have at least one row and one column"),
+        ({"label_names": ["cat"]}, r"'label_names' must have 2 entries \(got 1\)"),
+        ({"label_names": ["cat", "cat"]}, r"'label_names' must be distinct \(got 'cat' twice\)"),
+        ({"ids": ["a"]}, r"'ids' must have 5 entries \(got 1\)"),
+        ({"titles": ["A"] * 6}, r"'titles' must have 5 entries \(got 6\)"),
+        ({"splits": {"train": []}}, "split 'train' must have at least one item"),
+        ({"splits": {"train": [0, 5]}}, r"split 'train' must index 5 items \(got 0 to 5\)"),
+        ({"splits": {"train": [-1, 0]}}, r"split 'train' must index 5 items \(got -1 to 0\)"),
+        ({"splits": {"train": [1, 1, 1]}}, r"split 'train' must hold each item once \(got 2 repeats\)"),
+        ({"splits": {"train": [0.0, 1.0]}}, "split 'train' must be a vector of whole numbers"),
+        ({"splits": {"train": [True, False]}}, "split 'train' must be a vector of whole numbers"),
+        ({"splits": {"train": [[0, 1]]}}, "split 'train' must be a vector of whole numbers"),
+    ],
+)
+def test_wrong_arguments_are_named(changes, message):
+    with pytest.raises(ValueError, match=message):
+        pairs(**changes)
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "coo"])
+def test_sparse_text_stays_sparse_and_equals_dense(kind):
+    dense, sparse = pairs(), pairs(text=sp.coo_array(TEXT).asformat(kind))
+    assert isinstance(sparse.text, sp.csr_array)
+    assert isinstance(sparse.split("train").text, sp.csr_array)
+    assert torch.equal(sparse.text_rows(), dense.text)
+    assert torch.equal(sparse.text_rows(slice(1, 4)), dense.text[1:4])
+    assert torch.equal(sparse.text_rows(torch.tensor([4, 0])), dense.text_rows(torch.tensor([4, 0])))
+    assert torch.equal(sparse.split("train").text_rows(), dense.split("train").text_rows())
+    assert sparse.text_rows(torch.tensor([2])).shape == (1, 4)
+
+
+def test_sparse_image_and_sparse_labels_become_dense():
+    data = pairs(image=sp.csr_array(TEXT), labels=sp.csc_array(pairs().labels.numpy()))
+    assert torch.equal(data.image, torch.from_numpy(TEXT))
+    assert torch.equal(data.labels, pairs().labels)
+
+
+def test_a_split_keeps_the_order_of_its_indices():
+    part = pairs().split("train")
+    assert part.ids == ("e", "a", "c") and part.titles == ("E", "A", "C")
+    assert part.image[:, 0].tolist() == [12, 0, 6]
+    assert part.text.tolist() == TEXT[[4, 0, 2]].tolist()
+    assert part.labels.tolist() == [[1, 0], [1, 0], [1, 1]]
+    assert part.label_names == ("cat", "dog") and part.splits == {}
+
+
+def test_select_of_one_item():
+    part = pairs().select([3])
+    assert len(part) == 1 and part.ids == ("d",) and part.labels.tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("index", [[5], [], [0, 0], [0.5]])
+def test_select_refuses_a_wrong_index(index):
+    with pytest.raises(ValueError, match="'index'"):
+        pairs().select(index)
+
+
+def test_unknown_split_names_those_there_are():
+    with pytest.raises(ValueError, match=r"'name' must be one of the splits \['test', 'train'\] \(got 'dev'\)"):
+        pairs().split("dev")
+
+
+def test_one_pair_with_one_label():
+    data = CrossModalData(torch.ones(1, 1), torch.ones(1, 1), torch.ones(1, 1), splits={"test": [0]})
+    assert data.split("test").labels.tolist() == [[1.0]]
