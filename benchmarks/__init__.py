@@ -1,0 +1,1 @@
+"""Reproducible runs and measurements of labelgraph; see ``benchmarks/README.md``."""

@@ -1,0 +1,1 @@
+"""Builder of the bundled OpenClipart set; run it with ``python -m benchmarks.openclipart.build``."""
