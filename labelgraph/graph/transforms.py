@@ -1,0 +1,190 @@
+"""Transforms of label graphs: each takes and gives PyG `Data`, and composes as PyG's own do."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+from torch_geometric.transforms import BaseTransform
+from torch_geometric.utils import cumsum, degree
+
+
+def _keep_edges(data: Data, keep: Tensor) -> Data:
+    """Keep some edges, with all that is stored of them; labels left without edges stay."""
+    data.edge_index = data.edge_index[:, keep]
+    data.edge_weight = data.edge_weight[keep]
+    if "edge_count" in data:
+        data.edge_count = data.edge_count[keep]
+    return data
+
+
+def _drop_loops(data: Data) -> Data:
+    return _keep_edges(data, data.edge_index[0] != data.edge_index[1])
+
+
+def _add_loops(data: Data, weight: float) -> Data:
+    """Add a self-loop to every label; counts are dropped, since a loop has none."""
+    loop = torch.arange(data.num_nodes, device=data.edge_index.device)
+    data.edge_index = torch.cat([data.edge_index, loop.expand(2, -1)], 1)
+    data.edge_weight = torch.cat([data.edge_weight, data.edge_weight.new_full((data.num_nodes,), weight)])
+    if "edge_count" in data:
+        del data.edge_count
+    return data
+
+
+class Threshold(BaseTransform):
+    """Keep the edges that weigh at least ``threshold``.
+
+    Args:
+        threshold: Least weight kept, in [0, 1].
+
+    Example:
+        >>> from labelgraph.graph import Threshold, cooccurrence_graph
+        >>> graph = cooccurrence_graph([[1, 1], [1, 0], [1, 0]])
+        >>> Threshold(0.5)(graph).edge_weight.tolist()
+        [1.0]
+    """
+
+    def __init__(self, threshold: float = 0.4) -> None:
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"'threshold' must be in [0, 1] (got {threshold})")
+        self.threshold = threshold
+
+    def forward(self, data: Data) -> Data:
+        """Drop the lighter edges."""
+        return _keep_edges(data, data.edge_weight >= self.threshold)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.threshold})"
+
+
+class Binarize(BaseTransform):
+    """Give every edge the same weight.
+
+    Args:
+        value: That weight.
+    """
+
+    def __init__(self, value: float = 1.0) -> None:
+        self.value = value
+
+    def forward(self, data: Data) -> Data:
+        """Set all weights to ``value``."""
+        data.edge_weight = torch.full_like(data.edge_weight, self.value)
+        return data
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.value})"
+
+
+class BinaryAdjacency(BaseTransform):
+    r"""The binary static matrix of the ALGCN and DAGNN family.
+
+    .. math:: A = 0.5 \cdot \mathbb{1}[w_{ij} \ge \tau] + I
+
+    Args:
+        threshold: :math:`\tau`, in [0, 1].
+        value: Weight of an edge that is kept.
+        counted_diagonal: Reproduce a published count file that carries the counts on its diagonal,
+            which gives self-loops the weight 1 + ``value``.
+
+    Example:
+        >>> from labelgraph.graph import BinaryAdjacency, cooccurrence_graph
+        >>> graph = BinaryAdjacency(0.5)(cooccurrence_graph([[1, 1], [1, 0], [1, 0]]))
+        >>> list(zip(graph.edge_index.T.tolist(), graph.edge_weight.tolist()))
+        [([0, 1], 0.5), ([0, 0], 1.0), ([1, 1], 1.0)]
+    """
+
+    def __init__(self, threshold: float = 0.4, value: float = 0.5, counted_diagonal: bool = False) -> None:
+        self.threshold = Threshold(threshold)
+        self.binarize = Binarize(value)
+        self.loop_weight = 1.0 + value if counted_diagonal else 1.0
+
+    def forward(self, data: Data) -> Data:
+        """Threshold, binarise, and add self-loops."""
+        data = self.binarize(self.threshold(_drop_loops(data)))
+        return _add_loops(data, self.loop_weight)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.threshold.threshold}, {self.binarize.value})"
+
+
+class Reweight(BaseTransform):
+    r"""Share a part of each label's weight among its neighbours (ML-GCN, Chen et al. 2019, eq. 8).
+
+    .. math:: A_{ij} = p / |\{j : i \to j\}| \;\; (i \ne j), \qquad A_{ii} = 1 - p
+
+    Args:
+        p: The part that the neighbours share equally, in [0, 1].
+    """
+
+    def __init__(self, p: float = 0.2) -> None:
+        if not 0 <= p <= 1:
+            raise ValueError(f"'p' must be in [0, 1] (got {p})")
+        self.p = p
+
+    def forward(self, data: Data) -> Data:
+        """Re-weight the edges and add self-loops."""
+        data = _drop_loops(data)
+        source = data.edge_index[0]
+        neighbours = degree(source, data.num_nodes, dtype=data.edge_weight.dtype)
+        data.edge_weight = self.p / neighbours[source]
+        return _add_loops(data, 1.0 - self.p)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.p})"
+
+
+class KNN(BaseTransform):
+    """Keep the ``k`` heaviest edges into each label; of equal weights, those of the lower source.
+
+    Args:
+        k: How many neighbours a label listens to, at least 1.
+    """
+
+    def __init__(self, k: int = 5) -> None:
+        if k < 1:
+            raise ValueError(f"'k' must be at least 1 (got {k})")
+        self.k = k
+
+    def forward(self, data: Data) -> Data:
+        """Drop all but the heaviest edges into each label."""
+        source, target = data.edge_index
+        by_source = source.argsort(stable=True)
+        by_weight = by_source[data.edge_weight[by_source].argsort(descending=True, stable=True)]
+        order = by_weight[target[by_weight].argsort(stable=True)]
+        start = cumsum(degree(target, data.num_nodes, dtype=torch.long))
+        rank = torch.arange(order.numel(), device=order.device) - start[target[order]]
+        return _keep_edges(data, order[rank < self.k].sort().values)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.k})"
+
+
+class PMI(BaseTransform):
+    r"""Weigh edges by pointwise mutual information, and keep the positive ones.
+
+    .. math:: w_{ij} = \log \frac{M_{ij} N}{n_i n_j}
+
+    (Church and Hanks 1990, in nats.) Needs the counts that `cooccurrence_graph` stores.
+
+    Args:
+        positive: Keep only the edges with a positive weight.
+    """
+
+    def __init__(self, positive: bool = True) -> None:
+        self.positive = positive
+
+    def forward(self, data: Data) -> Data:
+        """Weigh the edges anew."""
+        if "edge_count" not in data:
+            raise ValueError("'data' must carry 'edge_count', as cooccurrence_graph gives it (got none)")
+        source, target = data.edge_index
+        # In float64, where products of counts are exact, so that independent labels get 0 and no edge.
+        count = data.count.double()
+        ratio = data.edge_count * float(data.num_samples) / (count[source] * count[target])
+        data.edge_weight = ratio.log().to(data.edge_weight.dtype)
+        return _keep_edges(data, data.edge_weight > 0) if self.positive else data
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(positive={self.positive})"
