@@ -1,0 +1,115 @@
+"""What every method offers to training, evaluation and search."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+from labelgraph.methods.saving import read_model, write_model
+
+
+class Method(nn.Module, ABC):
+    """A retrieval method: named outputs, named loss terms, two encoders.
+
+    A subclass gives ``name``, ``Config`` (a frozen dataclass), ``parts``, ``forward``, ``loss_terms``,
+    ``loss_weights``, ``encode_image`` and ``encode_text``. It knows no data set, device, optimiser or
+    schedule.
+    """
+
+    name: ClassVar[str]
+    Config: ClassVar[type]
+    config: Any
+
+    # What `save_pretrained` needs to build the parts anew; set by `from_config`.
+    _graph: Data | None = None
+    _channels: tuple[int, int] | None = None
+
+    @classmethod
+    def from_config(cls, config: Any, image_channels: int, text_channels: int, graph: Data) -> Self:
+        """Build the published parts for features of these sizes and a label graph.
+
+        Args:
+            config: Instance of ``Config``.
+            image_channels: Size of the image features.
+            text_channels: Size of the text features.
+            graph: Label graph of `cooccurrence_graph`, counted on the training items.
+        """
+        method = cls(**cls.parts(config, image_channels, text_channels, graph), config=config)
+        method._graph, method._channels = graph, (image_channels, text_channels)
+        return method
+
+    @classmethod
+    @abstractmethod
+    def parts(cls, config: Any, image_channels: int, text_channels: int, graph: Data) -> dict[str, nn.Module]:
+        """Build the modules that the constructor takes, by argument."""
+
+    @abstractmethod
+    def forward(self, image: Tensor, text: Tensor) -> dict[str, Tensor]:
+        """Named outputs for a batch of pairs."""
+
+    @abstractmethod
+    def loss_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
+        """Named scalar losses, without weights."""
+
+    @abstractmethod
+    def loss_weights(self) -> dict[str, float]:
+        """The weight of each loss term in the total."""
+
+    @abstractmethod
+    def encode_image(self, image: Tensor) -> Tensor:
+        """Image features to the common space."""
+
+    @abstractmethod
+    def encode_text(self, text: Tensor) -> Tensor:
+        """Text features to the common space."""
+
+    def total_loss(self, terms: dict[str, Tensor]) -> Tensor:
+        """Weighted sum of the loss terms."""
+        weights = self.loss_weights()
+        return torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+
+    def param_groups(self, lr: float) -> list[dict[str, Any]]:
+        """Parameters with their learning rates, for an optimiser."""
+        return self._groups(lr, {})
+
+    def _groups(self, lr: float, scaled: dict[float, list[nn.Parameter]]) -> list[dict[str, Any]]:
+        """Groups of some parameters at scaled learning rates, before them all others at the base rate."""
+        apart = {id(p) for group in scaled.values() for p in group}
+        rest = [p for p in self.parameters() if p.requires_grad and id(p) not in apart]
+        groups = [{"params": rest, "lr": lr}]
+        return groups + [{"params": group, "lr": lr * scale} for scale, group in scaled.items() if group]
+
+    def on_epoch(self, epoch: int) -> None:
+        """Adapt to the epoch, counted from 0, before its first batch; most methods need not."""
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write ``model.safetensors`` and ``model.json`` into a folder.
+
+        Raises:
+            ValueError: If the method was not built by `from_config`: its parts cannot be built anew.
+        """
+        if self._graph is None or self._channels is None:
+            raise ValueError("'save_pretrained' needs a method built by 'from_config' (got one of own parts)")
+        write_model(Path(folder), self.name, self.config, self._channels, self._graph, self.state_dict())
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> Self:
+        """Read what `save_pretrained` wrote.
+
+        Raises:
+            FileNotFoundError: If the folder holds no model.
+            ValueError: If it is damaged, of another method or of another version.
+        """
+        saved = read_model(Path(folder), cls.name)
+        try:
+            config = cls.Config(**saved.config)
+        except TypeError as error:
+            raise ValueError(f"{folder}: expected the configuration of {cls.name!r} (got {error})") from error
+        method = cls.from_config(config, *saved.channels, saved.graph)
+        saved.load_into(method)
+        return method.eval()

@@ -1,0 +1,120 @@
+"""What every method offers, for each method by name."""
+
+import pytest
+import torch
+
+from labelgraph.data import CrossModalData
+from labelgraph.graph import cooccurrence_graph
+from labelgraph.methods import METHODS, ALGCNConfig, build_method
+
+SMALL = {"algcn": [ALGCNConfig(hidden_channels=8), ALGCNConfig(hidden_channels=8, adjacency="static")]}
+CASES = [(name, config) for name, configs in SMALL.items() for config in configs]
+
+each_method = pytest.mark.parametrize(("name", "config"), CASES, ids=[f"{n}-{c.adjacency}" for n, c in CASES])
+
+
+def build(name, config, data: CrossModalData):
+    torch.manual_seed(0)
+    graph = cooccurrence_graph(data.labels, data.label_names)
+    return build_method(name, data.image_channels, data.text_channels, graph, config)
+
+
+def test_every_method_is_tested():
+    assert set(SMALL) == set(METHODS)
+
+
+@each_method
+def test_encoders_give_what_forward_gives(name, config, make_data):
+    data = make_data()
+    method = build(name, config, data)
+    outputs = method(data.image, data.text)
+    assert torch.equal(method.encode_image(data.image), outputs["image_embedding"])
+    assert torch.equal(method.encode_text(data.text), outputs["text_embedding"])
+    assert outputs["image_embedding"].shape == outputs["text_embedding"].shape == (60, 8)
+    assert outputs["image_scores"].shape == outputs["text_scores"].shape == (60, 5)
+
+
+@each_method
+def test_total_is_the_weighted_sum_of_scalars(name, config, make_data):
+    data = make_data()
+    method = build(name, config, data)
+    terms = method.loss_terms(method(data.image, data.text), data.labels)
+    weights = method.loss_weights()
+    assert all(term.ndim == 0 and term > 0 for term in terms.values())
+    expected = sum(weights[term] * value.item() for term, value in terms.items())
+    assert method.total_loss(terms).item() == pytest.approx(expected, rel=1e-5)
+    assert len(set(weights.values())) > 1
+
+
+@each_method
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_every_parameter_learns_from_any_batch(name, config, size, make_data):
+    data = make_data()
+    method = build(name, config, data)
+    rows = slice(0, size)
+    terms = method.loss_terms(method(data.image[rows], data.text[rows]), data.labels[rows])
+    method.total_loss(terms).backward()
+    for parameter in method.parameters():
+        if parameter.requires_grad:
+            assert torch.isfinite(parameter.grad).all() and parameter.grad.any()
+
+
+@each_method
+def test_one_label(name, config, make_data):
+    data = make_data(size=12, num_labels=1)
+    method = build(name, config, data)
+    terms = method.loss_terms(method(data.image, data.text), data.labels)
+    method.total_loss(terms).backward()
+    assert all(torch.isfinite(p.grad).all() for p in method.parameters() if p.requires_grad)
+
+
+@each_method
+def test_compiled_as_one_graph_equals_eager(name, config, make_data):
+    data = make_data()
+    method = build(name, config, data)
+
+    def step(image, text, labels):
+        torch.manual_seed(0)
+        outputs = method(image, text)
+        terms = method.loss_terms(outputs, labels)
+        return outputs, terms, method.total_loss(terms)
+
+    compiled = torch.compile(step, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(data.image, data.text, data.labels), step(data.image, data.text, data.labels))
+
+
+@each_method
+def test_the_order_of_labels_does_not_matter(name, config, make_data):
+    """Permuted labels give the same embeddings and, where nothing is learned by label, permuted scores."""
+    data = make_data()
+    order = torch.randperm(5)
+    method = build(name, config, data)
+    other = build(name, config, CrossModalData(data.image, data.text, data.labels[:, order]))
+    state = method.state_dict()
+    for key, value in other.state_dict().items():
+        if key.startswith(("image_projector", "text_projector", "label_branch.encoder")):
+            value.copy_(state[key])
+    with torch.no_grad():
+        other.label_branch.embedding.weight.copy_(method.label_branch.embedding.weight[order])
+        if config.adjacency == "adaptive":
+            other.label_branch.adjacency.residual.copy_(method.label_branch.adjacency.residual[order][:, order])
+    outputs, again = method(data.image, data.text), other(data.image, data.text)
+    torch.testing.assert_close(again["image_scores"], outputs["image_scores"][:, order])
+    torch.testing.assert_close(again["classifiers"], outputs["classifiers"][order])
+
+
+@each_method
+def test_parameter_groups_hold_every_trained_parameter_once(name, config, make_data):
+    method = build(name, config, make_data())
+    groups = method.param_groups(0.01)
+    grouped = [id(parameter) for group in groups for parameter in group["params"]]
+    trained = [id(parameter) for parameter in method.parameters() if parameter.requires_grad]
+    assert len(grouped) == len(set(grouped)) and set(grouped) == set(trained)
+    torch.optim.Adam(groups)
+
+
+@each_method
+def test_the_same_seed_builds_the_same_method(name, config, make_data):
+    data = make_data()
+    first, second = (build(name, config, data).state_dict() for _ in range(2))
+    assert all(torch.equal(first[key], second[key]) for key in first)

@@ -1,0 +1,51 @@
+"""Methods by name."""
+
+import json
+
+import pytest
+import torch
+
+from labelgraph.graph import cooccurrence_graph
+from labelgraph.methods import ALGCN, METHODS, ALGCNConfig, Method, build_method, load_method, method_class
+
+GRAPH = cooccurrence_graph([[1, 1, 0], [0, 0, 1]])
+
+
+def test_names_agree_with_the_classes():
+    for name, method in METHODS.items():
+        assert method.name == name and issubclass(method, Method) and method_class(name) is method
+
+
+@pytest.mark.parametrize("call", [method_class, lambda name: build_method(name, 4, 3, GRAPH)])
+def test_an_unknown_method_lists_the_known_ones(call):
+    with pytest.raises(ValueError, match=r"'method' must be one of algcn.*\(got 'resnet'\)"):
+        call("resnet")
+
+
+def test_a_method_is_built_with_its_defaults_or_the_given_settings():
+    config = ALGCNConfig(hidden_channels=7, num_layers=1)
+    method = build_method("algcn", 4, 3, GRAPH, config)
+    assert isinstance(method, ALGCN) and method.config is config
+    assert method(torch.rand(2, 4), torch.rand(2, 3))["image_embedding"].shape == (2, 7)
+    assert build_method("algcn", 4, 3, GRAPH).config == ALGCNConfig()
+
+
+def test_loading_finds_the_class(tmp_path):
+    build_method("algcn", 4, 3, GRAPH, ALGCNConfig(hidden_channels=7)).save_pretrained(tmp_path)
+    method = load_method(str(tmp_path))
+    assert type(method) is ALGCN and method.config.hidden_channels == 7 and not method.training
+
+
+@pytest.mark.parametrize("name", ["resnet", None])
+def test_loading_refuses_an_unknown_method(tmp_path, name):
+    build_method("algcn", 4, 3, GRAPH, ALGCNConfig(hidden_channels=7)).save_pretrained(tmp_path)
+    path = tmp_path / "model.json"
+    meaning = json.loads(path.read_text()) | {"method": name}
+    path.write_text(json.dumps(meaning))
+    with pytest.raises(ValueError, match=f"'method' must be one of algcn.*{name}"):
+        load_method(tmp_path)
+
+
+def test_loading_from_nowhere(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"model\.json: no such model"):
+        load_method(tmp_path / "nothing")
