@@ -1,0 +1,27 @@
+"""Label graphs that guide image-text retrieval, on PyTorch Geometric."""
+
+from labelgraph.data import CrossModalData, load_dataset, load_openclipart
+from labelgraph.graph import cooccurrence_graph, summarize
+from labelgraph.methods import METHODS, Method, build_method, load_method
+from labelgraph.nn import AdaptiveAdjacency, LabelConv, LabelEmbedding, LabelEncoder, StaticAdjacency
+from labelgraph.retrieval import evaluate
+from labelgraph.version import __version__
+
+__all__ = [
+    "METHODS",
+    "AdaptiveAdjacency",
+    "CrossModalData",
+    "LabelConv",
+    "LabelEmbedding",
+    "LabelEncoder",
+    "Method",
+    "StaticAdjacency",
+    "__version__",
+    "build_method",
+    "cooccurrence_graph",
+    "evaluate",
+    "load_dataset",
+    "load_method",
+    "load_openclipart",
+    "summarize",
+]

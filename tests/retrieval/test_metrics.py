@@ -1,0 +1,114 @@
+"""Metrics of ranked relevance against loops."""
+
+from math import ceil
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labelgraph.retrieval import DEFINITIONS, average_precision, precision_at, precision_at_recall
+
+
+@st.composite
+def relevances(draw):
+    columns = draw(st.integers(1, 12))
+    row = st.lists(st.integers(0, 1), min_size=columns, max_size=columns)
+    return draw(st.lists(row, min_size=1, max_size=5))
+
+
+def slow_average_precision(row, k, definition):
+    hits = [rank for rank, relevant in enumerate(row, 1) if relevant]
+    precisions = [number / rank for number, rank in enumerate(hits, 1)]
+    k = len(row) if k is None else k
+    if not hits:
+        return 0.0
+    if definition == "first-k":
+        first = precisions[: min(k, len(hits))]
+        return sum(first) / len(first)
+    inside = [precision for precision, rank in zip(precisions, hits, strict=True) if rank <= k]
+    divisor = {"topk": len(inside), "recall-normalised": len(hits), "min(k,R)": min(k, len(hits))}[definition]
+    return sum(inside) / divisor if inside else 0.0
+
+
+def slow_precision_at_recall(row, level):
+    """The level as hundredths, so that nothing is rounded."""
+    hits = [rank for rank, relevant in enumerate(row, 1) if relevant]
+    if not hits:
+        return 0.0
+    needed = max(1, -(-level * len(hits) // 100))
+    return needed / hits[needed - 1]
+
+
+quick = settings(max_examples=100, deadline=None, derandomize=True)
+
+
+@quick
+@given(rows=relevances(), k=st.none() | st.integers(1, 15), definition=st.sampled_from(DEFINITIONS))
+def test_average_precision_against_a_loop(rows, k, definition):
+    got = average_precision(torch.tensor(rows, dtype=torch.uint8), k, definition)
+    assert got.dtype == torch.float64
+    assert got.tolist() == pytest.approx([slow_average_precision(row, k, definition) for row in rows])
+
+
+@quick
+@given(rows=relevances())
+def test_definitions_agree_over_the_full_ranking(rows):
+    relevance = torch.tensor(rows)
+    first, *others = (average_precision(relevance, None, name) for name in DEFINITIONS)
+    assert all(torch.allclose(first, other) for other in others)
+
+
+def test_definitions_differ_under_a_cut():
+    ranked = torch.tensor([[0, 1, 0, 1, 1]])
+    values = {name: average_precision(ranked, 2, name).item() for name in DEFINITIONS}
+    assert values == {"topk": 1 / 2, "first-k": 1 / 2, "recall-normalised": 1 / 6, "min(k,R)": 1 / 4}
+    assert average_precision(torch.tensor([[0, 0, 1]]), 2, "first-k").item() == pytest.approx(1 / 3)
+
+
+@quick
+@given(rows=relevances(), ks=st.lists(st.integers(1, 15), min_size=1, max_size=4))
+def test_precision_at_against_a_loop(rows, ks):
+    expected = [[sum(row[:k]) / k for k in ks] for row in rows]
+    got = precision_at(torch.tensor(rows, dtype=torch.uint8), ks).tolist()
+    assert got == [pytest.approx(row) for row in expected]
+
+
+@quick
+@given(rows=relevances(), levels=st.lists(st.integers(0, 100), min_size=1, max_size=5))
+def test_precision_at_recall_against_a_loop(rows, levels):
+    expected = [[slow_precision_at_recall(row, level) for level in levels] for row in rows]
+    got = precision_at_recall(torch.tensor(rows, dtype=torch.uint8), [level / 100 for level in levels]).tolist()
+    assert got == [pytest.approx(row) for row in expected]
+
+
+@pytest.mark.parametrize("total", [10, 30, 100, 700])
+def test_levels_that_are_no_binary_fractions_do_not_round_up(total):
+    """At the third hit of ten, recall is 0.3, though 0.3 * 10 may be a little more than 3."""
+    relevance = torch.ones(1, 3 * total, dtype=torch.uint8)
+    relevance[0, total // 10 * 3 :] = 0
+    relevance[0, -(total - total // 10 * 3) :] = 1
+    for tenths in range(4):
+        assert precision_at_recall(relevance, [tenths / 10]).item() == 1.0
+    assert ceil(0.1 * 3 * 10) == 4 and precision_at_recall(relevance, [0.31]).item() < 1.0
+
+
+def test_a_large_count_does_not_overflow():
+    relevance = torch.ones(1, 1000, dtype=torch.uint8)
+    assert precision_at(relevance, [1000]).item() == 1.0
+    assert average_precision(relevance).item() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda r: average_precision(r, 0), r"'k' must be at least 1 \(got 0\)"),
+        (lambda r: average_precision(r, 5, "map"), r"'definition' must be one of topk, .*\(got 'map'\)"),
+        (lambda r: precision_at(r, [5, 0]), r"'ks' must be at least 1 \(got 0\)"),
+        (lambda r: precision_at_recall(r, [0.5, 1.1]), r"'recall' must be in \[0, 1\]"),
+        (lambda r: precision_at_recall(r, [-0.1]), r"'recall' must be in \[0, 1\]"),
+    ],
+)
+def test_wrong_arguments_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(torch.ones(1, 3))

@@ -1,0 +1,46 @@
+"""Evaluation protocols."""
+
+import pytest
+import torch
+
+from labelgraph.retrieval import DIRECTIONS, PROTOCOLS, evaluate, evaluate_protocol
+
+
+def encode(pairs):
+    """Images and texts in one space, with noise of their own."""
+    return pairs.labels + pairs.image[:, :5], pairs.labels + pairs.text[:, :5]
+
+
+@pytest.mark.parametrize(("protocol", "query", "database"), [
+    ("test-vs-test", "test", "test"), ("query-vs-database", "query", "database"),
+])  # fmt: skip
+def test_which_side_searches_which(make_data, protocol, query, database):
+    data = make_data()
+    queries, gallery = data.split(query), data.split(database)
+    labels = (queries.labels, gallery.labels)
+    reports = evaluate_protocol(encode, data, protocol, k=5, ks=[2])
+    assert tuple(reports) == DIRECTIONS
+    assert reports["image_to_text"] == evaluate(encode(queries)[0], encode(gallery)[1], *labels, k=5, ks=[2])
+    assert reports["text_to_image"] == evaluate(encode(queries)[1], encode(gallery)[0], *labels, k=5, ks=[2])
+    assert reports["image_to_text"] != reports["text_to_image"]
+
+
+def test_the_default_is_test_against_test(make_data):
+    data = make_data()
+    assert evaluate_protocol(encode, data) == evaluate_protocol(encode, data, "test-vs-test")
+
+
+def test_an_unknown_protocol_lists_the_known_ones(make_data):
+    with pytest.raises(ValueError, match=rf"'protocol' must be one of {', '.join(PROTOCOLS)} \(got 'train'\)"):
+        evaluate_protocol(encode, make_data(), "train")
+
+
+def test_a_missing_split_is_named(make_data):
+    with pytest.raises(ValueError, match=r"must be one of the splits \[\] \(got 'query'\)"):
+        evaluate_protocol(encode, make_data().split("test"), "query-vs-database")
+
+
+def test_items_of_one_kind_find_each_other(make_data):
+    data = make_data()
+    reports = evaluate_protocol(lambda pairs: (torch.eye(5)[pairs.labels.argmax(1)],) * 2, data)
+    assert reports["image_to_text"] == reports["text_to_image"]
