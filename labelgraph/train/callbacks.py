@@ -1,0 +1,109 @@
+"""Callbacks: the history of a training, its progress bar, and random numbers that a resumed run repeats."""
+
+from __future__ import annotations
+
+import csv
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from tqdm import tqdm
+
+from labelgraph.train.datamodule import epoch_seed
+from labelgraph.train.monitor import MONITOR
+
+
+class History(L.Callback):
+    """One row an epoch, in a CSV file and in the checkpoints.
+
+    Lightning's own CSV logger begins its file anew when a run is resumed; this one goes on.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[dict[str, float]] = []
+        self.seconds = 0.0
+        self._started = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {"rows": self.rows, "seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.rows, self.seconds = state_dict["rows"], state_dict["seconds"]
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock."""
+        self._started = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Add the row of this epoch and write the file anew."""
+        metrics = {name: value.item() for name, value in trainer.callback_metrics.items()}
+        self.rows.append({"epoch": trainer.current_epoch, **metrics})
+        self.seconds += time.perf_counter() - self._started
+        write_rows(self.path, self.rows)
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write rows as CSV, beside and then renamed."""
+    beside = path.with_name(path.name + ".part")
+    with beside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    beside.replace(path)
+
+
+class EpochSeed(L.Callback):
+    """Seeds torch anew for every epoch, so that what is drawn does not depend on where a run began."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Seed the epoch."""
+        torch.manual_seed(epoch_seed(self.seed, trainer.current_epoch))
+
+
+class TrainingBar(L.Callback):
+    """One progress bar over all steps of a training, silent where the output is no terminal.
+
+    Lightning's own draws a bar for every epoch and every validation, which small sets finish too fast to
+    read.
+    """
+
+    def __init__(self, description: str) -> None:
+        self.description = description
+        self._bar: tqdm | None = None
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Show the bar, where an earlier run left off."""
+        total = (trainer.max_epochs or 0) * int(trainer.num_training_batches)
+        options = {"total": total, "initial": trainer.global_step, "unit": "step", "leave": False}
+        self._bar = tqdm(desc=self.description, disable=None, **options)
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """One step on."""
+        if self._bar is not None:
+            self._bar.update()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Tell the epoch and its quality."""
+        if self._bar is not None:
+            quality = trainer.callback_metrics[MONITOR].item()
+            self._bar.set_postfix_str(f"epoch {trainer.current_epoch + 1}, mAP {quality:.3f}")
+
+    def on_train_end(self, *_: Any) -> None:
+        """Take the bar away."""
+        self._close()
+
+    def on_exception(self, *_: Any) -> None:
+        """Take the bar away."""
+        self._close()
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()

@@ -1,0 +1,45 @@
+"""The settings of a training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train a method; it needs no Lightning to read.
+
+    Args:
+        epochs: Passes over the training items, at most.
+        batch_size: Pairs a step.
+        lr: Base learning rate of Adam.
+        betas: Decay rates of Adam.
+        weight_decay: L2 penalty.
+        patience: Epochs without a better validation mAP after which training stops; 0 never stops.
+        checkpoint_every: Epochs between the checkpoints that a resumed run starts from.
+        select: The split that the best epoch is chosen on; numbers of a run selected on ``test`` are
+            marked so.
+        device: ``auto``, ``cpu``, ``cuda``, ``mps``.
+        precision: Of Lightning, such as ``32-true`` or ``bf16-mixed``.
+    """
+
+    epochs: int = 30
+    batch_size: int = 100
+    lr: float = 5e-5
+    betas: tuple[float, float] = (0.5, 0.999)
+    weight_decay: float = 0.0
+    patience: int = 10
+    checkpoint_every: int = 5
+    select: Literal["validation", "test"] = "validation"
+    device: str = "auto"
+    precision: str = "32-true"
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"'{name}' must be at least 1 (got {getattr(self, name)})")
+        if self.lr <= 0:
+            raise ValueError(f"'lr' must be positive (got {self.lr})")
+        if self.patience < 0:
+            raise ValueError(f"'patience' must be at least 0 (got {self.patience})")
