@@ -1,0 +1,60 @@
+"""Curves of training and of retrieval, onto matplotlib axes that the caller gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from labelgraph.report.results import Result
+from labelgraph.retrieval import DIRECTIONS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Not losses, among the columns of a history.
+QUALITY = ("image_to_text", "text_to_image", "validation_map")
+
+
+def plot_training(
+    histories: Mapping[int, Sequence[Mapping[str, float]]], loss_ax: Axes, quality_ax: Axes, split: str
+) -> None:
+    """Draw each loss term of the first seed, and the mAP of every seed, over epochs.
+
+    Args:
+        histories: Rows an epoch, by seed.
+        loss_ax: For the losses.
+        quality_ax: For the mAP on the items to choose on.
+        split: The name of those items.
+    """
+    seed, rows = next(iter(histories.items()))
+    epochs = [row["epoch"] + 1 for row in rows]
+    for name in rows[0]:
+        if name not in ("epoch", *QUALITY):
+            loss_ax.plot(epochs, [row[name] for row in rows], label=name, lw=2 if name == "total" else 1.2)
+    _finish(loss_ax, f"Training loss, seed {seed} (terms unweighted)", "epoch", "loss")
+    for seed, rows in histories.items():
+        values = [row["validation_map"] for row in rows]
+        best = values.index(max(values))
+        (line,) = quality_ax.plot(range(1, len(values) + 1), values, lw=1.2, label=f"seed {seed}")
+        quality_ax.plot(best + 1, values[best], "o", color=line.get_color(), ms=5)
+    _finish(quality_ax, f"mAP on {split}, best epoch marked", "epoch", "mAP, both ways averaged")
+
+
+def plot_precision_recall(results: Sequence[Result], axes: Sequence[Any]) -> None:
+    """Draw precision at recall, averaged over the seeds of each method, one axes a direction."""
+    methods: dict[str, list[Result]] = {}
+    for result in results:
+        methods.setdefault(result.method, []).append(result)
+    for ax, way in zip(axes, DIRECTIONS, strict=True):
+        for name, group in methods.items():
+            reports = [getattr(result, way) for result in group]
+            curves = zip(*(report.precision_at_recall for report in reports), strict=True)
+            ax.plot(reports[0].recall, [sum(values) / len(values) for values in curves], label=name, lw=1.5)
+        ax.set(xlim=(0, 1), ylim=(0, 1))
+        _finish(ax, way.replace("_", " ").capitalize(), "recall", "precision")
+
+
+def _finish(ax: Axes, title: str, x: str, y: str) -> None:
+    ax.set(title=title, xlabel=x, ylabel=y)
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False, fontsize="small")
