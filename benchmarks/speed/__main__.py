@@ -1,0 +1,73 @@
+"""Measure the speed of the parts, and write the figures with the machine they were taken on.
+
+Examples:
+  python -m benchmarks.speed                       # all, about three minutes
+  python -m benchmarks.speed ranking propagation   # some
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.environment import environment
+from benchmarks.run_folder import write_text
+from benchmarks.speed import cooccurrence, propagation, ranking, training_step
+from labelgraph.report import markdown_table
+
+CASES = {
+    "propagation": propagation.measure,
+    "cooccurrence": cooccurrence.measure,
+    "ranking": ranking.measure,
+    "training_step": training_step.measure,
+}
+
+
+def main() -> None:
+    """Measure, print and write."""
+    description, _, examples = (__doc__ or "").partition("\n\n")
+    command = argparse.ArgumentParser(
+        prog="python -m benchmarks.speed",
+        description=description,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("cases", nargs="*", metavar="CASE", help=f"some of: {', '.join(CASES)} (default: all)")
+    command.add_argument("--threads", type=int, default=2, metavar="N", help="threads of torch (default: 2)")
+    command.add_argument("--out", type=Path, metavar="FILE", help="JSON to write")
+    options = command.parse_args()
+    unknown = set(options.cases) - set(CASES)
+    if unknown:
+        command.error(f"unknown case {', '.join(sorted(unknown))}; expected some of {', '.join(CASES)}")
+    torch.set_num_threads(options.threads)
+    figures: list[dict[str, Any]] = []
+    for name in options.cases or CASES:
+        print(f"measuring {name} ...", flush=True)
+        figures += CASES[name](options.threads)
+    print(table(figures))
+    if options.out:
+        write_text(options.out, json.dumps({"environment": environment(), "figures": figures}, indent=1) + "\n")
+
+
+def table(figures: list[dict[str, Any]]) -> str:
+    """Medians, and ratios with their quartiles."""
+    rows = []
+    for figure in figures:
+        ratio, rival = figure.get("ratio"), figure.get("rival_seconds")
+        quartiles = f" ({ratio['lower']:.3f} to {ratio['upper']:.3f})" if ratio and "lower" in ratio else ""
+        rows.append([
+            figure["name"],
+            f"{figure['seconds']['median']:.4f} s",
+            f"{rival['median']:.4f} s" if rival else "-",
+            f"{ratio['median']:.3f}{quartiles}" if ratio else "-",
+            f"{figure['bytes'] / 1e6:.0f} MB" if "bytes" in figure else "-",
+        ])  # fmt: skip
+    return markdown_table(["what", "ours", "rival", "ours / rival", "memory"], rows)
+
+
+if __name__ == "__main__":
+    main()

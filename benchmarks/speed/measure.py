@@ -1,0 +1,83 @@
+"""How times and memory are taken."""
+
+from __future__ import annotations
+
+import multiprocessing
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+WARM_UP = 2
+Make = Callable[[], Callable[[], object]]
+
+
+def pair(name: str, ours: Callable[[], object], rival: Callable[[], object], repeats: int = 15) -> dict[str, Any]:
+    """Time two functions in turn, so that both see the same state of the machine.
+
+    Returns:
+        Median and quartiles of both in seconds, and of the ratios ours / rival of each turn.
+    """
+    times: list[tuple[float, float]] = []
+    for turn in range(WARM_UP + repeats):
+        taken = clock(ours), clock(rival)
+        if turn >= WARM_UP:
+            times.append(taken)
+    return {
+        "name": name,
+        "repeats": repeats,
+        "seconds": spread([ours for ours, _ in times]),
+        "rival_seconds": spread([rival for _, rival in times]),
+        "ratio": spread([ours / rival for ours, rival in times]),
+    }
+
+
+def clock(function: Callable[[], object]) -> float:
+    """Seconds of one call."""
+    started = time.perf_counter()
+    function()
+    return time.perf_counter() - started
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Median and quartiles; of one value, that value."""
+    if len(values) == 1:
+        return {"median": values[0], "lower": values[0], "upper": values[0]}
+    lower, median, upper = statistics.quantiles(values, n=4, method="inclusive")
+    return {"median": median, "lower": lower, "upper": upper}
+
+
+def peak_memory(make: Make, threads: int) -> dict[str, float]:
+    """Seconds and extra peak memory of one call, in a fresh process; needs Linux.
+
+    Args:
+        make: Makes the inputs and gives the function to measure; must be importable.
+        threads: For torch.
+
+    Returns:
+        ``seconds``, ``extra_bytes`` above what the process held with its inputs made, and ``value``, what
+        the function gave.
+    """
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_peak, (make, threads))
+
+
+def _peak(make: Make, threads: int) -> dict[str, Any]:
+    torch.set_num_threads(threads)
+    function = make()
+    # Linux forgets its high-water mark on this request, so that what making the inputs took is not counted.
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    before = _status("VmRSS")
+    started = time.perf_counter()
+    value = function()
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "extra_bytes": _status("VmHWM") - before, "value": value}
+
+
+def _status(name: str) -> int:
+    """A figure of this process's memory in bytes, as Linux keeps it."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith(name + ":")).split()[1])

@@ -1,0 +1,163 @@
+"""The command, end to end on a small file."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from benchmarks import run as command
+from benchmarks.run_folder import RunFolder
+from labelgraph.data import save_npz
+
+SCHEMA = Path(command.__file__).with_name("metrics.schema.json")
+SMALL = ["model.hidden_channels=16", "train.lr=1e-3", "eval.baselines=[random, ridge]", "train.checkpoint_every=1"]
+
+
+@pytest.fixture
+def small_file(make_data, tmp_path):
+    save_npz(make_data(size=80), tmp_path / "small.npz")
+    return tmp_path / "small.npz"
+
+
+def start(file, out, *more, epochs=3, seeds=(0, 1)):
+    seeds = ["--seeds", *map(str, seeds)]
+    return command.main(["--dataset", str(file), "--out", str(out), "--epochs", str(epochs), *seeds, *more,
+                         "--set", *SMALL])  # fmt: skip
+
+
+def test_run_folder_and_table(small_file, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert start(small_file, out) == 0
+    printed = capsys.readouterr().out
+    for word in ("test-vs-test", "query-vs-database", "| ridge", "| random", "| algcn", " ± "):
+        assert word in printed
+    metrics = json.loads((out / "metrics.json").read_text())
+    jsonschema.validate(metrics, json.loads(SCHEMA.read_text()))
+    assert {(entry["method"], entry["seeds"]) for entry in metrics["summary"]} == {
+        ("random", 1), ("ridge", 1), ("algcn", 2),
+    }  # fmt: skip
+    for name in ("training", "precision-recall", "label-graph", "adjacency"):
+        assert (out / "plots" / f"{name}.png").stat().st_size > 5_000
+        assert f"plots/{name}.png" in (out / "report.md").read_text()
+    assert yaml.safe_load((out / "config.yaml").read_text())["train"]["epochs"] == 3
+    assert json.loads((out / "environment.json").read_text())["packages"]["torch"]
+    for seed in (0, 1):
+        assert len((out / f"seed-{seed}" / "history.csv").read_text().splitlines()) == 1 + 3
+        assert not list((out / f"seed-{seed}").glob("*.ckpt"))
+    assert not list(out.rglob("*part*"))
+
+
+def test_eval_repeats_the_numbers(small_file, tmp_path, capsys):
+    start(small_file, tmp_path / "run")
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| algcn"))
+    assert command.main(["--eval", str(tmp_path / "run")]) == 0
+    again = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| algcn"))
+    assert [cell.strip() for cell in row.split("|")][:5] == [cell.strip() for cell in again.split("|")][:5]
+
+
+class Stop(Exception):
+    pass
+
+
+def test_resumed_run_equals_uninterrupted(small_file, tmp_path, monkeypatch):
+    start(small_file, tmp_path / "whole", epochs=4)
+    stopped = _interrupt_in_epoch(monkeypatch, 2)
+    with pytest.raises(Stop):
+        start(small_file, tmp_path / "halves", epochs=4)
+    stopped.undo()
+    assert command.main(["--resume", str(tmp_path / "halves")]) == 0
+    for seed in (0, 1):
+        for file in ("history.csv", "model/model.safetensors"):
+            whole, halves = (tmp_path / name / f"seed-{seed}" / file for name in ("whole", "halves"))
+            assert whole.read_bytes() == halves.read_bytes()
+
+
+def _interrupt_in_epoch(monkeypatch, epoch):
+    """Make the training of any method stop in the middle of an epoch."""
+    from labelgraph.train import RetrievalModule
+
+    step = RetrievalModule.training_step
+
+    def interrupted(self, batch, batch_idx):
+        if self.current_epoch == epoch and batch_idx == 0:
+            raise Stop
+        return step(self, batch, batch_idx)
+
+    context = pytest.MonkeyPatch()
+    context.setattr(RetrievalModule, "training_step", interrupted)
+    return context
+
+
+def test_selection_on_test_is_marked(small_file, tmp_path, capsys):
+    start(small_file, tmp_path / "run", "--select", "test", seeds=[0])
+    assert "algcn (selected on test)" in capsys.readouterr().out
+    report = (tmp_path / "run" / "report.md").read_text()
+    assert "**Selected on test.**" in report
+    assert "algcn (selected on test)" in report
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["select"] == "test"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--method", "algnc"], "'method' must be one of algcn (got 'algnc')"),
+        (["--dataset", "openclipat"], "'dataset' must be one of ['openclipart']"),
+        (["--dataset", "absent.npz"], "absent.npz: no such data file"),
+        (["--set", "train.epoch=3"], "the nearest is 'train.epochs'"),
+        (["--resume", "absent"], "absent: expected a run folder with config.yaml"),
+        (["--eval", "absent"], "absent: expected a run folder with config.yaml"),
+        (["--device", "abacus"], "abacus"),
+        (["--device", "cuda"], "'device' must be one that this machine has"),
+        (["--seeds", "1", "1"], "'seeds' must be distinct"),
+    ],
+)
+def test_wrong_options_are_one_line(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.chdir(tmp_path)
+    assert command.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not any(Path.cwd().rglob("*.yaml"))
+
+
+def test_truncated_file_is_named(small_file, tmp_path, capsys):
+    content = small_file.read_bytes()
+    small_file.write_bytes(content[: len(content) // 2])
+    assert start(small_file, tmp_path / "run") == 2
+    assert "small.npz: expected a readable .npz file" in capsys.readouterr().err
+
+
+def test_full_folder_is_kept(small_file, tmp_path, capsys):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.tex").write_text("all I have")
+    assert start(small_file, tmp_path / "run") == 2
+    assert "'--out' must be a new or an empty folder" in capsys.readouterr().err
+    assert (tmp_path / "run" / "thesis.tex").read_text() == "all I have"
+
+
+def test_run_of_another_version(small_file, tmp_path, capsys):
+    start(small_file, tmp_path / "run", seeds=[0])
+    path = tmp_path / "run" / "config.yaml"
+    path.write_text(path.read_text().replace("format: 1", "format: 99", 1))
+    assert command.main(["--eval", str(tmp_path / "run")]) == 2
+    assert "expected a run of format 1 (got format 99, written by labelgraph" in capsys.readouterr().err
+
+
+def test_help_and_settings(capsys):
+    with pytest.raises(SystemExit) as stop:
+        command.main(["--help"])
+    assert stop.value.code == 0
+    shown = capsys.readouterr().out
+    for option in ("--method", "--dataset", "--seeds", "--set", "--config", "--select", "--resume", "--eval", "--out"):
+        assert option in shown
+    assert command.main(["--list-settings"]) == 0
+    assert "train.lr = 5.0e-05" in capsys.readouterr().out
+
+
+def test_folder_that_is_no_run(tmp_path):
+    (tmp_path / "config.yaml").write_text("just text")
+    with pytest.raises(ValueError, match=r"config\.yaml: expected a run of format 1"):
+        RunFolder(tmp_path).config()
