@@ -52,7 +52,7 @@ def _csr(rows: Tensor, columns: Tensor, values: Tensor, size: int) -> Tensor:
     order = rows.argsort()
     count = torch.bincount(rows, minlength=size)
     start = torch.cat([count.new_zeros(1), count.cumsum(0)])
-    return torch.sparse_csr_tensor(start, columns[order], values[order], (size, size))
+    return torch.sparse_csr_tensor(start, columns[order], values[order], (size, size), check_invariants=False)
 
 
 class _SparseProduct(torch.autograd.Function):

@@ -2,7 +2,7 @@
 
 from labelgraph.train.config import TrainConfig
 from labelgraph.train.datamodule import CrossModalDataModule
-from labelgraph.train.fit import FitResult, encode, fit
+from labelgraph.train.fit import FitResult, check_device, encode, fit
 from labelgraph.train.module import NonFiniteLossError, RetrievalModule
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "NonFiniteLossError",
     "RetrievalModule",
     "TrainConfig",
+    "check_device",
     "encode",
     "fit",
 ]

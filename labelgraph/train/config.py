@@ -21,7 +21,7 @@ class TrainConfig:
         select: The split that the best epoch is chosen on; numbers of a run selected on ``test`` are
             marked so.
         device: ``auto``, ``cpu``, ``cuda``, ``mps``.
-        precision: Of Lightning, such as ``32-true`` or ``bf16-mixed``.
+        precision: Of Lightning: ``32-true``, ``bf16-mixed``, ``16-mixed``, ``bf16-true`` or ``64-true``.
     """
 
     epochs: int = 30
@@ -32,8 +32,8 @@ class TrainConfig:
     patience: int = 10
     checkpoint_every: int = 5
     select: Literal["validation", "test"] = "validation"
-    device: str = "auto"
-    precision: str = "32-true"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["32-true", "bf16-mixed", "16-mixed", "bf16-true", "64-true"] = "32-true"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "checkpoint_every"):

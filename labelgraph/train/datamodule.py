@@ -85,8 +85,15 @@ class CrossModalDataModule(L.LightningDataModule):
         return self._loader(self.select_data, None)
 
     def _loader(self, data: CrossModalData, sampler: Sampler | None) -> DataLoader:
-        pinned = torch.cuda.is_available()
-        return DataLoader(PairDataset(data), self.batch_size, sampler=sampler, collate_fn=_as_is, pin_memory=pinned)
+        return DataLoader(
+            PairDataset(data),
+            self.batch_size,
+            sampler=sampler,
+            collate_fn=_as_is,
+            pin_memory=torch.cuda.is_available(),
+            # A loader draws a number whenever it is begun, and a resumed run begins it at another moment.
+            generator=torch.Generator(),
+        )
 
 
 def _as_is(batch: Any) -> Any:

@@ -71,6 +71,7 @@ def fit(
         ValueError: If the data cannot be learned from, see `CrossModalDataModule`.
         NonFiniteLossError: If a loss term becomes NaN or infinite.
     """
+    check_device(config.device)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     batches = CrossModalDataModule(data, config.batch_size, seed, config.select)
@@ -83,7 +84,7 @@ def fit(
         trainer = L.Trainer(
             accelerator=config.device,
             devices=1,
-            precision=config.precision,  # type: ignore[arg-type]
+            precision=config.precision,
             max_epochs=config.epochs,
             callbacks=[EpochSeed(seed), history, *_stopping(config), best, last, *bar, *callbacks],
             plugins=[SafetensorsCheckpointIO()],
@@ -102,6 +103,17 @@ def fit(
     values = [row[MONITOR] for row in history.rows]
     best_epoch = values.index(max(values))
     return FitResult(history.rows, best_epoch, values[best_epoch], history.seconds)
+
+
+def check_device(device: str) -> None:
+    """Tell early whether a device is there.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    if device in there and not there[device]():
+        raise ValueError(f"'device' must be one that this machine has (got {device!r}, which torch does not find)")
 
 
 @torch.inference_mode()
@@ -141,6 +153,7 @@ def _quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
         warnings.filterwarnings("ignore", ".*exists and is not empty.*")
         warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")
+        warnings.filterwarnings("ignore", ".*LeafSpec.*")
         try:
             yield
         finally:
