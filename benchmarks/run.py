@@ -45,8 +45,8 @@ def parser() -> argparse.ArgumentParser:
                      help="change settings, such as model.alpha=0.3 train.batch_size=256")  # fmt: skip
     how.add_argument("--config", metavar="FILE", type=Path, help="YAML with settings; --set goes over it")
     how.add_argument("--select", choices=["validation", "test"],
-                     help="split to choose the best epoch on (default: validation); 'test' repeats the published "
-                     "procedure, and its numbers are marked so")  # fmt: skip
+                     help="split to choose the best epoch on (default: validation); 'test' repeats the "
+                     "published procedure, and its numbers are marked so")  # fmt: skip
     how.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps (default: auto)")
     how.add_argument("--precision", metavar="NAME", help="32-true, bf16-mixed, ... (default: 32-true)")
     folders = command.add_argument_group("run folders")

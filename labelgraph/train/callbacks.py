@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 
 from labelgraph.train.datamodule import epoch_seed
-from labelgraph.train.monitor import MONITOR
+from labelgraph.train.module import MONITOR
 
 
 class History(L.Callback):

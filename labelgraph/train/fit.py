@@ -20,8 +20,7 @@ from labelgraph.train.callbacks import EpochSeed, History, TrainingBar
 from labelgraph.train.checkpoint import SafetensorsCheckpointIO
 from labelgraph.train.config import TrainConfig
 from labelgraph.train.datamodule import CrossModalDataModule
-from labelgraph.train.module import RetrievalModule
-from labelgraph.train.monitor import MONITOR
+from labelgraph.train.module import MONITOR, RetrievalModule
 
 HISTORY, BEST, LAST = "history.csv", "best", "last"
 
@@ -111,8 +110,8 @@ def check_device(device: str) -> None:
     Raises:
         ValueError: If it is not.
     """
-    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
-    if device in there and not there[device]():
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(device, True):
         raise ValueError(f"'device' must be one that this machine has (got {device!r}, which torch does not find)")
 
 

@@ -12,7 +12,8 @@ from labelgraph.methods import Method
 from labelgraph.retrieval import mean_average_precision
 from labelgraph.train.config import TrainConfig
 from labelgraph.train.datamodule import Batch
-from labelgraph.train.monitor import MONITOR
+
+MONITOR = "validation_map"  # What the best epoch is chosen by.
 
 
 class NonFiniteLossError(RuntimeError):
