@@ -17,8 +17,8 @@ def pmi_svd(graph: Data, channels: int | None = None) -> Tensor:
 
     With :math:`\mathrm{PPMI} \approx U S V^\top` of the ``channels`` largest singular values, the
     embedding is :math:`U S^{1/2}` (Levy and Goldberg 2014, section 3.4). The diagonal holds
-    :math:`\log(N / n_i)`, what a label tells of itself, so that no two labels share an embedding by
-    lack of neighbours. The sign of each column is fixed: its largest entry is positive. A label that
+    :math:`\log(N / n_i)`, what a label tells of itself, so that with all channels no two labels share an
+    embedding by lack of neighbours; fewer channels may leave such a label at zero. The sign of each column is fixed: its largest entry is positive. A label that
     never occurs is zero.
 
     Args:

@@ -17,6 +17,15 @@ from labelgraph.graph import to_networkx
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Place = dict[str, np.ndarray]
+
+BLUE = "#4c72b0"
+# Width and height that a label is given, where neighbouring dots are one apart.
+CELL = np.array([1.35, 0.9])
+# Where a name may stand, the better first: direction, alignment, and what counts against it.
+SIDES = ((0, 1, "center", "bottom", 0.0), (0, -1, "center", "top", 0.05),
+         (1, 0, "left", "center", 0.45), (-1, 0, "right", "center", 0.45))  # fmt: skip
+
 
 def draw_graph(data: Data, ax: Axes, max_edges: int = 150) -> None:
     """Draw a label graph: larger dots for more frequent labels, darker arrows for heavier edges.
@@ -28,29 +37,22 @@ def draw_graph(data: Data, ax: Axes, max_edges: int = 150) -> None:
     """
     graph = to_networkx(data)
     graph.remove_edges_from(list(nx.selfloop_edges(graph)))
+    total = graph.number_of_edges()
     heaviest = sorted(graph.edges(data="weight"), key=lambda edge: -abs(edge[2]))[:max_edges]
-    kept = nx.DiGraph()
-    kept.add_nodes_from(graph)
-    kept.add_weighted_edges_from(heaviest)
-    place = _layout(kept)
-    count = np.array([graph.nodes[node]["count"] for node in kept], dtype=float)
-    sizes = 20 + 500 * count / max(count.max(), 1)
-    weights = np.abs([weight for *_, weight in heaviest])
-    nx.draw_networkx_nodes(kept, place, ax=ax, node_size=sizes, node_color="#4c72b0", alpha=0.85, linewidths=0)
-    if heaviest:
-        strength = weights / weights.max()
-        nx.draw_networkx_edges(
-            kept, place, ax=ax, edgelist=[edge[:2] for edge in heaviest], node_size=sizes, arrowsize=7,
-            width=0.4 + 1.4 * strength, edge_color=strength, edge_cmap=_greys(), edge_vmin=-0.3, edge_vmax=1.2,
-            connectionstyle="arc3,rad=0.08",
-        )  # fmt: skip
-    for node, (x, y) in place.items():
-        ax.annotate(
-            node, (x, y), xytext=(0, 5), textcoords="offset points", ha="center", va="bottom", fontsize=7.5,
-            bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.65},
-        )  # fmt: skip
-    dropped = data.num_edges - len(heaviest)
-    ax.set_title(f"{data.num_nodes} labels, {len(heaviest)} edges" + (f" of {data.num_edges}" if dropped else ""))
+    graph.remove_edges_from(list(graph.edges))
+    graph.add_weighted_edges_from(heaviest)
+    box = ax.get_window_extent()
+    place = _layout(graph, box.width / box.height)
+    counts = dict(graph.nodes(data="count"))
+    highest = max([1, *counts.values()])
+    sizes = [_dot(count, highest) for count in counts.values()]
+    nx.draw_networkx_nodes(graph, place, ax=ax, node_size=sizes, node_color=BLUE, alpha=0.85, linewidths=0)
+    weights = [abs(weight) for *_, weight in heaviest]
+    if any(weights):
+        _draw_edges(graph, place, ax, heaviest, sizes)
+    _write_names(graph, place, ax, sizes)
+    _add_key(ax, highest if any(counts.values()) else 0, weights)
+    ax.set_title(f"{len(graph)} labels, {len(heaviest)} edges" + (f" of {total}" if total > len(heaviest) else ""))
     ax.margins(0.06)
     ax.set_axis_off()
 
@@ -82,47 +84,105 @@ def draw_heat_map(matrix: Tensor, names: Sequence[str], ax: Axes, title: str = "
 
 
 def grouped_order(matrix: Tensor) -> list[int]:
-    """An order of the labels that puts those with similar edges side by side, for heat maps."""
+    """An order of the labels that puts linked ones and those with similar edges side by side, for heat maps."""
     from scipy.cluster.hierarchy import leaves_list, linkage
 
     if len(matrix) < 3:
         return list(range(len(matrix)))
-    both = torch.cat([matrix, matrix.t()], 1).double().numpy()
-    return leaves_list(linkage(both, "average", optimal_ordering=True)).tolist()
+    both = matrix.detach().abs().double().cpu()
+    both = torch.maximum(both, both.t())
+    # A label is its own nearest neighbour, so that it also lies near those it is linked with.
+    both.fill_diagonal_(both.max().item() or 1.0)
+    return leaves_list(linkage(both.numpy(), "average", metric="cosine", optimal_ordering=True)).tolist()
 
 
-def _layout(graph: nx.DiGraph) -> dict[str, np.ndarray]:
-    """Lay out each connected part by itself, and put the parts on shelves, the largest first."""
-    parts = sorted(nx.weakly_connected_components(graph), key=lambda part: (-len(part), min(part)))
-    width = 1.25 * math.sqrt(sum(_side(part) ** 2 for part in parts))
-    place: dict[str, np.ndarray] = {}
+def _layout(graph: nx.DiGraph, aspect: float) -> Place:
+    """Lay out each connected part by itself, and put the parts on shelves, the highest first."""
+    number = {node: i for i, node in enumerate(graph)}
+    members = [sorted(part, key=number.__getitem__) for part in nx.weakly_connected_components(graph)]
+    parts = sorted(
+        ((part, _layout_part(graph, part)) for part in members), key=lambda p: (-np.ptp(p[1][:, 1]), number[p[0][0]])
+    )
+    sizes = [np.ptp(xy, axis=0) + CELL for _, xy in parts]
+    width = max([math.sqrt(1.1 * aspect * sum(w * h for w, h in sizes)), *(w for w, _ in sizes)])
+    place: Place = {}
     left = top = height = 0.0
-    for part in parts:
-        side = _side(part)
-        if left and left + side > width:
+    for (part, xy), (w, h) in zip(parts, sizes, strict=True):
+        if left + w > width:
             left, top, height = 0.0, top - height, 0.0
-        # Distance in hops alone: weights would pull labels onto one another.
-        inner = nx.kamada_kawai_layout(
-            nx.Graph(graph.subgraph(part).edges) if len(part) > 1 else _one(part), weight=None
-        )
-        corner = np.array([left + side / 2, top - side / 2])
-        place |= {node: corner + xy * (side - 1) / 2 for node, xy in inner.items()}
-        left, height = left + side, max(height, side)
+        corner = np.array([left, top]) - [xy[:, 0].min(), xy[:, 1].max()]
+        place |= dict(zip(part, xy + corner, strict=True))
+        left, height = left + w, max(height, h)
     return place
 
 
-def _side(part: set[str]) -> float:
-    """Side of the square that a part is given: an area of its own for every label."""
-    return 1.35 * math.sqrt(len(part)) if len(part) > 1 else 1.0
+def _layout_part(graph: nx.DiGraph, part: list[str]) -> np.ndarray:
+    """Coordinates of a connected part, its long side level, neighbouring dots about one apart."""
+    if len(part) == 1:
+        return np.zeros((1, 2))
+    # In the order of the labels: an order of sets would give another picture every time.
+    inner = nx.Graph()
+    inner.add_nodes_from(part)
+    inner.add_edges_from(graph.subgraph(part).edges)
+    # Distance in hops alone: weights would pull labels onto one another.
+    place = nx.kamada_kawai_layout(inner, weight=None)
+    xy = np.array([place[node] for node in part])
+    xy = xy - xy.mean(0)
+    xy = xy @ np.linalg.svd(xy, full_matrices=False)[2].T
+    apart = np.linalg.norm(xy[:, None] - xy, axis=2) + np.diag([np.inf] * len(part))
+    return xy / apart.min(1).mean()
 
 
-def _one(part: set[str]) -> nx.Graph:
-    graph = nx.Graph()
-    graph.add_nodes_from(part)
-    return graph
+def _dot(count: float, highest: float) -> float:
+    """Area of the dot of a label, in square points."""
+    return 20 + 500 * count / highest
 
 
-def _greys() -> Any:
-    from matplotlib import colormaps
+def _width(strength: float) -> float:
+    return 0.5 + 1.5 * strength
 
-    return colormaps["Greys"]
+
+def _grey(strength: float) -> str:
+    return f"{0.75 * (1 - strength):.3f}"
+
+
+def _draw_edges(graph: nx.DiGraph, place: Place, ax: Axes, edges: list[Any], sizes: list[float]) -> None:
+    """Draw the edges, given from the heaviest down."""
+    strength = [abs(weight / edges[0][2]) for *_, weight in edges]
+    nx.draw_networkx_edges(
+        graph, place, [edge[:2] for edge in edges], ax=ax, node_size=sizes, arrowsize=9,
+        width=[_width(s) for s in strength], edge_color=[_grey(s) for s in strength],
+        connectionstyle="arc3,rad=0.08",
+    )  # fmt: skip
+
+
+def _write_names(graph: nx.DiGraph, place: Place, ax: Axes, sizes: list[float]) -> None:
+    """Write each name on that side of its dot which is farthest from its edges and from dots near by."""
+    box = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.65}
+    for node, size in zip(graph, sizes, strict=True):
+        linked = {*nx.all_neighbors(graph, node)}
+        steps = [(other, place[other] - place[node]) for other in graph if other != node]
+        ways = [step / np.linalg.norm(step) for other, step in steps if other in linked or np.linalg.norm(step) < 0.85]
+        costs = [cost + max([0.0, *(way @ (x, y) for way in ways)]) for x, y, _, _, cost in SIDES]
+        x, y, ha, va, _ = SIDES[int(np.argmin(costs))]
+        gap = math.sqrt(size) / 2 + 1.5
+        ax.annotate(
+            node, (place[node][0], place[node][1]), xytext=(gap * x, gap * y), textcoords="offset points",
+            ha=ha, va=va, fontsize=7.5, bbox=box,
+        )  # fmt: skip
+
+
+def _add_key(ax: Axes, highest: int, weights: list[float]) -> None:
+    """Explain dots and arrows below the picture, by two counts and the ends of the weights."""
+    from matplotlib.lines import Line2D
+
+    counts = sorted({math.ceil(highest / 10), highest} - {0})
+    style: dict[str, Any] = {"marker": "o", "ls": "", "color": BLUE, "alpha": 0.85, "mew": 0}
+    dots = [Line2D([], [], ms=math.sqrt(_dot(n, highest)), label=f"count {n:,}", **style) for n in counts]
+    ends = {f"weight {w:.2g}": w / weights[0] for w in weights[:-2:-1] + weights[:1] if w}
+    lines = [Line2D([], [], color=_grey(s), lw=_width(s), label=label) for label, s in ends.items()]
+    if dots or lines:
+        ax.legend(
+            handles=[*dots, *lines], loc="upper right", bbox_to_anchor=(1, 0), ncols=4, frameon=False, fontsize=7.5,
+            columnspacing=3, handletextpad=1,
+        )  # fmt: skip
