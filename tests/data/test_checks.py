@@ -82,7 +82,7 @@ def test_sparse_features_stay_sparse(kind):
 def test_features_that_float32_cannot_hold_are_refused(value):
     features = np.ones((6, 2))
     features[[3, 5], 1] = value
-    with pytest.raises(ValueError, match="'image' must be finite .*in 2 rows, first row 3"):
+    with pytest.raises(ValueError, match=r"'image' must be finite .*in 2 rows, first row 3"):
         check_features("image", features)
 
 

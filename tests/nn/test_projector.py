@@ -6,6 +6,7 @@ from labelgraph.nn import Projector
 
 
 def test_a_linear_map_and_a_relu():
+    torch.manual_seed(0)
     projector, features = Projector(5, 3), torch.randn(7, 5)
     expected = (features @ projector.linear.weight.t() + projector.linear.bias).clamp(min=0)
     torch.testing.assert_close(projector(features), expected)

@@ -1,7 +1,5 @@
 """Metrics of ranked relevance against loops."""
 
-from math import ceil
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -82,15 +80,13 @@ def test_precision_at_recall_against_a_loop(rows, levels):
     assert got == [pytest.approx(row) for row in expected]
 
 
-@pytest.mark.parametrize("total", [10, 30, 100, 700])
-def test_levels_that_are_no_binary_fractions_do_not_round_up(total):
-    """At the third hit of ten, recall is 0.3, though 0.3 * 10 may be a little more than 3."""
-    relevance = torch.ones(1, 3 * total, dtype=torch.uint8)
-    relevance[0, total // 10 * 3 :] = 0
-    relevance[0, -(total - total // 10 * 3) :] = 1
-    for tenths in range(4):
-        assert precision_at_recall(relevance, [tenths / 10]).item() == 1.0
-    assert ceil(0.1 * 3 * 10) == 4 and precision_at_recall(relevance, [0.31]).item() < 1.0
+@pytest.mark.parametrize(("percent", "total"), [(7, 100), (14, 50), (28, 25), (55, 100), (56, 125), (30, 10)])
+def test_levels_that_are_no_binary_fractions_do_not_round_up(percent, total):
+    """Recall 0.07 of a hundred is reached at the seventh hit, though 0.07 * 100 is a little more than 7."""
+    needed = percent * total // 100
+    ranked = torch.tensor([[1] * needed + [0] * total + [1] * (total - needed)])
+    assert precision_at_recall(ranked, [percent / 100]).item() == 1.0
+    assert precision_at_recall(ranked, [percent / 100 + 0.001]).item() < 1.0
 
 
 def test_a_large_count_does_not_overflow():

@@ -1,0 +1,53 @@
+"""Curves."""
+
+import pytest
+from matplotlib.figure import Figure
+
+from labelgraph.report import Result, plot_precision_recall, plot_training
+from labelgraph.retrieval import RetrievalReport
+
+HISTORIES = {
+    3: [
+        {"epoch": 0, "total": 4.0, "pairwise": 2.0, "image_to_text": 0.1, "text_to_image": 0.3, "validation_map": 0.2},
+        {"epoch": 1, "total": 3.0, "pairwise": 1.0, "image_to_text": 0.5, "text_to_image": 0.7, "validation_map": 0.6},
+        {"epoch": 2, "total": 2.0, "pairwise": 0.5, "image_to_text": 0.4, "text_to_image": 0.6, "validation_map": 0.5},
+    ],
+    4: [{"epoch": 0, "total": 9.0, "pairwise": 8.0, "validation_map": 0.4}],
+}
+
+
+def curves(ax):
+    return {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in ax.lines}
+
+
+def legend(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_training_curves():
+    loss, quality = Figure().subplots(1, 2)
+    plot_training(HISTORIES, loss, quality, "validation")
+    assert curves(loss) == {"total": ([1, 2, 3], [4.0, 3.0, 2.0]), "pairwise": ([1, 2, 3], [2.0, 1.0, 0.5])}
+    assert legend(loss) == ["total", "pairwise"] and "seed 3" in loss.get_title()
+    drawn = [(list(line.get_xdata()), list(line.get_ydata())) for line in quality.lines]
+    assert drawn == [([1, 2, 3], [0.2, 0.6, 0.5]), ([2], [0.6]), ([1], [0.4]), ([1], [0.4])]
+    assert legend(quality) == ["seed 3", "seed 4"] and "validation" in quality.get_title()
+
+
+def result(method, seed, *precision):
+    reports = [RetrievalReport(0.5, [], [], [], [0.0, 1.0], list(each), 1, 0) for each in precision]
+    return Result(method, seed, "test-vs-test", *reports)
+
+
+def test_precision_recall_curves_are_means_over_seeds():
+    axes = Figure().subplots(1, 2)
+    results = [
+        result("algcn", 0, [1.0, 0.5], [0.8, 0.2]),
+        result("ridge", None, [0.5, 0.1], [0.4, 0.0]),
+        result("algcn", 1, [0.5, 0.25], [0.6, 0.4]),
+    ]
+    plot_precision_recall(results, axes)
+    there, back = map(curves, axes)
+    assert there == {"algcn": ([0.0, 1.0], [0.75, 0.375]), "ridge": ([0.0, 1.0], [0.5, 0.1])}
+    assert back["algcn"][1] == pytest.approx([0.7, 0.3])
+    assert [ax.get_title() for ax in axes] == ["Image to text", "Text to image"]

@@ -1,0 +1,34 @@
+"""The public names, as the file beside this one lists them."""
+
+import importlib
+import inspect
+import json
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+import labelgraph
+
+PUBLIC = json.loads(Path(__file__).with_name("public_api.json").read_text(encoding="utf-8"))
+
+
+def current():
+    packages = ["labelgraph"] + [f"labelgraph.{m.name}" for m in pkgutil.iter_modules(labelgraph.__path__) if m.ispkg]
+    modules = {name: importlib.import_module(name) for name in packages}
+    return {name: sorted(module.__all__) for name, module in modules.items() if hasattr(module, "__all__")}
+
+
+def test_the_public_names_are_those_listed():
+    """To change them on purpose, change public_api.json too, and the change log."""
+    assert current() == PUBLIC
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_is_there_and_explained(name):
+    module = importlib.import_module(name)
+    assert module.__doc__
+    for each in PUBLIC[name]:
+        value = getattr(module, each)
+        if inspect.isclass(value) or inspect.isfunction(value):
+            assert value.__doc__, f"{name}.{each} has no docstring"

@@ -1,0 +1,43 @@
+"""History rows and random numbers by epoch."""
+
+from types import SimpleNamespace
+
+import torch
+
+from labelgraph.train.callbacks import EpochSeed, History, write_rows
+
+
+def test_rows_are_written_beside_and_renamed(tmp_path):
+    path = tmp_path / "history.csv"
+    write_rows(path, [{"epoch": 0, "total": 1.5}])
+    write_rows(path, [{"epoch": 0, "total": 1.5}, {"epoch": 1, "total": 0.1 + 0.2}])
+    assert path.read_bytes() == b"epoch,total\r\n0,1.5\r\n1,0.30000000000000004\r\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_history_goes_on_from_its_state(tmp_path):
+    def epoch(history, number, value):
+        metrics = {"total": torch.tensor(value)}
+        trainer = SimpleNamespace(callback_metrics=metrics, current_epoch=number)
+        history.on_train_epoch_start(trainer, None)
+        history.on_train_epoch_end(trainer, None)
+
+    first, second = (History(tmp_path / name) for name in ("a.csv", "b.csv"))
+    epoch(first, 0, 1.5)
+    second.load_state_dict(first.state_dict())
+    seconds = second.seconds
+    epoch(second, 1, 0.5)
+    assert second.rows == [{"epoch": 0, "total": 1.5}, {"epoch": 1, "total": 0.5}]
+    assert (tmp_path / "b.csv").read_text().splitlines() == ["epoch,total", "0,1.5", "1,0.5"]
+    assert second.seconds > seconds > 0
+
+
+def test_each_epoch_and_seed_draws_its_own_numbers():
+    def draw(seed, epoch):
+        EpochSeed(seed).on_train_epoch_start(SimpleNamespace(current_epoch=epoch), None)
+        return torch.rand(1).item()
+
+    assert len({draw(seed, epoch) for seed in range(3) for epoch in range(5)}) == 15
+    first = draw(1, 2)
+    torch.rand(7)
+    assert draw(1, 2) == first

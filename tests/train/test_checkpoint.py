@@ -1,0 +1,122 @@
+"""Checkpoints without pickle."""
+
+from collections import OrderedDict
+from pathlib import Path
+
+import pytest
+import torch
+
+from labelgraph.train.checkpoint import SafetensorsCheckpointIO
+
+IO = SafetensorsCheckpointIO()
+
+
+def alike(left, right):
+    """Equal, tensors and types included."""
+    if isinstance(left, torch.Tensor):
+        return isinstance(right, torch.Tensor) and left.dtype == right.dtype and torch.equal(left, right)
+    if isinstance(left, dict):
+        return list(left) == list(right) and all(alike(left[key], right[key]) for key in left)
+    if isinstance(left, (list, tuple)):
+        return type(left) is type(right) and len(left) == len(right) and all(map(alike, left, right))
+    return type(left) is type(right) and left == right
+
+
+BASE = torch.arange(12.0).view(3, 4)
+
+CASES = {
+    "plain values": {"epoch": 3, "lr": 1e-5, "name": "é", "flag": True, "none": None, "big": 2**70},
+    "not finite": {"best": float("inf"), "worst": -float("inf")},
+    "keys of other kinds": {"state": {0: {"step": torch.tensor(3.0)}, 1: {}}, (1, "a"): 2, None: 3, "1": 4, 1: 5},
+    "containers": {"betas": (0.5, 0.999), "empty": [(), [], {}], "nested": [[1, (2, [3])]]},
+    "tensors": {"weight": BASE, "scalar": torch.tensor(7), "none": torch.empty(0, 3), "flag": torch.tensor([True])},
+    "dtypes": [torch.ones(2, dtype=kind) for kind in (torch.float64, torch.bfloat16, torch.int8, torch.uint8)],
+    "shared memory": {"all": BASE, "same": BASE, "part": BASE[1:], "turned": BASE.t(), "strided": BASE[:, ::2]},
+    "looks like its own marks": {"tensor": "0", "dict": [1], "list": {"tuple": 3}},
+}
+
+
+@pytest.mark.parametrize("content", CASES.values(), ids=CASES)
+def test_round_trip(tmp_path, content):
+    checkpoint = {"content": content}
+    IO.save_checkpoint(checkpoint, tmp_path / "deep" / "a.ckpt")
+    assert alike(IO.load_checkpoint(str(tmp_path / "deep" / "a.ckpt")), checkpoint)
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["a.ckpt"]
+
+
+def test_an_optimiser_takes_up_its_state(tmp_path):
+    def step(optimizer, weight):
+        weight.grad = torch.ones(2)
+        optimizer.step()
+
+    first, second = (torch.ones(2, requires_grad=True) for _ in range(2))
+    optimizer = torch.optim.Adam([first], betas=(0.5, 0.9))
+    step(optimizer, first)
+    IO.save_checkpoint({"optimizer": optimizer.state_dict(), "weight": first}, tmp_path / "a.ckpt")
+    loaded = IO.load_checkpoint(tmp_path / "a.ckpt")
+    again = torch.optim.Adam([second], lr=1.0)
+    again.load_state_dict(loaded["optimizer"])
+    with torch.no_grad():
+        second.copy_(loaded["weight"])
+    step(optimizer, first)
+    step(again, second)
+    assert torch.equal(first, second)
+
+
+def test_ordered_dictionaries_paths_and_devices_become_plain(tmp_path):
+    given = {"state": OrderedDict(b=1, a=2), "path": Path("x/y"), "device": torch.device("cpu")}
+    IO.save_checkpoint(given, tmp_path / "a.ckpt")
+    loaded = IO.load_checkpoint(tmp_path / "a.ckpt")
+    assert loaded == {"state": {"b": 1, "a": 2}, "path": "x/y", "device": "cpu"}
+    assert list(loaded["state"]) == ["b", "a"]
+
+
+def test_what_it_cannot_hold_is_named_and_leaves_the_old_file(tmp_path):
+    IO.save_checkpoint({"epoch": 1}, tmp_path / "a.ckpt")
+    with pytest.raises(TypeError, match=r"a checkpoint can hold .*\(got set\)"):
+        IO.save_checkpoint({"epoch": {1, 2}}, tmp_path / "a.ckpt")
+    assert IO.load_checkpoint(tmp_path / "a.ckpt") == {"epoch": 1}
+
+
+@pytest.mark.parametrize("size", [0, 4, 50, -1])
+def test_a_truncated_file_is_refused(tmp_path, size):
+    path = tmp_path / "a.ckpt"
+    IO.save_checkpoint({"weight": BASE}, path)
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(ValueError, match=r"a\.ckpt: expected a checkpoint of labelgraph"):
+        IO.load_checkpoint(path)
+
+
+def test_a_damaged_header_is_refused_or_harmless(tmp_path):
+    path = tmp_path / "a.ckpt"
+    IO.save_checkpoint({"w": BASE}, path)
+    content = path.read_bytes()
+    refused = 0
+    header = int.from_bytes(content[:8], "little")
+    for place in range(8 + header):
+        damaged = bytearray(content)
+        damaged[place] ^= 0x10
+        path.write_bytes(damaged)
+        try:
+            IO.load_checkpoint(path)
+        except ValueError as error:
+            assert str(error).startswith(f"{path}: expected a checkpoint of labelgraph")
+            refused += 1
+    assert refused > header / 2
+
+
+def test_safetensors_of_others_and_pickles_are_refused(tmp_path):
+    from safetensors.torch import save_file
+
+    save_file({"weight": BASE}, tmp_path / "a.ckpt")
+    torch.save({"weight": BASE}, tmp_path / "b.ckpt")
+    for name in ("a.ckpt", "b.ckpt"):
+        with pytest.raises(ValueError, match=f"{name}: expected a checkpoint of labelgraph"):
+            IO.load_checkpoint(tmp_path / name)
+
+
+def test_removing(tmp_path):
+    IO.save_checkpoint({"epoch": 1}, tmp_path / "a.ckpt")
+    IO.remove_checkpoint(str(tmp_path / "a.ckpt"))
+    IO.remove_checkpoint(tmp_path / "a.ckpt")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,94 @@
+"""Batches of pairs and their order."""
+
+import pytest
+import scipy.sparse as sp
+import torch
+
+from labelgraph.data import CrossModalData
+from labelgraph.train import CrossModalDataModule
+from labelgraph.train.datamodule import EpochSampler, PairDataset
+
+
+def order(seed, epoch, size=50):
+    sampler = EpochSampler(size, seed)
+    sampler.set_epoch(epoch)
+    return list(sampler)
+
+
+def test_the_order_is_a_permutation_of_seed_and_epoch():
+    assert sorted(order(0, 0)) == list(range(50)) and len(EpochSampler(50, 0)) == 50
+    orders = [tuple(order(seed, epoch)) for seed in range(4) for epoch in range(4)]
+    assert len(set(orders)) == 16
+    assert order(2, 3) == order(2, 3)
+
+
+def test_the_order_does_not_depend_on_torch_s_seed():
+    torch.manual_seed(1)
+    first, state = order(0, 0), torch.get_rng_state()
+    torch.manual_seed(2)
+    assert order(0, 0) == first
+    torch.manual_seed(1)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("convert", [lambda text: text, lambda text: sp.csr_array(text.numpy())])
+def test_training_batches_hold_every_item_once(make_data, convert):
+    data = make_data()
+    data = CrossModalData(data.image, convert(data.text), data.labels, splits=data.splits)
+    train = make_data().split("train")
+    module = CrossModalDataModule(data, batch_size=7, seed=3)
+    loader = module.train_dataloader()
+    loader.sampler.set_epoch(2)
+    image, text, labels = (torch.cat(parts) for parts in zip(*loader, strict=True))
+    expected = order(3, 2, len(train))
+    assert torch.equal(image, train.image[expected])
+    assert torch.equal(text, train.text[expected])
+    assert torch.equal(labels, train.labels[expected])
+    assert [len(batch[0]) for batch in loader] == [7, 7, 7, 7, 2]
+
+
+@pytest.mark.parametrize("select", ["validation", "test"])
+def test_items_to_choose_on_come_in_order(make_data, select):
+    data = make_data()
+    image, text, labels = next(iter(CrossModalDataModule(data, 1000, select=select).val_dataloader()))
+    part = data.split(select)
+    assert torch.equal(image, part.image) and torch.equal(text, part.text) and torch.equal(labels, part.labels)
+
+
+def test_several_items_are_one_indexing(make_data):
+    data = make_data()
+    image, text, labels = PairDataset(data).__getitems__([5, 0])
+    assert torch.equal(image, data.image[[5, 0]]) and torch.equal(text, data.text[[5, 0]])
+    assert torch.equal(labels, data.labels[[5, 0]]) and len(PairDataset(data)) == 60
+
+
+def changed(data, train, **changes):
+    return CrossModalData(data.image, data.text, data.labels, splits={**data.splits, "train": train}, **changes)
+
+
+def test_labels_without_a_training_item_are_named(make_data):
+    data = make_data()
+    train = [i for i in range(60) if not data.labels[i, [1, 3]].any()]
+    with pytest.raises(ValueError, match=r"every label must have a training item \(got none for sun, cat\)"):
+        CrossModalDataModule(changed(data, train, label_names=["sky", "sun", "sea", "cat", "dog"]), 8)
+
+
+def test_training_items_without_a_label_are_named(make_data):
+    data = make_data()
+    data.labels[[4, 9]] = 0
+    with pytest.raises(ValueError, match=r"every training item must have a label \(got 2 without, first '9'\)"):
+        CrossModalDataModule(changed(data, [*range(20, 60), 9, 4]), 8)
+
+
+def test_items_to_choose_on_may_lack_labels(make_data):
+    data = make_data()
+    data.labels[data.splits["validation"][0]] = 0
+    assert len(CrossModalDataModule(data, 8).select_data) == 15
+
+
+@pytest.mark.parametrize("missing", ["train", "validation"])
+def test_a_missing_split_is_named(make_data, missing):
+    data = make_data()
+    splits = {name: index for name, index in data.splits.items() if name != missing}
+    with pytest.raises(ValueError, match=f"got '{missing}'"):
+        CrossModalDataModule(CrossModalData(data.image, data.text, data.labels, splits=splits), 8)

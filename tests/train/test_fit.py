@@ -1,0 +1,255 @@
+"""Training: repeated, interrupted and resumed, stopped, chosen by split."""
+
+import csv
+import math
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+
+from labelgraph.graph import cooccurrence_graph
+from labelgraph.methods import ALGCNConfig, build_method
+from labelgraph.retrieval import evaluate
+from labelgraph.train import NonFiniteLossError, TrainConfig, encode, fit
+
+
+class Interrupted(RuntimeError):
+    pass
+
+
+class InterruptAfter(L.Callback):
+    """Stops a training once an epoch is over, checkpoints of this epoch included, or within the next."""
+
+    def __init__(self, epoch, within=False):
+        self.epoch, self.within = epoch, within
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        if not self.within and trainer.current_epoch == self.epoch + 1:
+            raise Interrupted
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        if self.within and trainer.current_epoch == self.epoch + 1 and batch_idx == 1:
+            raise Interrupted
+
+
+class Watch(L.Callback):
+    def __init__(self):
+        self.modes, self.epochs = set(), []
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self.modes.add(pl_module.method.training)
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        self.epochs.append(trainer.current_epoch)
+
+
+def build(data, seed=0):
+    torch.manual_seed(seed)
+    graph = cooccurrence_graph(data.split("train").labels, data.label_names)
+    config = ALGCNConfig(hidden_channels=8, num_layers=2, threshold=0.3)
+    return build_method("algcn", data.image_channels, data.text_channels, graph, config)
+
+
+def config(**changes):
+    settings = {"epochs": 6, "batch_size": 8, "lr": 3e-3, "checkpoint_every": 2, "device": "cpu", "patience": 0}
+    return TrainConfig(**settings | changes)
+
+
+def train(data, folder, seed=0, callbacks=(), **changes):
+    method = build(data, seed)
+    result = fit(method, data, config(**changes), folder, seed=seed, progress=False, callbacks=tuple(callbacks))
+    return method, result
+
+
+def equal_weights(left, right):
+    states = left.state_dict(), right.state_dict()
+    return all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+
+
+@pytest.fixture
+def data(make_data):
+    return make_data()
+
+
+@pytest.fixture
+def whole(data, tmp_path_factory, request):
+    """A training without interruption, done once: folder, method and result."""
+    if not hasattr(request.module, "WHOLE"):
+        folder = tmp_path_factory.mktemp("whole")
+        request.module.WHOLE = folder, *train(data, folder)
+    return request.module.WHOLE
+
+
+def test_training_learns_and_leaves_only_its_history(whole, data):
+    folder, method, result = whole
+    assert [path.name for path in folder.iterdir()] == ["history.csv"]
+    assert result.history[-1]["total"] < result.history[0]["total"]
+    assert result.seconds > 0 and not method.training
+    before = build(data)
+    assert not equal_weights(before, method)
+
+
+def test_history_has_a_row_an_epoch(whole):
+    folder, _, result = whole
+    with (folder / "history.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    terms = {"classification", "pairwise", "structure", "total"}
+    assert set(rows[0]) == {"epoch", "image_to_text", "text_to_image", "validation_map"} | terms
+    assert [row["epoch"] for row in rows] == [str(epoch) for epoch in range(6)]
+    for row, again in zip(result.history, rows, strict=True):
+        assert row == {name: float(value) for name, value in again.items()}
+        assert row["validation_map"] == pytest.approx((row["image_to_text"] + row["text_to_image"]) / 2)
+        weighted = row["classification"] + 0.2 * row["pairwise"] + 0.5 * row["structure"]
+        assert row["total"] == pytest.approx(weighted, rel=1e-5)
+
+
+def test_the_best_epoch_is_kept(whole, data):
+    _, method, result = whole
+    values = [row["validation_map"] for row in result.history]
+    assert result.best_map == max(values) and result.best_epoch == values.index(max(values))
+    held_out = data.split("validation")
+    image, text = encode(method, held_out)
+    labels = (held_out.labels, held_out.labels)
+    both = [evaluate(a, b, *labels).mean_average_precision for a, b in ((image, text), (text, image))]
+    assert np.mean(both) == pytest.approx(result.best_map, rel=1e-6)
+
+
+def test_the_same_seed_repeats_the_run_and_another_does_not(whole, data, tmp_path):
+    folder, method, _ = whole
+    torch.rand(3)
+    again, _ = train(data, tmp_path / "again")
+    assert (tmp_path / "again" / "history.csv").read_bytes() == (folder / "history.csv").read_bytes()
+    assert equal_weights(again, method)
+    other = build(data)
+    fit(other, data, config(), tmp_path / "other", seed=1, progress=False)
+    assert (tmp_path / "other" / "history.csv").read_bytes() != (folder / "history.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("epoch", "within", "resumed_at"),
+    [(1, False, 2), (2, False, 2), (3, True, 4), (0, True, 0)],
+)
+def test_a_resumed_run_ends_as_if_not_interrupted(whole, data, tmp_path, epoch, within, resumed_at):
+    """Checkpoints come every second epoch, so some interruptions fall between them or before the first."""
+    folder, method, result = whole
+    with pytest.raises(Interrupted):
+        train(data, tmp_path, callbacks=[InterruptAfter(epoch, within)])
+    torch.manual_seed(99)
+    again = build(data, seed=5)
+    start = build(data)
+    if resumed_at == 0:
+        again.load_state_dict(start.state_dict())
+    watch = Watch()
+    resumed = fit(again, data, config(), tmp_path, seed=0, progress=False, callbacks=(watch,))
+    assert watch.epochs[0] == resumed_at
+    assert (tmp_path / "history.csv").read_bytes() == (folder / "history.csv").read_bytes()
+    assert equal_weights(again, method)
+    assert (resumed.history, resumed.best_epoch, resumed.best_map) == (
+        result.history,
+        result.best_epoch,
+        result.best_map,
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["history.csv"]
+
+
+def test_a_run_interrupted_twice(whole, data, tmp_path):
+    folder, method, _ = whole
+    for epoch in (2, 4):
+        with pytest.raises(Interrupted):
+            train(data, tmp_path, callbacks=[InterruptAfter(epoch)])
+    again, _ = train(data, tmp_path)
+    assert (tmp_path / "history.csv").read_bytes() == (folder / "history.csv").read_bytes()
+    assert equal_weights(again, method)
+
+
+def test_patience_stops_a_run_that_gets_no_better(data, tmp_path, monkeypatch):
+    values = [0.2, 0.6, 0.5, 0.7, 0.7, 0.6, 0.9, 0.9]
+    both_ways = iter([value for value in values for _ in range(2)])
+    monkeypatch.setattr("labelgraph.train.module.mean_average_precision", lambda *_: next(both_ways))
+    _, result = train(data, tmp_path, epochs=8, patience=2)
+    assert [row["validation_map"] for row in result.history] == pytest.approx(values[:6])
+    assert result.best_epoch == 3 and result.best_map == pytest.approx(0.7)
+
+
+def test_a_resumed_run_stops_where_the_whole_run_does(data, tmp_path):
+    changes = {"epochs": 12, "patience": 2, "lr": 1e-9}
+    whole, result = train(data, tmp_path / "whole", **changes)
+    assert len(result.history) < 12
+    with pytest.raises(Interrupted):
+        train(data, tmp_path / "cut", **changes, callbacks=[InterruptAfter(1)])
+    again, resumed = train(data, tmp_path / "cut", **changes)
+    assert resumed.history == result.history and equal_weights(again, whole)
+
+
+def test_selecting_on_the_test_split_measures_the_test_split(data, tmp_path):
+    method, result = train(data, tmp_path, epochs=2, select="test")
+    held_out = data.split("test")
+    image, text = encode(method, held_out)
+    labels = (held_out.labels, held_out.labels)
+    both = [evaluate(a, b, *labels).mean_average_precision for a, b in ((image, text), (text, image))]
+    assert np.mean(both) == pytest.approx(result.best_map, rel=1e-6)
+
+
+def test_a_loaded_method_is_trained_in_training_mode(data, tmp_path):
+    method, watch = build(data).eval(), Watch()
+    fit(method, data, config(epochs=1), tmp_path, progress=False, callbacks=(watch,))
+    assert watch.modes == {True} and not method.training
+
+
+@pytest.mark.parametrize("bad", ["pairwise", "classification"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_stops_with_its_name(data, tmp_path, bad, value):
+    method = build(data)
+    terms_of = method.loss_terms
+    method.loss_terms = lambda outputs, labels: (terms := terms_of(outputs, labels)) | {bad: value * terms[bad]}
+    with pytest.raises(NonFiniteLossError, match=f"the loss term {bad} is not finite in epoch 0, step 0"):
+        fit(method, data, config(), tmp_path, progress=False)
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 60, 1000])
+def test_blocks_of_every_size_encode_alike(data, size):
+    method = build(data).eval()
+    image, text = encode(method, data, size)
+    torch.testing.assert_close(image, method.encode_image(data.image).detach())
+    torch.testing.assert_close(text, method.encode_text(data.text).detach())
+    assert not image.requires_grad
+
+
+def test_sparse_texts_train_as_dense_ones(whole, data, tmp_path):
+    import scipy.sparse as sp
+
+    from labelgraph.data import CrossModalData
+
+    sparse = CrossModalData(data.image, sp.csr_array(data.text.numpy()), data.labels, splits=data.splits)
+    method, _ = train(sparse, tmp_path)
+    assert equal_weights(method, whole[1])
+
+
+def test_a_batch_of_one_at_the_end_of_an_epoch(data, tmp_path):
+    _, result = train(data, tmp_path, epochs=1, batch_size=29)
+    assert len(data.splits["train"]) % 29 == 1 and math.isfinite(result.history[0]["total"])
+
+
+def test_the_progress_bar_counts_steps(data, tmp_path, monkeypatch):
+    seen = []
+
+    class Bar:
+        def __init__(self, **options):
+            self.options, self.steps, self.text = options, 0, ""
+            seen.append(self)
+
+        def update(self):
+            self.steps += 1
+
+        def set_postfix_str(self, text):
+            self.text = text
+
+        def close(self):
+            self.closed = True
+
+    monkeypatch.setattr("labelgraph.train.callbacks.tqdm", Bar)
+    fit(build(data), data, config(epochs=2), tmp_path)
+    (bar,) = seen
+    assert bar.steps == bar.options["total"] == 8 and bar.closed
+    assert bar.options["desc"] == "algcn, seed 0" and bar.text.startswith("epoch 2, mAP 0.")
