@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +45,25 @@ def main() -> None:
     unknown = set(options.cases) - set(CASES)
     if unknown:
         command.error(f"unknown case {', '.join(sorted(unknown))}; expected some of {', '.join(CASES)}")
-    torch.set_num_threads(options.threads)
     figures: list[dict[str, Any]] = []
     for name in options.cases or CASES:
         print(f"measuring {name} ...", flush=True)
-        figures += CASES[name](options.threads)
+        figures += alone(name, options.threads)
     print(table(figures))
     if options.out:
         write_text(options.out, json.dumps({"environment": environment(), "figures": figures}, indent=1) + "\n")
+
+
+def alone(name: str, threads: int) -> list[dict[str, Any]]:
+    """Measure one case in a fresh process: what another left in the heap changes what memory costs."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(in_process, name, threads).result()
+
+
+def in_process(name: str, threads: int) -> list[dict[str, Any]]:
+    """Pin the threads and measure one case."""
+    torch.set_num_threads(threads)
+    return CASES[name](threads)
 
 
 def table(figures: list[dict[str, Any]]) -> str:

@@ -46,7 +46,7 @@ def library_step(graph: Any, batch: tuple[Tensor, Tensor, Tensor]) -> Callable[[
     image, text, labels = batch
 
     def step() -> None:
-        optimizer.zero_grad()
+        module.optimizer_zero_grad(0, 0, optimizer)
         terms = module.method.loss_terms(module.method(image, text), labels)
         module.method.total_loss(terms).backward()
         optimizer.step()

@@ -45,17 +45,20 @@ def average_precision(relevance: Tensor, k: int | None = None, definition: str =
         raise ValueError(f"'definition' must be one of {', '.join(DEFINITIONS)} (got {definition!r})")
     if k is not None and k < 1:
         raise ValueError(f"'k' must be at least 1 (got {k})")
-    total = relevance.sum(1, dtype=torch.float64)
-    counted = relevance if k is None or definition == "first-k" else relevance[:, :k]
-    hits = counted.cumsum(1, dtype=torch.float64)
-    if definition == "first-k" and k is not None:
-        counted = counted * (hits <= k)
+    k = relevance.shape[1] if k is None else k
+    ranked = relevance if definition == "first-k" else relevance[:, :k]
+    hits = ranked.cumsum(1, dtype=torch.int32)
+    found, total = hits[:, -1].clone(), relevance.sum(1)
+    divisor = {
+        "topk": found,
+        "first-k": found.clamp(max=k),
+        "recall-normalised": total,
+        "min(k,R)": total.clamp(max=k),
+    }[definition]
+    if definition == "first-k":
+        ranked = ranked * (hits <= k)
     rank = torch.arange(1, hits.shape[1] + 1, dtype=torch.float64, device=hits.device)
-    precision = hits.mul_(counted) @ rank.reciprocal_()
-    limit = total if k is None else total.clamp(max=k)
-    count = counted.sum(1, dtype=torch.float64)
-    divisor = {"topk": count, "first-k": count, "recall-normalised": total, "min(k,R)": limit}[definition]
-    return precision / divisor.clamp(min=1)
+    return hits.mul_(ranked).double() @ rank.reciprocal() / divisor.clamp(min=1)
 
 
 def precision_at(relevance: Tensor, ks: Sequence[int]) -> Tensor:

@@ -40,6 +40,10 @@ class RetrievalModule(L.LightningModule):
         groups = self.method.param_groups(config.lr)
         return torch.optim.Adam(groups, betas=config.betas, weight_decay=config.weight_decay, fused=True)
 
+    def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Any) -> None:
+        """Keep the gradients' memory on a CPU: to take it from the system anew costs a fifth of a step."""
+        optimizer.zero_grad(set_to_none=self.device.type != "cpu")
+
     def on_train_epoch_start(self) -> None:
         """Tell the method its epoch."""
         self.method.on_epoch(self.current_epoch)
