@@ -36,7 +36,8 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument("--method", metavar="NAME", default=DEFAULT_METHOD,
                       help=f"one of: {', '.join(METHODS)} (default: {DEFAULT_METHOD})")  # fmt: skip
     what.add_argument("--dataset", metavar="NAME", default="openclipart",
-                      help=f"one of: {', '.join(DATASETS)}; or the path of a .npz file (default: openclipart)")  # fmt: skip
+                      help=f"one of: {', '.join(DATASETS)}; or the path of a .npz file "
+                      "(default: openclipart)")  # fmt: skip
     what.add_argument("--seeds", metavar="N", type=int, nargs="+", default=[0, 1, 2],
                       help="one training each; the table has mean and deviation (default: 0 1 2)")  # fmt: skip
     how = command.add_argument_group("how")

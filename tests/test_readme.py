@@ -15,4 +15,4 @@ def test_blocks_run_in_their_order(tmp_path, monkeypatch, capsys):
         # Two epochs show as much as five, and the tests stay quick.
         exec(compile(block.replace("epochs=5", "epochs=2"), "README.md", "exec"), names)
     assert float(capsys.readouterr().out.splitlines()[-1]) > 0.4
-    assert len(names["data"]) == 4720  # type: ignore[arg-type]
+    assert len(names["data"]) == 4720

@@ -63,6 +63,8 @@ def cooccurrence_graph(
     names = [f"label {i}" for i in range(num_labels)] if label_names is None else list(map(str, label_names))
     if len(names) != num_labels:
         raise ValueError(f"'label_names' must have {num_labels} entries (got {len(names)})")
+    if len(set(names)) != num_labels:
+        raise ValueError("'label_names' must be distinct (got one of them twice)")
     if x is not None and (x.ndim != 2 or x.shape[0] != num_labels):
         raise ValueError(f"'x' must have shape ({num_labels}, F) (got {tuple(x.shape)})")
 

@@ -11,6 +11,9 @@ from torch_geometric.data import Data
 
 from labelgraph.graph.transforms import PMI
 
+DEFAULT_CHANNELS = 300  # As many as word vectors usually have.
+DENSE_LABELS = 1024
+
 
 def pmi_svd(graph: Data, channels: int | None = None) -> Tensor:
     r"""Factorise the positive pointwise mutual information of a label graph.
@@ -18,12 +21,12 @@ def pmi_svd(graph: Data, channels: int | None = None) -> Tensor:
     With :math:`\mathrm{PPMI} \approx U S V^\top` of the ``channels`` largest singular values, the
     embedding is :math:`U S^{1/2}` (Levy and Goldberg 2014, section 3.4). The diagonal holds
     :math:`\log(N / n_i)`, what a label tells of itself, so that with all channels no two labels share an
-    embedding by lack of neighbours; fewer channels may leave such a label at zero. The sign of each column is fixed: its largest entry is positive. A label that
-    never occurs is zero.
+    embedding by lack of neighbours; fewer channels may leave such a label at zero. The sign of each
+    column is fixed: its largest entry is positive. A label that never occurs is zero.
 
     Args:
         graph: From `cooccurrence_graph`, with its counts.
-        channels: :math:`F`, at most :math:`C`; all by default.
+        channels: :math:`F`, at most :math:`C`; by default :math:`C`, or 300 where that is less.
 
     Returns:
         Embeddings of shape :math:`(C, F)`, float32.
@@ -37,7 +40,7 @@ def pmi_svd(graph: Data, channels: int | None = None) -> Tensor:
         torch.Size([3, 2])
     """
     size = graph.num_nodes
-    channels = size if channels is None else channels
+    channels = min(size, DEFAULT_CHANNELS) if channels is None else channels
     if not 1 <= channels <= size:
         raise ValueError(f"'channels' must be in [1, {size}], the number of labels (got {channels})")
     pmi = PMI()(graph)
@@ -48,8 +51,8 @@ def pmi_svd(graph: Data, channels: int | None = None) -> Tensor:
     matrix = sp.csr_array((value.astype(np.float64), (row, column)), shape=(size, size))
     if not matrix.data.any():
         return torch.zeros(size, channels)
-    if 4 * channels < size:
-        # A fixed start vector makes the iteration, and so the embedding, the same every time.
+    if size > DENSE_LABELS and 4 * channels < size:
+        # The iteration begins the same way every time, not from a random vector.
         left, singular, _ = svds(matrix, k=channels, v0=np.ones(size))
         left, singular = left[:, ::-1], singular[::-1]
     else:

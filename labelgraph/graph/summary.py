@@ -22,9 +22,10 @@ def summarize(data: Data, top: int = 5) -> str:
         Heaviest edges: sky -> sun 1.00, sun -> sky 0.50
     """
     names, size = data.label_names, data.num_nodes
-    density = 100 * data.num_edges / max(size * (size - 1), 1)
+    loops = data.edge_index[0] == data.edge_index[1]
+    density = 100 * (~loops).sum().item() / max(size * (size - 1), 1)
     per_sample = data.count.sum().item() / max(data.num_samples, 1)
-    touched = degree(data.edge_index.flatten(), size) > 0
+    touched = degree(data.edge_index[:, ~loops].flatten(), size) > 0
     isolated = [name for name, has_edge in zip(names, touched.tolist(), strict=True) if not has_edge]
     frequent = data.count.argsort(descending=True, stable=True)[:top].tolist()
     heaviest = data.edge_weight.argsort(descending=True, stable=True)[:top].tolist()

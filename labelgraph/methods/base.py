@@ -82,7 +82,10 @@ class Method(nn.Module, ABC):
         apart = {id(p) for group in scaled.values() for p in group}
         rest = [p for p in self.parameters() if p.requires_grad and id(p) not in apart]
         groups = [{"params": rest, "lr": lr}]
-        return groups + [{"params": group, "lr": lr * scale} for scale, group in scaled.items() if group]
+        for scale, group in scaled.items():
+            if trained := [p for p in group if p.requires_grad]:
+                groups.append({"params": trained, "lr": lr * scale})
+        return groups
 
     def on_epoch(self, epoch: int) -> None:
         """Adapt to the epoch, counted from 0, before its first batch; most methods need not."""

@@ -17,8 +17,8 @@ class LabelEmbedding(nn.Module):
         kind: ``"pmi-svd"``, from the co-occurrence itself (`labelgraph.graph.pmi_svd`), needs nothing
             else; ``"one-hot"``; ``"learned"``, drawn uniformly in [0, 1], the published default of
             ALGCN; ``"given"``, the ``x`` of the graph, such as word vectors.
-        channels: :math:`F` for ``pmi-svd`` (at most and by default :math:`C`) and ``learned`` (by
-            default 300, the size of GloVe vectors).
+        channels: :math:`F` for ``pmi-svd`` (at most :math:`C`) and ``learned``; by default 300, or for
+            ``pmi-svd`` :math:`C` where that is less.
         trainable: Let training change the embeddings; by default only ``learned`` ones.
 
     Shapes:

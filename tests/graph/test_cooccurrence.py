@@ -137,3 +137,8 @@ def test_counts_of_the_fixture(fixtures):
     dense[tuple(graph.edge_index.numpy())] = graph.edge_count.numpy()
     np.testing.assert_array_equal(dense, joint)
     np.testing.assert_array_equal(graph.count.numpy(), count)
+
+
+def test_repeated_names_are_refused():
+    with pytest.raises(ValueError, match="'label_names' must be distinct"):
+        cooccurrence_graph(np.eye(2), ["sky", "sky"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from labelgraph.graph import Threshold, cooccurrence_graph, summarize
+from labelgraph.graph import BinaryAdjacency, Threshold, cooccurrence_graph, summarize
 
 LABELS = np.array([[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]])
 
@@ -32,3 +32,12 @@ def test_isolated_labels_are_counted_after_pruning(threshold, isolated):
 
 def test_one_label():
     assert summarize(cooccurrence_graph([[1]])).startswith("Label graph: 1 labels, 0 edges (density 0.0%)")
+
+
+def test_self_loops_are_no_edges_between_labels():
+    looped = BinaryAdjacency(0.5)(cooccurrence_graph([[1, 1, 0], [1, 0, 1], [1, 0, 0]], ["a", "b", "c"]))
+    assert "density 33.3%" in summarize(looped)
+    assert "Labels without edges: none" in summarize(looped)
+    alone = BinaryAdjacency(1.0)(cooccurrence_graph([[1, 0], [0, 1]], ["a", "b"]))
+    assert "density 0.0%" in summarize(alone)
+    assert "Labels without edges: 2 (a, b)" in summarize(alone)
