@@ -20,8 +20,8 @@ FORMAT = 1
 class RunFolder:
     """The files of a run.
 
-    ``config.yaml``, ``environment.json``, ``metrics.json``, ``report.md``, ``plots/*.png``; for each
-    seed ``seed-N/history.csv``, ``seed-N/model/`` and ``seed-N/results.json``.
+    ``config.yaml``, ``environment.json``, ``metrics.json``, ``report.md``, ``plots/*.png``,
+    ``baselines/NAME.json``; for each seed ``seed-N/history.csv``, ``seed-N/model/`` and ``seed-N/results.json``.
     """
 
     path: Path
@@ -31,10 +31,9 @@ class RunFolder:
         """All results of the run."""
         return self.path / "metrics.json"
 
-    @property
-    def baselines(self) -> Path:
-        """Results of the baselines."""
-        return self.path / "baselines.json"
+    def baseline(self, name: str) -> Path:
+        """Results of one baseline."""
+        return self.path / "baselines" / f"{name}.json"
 
     @property
     def plots(self) -> Path:

@@ -33,12 +33,14 @@ def run(
     graph = training_graph(data)
     results: list[Result] = []
     for name in config.eval.baselines:
-        results += _kept(folder, folder.path / "baselines" / f"{name}.json", partial(_baseline, name, config, data))
-        say(_line(results[-1]))
+        made = _kept(folder, folder.baseline(name), partial(_baseline, name, config, data))
+        say(_line(made[0]))
+        results += made
     for seed in config.seeds:
         train = partial(train_seed, seed, config, data, graph, folder, progress)
-        results += _kept(folder, folder.results(seed), train)
-        say(_line(results[-1]))
+        made = _kept(folder, folder.results(seed), train)
+        say(_line(made[0]))
+        results += made
     folder.write_metrics(config, results)
     write_plots(folder, config, graph, results, histories(folder, config))
     write_report(folder, config, data, graph, results)

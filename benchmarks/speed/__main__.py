@@ -9,24 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from benchmarks.environment import environment
 from benchmarks.run_folder import write_text
-from benchmarks.speed import cooccurrence, propagation, ranking, training_step
+from benchmarks.speed.cases import CASES, alone
 from labelgraph.report import markdown_table
-
-CASES = {
-    "propagation": propagation.measure,
-    "cooccurrence": cooccurrence.measure,
-    "ranking": ranking.measure,
-    "training_step": training_step.measure,
-}
 
 
 def main() -> None:
@@ -52,18 +41,6 @@ def main() -> None:
     print(table(figures))
     if options.out:
         write_text(options.out, json.dumps({"environment": environment(), "figures": figures}, indent=1) + "\n")
-
-
-def alone(name: str, threads: int) -> list[dict[str, Any]]:
-    """Measure one case in a fresh process: what another left in the heap changes what memory costs."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(in_process, name, threads).result()
-
-
-def in_process(name: str, threads: int) -> list[dict[str, Any]]:
-    """Pin the threads and measure one case."""
-    torch.set_num_threads(threads)
-    return CASES[name](threads)
 
 
 def table(figures: list[dict[str, Any]]) -> str:

@@ -68,12 +68,13 @@ def cooccurrence_graph(
     if x is not None and (x.ndim != 2 or x.shape[0] != num_labels):
         raise ValueError(f"'x' must have shape ({num_labels}, F) (got {tuple(x.shape)})")
 
-    joint = (matrix.T.tocsr() @ matrix).tocoo()
-    off_diagonal = joint.row != joint.col
-    source, target = joint.row[off_diagonal], joint.col[off_diagonal]
-    order = np.argsort(source.astype(np.int64) * num_labels + target)
-    edge_index = torch.from_numpy(np.stack([source[order], target[order]]).astype(np.int64))
-    edge_count = torch.from_numpy(joint.data[off_diagonal][order])
+    # The product is symmetric, so that its columns, which conversion sorts in linear time, are its rows.
+    joint = (matrix.T.tocsr() @ matrix).tocsc()
+    source = np.repeat(np.arange(num_labels), np.diff(joint.indptr))
+    off_diagonal = source != joint.indices
+    edge_index = torch.empty(2, int(off_diagonal.sum()), dtype=torch.long)
+    edge_index.numpy()[:] = source[off_diagonal], joint.indices[off_diagonal]
+    edge_count = torch.from_numpy(joint.data[off_diagonal])
     count = torch.from_numpy(np.asarray(matrix.sum(0)).reshape(-1))
     given = edge_index[1] if condition_on == "target" else edge_index[0]
     return Data(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
@@ -9,7 +10,10 @@ from torch import Tensor
 
 DENSE_NODES = 256
 DENSE_SHARE = 0.1
-EDGE_BLOCK = 2**16
+EDGE_BLOCK = 2**13
+
+# torch says so of every CSR tensor; of the product that is used here it means nothing.
+warnings.filterwarnings("ignore", ".*Sparse CSR tensor support is in beta.*")
 
 
 def propagate(x: Tensor, edge_index: Tensor, edge_weight: Tensor) -> Tensor:
@@ -48,11 +52,16 @@ def dense_adjacency(edge_index: Tensor, edge_weight: Tensor, num_nodes: int) -> 
     return edge_weight.new_zeros(num_nodes * num_nodes).index_add(0, flat, edge_weight).view(num_nodes, num_nodes)
 
 
-def _csr(rows: Tensor, columns: Tensor, values: Tensor, size: int) -> Tensor:
+def _product(rows: Tensor, columns: Tensor, values: Tensor, x: Tensor) -> Tensor:
+    """The sparse matrix of some entries, times a dense one."""
+    size = x.size(0)
     order = rows.argsort()
     count = torch.bincount(rows, minlength=size)
     start = torch.cat([count.new_zeros(1), count.cumsum(0)])
-    return torch.sparse_csr_tensor(start, columns[order], values[order], (size, size), check_invariants=False)
+    entries = start, columns[order], values[order]
+    matrix = torch.sparse_csr_tensor(*entries, (size, size), check_invariants=False)
+    # On a CPU the reducing form holds one matrix less; elsewhere there is none.
+    return torch.sparse.mm(matrix, x, "sum") if x.device.type == "cpu" else matrix @ x
 
 
 class _SparseProduct(torch.autograd.Function):
@@ -61,17 +70,19 @@ class _SparseProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, edge_weight: Tensor, x: Tensor, edge_index: Tensor) -> Tensor:
         ctx.save_for_backward(edge_weight, x, edge_index)
-        return _csr(edge_index[1], edge_index[0], edge_weight, x.size(0)) @ x
+        return _product(edge_index[1], edge_index[0], edge_weight, x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         edge_weight, x, edge_index = ctx.saved_tensors
-        (gradient,) = gradients
+        gradient = gradients[0].contiguous()
         source, target = edge_index
         to_weight = to_x = None
         if ctx.needs_input_grad[0]:
-            blocks = zip(source.split(EDGE_BLOCK), target.split(EDGE_BLOCK), strict=True)
-            to_weight = torch.cat([torch.einsum("ef,ef->e", x[i], gradient[j]) for i, j in blocks])
+            to_weight = torch.empty_like(edge_weight)
+            blocks = (part.split(EDGE_BLOCK) for part in (to_weight, source, target))
+            for block, i, j in zip(*blocks, strict=True):
+                torch.sum(x[i].mul_(gradient[j]), 1, out=block)
         if ctx.needs_input_grad[1]:
-            to_x = _csr(source, target, edge_weight, x.size(0)) @ gradient
+            to_x = _product(source, target, edge_weight, gradient)
         return to_weight, to_x, None
