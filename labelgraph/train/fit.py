@@ -76,32 +76,41 @@ def fit(
     batches = CrossModalDataModule(data, config.batch_size, seed, config.select)
     module = RetrievalModule(method, config).train()  # Lightning would leave a loaded method in evaluation mode.
     history = History(folder / HISTORY)
+    bar = [TrainingBar(f"{method.name}, seed {seed}")] if progress else []
     best = _checkpoint(folder, BEST, monitor=MONITOR, mode="max", save_weights_only=True)
     last = _checkpoint(folder, LAST, every_n_epochs=config.checkpoint_every)
-    bar = [TrainingBar(f"{method.name}, seed {seed}")] if progress else []
     with _quiet():
-        trainer = L.Trainer(
-            accelerator=config.device,
-            devices=1,
-            precision=config.precision,
-            max_epochs=config.epochs,
-            callbacks=[EpochSeed(seed), history, *_stopping(config), best, last, *bar, *callbacks],
-            plugins=[SafetensorsCheckpointIO()],
-            logger=False,
-            num_sanity_val_steps=0,
-            enable_model_summary=False,
-            enable_progress_bar=False,
-        )
+        trainer = _trainer(config, [EpochSeed(seed), history, *_stopping(config), best, last, *bar, *callbacks])
         unfinished = folder / f"{LAST}.ckpt"
         trainer.fit(module, batches, ckpt_path=unfinished if unfinished.exists() else None)
-    weights = SafetensorsCheckpointIO().load_checkpoint(folder / f"{BEST}.ckpt")["state_dict"]
-    module.load_state_dict(weights)
-    method.eval()
-    for name in (BEST, LAST):
-        (folder / f"{name}.ckpt").unlink(missing_ok=True)
+    _take_best(module, folder)
     values = [row[MONITOR] for row in history.rows]
     best_epoch = values.index(max(values))
     return FitResult(history.rows, best_epoch, values[best_epoch], history.seconds)
+
+
+def _trainer(config: TrainConfig, callbacks: list[Callback]) -> L.Trainer:
+    """Lightning's trainer, without the parts that this library has its own of."""
+    return L.Trainer(
+        accelerator=config.device,
+        devices=1,
+        precision=config.precision,
+        max_epochs=config.epochs,
+        callbacks=callbacks,
+        plugins=[SafetensorsCheckpointIO()],
+        logger=False,
+        num_sanity_val_steps=0,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+    )
+
+
+def _take_best(module: RetrievalModule, folder: Path) -> None:
+    """Load the weights of the best epoch, and delete the checkpoints."""
+    module.load_state_dict(SafetensorsCheckpointIO().load_checkpoint(folder / f"{BEST}.ckpt")["state_dict"])
+    module.eval()
+    for name in (BEST, LAST):
+        (folder / f"{name}.ckpt").unlink(missing_ok=True)
 
 
 def check_device(device: str) -> None:
