@@ -52,7 +52,7 @@ def plot_precision_recall(results: Sequence[Result], axes: Sequence[Any]) -> Non
             ax.plot(reports[0].recall, [sum(values) / len(values) for values in curves], label=name, lw=1.5)
         ax.set(xlim=(0, 1), ylim=(0, 1))
         _finish(ax, way.replace("_", " ").capitalize(), "recall", "precision")
-        ax.get_legend().set_loc((0.02, 0.17))  # Between the curves of chance and of the rest.
+        ax.get_legend().set_loc((0.02, 0.23))  # Between the curves of chance and of the rest.
 
 
 def _finish(ax: Axes, title: str, x: str, y: str) -> None:

@@ -155,3 +155,10 @@ Y = torch.ones(2, 4)
 def test_wrong_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         next(ranked_relevance(*arguments))
+
+
+def test_embeddings_that_require_gradients():
+    query, database, *labels, order = repeated_items(torch.float64, 0)
+    expected = labels[1][:, 0].numpy()[order].tolist()
+    (block,) = ranked_relevance(query.requires_grad_(), database.requires_grad_(), *labels)
+    assert block.tolist() == expected and not block.requires_grad
