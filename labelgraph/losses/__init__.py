@@ -1,7 +1,17 @@
 """Losses as pure functions, one a file."""
 
+from labelgraph.losses.adversarial import adversarial_loss
 from labelgraph.losses.classification import classification_loss
+from labelgraph.losses.contrastive import contrastive_loss
 from labelgraph.losses.pairwise import pairwise_loss
+from labelgraph.losses.similarity import similarity_loss
 from labelgraph.losses.structure import structure_loss
 
-__all__ = ["classification_loss", "pairwise_loss", "structure_loss"]
+__all__ = [
+    "adversarial_loss",
+    "classification_loss",
+    "contrastive_loss",
+    "pairwise_loss",
+    "similarity_loss",
+    "structure_loss",
+]

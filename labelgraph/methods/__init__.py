@@ -1,7 +1,32 @@
 """Published methods as thin heads over the library's parts; ``METHODS`` holds them by name."""
 
+from labelgraph.methods.agah import AGAH, AGAHConfig
 from labelgraph.methods.algcn import ALGCN, ALGCNConfig
 from labelgraph.methods.base import Method
+from labelgraph.methods.dagnn import DAGNN, DAGNNConfig
+from labelgraph.methods.dual_adversarial import DualAdversarialConfig, DualAdversarialMethod
+from labelgraph.methods.gnn_con import IGNNCON, PGNNCON, IGNNCONConfig, PGNNCONConfig
+from labelgraph.methods.label_graph import LabelGraphConfig, LabelGraphMethod
 from labelgraph.methods.registry import METHODS, build_method, load_method, method_class
 
-__all__ = ["ALGCN", "METHODS", "ALGCNConfig", "Method", "build_method", "load_method", "method_class"]
+__all__ = [
+    "AGAH",
+    "ALGCN",
+    "DAGNN",
+    "IGNNCON",
+    "METHODS",
+    "PGNNCON",
+    "AGAHConfig",
+    "ALGCNConfig",
+    "DAGNNConfig",
+    "DualAdversarialConfig",
+    "DualAdversarialMethod",
+    "IGNNCONConfig",
+    "LabelGraphConfig",
+    "LabelGraphMethod",
+    "Method",
+    "PGNNCONConfig",
+    "build_method",
+    "load_method",
+    "method_class",
+]

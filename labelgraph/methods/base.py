@@ -25,27 +25,33 @@ class Method(nn.Module, ABC):
     Config: ClassVar[type]
     config: Any
 
+    reads_labels: ClassVar[bool] = True  # In training; one that does not is given none.
+    generates: ClassVar[bool] = False  # Missing sides of incomplete pairs, by `fill_missing`.
+    similarity: str = "cosine"  # Of embeddings; "hamming" says that they are codes of -1 and 1.
+
     # What `save_pretrained` needs to build the parts anew; set by `from_config`.
     _graph: Data | None = None
     _channels: tuple[int, int] | None = None
 
     @classmethod
-    def from_config(cls, config: Any, image_channels: int, text_channels: int, graph: Data) -> Self:
+    def from_config(cls, config: Any, image_channels: int, text_channels: int, graph: Data | None = None) -> Self:
         """Build the published parts for features of these sizes and a label graph.
 
         Args:
             config: Instance of ``Config``.
             image_channels: Size of the image features.
             text_channels: Size of the text features.
-            graph: Label graph of `cooccurrence_graph`, counted on the training items.
+            graph: Label graph of `cooccurrence_graph`, counted on the training items; a method that does
+                not read labels needs none.
         """
+        graph = graph if cls.reads_labels else None
         method = cls(**cls.parts(config, image_channels, text_channels, graph), config=config)
         method._graph, method._channels = graph, (image_channels, text_channels)
         return method
 
     @classmethod
     @abstractmethod
-    def parts(cls, config: Any, image_channels: int, text_channels: int, graph: Data) -> dict[str, nn.Module]:
+    def parts(cls, config: Any, image_channels: int, text_channels: int, graph: Data | None) -> dict[str, nn.Module]:
         """Build the modules that the constructor takes, by argument."""
 
     @abstractmethod
@@ -87,6 +93,18 @@ class Method(nn.Module, ABC):
                 groups.append({"params": trained, "lr": lr * scale})
         return groups
 
+    def diagnostics(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Named scalars, beside the losses, that tell how training goes; by default none."""
+        return {}
+
+    def fill_missing(self, image: Tensor, text: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """Generate the missing side of incomplete pairs; most methods cannot.
+
+        Raises:
+            ValueError: If the method has no generators.
+        """
+        raise ValueError(f"'method' must have generators to fill missing sides (got {self.name!r})")
+
     def on_epoch(self, epoch: int) -> None:
         """Adapt to the epoch, counted from 0, before its first batch; most methods need not."""
 
@@ -96,7 +114,7 @@ class Method(nn.Module, ABC):
         Raises:
             ValueError: If the method was not built by `from_config`: its parts cannot be built anew.
         """
-        if self._graph is None or self._channels is None:
+        if self._channels is None:
             raise ValueError("'save_pretrained' needs a method built by 'from_config' (got one of own parts)")
         write_model(Path(folder), self.name, self.config, self._channels, self._graph, self.state_dict())
 

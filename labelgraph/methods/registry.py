@@ -7,11 +7,14 @@ from typing import Any
 
 from torch_geometric.data import Data
 
+from labelgraph.methods.agah import AGAH
 from labelgraph.methods.algcn import ALGCN
 from labelgraph.methods.base import Method
+from labelgraph.methods.dagnn import DAGNN
+from labelgraph.methods.gnn_con import IGNNCON, PGNNCON
 from labelgraph.methods.saving import read_meaning
 
-METHODS: dict[str, type[Method]] = {method.name: method for method in (ALGCN,)}
+METHODS: dict[str, type[Method]] = {method.name: method for method in (ALGCN, DAGNN, PGNNCON, IGNNCON, AGAH)}
 
 
 def method_class(name: str) -> type[Method]:
@@ -25,14 +28,16 @@ def method_class(name: str) -> type[Method]:
     return METHODS[name]
 
 
-def build_method(name: str, image_channels: int, text_channels: int, graph: Data, config: Any = None) -> Method:
+def build_method(
+    name: str, image_channels: int, text_channels: int, graph: Data | None = None, config: Any = None
+) -> Method:
     """Build a method by name, with its published parts.
 
     Args:
         name: Key of ``METHODS``.
         image_channels: Size of the image features.
         text_channels: Size of the text features.
-        graph: Label graph, counted on the training items.
+        graph: Label graph, counted on the training items; one without labels needs none.
         config: Instance of the method's ``Config``; its defaults if not given.
 
     Example:

@@ -24,7 +24,7 @@ class SavedModel:
     path: Path
     config: dict[str, Any]
     channels: tuple[int, int]
-    graph: Data
+    graph: Data | None
     state: dict[str, Tensor]
 
     def load_into(self, module: nn.Module) -> None:
@@ -36,13 +36,14 @@ class SavedModel:
 
 
 def write_model(
-    folder: Path, name: str, config: Any, channels: tuple[int, int], graph: Data, state: Mapping[str, Tensor]
+    folder: Path, name: str, config: Any, channels: tuple[int, int], graph: Data | None, state: Mapping[str, Tensor]
 ) -> None:
     """Write both files beside their places, then rename them."""
     from safetensors.torch import save
 
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {GRAPH_PREFIX + key: graph[key] for key in GRAPH_TENSORS if isinstance(graph.get(key), Tensor)}
+    kept: Any = {} if graph is None else graph
+    tensors = {GRAPH_PREFIX + key: kept[key] for key in GRAPH_TENSORS if isinstance(kept.get(key), Tensor)}
     tensors |= {STATE_PREFIX + key: tensor for key, tensor in state.items()}
     content = save({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()})
     meaning = {
@@ -51,8 +52,8 @@ def write_model(
         "config": asdict(config),
         "image_channels": channels[0],
         "text_channels": channels[1],
-        "num_samples": graph.num_samples,
-        "label_names": list(graph.label_names),
+        "num_samples": 0 if graph is None else graph.num_samples,
+        "label_names": [] if graph is None else list(graph.label_names),
         "sha256": hashlib.sha256(content).hexdigest(),
     }
     parts = {"model.safetensors": content, "model.json": json.dumps(meaning, indent=2).encode()}
@@ -94,12 +95,7 @@ def read_model(folder: Path, name: str) -> SavedModel:
         if digest != meaning["sha256"]:
             raise ValueError(f"{path}: expected SHA-256 {meaning['sha256']} (got {digest}); the file is damaged")
         tensors = load(content)
-        graph = Data(
-            **{key: tensors[GRAPH_PREFIX + key] for key in GRAPH_TENSORS if GRAPH_PREFIX + key in tensors},
-            num_samples=meaning["num_samples"],
-            num_nodes=len(meaning["label_names"]),
-            label_names=meaning["label_names"],
-        )
+        graph = _graph(tensors, meaning) if meaning["label_names"] else None
         channels = (meaning["image_channels"], meaning["text_channels"])
         config = meaning["config"]
     except (KeyError, TypeError) as error:
@@ -108,3 +104,12 @@ def read_model(folder: Path, name: str) -> SavedModel:
         raise ValueError(f"{path}: expected safetensors (got {error})") from error
     state = {key.removeprefix(STATE_PREFIX): tensor for key, tensor in tensors.items() if key.startswith(STATE_PREFIX)}
     return SavedModel(path, config, channels, graph, state)
+
+
+def _graph(tensors: Mapping[str, Tensor], meaning: Mapping[str, Any]) -> Data:
+    return Data(
+        **{key: tensors[GRAPH_PREFIX + key] for key in GRAPH_TENSORS if GRAPH_PREFIX + key in tensors},
+        num_samples=meaning["num_samples"],
+        num_nodes=len(meaning["label_names"]),
+        label_names=meaning["label_names"],
+    )

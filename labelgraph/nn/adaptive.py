@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from labelgraph.nn.complete_graph import complete_edges
 from labelgraph.nn.norm import source_norm
 from labelgraph.nn.propagation import dense_adjacency
 
@@ -42,9 +43,7 @@ class AdaptiveAdjacency(nn.Module):
         self.num_labels = int(graph.num_nodes)
         self.gamma = gamma
         self.normalize = normalize
-        label = torch.arange(self.num_labels)
-        every_pair = torch.cartesian_prod(label, label).t().contiguous()
-        self.register_buffer("edge_index", every_pair, persistent=False)
+        self.register_buffer("edge_index", complete_edges(self.num_labels), persistent=False)
         self.register_buffer("static", dense_adjacency(graph.edge_index, graph.edge_weight, self.num_labels))
         self.residual = nn.Parameter(torch.empty(self.num_labels, self.num_labels))
         self.reset_parameters()

@@ -12,7 +12,7 @@ from labelgraph.nn.propagation import propagate
 
 
 class LabelConv(MessagePassing):
-    r"""Propagation after a linear map, without bias and without normalisation of its own.
+    r"""Propagation after a linear map, without normalisation of its own.
 
     .. math:: X'_j = \sum_{i \to j} w_{ij} X_i W, \quad\text{that is}\quad X' = A^\top X W
 
@@ -23,6 +23,7 @@ class LabelConv(MessagePassing):
     Args:
         in_channels: Size of each input row.
         out_channels: Size of each output row.
+        bias: Add a learned bias to what arrives, drawn as the weight.
 
     Shapes:
         - **input:** features :math:`(C, F_{in})`, edge indices :math:`(2, E)`, edge weights :math:`(E,)`
@@ -37,17 +38,19 @@ class LabelConv(MessagePassing):
         torch.Size([3, 8])
     """
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, bias: bool = False) -> None:
         super().__init__(aggr="add")
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.weight = nn.Parameter(torch.empty(in_channels, out_channels))
+        self.register_parameter("bias", nn.Parameter(torch.empty(out_channels)) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        r"""Draw the weight uniformly in :math:`\pm 1/\sqrt{F_{out}}`, as published."""
+        r"""Draw the weight, and the bias if any, uniformly in :math:`\pm 1/\sqrt{F_{out}}`, as published."""
         bound = 1 / math.sqrt(self.out_channels)
-        nn.init.uniform_(self.weight, -bound, bound)
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
         """Map and propagate."""
@@ -55,9 +58,10 @@ class LabelConv(MessagePassing):
             edge_weight = x.new_ones(edge_index.size(1))
         x = x @ self.weight
         if self.explain:
-            explained: Tensor = self.propagate(edge_index, x=x, edge_weight=edge_weight)
-            return explained
-        return propagate(x, edge_index, edge_weight)
+            arrived: Tensor = self.propagate(edge_index, x=x, edge_weight=edge_weight)
+        else:
+            arrived = propagate(x, edge_index, edge_weight)
+        return arrived if self.bias is None else arrived + self.bias
 
     def message(self, x_j: Tensor, edge_weight: Tensor) -> Tensor:
         """What one edge carries."""

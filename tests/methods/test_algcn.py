@@ -1,7 +1,5 @@
 """ALGCN against figures computed from its published definition."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -10,6 +8,7 @@ from labelgraph.graph import cooccurrence_graph
 from labelgraph.losses import structure_loss
 from labelgraph.methods import ALGCN, ALGCNConfig
 from labelgraph.nn import dense_adjacency
+from tests.methods.parity import TOLERANCE, assert_gradients, copy_parameters, read_figures
 
 # The parameters under the names of the fixture; convolutions and the rest need no transposition.
 NAMES = {
@@ -24,16 +23,11 @@ NAMES = {
     "label_branch.encoder.aggregation.weight": "hypo.weight",
     "label_branch.encoder.aggregation.bias": "hypo.bias",
 }
-TOLERANCE: dict[torch.dtype, dict[str, Any]] = {
-    torch.float32: {"rtol": 1e-4, "atol": 1e-6},
-    torch.float64: {"rtol": 1e-5, "atol": 1e-6},
-}
 
 
 @pytest.fixture(scope="module")
 def figures(fixtures):
-    with np.load(fixtures / "algcn.npz", allow_pickle=False) as file:
-        return {key: torch.from_numpy(np.asarray(file[key])) for key in file.files}
+    return read_figures(fixtures / "algcn.npz")
 
 
 def published(figures, dtype):
@@ -42,9 +36,7 @@ def published(figures, dtype):
     graph = cooccurrence_graph(figures["label_matrix"], x=embedding)
     config = ALGCNConfig(hidden_channels=32, threshold=figures["threshold"].item(), label_embedding="given")
     model = ALGCN.from_config(config, 16, 16, graph).to(dtype)
-    with torch.no_grad():
-        for ours, theirs in NAMES.items():
-            model.get_parameter(ours).copy_(figures[f"param/{theirs}"])
+    copy_parameters(model, figures, NAMES)
     return model
 
 
@@ -79,11 +71,7 @@ class TestParity:
         model = published(figures, dtype)
         _, terms = step(model, figures, monkeypatch, dtype)
         model.total_loss(terms).backward()
-        for ours, theirs in NAMES.items():
-            gradient = model.get_parameter(ours).grad
-            torch.testing.assert_close(gradient, figures[f"grad/{theirs}"].to(dtype), **TOLERANCE[dtype])
-        trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
-        assert trained == set(NAMES)
+        assert_gradients(model, figures, NAMES, dtype)
 
 
 GRAPH = cooccurrence_graph(np.random.default_rng(0).random((30, 4)) < 0.4)
@@ -151,7 +139,8 @@ def test_weights_of_the_losses_are_settings():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"adjacency": "metric"}, r"'adjacency' must be one of adaptive, static \(got 'metric'\)"),
+        ({"adjacency": "dense"}, r"'adjacency' must be one of static, adaptive, metric, attention \(got 'dense'\)"),
+        ({"conv": "sage"}, r"'conv' must be one of gcn, gat \(got 'sage'\)"),
         ({"label_embedding": "glove"}, "'kind' must be one of"),
         ({"label_embedding": "given"}, "'graph' must carry label embeddings"),
         ({"threshold": 2.0}, r"'threshold' must be in \[0, 1\]"),

@@ -1,16 +1,36 @@
 """What every method offers, for each method by name."""
 
+from typing import Any
+
 import pytest
 import torch
 
 from labelgraph.data import CrossModalData
 from labelgraph.graph import cooccurrence_graph
-from labelgraph.methods import METHODS, ALGCNConfig, build_method
+from labelgraph.methods import METHODS, LabelGraphMethod, build_method
 
-SMALL = {"algcn": [ALGCNConfig(hidden_channels=8), ALGCNConfig(hidden_channels=8, adjacency="static")]}
-CASES = [(name, config) for name, configs in SMALL.items() for config in configs]
+GENERATORS = {"text_generator_channels": 6, "image_generator_channels": 7}
+SMALL: dict[str, list[dict[str, Any]]] = {
+    "algcn": [{}, {"adjacency": "static"}, {"adjacency": "attention"}],
+    "dagnn": [GENERATORS, {**GENERATORS, "conv": "gat", "adjacency": "attention"}],
+    "p-gnn-con": [GENERATORS, {**GENERATORS, "conv": "gat"}],
+    # Few labels are alike: a higher threshold would leave the metric nothing to learn from.
+    "i-gnn-con": [{**GENERATORS, "threshold": 0.0}, {**GENERATORS, "metric_heads": 2, "label_embedding": "learned"}],
+    "agah": [{"bits": 8, "graph_channels": (8, 6)}, {"bits": 8, "graph_channels": (8, 6), "adjacency": "residual",
+                                                     "num_items": 60}],
+}  # fmt: skip
+CASES = [
+    (name, METHODS[name].Config(hidden_channels=8, **settings)) for name, all_of in SMALL.items() for settings in all_of
+]
+LABEL_GRAPH = [(name, config) for name, config in CASES if issubclass(METHODS[name], LabelGraphMethod)]
 
-each_method = pytest.mark.parametrize(("name", "config"), CASES, ids=[f"{n}-{c.adjacency}" for n, c in CASES])
+
+def ids(cases):
+    return [f"{name}-{config.adjacency}-{getattr(config, 'conv', 'items')}" for name, config in cases]
+
+
+each_method = pytest.mark.parametrize(("name", "config"), CASES, ids=ids(CASES))
+each_label_graph_method = pytest.mark.parametrize(("name", "config"), LABEL_GRAPH, ids=ids(LABEL_GRAPH))
 
 
 def build(name, config, data: CrossModalData):
@@ -23,10 +43,10 @@ def test_every_method_is_tested():
     assert set(SMALL) == set(METHODS)
 
 
-@each_method
+@each_label_graph_method
 def test_encoders_give_what_forward_gives(name, config, make_data):
     data = make_data()
-    method = build(name, config, data)
+    method = build(name, config, data).eval()
     outputs = method(data.image, data.text)
     assert torch.equal(method.encode_image(data.image), outputs["image_embedding"])
     assert torch.equal(method.encode_text(data.text), outputs["text_embedding"])
@@ -49,14 +69,19 @@ def test_total_is_the_weighted_sum_of_scalars(name, config, make_data):
 @each_method
 @pytest.mark.parametrize("size", [1, 2, 7])
 def test_every_parameter_learns_from_any_batch(name, config, size, make_data):
-    data = make_data()
+    data = make_data(image_channels=96, text_channels=80)  # So that the discriminators' layers are not of width one.
     method = build(name, config, data)
     rows = slice(0, size)
     terms = method.loss_terms(method(data.image[rows], data.text[rows]), data.labels[rows])
     method.total_loss(terms).backward()
-    for parameter in method.parameters():
+    for parameter_name, parameter in method.named_parameters():
+        # Graph attention takes no more than the sign from its edges; one item attends to itself alone.
+        unmoved = getattr(config, "conv", None) == "gat" or (name == "agah" and size == 1)
+        if "adjacency" in parameter_name and unmoved:
+            continue
         if parameter.requires_grad:
-            assert torch.isfinite(parameter.grad).all() and parameter.grad.any()
+            assert torch.isfinite(parameter.grad).all(), parameter_name
+            assert parameter.grad.any(), parameter_name
 
 
 @each_method
@@ -65,7 +90,7 @@ def test_one_label(name, config, make_data):
     method = build(name, config, data)
     terms = method.loss_terms(method(data.image, data.text), data.labels)
     method.total_loss(terms).backward()
-    assert all(torch.isfinite(p.grad).all() for p in method.parameters() if p.requires_grad)
+    assert all(torch.isfinite(p.grad).all() for p in method.parameters() if p.grad is not None)
 
 
 @each_method
@@ -78,6 +103,7 @@ def test_compiled_as_one_graph_equals_eager(name, config, make_data):
         terms = method.loss_terms(outputs, labels)
         return outputs, terms, method.total_loss(terms)
 
+    torch.compiler.reset()  # What was compiled before counts against a limit.
     results = []
     for call in (step, torch.compile(step, fullgraph=True, backend="eager")):
         torch.manual_seed(0)  # Random edges are drawn within.
@@ -85,7 +111,7 @@ def test_compiled_as_one_graph_equals_eager(name, config, make_data):
     torch.testing.assert_close(*results)
 
 
-@each_method
+@each_label_graph_method
 def test_the_order_of_labels_does_not_matter(name, config, make_data):
     """Permuted labels give the same embeddings and, where nothing is learned by label, permuted scores."""
     data = make_data()
@@ -93,14 +119,16 @@ def test_the_order_of_labels_does_not_matter(name, config, make_data):
     method = build(name, config, data)
     other = build(name, config, CrossModalData(data.image, data.text, data.labels[:, order]))
     state = method.state_dict()
+    by_label = ("residual", "static", "embedding.weight", "edge_index", "edge_weight")
     for key, value in other.state_dict().items():
-        if key.startswith(("image_projector", "text_projector", "label_branch.encoder")):
+        if not key.endswith(by_label):
             value.copy_(state[key])
     with torch.no_grad():
         other.label_branch.embedding.weight.copy_(method.label_branch.embedding.weight[order])
         if config.adjacency == "adaptive":
             other.label_branch.adjacency.residual.copy_(method.label_branch.adjacency.residual[order][:, order])
     outputs, again = method(data.image, data.text), other(data.image, data.text)
+    torch.testing.assert_close(again["image_embedding"], outputs["image_embedding"])
     torch.testing.assert_close(again["image_scores"], outputs["image_scores"][:, order])
     torch.testing.assert_close(again["classifiers"], outputs["classifiers"][order])
 

@@ -18,7 +18,7 @@ def test_names_agree_with_the_classes():
 
 @pytest.mark.parametrize("call", [method_class, lambda name: build_method(name, 4, 3, GRAPH)])
 def test_an_unknown_method_lists_the_known_ones(call):
-    with pytest.raises(ValueError, match=r"'method' must be one of algcn.*\(got 'resnet'\)"):
+    with pytest.raises(ValueError, match=r"'method' must be one of agah, algcn, .*\(got 'resnet'\)"):
         call("resnet")
 
 
@@ -42,7 +42,7 @@ def test_loading_refuses_an_unknown_method(tmp_path, name):
     path = tmp_path / "model.json"
     meaning = json.loads(path.read_text()) | {"method": name}
     path.write_text(json.dumps(meaning))
-    with pytest.raises(ValueError, match=f"'method' must be one of algcn.*{name}"):
+    with pytest.raises(ValueError, match=f"'method' must be one of agah, algcn, .*{name}"):
         load_method(tmp_path)
 
 

@@ -1,0 +1,179 @@
+"""AGAH: adaptive graph attention hashing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch_geometric.data import Data
+
+from labelgraph.losses import similarity_loss
+from labelgraph.methods.base import Method
+from labelgraph.nn import AttentionAdjacency, HashNetwork, ItemBranch, ResidualAdjacency, fused_similarity
+
+
+@dataclass(frozen=True)
+class AGAHConfig:
+    """Hyper-parameters of `AGAH`, as published for MIRFlickr but for the adjacency.
+
+    Args:
+        bits: Length of the codes.
+        hidden_channels: Hidden width of the hash networks.
+        graph_channels: Widths of the two graph convolutions.
+        adjacency: Between the items of a batch: ``"attention"``, for batches of any size, or as published
+            ``"residual"``.
+        num_items: Largest batch of ``residual``.
+        gamma: Weight of the learned part of ``residual``.
+        attention_channels: Size of queries and keys of ``attention``.
+        image_weight: Share of the images in the similarity (eta).
+        text_weight: Share of the texts (beta).
+        cross_weight: Share of both together (lambda).
+        similarity_scale: Scale of the similarity (mu).
+        delta: Weight of the loss within modalities.
+        epsilon: Weight of the losses between modalities and between graph branches.
+        phi: Weight of the loss between graph branch and codes.
+    """
+
+    bits: int = 64
+    hidden_channels: int = 4096
+    graph_channels: tuple[int, int] = (2048, 1024)
+    adjacency: str = "attention"
+    num_items: int = 32
+    gamma: float = 0.45
+    attention_channels: int = 64
+    image_weight: float = 0.5
+    text_weight: float = 0.2
+    cross_weight: float = 0.3
+    similarity_scale: float = 1.4
+    delta: float = 0.1
+    epsilon: float = 1.0
+    phi: float = 0.15
+
+
+class AGAH(Method):
+    r"""Adaptive Graph Attention Hashing for Unsupervised Cross-modal Retrieval via Multimodal Transformers.
+
+    Hash networks learn codes that are as alike as the items are by their features; a graph branch over the
+    items of a batch guides them in training (APWeb-WAIM 2023). No label is read. With :math:`b` the relaxed
+    codes of the networks, :math:`g` those of the graph branches, and :math:`S` of `fused_similarity`:
+
+    .. math::
+        L = \delta L_{intra}(b, b, S) + \epsilon \, (L_{inter}(b_v, b_t, S) + L_{graph}(g_v, g_t, S)) +
+        \phi L_{cross}(g_v, b, S)
+
+    Args:
+        image_hash: Image features (B, D_v) to (B, bits).
+        text_hash: Text features (B, D_t) to (B, bits).
+        image_branch: Image features and similarity (B, B) to (B, bits).
+        text_branch: Text features and similarity to (B, bits).
+        config: Weights of the similarity and of the losses.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.methods import AGAH, AGAHConfig
+        >>> model = AGAH.from_config(AGAHConfig(bits=16, hidden_channels=8, graph_channels=(8, 8)), 6, 5)
+        >>> outputs = model(torch.rand(3, 6), torch.rand(3, 5))
+        >>> sorted(model.loss_terms(outputs, torch.empty(3, 0)))
+        ['cross', 'graph', 'inter', 'intra']
+        >>> model.encode_image(torch.rand(3, 6)).unique().tolist()
+        [-1.0, 1.0]
+    """
+
+    name: ClassVar[str] = "agah"
+    Config: ClassVar[type] = AGAHConfig
+    reads_labels: ClassVar[bool] = False
+    similarity: str = "hamming"
+
+    def __init__(
+        self,
+        image_hash: nn.Module,
+        text_hash: nn.Module,
+        image_branch: nn.Module,
+        text_branch: nn.Module,
+        config: AGAHConfig,
+    ) -> None:
+        super().__init__()
+        self.image_hash = image_hash
+        self.text_hash = text_hash
+        self.image_branch = image_branch
+        self.text_branch = text_branch
+        self.config = config
+        self.tanh_scale = 1.0
+
+    @classmethod
+    def parts(
+        cls, config: AGAHConfig, image_channels: int, text_channels: int, graph: Data | None
+    ) -> dict[str, nn.Module]:
+        """Build the published parts; a label graph is not looked at."""
+        return {
+            "image_hash": HashNetwork(image_channels, config.hidden_channels, config.bits),
+            "text_hash": HashNetwork(text_channels, config.hidden_channels, config.bits),
+            "image_branch": _item_branch(config, image_channels),
+            "text_branch": _item_branch(config, text_channels),
+        }
+
+    def on_epoch(self, epoch: int) -> None:
+        """Let tanh come nearer to the sign, a = sqrt(epoch + 1)."""
+        self.tanh_scale = math.sqrt(epoch + 1)
+
+    def encode_image(self, image: Tensor) -> Tensor:
+        """Image features (B, D_v) to codes of -1 and 1, (B, bits)."""
+        return _sign(self.image_hash(image))
+
+    def encode_text(self, text: Tensor) -> Tensor:
+        """Text features (B, D_t) to codes of -1 and 1, (B, bits)."""
+        return _sign(self.text_hash(text))
+
+    def forward(self, image: Tensor, text: Tensor) -> dict[str, Tensor]:
+        """Relaxed codes of a batch of pairs, those of the graph branches, and the similarity."""
+        config = self.config
+        similarity = fused_similarity(
+            image,
+            text,
+            image_weight=config.image_weight,
+            text_weight=config.text_weight,
+            cross_weight=config.cross_weight,
+            scale=config.similarity_scale,
+        )
+        hashed = {
+            "image_code": self.image_hash(image),
+            "text_code": self.text_hash(text),
+            "image_graph_code": self.image_branch(image, similarity),
+            "text_graph_code": self.text_branch(text, similarity),
+        }
+        return {name: (self.tanh_scale * h).tanh() for name, h in hashed.items()} | {"similarity": similarity}
+
+    def loss_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
+        """The losses by name, each a scalar without its weight; ``labels`` are not read."""
+        image, text = outputs["image_code"], outputs["text_code"]
+        graph, similarity = outputs["image_graph_code"], outputs["similarity"]
+        between = similarity_loss(image, text, similarity) + similarity_loss(text, image, similarity)
+        return {
+            "intra": similarity_loss(image, image, similarity) + similarity_loss(text, text, similarity),
+            "inter": between - F.cosine_similarity(image, text).mean(),
+            "graph": similarity_loss(graph, outputs["text_graph_code"], similarity),
+            "cross": similarity_loss(graph, image, similarity) + similarity_loss(graph, text, similarity),
+        }
+
+    def loss_weights(self) -> dict[str, float]:
+        """The weight of each loss term."""
+        config = self.config
+        return {"intra": config.delta, "inter": config.epsilon, "graph": config.epsilon, "cross": config.phi}
+
+
+def _item_branch(config: AGAHConfig, channels: int) -> ItemBranch:
+    kinds = {
+        "attention": lambda: AttentionAdjacency(channels, config.attention_channels),
+        "residual": lambda: ResidualAdjacency(config.num_items, config.gamma),
+    }
+    if config.adjacency not in kinds:
+        raise ValueError(f"'adjacency' must be one of {', '.join(kinds)} (got {config.adjacency!r})")
+    return ItemBranch(kinds[config.adjacency](), channels, config.graph_channels, config.bits)
+
+
+def _sign(hashed: Tensor) -> Tensor:
+    """-1 or 1; 0 counts as positive, so that every bit is one of two."""
+    return (hashed >= 0).to(hashed.dtype) * 2 - 1

@@ -1,0 +1,137 @@
+"""What the label-graph methods share: two projectors and a label branch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+from labelgraph.graph import BinaryAdjacency
+from labelgraph.losses import classification_loss, pairwise_loss
+from labelgraph.methods.base import Method
+from labelgraph.nn import LabelBranch, LabelEmbedding, LabelEncoder, Projector, cosine_scores, label_adjacency
+
+
+@dataclass(frozen=True)
+class LabelGraphConfig:
+    """Hyper-parameters that every label-graph method has.
+
+    Args:
+        hidden_channels: Width of the common space.
+        num_layers: Hops over the label graph; 0 uses no graph.
+        conv: What a hop is, ``"gcn"`` or ``"gat"``.
+        adjacency: ``"static"``, ``"adaptive"``, ``"metric"`` or ``"attention"``.
+        threshold: Least conditional probability of an edge, and least cosine of ``metric``.
+        gamma: Weight of the learned residual of ``adaptive``.
+        residual_lr_scale: Learning rate of that residual, in base learning rates.
+        metric_heads: Number of weight vectors of ``metric``.
+        label_embedding: ``"pmi-svd"``, ``"learned"``, ``"one-hot"``, or ``"given"``, such as word vectors.
+        embedding_channels: Size of the label embeddings, where there is a choice.
+        trainable_embedding: Let training change the embeddings; by default only ``learned`` ones.
+    """
+
+    hidden_channels: int = 1024
+    num_layers: int = 3
+    conv: str = "gcn"
+    adjacency: str = "static"
+    threshold: float = 0.4
+    gamma: float = 0.5
+    residual_lr_scale: float = 100.0
+    metric_heads: int = 8
+    label_embedding: str = "pmi-svd"
+    embedding_channels: int | None = None
+    trainable_embedding: bool | None = None
+
+
+class LabelGraphMethod(Method):
+    """A method that projects images and texts into one space, and scores labels there.
+
+    A subclass adds its losses, and further parts if it has any.
+
+    Args:
+        image_projector: Image features (B, D_v) to the common space (B, H).
+        text_projector: Text features (B, D_t) to the common space (B, H).
+        label_branch: Gives classifiers (C, H) and the edges they were made with.
+        config: The method's hyper-parameters.
+
+    `Method.from_config` builds the published parts; give other modules for other parts.
+    """
+
+    batch_norm = False  # Of the published projectors.
+
+    def __init__(
+        self, image_projector: nn.Module, text_projector: nn.Module, label_branch: LabelBranch, config: Any
+    ) -> None:
+        super().__init__()
+        self.image_projector = image_projector
+        self.text_projector = text_projector
+        self.label_branch = label_branch
+        self.config = config
+
+    @classmethod
+    def parts(cls, config: Any, image_channels: int, text_channels: int, graph: Data | None) -> dict[str, nn.Module]:
+        """Build the published parts."""
+        if graph is None:
+            raise ValueError(f"'graph' must be a label graph for {cls.name!r} (got none)")
+        return {
+            "image_projector": Projector(image_channels, config.hidden_channels, cls.batch_norm),
+            "text_projector": Projector(text_channels, config.hidden_channels, cls.batch_norm),
+            "label_branch": _label_branch(config, graph),
+        }
+
+    def encode_image(self, image: Tensor) -> Tensor:
+        """Image features (B, D_v) to embeddings (B, H)."""
+        embedding: Tensor = self.image_projector(image)
+        return embedding
+
+    def encode_text(self, text: Tensor) -> Tensor:
+        """Text features (B, D_t) to embeddings (B, H)."""
+        embedding: Tensor = self.text_projector(text)
+        return embedding
+
+    def forward(self, image: Tensor, text: Tensor) -> dict[str, Tensor]:
+        """Embed a batch of pairs, and score every label for both sides."""
+        classifiers, edge_index, edge_weight = self.label_branch()
+        image, text = self.encode_image(image), self.encode_text(text)
+        return {
+            "image_embedding": image,
+            "text_embedding": text,
+            "image_scores": cosine_scores(image, classifiers),
+            "text_scores": cosine_scores(text, classifiers),
+            "classifiers": classifiers,
+            "edge_index": edge_index,
+            "edge_weight": edge_weight,
+        }
+
+    def param_groups(self, lr: float) -> list[dict[str, Any]]:
+        """All parameters at the base learning rate, but a learned residual at its own."""
+        fast = [p for n, p in self.named_parameters() if n.endswith("adjacency.residual")]
+        return self._groups(lr, {self.config.residual_lr_scale: fast})
+
+
+def _label_branch(config: LabelGraphConfig, graph: Data) -> LabelBranch:
+    binary = BinaryAdjacency(config.threshold)(graph)
+    embedding = LabelEmbedding(graph, config.label_embedding, config.embedding_channels, config.trainable_embedding)
+    adjacency = label_adjacency(
+        config.adjacency,
+        binary,
+        embedding.weight.detach(),
+        gamma=config.gamma,
+        num_heads=config.metric_heads,
+        threshold=config.threshold,
+    )
+    encoder = LabelEncoder(embedding.channels, config.hidden_channels, config.num_layers, conv=config.conv)
+    return LabelBranch(embedding, adjacency, encoder)
+
+
+def classification_terms(outputs: dict[str, Tensor], labels: Tensor) -> Tensor:
+    """The classification loss of both sides, summed."""
+    return classification_loss(outputs["image_scores"], labels) + classification_loss(outputs["text_scores"], labels)
+
+
+def pairwise_terms(outputs: dict[str, Tensor], labels: Tensor) -> Tensor:
+    """The pairwise loss within and between the sides, summed."""
+    image, text = outputs["image_embedding"], outputs["text_embedding"]
+    return pairwise_loss(image, image, labels) + pairwise_loss(image, text, labels) + pairwise_loss(text, text, labels)
