@@ -125,6 +125,8 @@ def test_the_order_of_labels_does_not_matter(name, config, make_data):
             value.copy_(state[key])
     with torch.no_grad():
         other.label_branch.embedding.weight.copy_(method.label_branch.embedding.weight[order])
+        if config.adjacency == "metric":
+            other.label_branch.adjacency.static.copy_(method.label_branch.adjacency.static[order][:, order])
         if config.adjacency == "adaptive":
             other.label_branch.adjacency.residual.copy_(method.label_branch.adjacency.residual[order][:, order])
     outputs, again = method(data.image, data.text), other(data.image, data.text)
