@@ -4,12 +4,14 @@ from labelgraph.data.checks import check_features, check_multi_hot
 from labelgraph.data.container import CrossModalData
 from labelgraph.data.datasets import DATASETS, load_dataset, load_openclipart, load_thumbnails
 from labelgraph.data.files import load_npz, save_npz
+from labelgraph.data.incomplete import drop_modalities
 
 __all__ = [
     "DATASETS",
     "CrossModalData",
     "check_features",
     "check_multi_hot",
+    "drop_modalities",
     "load_dataset",
     "load_npz",
     "load_openclipart",

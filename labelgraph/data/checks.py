@@ -51,14 +51,45 @@ def check_multi_hot(name: str, labels: Any) -> sp.csr_array:
     return matrix
 
 
-def check_features(name: str, features: Any) -> Tensor | sp.csr_array:
-    """Check that features are a finite matrix; give float32, dense as a tensor and sparse as CSR.
+def check_present(present: Any, size: int) -> Tensor:
+    """Check which side of each item is there, image and text, (N, 2); by default both.
 
     Raises:
-        ValueError: If ``features`` is not a non-empty matrix of numbers, or holds NaN or infinity.
+        ValueError: If the shape is another, the values are not 0 or 1, or an item has neither side.
     """
+    if present is None:
+        return torch.ones(size, 2, dtype=torch.bool)
+    given = torch.as_tensor(np.asarray(present))
+    if tuple(given.shape) != (size, 2):
+        raise ValueError(f"'present' must have the shape ({size}, 2), image and text (got {tuple(given.shape)})")
+    if not ((given == 0) | (given == 1)).all():
+        raise ValueError("'present' must be 0 or 1 (got other values)")
+    bare = (~given.bool().any(1)).nonzero().flatten()
+    if len(bare):
+        raise ValueError(f"'present' must leave every item a side (got {len(bare)} with none, first row {bare[0]})")
+    return given.bool()
+
+
+def check_features(name: str, features: Any, present: Tensor | None = None) -> Tensor | sp.csr_array:
+    """Check that features are a finite matrix; give float32, dense as a tensor and sparse as CSR.
+
+    Args:
+        name: Of the argument, for errors.
+        features: A matrix of NumPy, SciPy or torch.
+        present: Which rows count, bool; the others are not looked at and become 0.
+
+    Raises:
+        ValueError: If ``features`` is not a non-empty matrix of numbers with a row per entry of
+            ``present``, or holds NaN or infinity.
+    """
+    if present is not None and hasattr(features, "shape") and features.shape and features.shape[0] != len(present):
+        raise ValueError(f"'{name}' must have a row per row of 'labels', {len(present)} (got {features.shape[0]})")
     if sp.issparse(features):
         sparse = sp.csr_array(features, dtype=np.float32)
+        if present is not None and not present.all():
+            sparse = sparse.copy()
+            sparse.data[np.repeat(~present.numpy(), np.diff(sparse.indptr))] = 0.0
+            sparse.eliminate_zeros()
         if not np.isfinite(sparse.data).all():
             raise ValueError(f"'{name}' must be finite (got NaN or infinity)")
         return sparse
@@ -71,6 +102,8 @@ def check_features(name: str, features: Any) -> Tensor | sp.csr_array:
     if dense.is_complex():
         raise ValueError(f"'{name}' must be real numbers (got {dense.dtype})")
     dense = dense.to(torch.float32).contiguous()
+    if present is not None and not present.all():
+        dense = dense.masked_fill(~present.unsqueeze(1), 0.0)
     bad = ~torch.isfinite(dense).all(1)
     if bad.any():
         rows = bad.nonzero().flatten()

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from labelgraph.data.checks import check_features, check_multi_hot
+from labelgraph.data.checks import check_features, check_multi_hot, check_present
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +28,12 @@ class CrossModalData:
             ``database``.
         ids: What users call the items; by default their row numbers.
         titles: What to show of the items; by default their ids.
+        present: Which side of each item is there, image and text, shape :math:`(N, 2)`; by default both.
+            Features of a missing side are not looked at, and become 0.
 
     Raises:
-        ValueError: If shapes disagree, labels are not 0 or 1, features are not finite, or a split is
-            empty, out of range or repeats an item.
+        ValueError: If shapes disagree, labels are not 0 or 1, features are not finite, an item has neither
+            side, or a split is empty, out of range or repeats an item.
 
     Example:
         >>> import torch
@@ -52,16 +54,15 @@ class CrossModalData:
     splits: Mapping[str, Any] = field(default_factory=dict)
     ids: Sequence[str] = ()
     titles: Sequence[str] = ()
+    present: Any = None
 
     def __post_init__(self) -> None:
-        image = check_features("image", self.image)
-        image = image if isinstance(image, Tensor) else torch.from_numpy(image.toarray())
-        text = check_features("text", self.text)
         labels = torch.from_numpy(check_multi_hot("labels", self.labels).toarray().astype(np.float32))
         size, num_labels = labels.shape
-        for name, features in (("image", image), ("text", text)):
-            if features.shape[0] != size:
-                raise ValueError(f"'{name}' must have a row per row of 'labels', {size} (got {features.shape[0]})")
+        present = check_present(self.present, size)
+        image = check_features("image", self.image, present[:, 0])
+        image = image if isinstance(image, Tensor) else torch.from_numpy(image.toarray())
+        text = check_features("text", self.text, present[:, 1])
         names = tuple(map(str, self.label_names)) or tuple(f"label {i}" for i in range(num_labels))
         ids = tuple(map(str, self.ids)) or tuple(map(str, range(size)))
         titles = tuple(map(str, self.titles)) or ids
@@ -76,7 +77,7 @@ class CrossModalData:
         splits = {name: _check_split(name, index, size) for name, index in self.splits.items()}
         for attribute, value in (
             ("image", image), ("text", text), ("labels", labels), ("label_names", names),
-            ("splits", splits), ("ids", ids), ("titles", titles),
+            ("splits", splits), ("ids", ids), ("titles", titles), ("present", present),
         ):  # fmt: skip
             object.__setattr__(self, attribute, value)
 
@@ -87,8 +88,12 @@ class CrossModalData:
         splits = ", ".join(f"{name} {len(index)}" for name, index in self.splits.items())
         return (
             f"CrossModalData({len(self)} pairs, image {self.image_channels}, text {self.text_channels}, "
-            f"{self.num_labels} labels{', splits: ' + splits if splits else ''})"
+            f"{self.num_labels} labels{', splits: ' + splits if splits else ''}"
+            f"{'' if self.is_complete else f', {self._incomplete()} incomplete'})"
         )
+
+    def _incomplete(self) -> int:
+        return int((~self.present.all(1)).sum())
 
     @property
     def image_channels(self) -> int:
@@ -132,7 +137,13 @@ class CrossModalData:
             label_names=self.label_names,
             ids=[self.ids[i] for i in index.tolist()],
             titles=[self.titles[i] for i in index.tolist()],
+            present=self.present[index],
         )
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every item has both sides."""
+        return bool(self.present.all())
 
 
 def _check_split(name: str, index: Any, size: int) -> Tensor:

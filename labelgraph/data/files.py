@@ -33,6 +33,8 @@ def save_npz(data: CrossModalData, path: str | Path) -> None:
         text = data.text
         arrays |= {"text_data": text.data, "text_indices": text.indices, "text_indptr": text.indptr}
         arrays["text_shape"] = np.array(text.shape)
+    if not data.is_complete:
+        arrays["present"] = data.present.numpy()
     arrays |= {SPLIT_PREFIX + name: index.numpy() for name, index in data.splits.items()}
     beside = path.with_name(path.name + ".part")
     with beside.open("wb") as file:
@@ -45,8 +47,8 @@ def load_npz(path: str | Path) -> CrossModalData:
 
     Keys: ``labels`` (N, C); ``image`` (N, D_v), or quantised ``image_codes`` (N, D_v) with
     ``image_scale`` (D_v,); ``text`` (N, D_t), or the CSR parts ``text_data``, ``text_indices``,
-    ``text_indptr``, ``text_shape``; optional ``label_names``, ``ids``, ``titles``, and ``split/NAME``
-    index vectors. Pickled arrays are refused.
+    ``text_indptr``, ``text_shape``; optional ``label_names``, ``ids``, ``titles``, ``present`` (N, 2),
+    and ``split/NAME`` index vectors. Pickled arrays are refused.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -96,4 +98,5 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> CrossModalData:
         splits={key.removeprefix(SPLIT_PREFIX): arrays[key] for key in arrays if key.startswith(SPLIT_PREFIX)},
         ids=arrays.get("ids", np.array([])).tolist(),
         titles=arrays.get("titles", np.array([])).tolist(),
+        present=arrays.get("present"),
     )

@@ -61,7 +61,7 @@ def evaluate(
             ``test-vs-test``.
         query_labels: Multi-hot, shape :math:`(Q, C)`.
         database_labels: Multi-hot, shape :math:`(N, C)`.
-        similarity: ``"cosine"``, or ``"dot"`` (for codes of -1 and 1 the Hamming ranking).
+        similarity: ``"cosine"``, ``"dot"``, or ``"hamming"`` for codes of `pack_bits`.
         k: Cut-off of mAP; by default none.
         definition: Of mAP with a cut-off, see `average_precision`.
         ks: Cut-offs of precision.

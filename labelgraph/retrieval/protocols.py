@@ -22,10 +22,11 @@ def evaluate_protocol(
     """Evaluate retrieval both ways.
 
     ``test-vs-test`` (ALGCN, DAGNN and others): the test set is both the queries and the gallery.
-    ``query-vs-database`` (hashing): the query split searches the other side of the database split.
+    ``query-vs-database`` (hashing): the query split searches the other side of the database split. Items
+    of which a side is missing do not query with it and are not found by it.
 
     Args:
-        encode: Gives the image and the text embeddings of some pairs, both (N, H).
+        encode: Gives the image and the text embeddings, or packed codes, of some pairs.
         data: Data with the splits that the protocol names.
         protocol: Key of ``PROTOCOLS``.
         options: Of `evaluate`.
@@ -48,10 +49,10 @@ def evaluate_protocol(
     if protocol not in PROTOCOLS:
         raise ValueError(f"'protocol' must be one of {', '.join(PROTOCOLS)} (got {protocol!r})")
     query, database = (data.split(name) for name in PROTOCOLS[protocol])
-    query_image, query_text = encode(query)
-    database_image, database_text = encode(database)
-    labels = (query.labels, database.labels)
-    return {
-        "image_to_text": evaluate(query_image, database_text, *labels, **options),
-        "text_to_image": evaluate(query_text, database_image, *labels, **options),
-    }
+    asks, has = encode(query), encode(database)
+
+    def search(asker: int, other: int) -> RetrievalReport:
+        rows, kept = query.present[:, asker], database.present[:, other]
+        return evaluate(asks[asker][rows], has[other][kept], query.labels[rows], database.labels[kept], **options)
+
+    return {"image_to_text": search(0, 1), "text_to_image": search(1, 0)}

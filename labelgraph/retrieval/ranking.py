@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-SIMILARITIES = ("cosine", "dot")
+from labelgraph.retrieval.codes import unpack_bits
+
+SIMILARITIES = ("cosine", "dot", "hamming")
 BLOCK_SCORES = 2**23  # 32 MiB of scores: enough rows for a fast product, little memory.
 CACHED_RELEVANCE = 2**20  # What comes of a block is measured in parts that stay in the caches.
 CACHED_KEYS = 2**17  # A thread sorts so many at a time: 1 MiB.
@@ -34,11 +36,11 @@ def ranked_relevance(
     change places; that moves mAP by about 1e-6, and the product takes half the time.
 
     Args:
-        query: Embeddings, shape :math:`(Q, H)`; codes of -1 and 1 rank by Hamming distance with ``dot``.
-        database: Embeddings, shape :math:`(N, H)`.
+        query: Embeddings, shape :math:`(Q, H)`; for ``hamming`` codes of `pack_bits`, uint8.
+        database: Embeddings, shape :math:`(N, H)`, or codes.
         query_labels: Multi-hot, shape :math:`(Q, C)`.
         database_labels: Multi-hot, shape :math:`(N, C)`.
-        similarity: ``"cosine"`` or ``"dot"``.
+        similarity: ``"cosine"``, ``"dot"``, or ``"hamming"``, by rising distance of packed codes.
         block_size: Queries a block; by default as many as keep a block within 8 million scores.
 
     Yields:
@@ -55,6 +57,9 @@ def ranked_relevance(
         [tensor([[1, 0, 0]], dtype=torch.uint8)]
     """
     _check(query, database, query_labels, database_labels, similarity)
+    if similarity == "hamming":
+        # The product of codes of -1 and 1 is their length less twice their distance.
+        query, database = (unpack_bits(side, 8 * side.shape[1]) for side in (query, database))
     # At least float32: codes may come in small integers, whose sums overflow.
     precision = torch.promote_types(torch.promote_types(query.dtype, database.dtype), torch.float32)
     query, database = query.detach().to(precision), database.detach().to(precision)
@@ -120,6 +125,8 @@ def _check(query: Tensor, database: Tensor, query_labels: Tensor, database_label
             raise ValueError(
                 f"'{name}_labels' must have {len(embedding)} rows, as '{name}' has (got shape {tuple(labels.shape)})"
             )
+        if similarity == "hamming" and embedding.dtype != torch.uint8:
+            raise ValueError(f"'{name}' must be codes of 'pack_bits', uint8, for 'hamming' (got {embedding.dtype})")
         # A sum is not finite if a summand is not; the slower look is for sums that only grow too large.
         if not torch.isfinite(embedding.sum()) and not torch.isfinite(embedding).all():
             raise ValueError(f"'{name}' must be finite (got NaN or infinity)")

@@ -12,6 +12,7 @@ import torch
 from tqdm import tqdm
 
 from labelgraph.train.datamodule import epoch_seed
+from labelgraph.train.memory import peak_memory, reset_peak_memory
 from labelgraph.train.module import MONITOR
 
 
@@ -24,16 +25,22 @@ class History(L.Callback):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rows: list[dict[str, float]] = []
-        self.seconds = 0.0
+        self.seconds: list[float] = []
+        self.peak_bytes: int | None = None
         self._started = 0.0
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
-        return {"rows": self.rows, "seconds": self.seconds}
+        return {"rows": self.rows, "seconds": self.seconds, "peak_bytes": self.peak_bytes}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         self.rows, self.seconds = state_dict["rows"], state_dict["seconds"]
+        self.peak_bytes = state_dict["peak_bytes"]
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Count memory from here."""
+        reset_peak_memory(pl_module.device)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock."""
@@ -43,7 +50,9 @@ class History(L.Callback):
         """Add the row of this epoch and write the file anew."""
         metrics = {name: value.item() for name, value in trainer.callback_metrics.items()}
         self.rows.append({"epoch": trainer.current_epoch, **metrics})
-        self.seconds += time.perf_counter() - self._started
+        self.seconds.append(time.perf_counter() - self._started)
+        peak = peak_memory(pl_module.device)
+        self.peak_bytes = max(peak, self.peak_bytes or 0) if peak is not None else None
         write_rows(self.path, self.rows)
 
 
@@ -93,8 +102,9 @@ class TrainingBar(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Tell the epoch and its quality."""
         if self._bar is not None:
-            quality = trainer.callback_metrics[MONITOR].item()
-            self._bar.set_postfix_str(f"epoch {trainer.current_epoch + 1}, mAP {quality:.3f}")
+            quality = trainer.callback_metrics.get(MONITOR)
+            shown = "" if quality is None else f", mAP {quality.item():.3f}"
+            self._bar.set_postfix_str(f"epoch {trainer.current_epoch + 1}{shown}")
 
     def on_train_end(self, *_: Any) -> None:
         """Take the bar away."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightning as L
 import torch
@@ -12,7 +12,21 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from labelgraph.data import CrossModalData
 
-Batch = tuple[Tensor, Tensor, Tensor]
+
+class Batch(NamedTuple):
+    """Some pairs.
+
+    Args:
+        image: Image features, (B, D_v).
+        text: Text features, (B, D_t).
+        labels: Multi-hot, (B, C).
+        present: Which side is there, image and text, (B, 2).
+    """
+
+    image: Tensor
+    text: Tensor
+    labels: Tensor
+    present: Tensor
 
 
 class PairDataset(Dataset):
@@ -25,17 +39,24 @@ class PairDataset(Dataset):
         return len(self.data)
 
     def __getitems__(self, index: list[int]) -> Batch:
-        """Image features, text features and labels of some items."""
-        rows = torch.tensor(index)
-        return self.data.image[rows], self.data.text_rows(rows), self.data.labels[rows]
+        """Some items together."""
+        rows, data = torch.tensor(index), self.data
+        return Batch(data.image[rows], data.text_rows(rows), data.labels[rows], data.present[rows])
 
 
 class EpochSampler(Sampler[int]):
-    """A random order that depends on the seed and the epoch alone, so that resuming repeats it."""
+    """A random order that depends on the seed and the epoch alone, so that resuming repeats it.
 
-    def __init__(self, size: int, seed: int) -> None:
+    Args:
+        size: How many items.
+        seed: Of the orders.
+        kinds: Kind of each item, (size,); if given, every stretch of the order has the kinds in their shares.
+    """
+
+    def __init__(self, size: int, seed: int, kinds: Tensor | None = None) -> None:
         self.size = size
         self.seed = seed
+        self.kinds = kinds
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -47,7 +68,17 @@ class EpochSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(epoch_seed(self.seed, self.epoch))
-        yield from torch.randperm(self.size, generator=generator).tolist()
+        order = torch.randperm(self.size, generator=generator)
+        yield from (order if self.kinds is None else _interleave(order, self.kinds)).tolist()
+
+
+def _interleave(order: Tensor, kinds: Tensor) -> Tensor:
+    """Spread each kind evenly over the order, and keep the order within it."""
+    place = torch.empty(len(order), dtype=torch.float64)
+    for kind in kinds.unique():
+        members = (kinds[order] == kind).nonzero().flatten()
+        place[members] = (torch.arange(len(members), dtype=torch.float64) + 0.5) / len(members)
+    return order[place.argsort(stable=True)]
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
@@ -62,27 +93,44 @@ class CrossModalDataModule(L.LightningDataModule):
         data: Data with the splits ``train`` and ``select``.
         batch_size: Pairs a batch.
         seed: Of the order of the training items.
-        select: The split to choose on.
+        select: The split to choose on; ``last`` chooses on none.
+        interleave: Have complete, image-only and text-only items in every batch, in their shares.
+        reads_labels: Whether the method needs labels to train.
 
     Raises:
-        ValueError: If a split is missing, a label has no training item, or a training item no label.
+        ValueError: If a split is missing or no training item is complete; for a method that needs labels
+            also if a label has no training item, or a training item no label.
     """
 
-    def __init__(self, data: CrossModalData, batch_size: int, seed: int = 0, select: str = "validation") -> None:
+    def __init__(
+        self,
+        data: CrossModalData,
+        batch_size: int,
+        seed: int = 0,
+        select: str = "validation",
+        *,
+        interleave: bool = False,
+        reads_labels: bool = True,
+    ) -> None:
         super().__init__()
         self.train_data = data.split("train")
-        self.select_data = data.split(select)
+        self.select_data = None if select == "last" else data.split(select)
         self.batch_size = batch_size
         self.seed = seed
-        _check_learnable(self.train_data)
+        self.interleave = interleave
+        if not self.train_data.present.all(1).any():
+            raise ValueError(f"the split 'train' must have complete items (got none of {len(self.train_data)})")
+        if reads_labels:
+            _check_learnable(self.train_data)
 
     def train_dataloader(self) -> DataLoader:
         """Shuffled training batches."""
-        return self._loader(self.train_data, EpochSampler(len(self.train_data), self.seed))
+        kinds = self.train_data.present.long() @ torch.tensor([1, 2]) if self.interleave else None
+        return self._loader(self.train_data, EpochSampler(len(self.train_data), self.seed, kinds))
 
-    def val_dataloader(self) -> DataLoader:
+    def val_dataloader(self) -> DataLoader | list[Any]:
         """The items to choose on, in order."""
-        return self._loader(self.select_data, None)
+        return [] if self.select_data is None else self._loader(self.select_data, None)
 
     def _loader(self, data: CrossModalData, sampler: Sampler | None) -> DataLoader:
         return DataLoader(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import statistics
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +13,9 @@ from pathlib import Path
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
-from torch import Tensor
 
 from labelgraph.data import CrossModalData
-from labelgraph.methods import Method
+from labelgraph.methods import METHODS, Method
 from labelgraph.train.callbacks import EpochSeed, History, TrainingBar
 from labelgraph.train.checkpoint import SafetensorsCheckpointIO
 from labelgraph.train.config import TrainConfig
@@ -32,14 +32,18 @@ class FitResult:
     Args:
         history: A row an epoch: mean of each loss term, and mAP on the items to choose on.
         best_epoch: The epoch whose weights the method has now, from 0.
-        best_map: Its mAP on the items to choose on, both ways averaged.
+        best_map: Its mAP on the items to choose on, both ways averaged; none if none were.
         seconds: Time spent in epochs, those before an interruption included.
+        epoch_seconds: Median time of an epoch, the choosing included.
+        peak_bytes: Most memory that was held at a time, see `peak_memory`; none where it is not known.
     """
 
     history: list[dict[str, float]]
     best_epoch: int
-    best_map: float
+    best_map: float | None
     seconds: float
+    epoch_seconds: float
+    peak_bytes: int | None
 
 
 def fit(
@@ -50,6 +54,7 @@ def fit(
     *,
     seed: int = 0,
     progress: bool = True,
+    fill_missing: bool = False,
     callbacks: tuple[Callback, ...] = (),
 ) -> FitResult:
     """Train a method, choose its best epoch by mAP on the split ``config.select``, and load its weights.
@@ -64,29 +69,41 @@ def fit(
         folder: For the checkpoints and ``history.csv``.
         seed: Of the order of items and of all that is drawn in training.
         progress: Show a progress bar.
+        fill_missing: Let the method generate the missing sides of incomplete items; otherwise these are 0.
         callbacks: Lightning callbacks of your own.
 
     Raises:
-        ValueError: If the data cannot be learned from, see `CrossModalDataModule`.
+        ValueError: If the data cannot be learned from, see `CrossModalDataModule`, or have incomplete items
+            that the method cannot take.
         NonFiniteLossError: If a loss term becomes NaN or infinite.
     """
     check_device(config.device)
+    check_incomplete(method, data.split("train"))
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    batches = CrossModalDataModule(data, config.batch_size, seed, config.select)
-    module = RetrievalModule(method, config).train()  # Lightning would leave a loaded method in evaluation mode.
+    batches = CrossModalDataModule(
+        data, config.batch_size, seed, config.select, interleave=fill_missing, reads_labels=method.reads_labels
+    )
+    # Lightning would leave a loaded method in evaluation mode.
+    module = RetrievalModule(method, config, fill_missing).train()
     history = History(folder / HISTORY)
     bar = [TrainingBar(f"{method.name}, seed {seed}")] if progress else []
-    best = _checkpoint(folder, BEST, monitor=MONITOR, mode="max", save_weights_only=True)
     last = _checkpoint(folder, LAST, every_n_epochs=config.checkpoint_every)
     with _quiet():
-        trainer = _trainer(config, [EpochSeed(seed), history, *_stopping(config), best, last, *bar, *callbacks])
+        trainer = _trainer(config, [EpochSeed(seed), history, *_choosing(config, folder), last, *bar, *callbacks])
         unfinished = folder / f"{LAST}.ckpt"
         trainer.fit(module, batches, ckpt_path=unfinished if unfinished.exists() else None)
     _take_best(module, folder)
-    values = [row[MONITOR] for row in history.rows]
-    best_epoch = values.index(max(values))
-    return FitResult(history.rows, best_epoch, values[best_epoch], history.seconds)
+    values = [row[MONITOR] for row in history.rows if MONITOR in row]
+    best_epoch = values.index(max(values)) if values else len(history.rows) - 1
+    return FitResult(
+        history=history.rows,
+        best_epoch=best_epoch,
+        best_map=values[best_epoch] if values else None,
+        seconds=sum(history.seconds),
+        epoch_seconds=statistics.median(history.seconds),
+        peak_bytes=history.peak_bytes,
+    )
 
 
 def _trainer(config: TrainConfig, callbacks: list[Callback]) -> L.Trainer:
@@ -106,11 +123,27 @@ def _trainer(config: TrainConfig, callbacks: list[Callback]) -> L.Trainer:
 
 
 def _take_best(module: RetrievalModule, folder: Path) -> None:
-    """Load the weights of the best epoch, and delete the checkpoints."""
-    module.load_state_dict(SafetensorsCheckpointIO().load_checkpoint(folder / f"{BEST}.ckpt")["state_dict"])
+    """Load the weights of the best epoch, if one was chosen, and delete the checkpoints."""
+    best = folder / f"{BEST}.ckpt"
+    if best.exists():
+        module.load_state_dict(SafetensorsCheckpointIO().load_checkpoint(best)["state_dict"])
     module.eval()
     for name in (BEST, LAST):
         (folder / f"{name}.ckpt").unlink(missing_ok=True)
+
+
+def check_incomplete(method: Method, train: CrossModalData) -> None:
+    """Tell early whether a method can train on items of which a side is missing.
+
+    Raises:
+        ValueError: If there are such items, and it has no generators.
+    """
+    if not train.is_complete and not method.generates:
+        able = ", ".join(name for name, other in METHODS.items() if other.generates)
+        raise ValueError(
+            f"'method' must have generators for training items of which a side is missing, as {able} have "
+            f"(got {method.name!r}, which has none)"
+        )
 
 
 def check_device(device: str) -> None:
@@ -124,16 +157,6 @@ def check_device(device: str) -> None:
         raise ValueError(f"'device' must be one that this machine has (got {device!r}, which torch does not find)")
 
 
-@torch.inference_mode()
-def encode(method: Method, data: CrossModalData, batch_size: int = 4096) -> tuple[Tensor, Tensor]:
-    """Embed the images and the texts of a data set, block by block; gives two tensors (N, H) on the CPU."""
-    device = next(method.parameters()).device
-    blocks = [slice(start, start + batch_size) for start in range(0, len(data), batch_size)]
-    images = [method.encode_image(data.image[block].to(device)).cpu() for block in blocks]
-    texts = [method.encode_text(data.text_rows(block).to(device)).cpu() for block in blocks]
-    return torch.cat(images), torch.cat(texts)
-
-
 def _checkpoint(folder: Path, name: str, **options: object) -> ModelCheckpoint:
     # At the end of the epoch, so that the history in the checkpoint has the row of this epoch.
     return ModelCheckpoint(
@@ -145,10 +168,13 @@ def _checkpoint(folder: Path, name: str, **options: object) -> ModelCheckpoint:
     )
 
 
-def _stopping(config: TrainConfig) -> list[Callback]:
-    if not config.patience:
+def _choosing(config: TrainConfig, folder: Path) -> list[Callback]:
+    """What keeps the best epoch, and what stops when none better comes."""
+    if config.select == "last":
         return []
-    return [EarlyStopping(MONITOR, patience=config.patience, mode="max", check_on_train_epoch_end=True)]
+    stopping = EarlyStopping(MONITOR, patience=config.patience, mode="max", check_on_train_epoch_end=True)
+    best = _checkpoint(folder, BEST, monitor=MONITOR, mode="max", save_weights_only=True)
+    return [stopping, best] if config.patience else [best]
 
 
 @contextmanager

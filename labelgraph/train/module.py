@@ -12,6 +12,7 @@ from labelgraph.methods import Method
 from labelgraph.retrieval import mean_average_precision
 from labelgraph.train.config import TrainConfig
 from labelgraph.train.datamodule import Batch
+from labelgraph.train.embed import embed
 
 MONITOR = "validation_map"  # What the best epoch is chosen by.
 
@@ -26,20 +27,24 @@ class RetrievalModule(L.LightningModule):
     Args:
         method: What to train.
         config: Learning rate and the like.
+        fill_missing: Generate missing sides; otherwise they are the zeros that the data have there.
     """
 
-    def __init__(self, method: Method, config: TrainConfig) -> None:
+    def __init__(self, method: Method, config: TrainConfig, fill_missing: bool = False) -> None:
         super().__init__()
         self.method = method
         self.config = config
-        self._held_out: list[Batch] = []
+        self.fill_missing = fill_missing
+        self._held_out: list[tuple[Tensor, ...]] = []
         self._losses: list[Tensor] = []
         self._pairs = 0
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam, fused: one pass over the parameters, several times faster than the plain loop."""
+        """Adam or SGD, fused: one pass over the parameters, several times faster than the plain loop."""
         config = self.config
         groups = self.method.param_groups(config.lr)
+        if config.optimizer == "sgd":
+            return torch.optim.SGD(groups, momentum=config.momentum, weight_decay=config.weight_decay, fused=True)
         return torch.optim.Adam(groups, betas=config.betas, weight_decay=config.weight_decay, fused=True)
 
     def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Any) -> None:
@@ -53,8 +58,13 @@ class RetrievalModule(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The total loss of a batch."""
-        image, text, labels = batch
-        terms = self.method.loss_terms(self.method(image, text), labels)
+        image, text, labels, present = batch
+        if self.fill_missing:
+            image, text = self.method.fill_missing(image, text, present)
+        # Such a method could not read them by mistake either.
+        labels = labels if self.method.reads_labels else labels[:, :0]
+        outputs = self.method(image, text)
+        terms = self.method.loss_terms(outputs, labels)
         total = self.method.total_loss(terms)
         if not torch.isfinite(total):
             values = {name: term.item() for name, term in terms.items()}
@@ -63,7 +73,7 @@ class RetrievalModule(L.LightningModule):
                 f"the loss term {' and '.join(wrong) or 'total'} is not finite in epoch {self.current_epoch}, "
                 f"step {batch_idx} ({values}); a lower 'lr' or scaled features may help"
             )
-        self._log({**terms, "total": total}, len(labels))
+        self._log({**terms, "total": total, **self.method.diagnostics(outputs)}, len(labels))
         return total
 
     def _log(self, terms: dict[str, Tensor], batch_size: int) -> None:
@@ -76,14 +86,17 @@ class RetrievalModule(L.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Embed a batch of the items to choose on."""
-        image, text, labels = batch
-        self._held_out.append((self.method.encode_image(image), self.method.encode_text(text), labels))
+        self._held_out.append((*embed(self.method, batch.image, batch.text), batch.labels, batch.present))
 
     def on_validation_epoch_end(self) -> None:
         """Retrieve both ways among the items to choose on."""
-        image, text, labels = (torch.cat(parts) for parts in zip(*self._held_out, strict=True))
+        image, text, labels, present = (torch.cat(parts) for parts in zip(*self._held_out, strict=True))
         self._held_out.clear()
-        there = mean_average_precision(image, text, labels, labels)
-        back = mean_average_precision(text, image, labels, labels)
+        has_image, has_text = present.unbind(1)
+        sides = (image[has_image], labels[has_image]), (text[has_text], labels[has_text])
+        there, back = (
+            mean_average_precision(query, database, asked, found, similarity=self.method.similarity)
+            for (query, asked), (database, found) in (sides, sides[::-1])
+        )
         metrics: dict[str, Any] = {"image_to_text": there, "text_to_image": back, MONITOR: (there + back) / 2}
         self.log_dict(metrics)

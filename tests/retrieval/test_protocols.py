@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from labelgraph.data import CrossModalData
 from labelgraph.retrieval import DIRECTIONS, PROTOCOLS, evaluate, evaluate_protocol
 
 
@@ -44,3 +45,17 @@ def test_items_of_one_kind_find_each_other(make_data):
     data = make_data()
     reports = evaluate_protocol(lambda pairs: (torch.eye(5)[pairs.labels.argmax(1)],) * 2, data)
     assert reports["image_to_text"] == reports["text_to_image"]
+
+
+def test_missing_sides_neither_query_nor_are_found():
+    generator = torch.Generator().manual_seed(0)
+    image, text = torch.randn(12, 5, generator=generator), torch.randn(12, 5, generator=generator)
+    labels = (torch.rand(12, 3, generator=generator) < 0.5).float()
+    present = torch.ones(12, 2, dtype=torch.bool)
+    present[[0, 3], 0], present[[1, 5, 7], 1] = False, False
+    data = CrossModalData(image, text, labels, splits={"test": range(12)}, present=present)
+    reports = evaluate_protocol(lambda pairs: (pairs.image, pairs.text), data)
+    images, texts = present.unbind(1)
+    expected = evaluate(image[images], text[texts], labels[images], labels[texts])
+    assert reports["image_to_text"] == expected
+    assert reports["text_to_image"].num_queries == 9

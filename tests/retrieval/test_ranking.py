@@ -149,7 +149,8 @@ Y = torch.ones(2, 4)
         ((E, E, Y[:1], Y), r"'query_labels' must have 2 rows, as 'query' has \(got shape \(1, 4\)\)"),
         ((E, E, Y, Y[0]), r"'database_labels' must have 2 rows, as 'database' has \(got shape \(4,\)\)"),
         ((E, E, Y, Y[:, :3]), r"'database_labels' must have 4 columns, as the query has \(got 3\)"),
-        ((E, E, Y, Y, "l2"), r"'similarity' must be one of cosine, dot \(got 'l2'\)"),
+        ((E, E, Y, Y, "hamming"), r"'query' must be codes of 'pack_bits', uint8, for 'hamming' \(got torch.float32\)"),
+        ((E, E, Y, Y, "l2"), r"'similarity' must be one of cosine, dot, hamming \(got 'l2'\)"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, message):

@@ -4,7 +4,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from labelgraph.data import CrossModalData
+from labelgraph.data import CrossModalData, drop_modalities
 from labelgraph.train import CrossModalDataModule
 from labelgraph.train.datamodule import EpochSampler, PairDataset
 
@@ -39,27 +39,27 @@ def test_training_batches_hold_every_item_once(make_data, convert):
     module = CrossModalDataModule(data, batch_size=7, seed=3)
     loader = module.train_dataloader()
     loader.sampler.set_epoch(2)
-    image, text, labels = (torch.cat(parts) for parts in zip(*loader, strict=True))
+    image, text, labels, present = (torch.cat(parts) for parts in zip(*loader, strict=True))
     expected = order(3, 2, len(train))
     assert torch.equal(image, train.image[expected])
     assert torch.equal(text, train.text[expected])
-    assert torch.equal(labels, train.labels[expected])
+    assert torch.equal(labels, train.labels[expected]) and present.all()
     assert [len(batch[0]) for batch in loader] == [7, 7, 7, 7, 2]
 
 
 @pytest.mark.parametrize("select", ["validation", "test"])
 def test_items_to_choose_on_come_in_order(make_data, select):
     data = make_data()
-    image, text, labels = next(iter(CrossModalDataModule(data, 1000, select=select).val_dataloader()))
+    image, text, labels, _ = next(iter(CrossModalDataModule(data, 1000, select=select).val_dataloader()))
     part = data.split(select)
     assert torch.equal(image, part.image) and torch.equal(text, part.text) and torch.equal(labels, part.labels)
 
 
 def test_several_items_are_one_indexing(make_data):
     data = make_data()
-    image, text, labels = PairDataset(data).__getitems__([5, 0])
+    image, text, labels, present = PairDataset(data).__getitems__([5, 0])
     assert torch.equal(image, data.image[[5, 0]]) and torch.equal(text, data.text[[5, 0]])
-    assert torch.equal(labels, data.labels[[5, 0]]) and len(PairDataset(data)) == 60
+    assert present.shape == (2, 2) and torch.equal(labels, data.labels[[5, 0]]) and len(PairDataset(data)) == 60
 
 
 def changed(data, train, **changes):
@@ -92,3 +92,48 @@ def test_a_missing_split_is_named(make_data, missing):
     splits = {name: index for name, index in data.splits.items() if name != missing}
     with pytest.raises(ValueError, match=f"got '{missing}'"):
         CrossModalDataModule(CrossModalData(data.image, data.text, data.labels, splits=splits), 8)
+
+
+def incomplete(make_data, share=0.8, image_only=0.5):
+    return drop_modalities(make_data(size=200), share, image_only)
+
+
+def test_interleaved_batches_hold_every_kind_in_its_share(make_data):
+    """As published, complete, image-only and text-only items come as 1 to 2 to 2."""
+    module = CrossModalDataModule(incomplete(make_data), batch_size=10, seed=1, interleave=True)
+    batches = list(module.train_dataloader())
+    for batch in batches:
+        kinds = [tuple(kind) for kind in batch.present.tolist()]
+        assert [kinds.count(kind) for kind in ((True, True), (True, False), (False, True))] == [2, 4, 4]
+        assert not batch.image[~batch.present[:, 0]].any() and not batch.text[~batch.present[:, 1]].any()
+    seen = torch.cat([batch.labels for batch in batches])
+    assert torch.equal(seen.sum(0), module.train_data.labels.sum(0))
+
+
+def test_interleaving_repeats_by_seed_and_epoch():
+    kinds = torch.arange(33) % 4
+    first = EpochSampler(33, 0, kinds)
+    assert sorted(first) == list(range(33)) and list(first) == list(EpochSampler(33, 0, kinds))
+    assert list(first) != list(EpochSampler(33, 1, kinds))
+
+
+def test_one_kind_alone_keeps_the_plain_order():
+    assert list(EpochSampler(20, 3, torch.ones(20))) == list(EpochSampler(20, 3))
+
+
+def test_items_without_a_complete_one_are_refused(make_data):
+    with pytest.raises(ValueError, match=r"the split 'train' must have complete items \(got none of 100\)"):
+        CrossModalDataModule(incomplete(make_data, share=1.0), 8)
+
+
+def test_a_method_that_reads_no_labels_needs_none(make_data):
+    data = make_data()
+    data.labels[:] = 0
+    assert len(CrossModalDataModule(data, 8, reads_labels=False).train_data) == 30
+
+
+def test_nothing_to_choose_on(make_data):
+    data = make_data()
+    splits = {"train": data.splits["train"]}
+    module = CrossModalDataModule(CrossModalData(data.image, data.text, data.labels, splits=splits), 8, select="last")
+    assert module.val_dataloader() == []

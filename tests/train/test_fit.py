@@ -2,14 +2,16 @@
 
 import csv
 import math
+from dataclasses import replace
 
 import lightning as L
 import numpy as np
 import pytest
 import torch
 
+from labelgraph.data import drop_modalities
 from labelgraph.graph import cooccurrence_graph
-from labelgraph.methods import ALGCNConfig, build_method
+from labelgraph.methods import AGAHConfig, ALGCNConfig, DAGNNConfig, PGNNCONConfig, build_method
 from labelgraph.retrieval import evaluate
 from labelgraph.train import NonFiniteLossError, TrainConfig, encode, fit
 
@@ -85,7 +87,7 @@ def test_training_learns_and_leaves_only_its_history(whole, data):
     folder, method, result = whole
     assert [path.name for path in folder.iterdir()] == ["history.csv"]
     assert result.history[-1]["total"] < result.history[0]["total"]
-    assert result.seconds > 0 and not method.training
+    assert result.seconds > result.epoch_seconds > 0 and not method.training
     before = build(data)
     assert not equal_weights(before, method)
 
@@ -166,7 +168,7 @@ def test_a_run_interrupted_twice(whole, data, tmp_path):
 def test_patience_stops_a_run_that_gets_no_better(data, tmp_path, monkeypatch):
     values = [0.2, 0.6, 0.5, 0.7, 0.7, 0.6, 0.9, 0.9]
     both_ways = iter([value for value in values for _ in range(2)])
-    monkeypatch.setattr("labelgraph.train.module.mean_average_precision", lambda *_: next(both_ways))
+    monkeypatch.setattr("labelgraph.train.module.mean_average_precision", lambda *_, **__: next(both_ways))
     _, result = train(data, tmp_path, epochs=8, patience=2)
     assert [row["validation_map"] for row in result.history] == pytest.approx(values[:6])
     assert result.best_epoch == 3 and result.best_map == pytest.approx(0.7)
@@ -253,3 +255,98 @@ def test_the_progress_bar_counts_steps(data, tmp_path, monkeypatch):
     (bar,) = seen
     assert bar.steps == bar.options["total"] == 8 and bar.closed
     assert bar.options["desc"] == "algcn, seed 0" and bar.text.startswith("epoch 2, mAP 0.")
+
+
+class Keep(L.Callback):
+    """The weights at the end of the last epoch."""
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        self.state = {key: value.clone() for key, value in pl_module.method.state_dict().items()}
+
+
+def test_the_last_epoch_is_taken_where_nothing_chooses(data, tmp_path):
+    only, keep = replace(data, splits={"train": data.splits["train"]}), Keep()
+    method, result = train(only, tmp_path, epochs=3, lr=0.3, select="last", callbacks=[keep])
+    assert result.best_epoch == 2 and result.best_map is None and "validation_map" not in result.history[0]
+    assert not list(tmp_path.glob("*.ckpt"))
+    assert all(torch.equal(value, keep.state[key]) for key, value in method.state_dict().items())
+
+
+def test_a_run_without_choosing_resumes_to_the_same(data, tmp_path):
+    changes = {"epochs": 4, "select": "last", "checkpoint_every": 1}
+    whole, _ = train(data, tmp_path / "whole", **changes)
+    with pytest.raises(Interrupted):
+        train(data, tmp_path / "cut", **changes, callbacks=[InterruptAfter(1, within=True)])
+    again, _ = train(data, tmp_path / "cut", **changes)
+    assert equal_weights(whole, again)
+
+
+def test_hashing_never_reads_a_label(data, tmp_path):
+    """Shuffled labels, in training and everywhere else, give the same weights."""
+    shuffled = replace(data, labels=data.labels[torch.randperm(len(data))])
+    none = replace(data, labels=torch.zeros_like(data.labels))
+    methods = []
+    for number, each in enumerate((data, shuffled, none)):
+        torch.manual_seed(0)
+        settings = AGAHConfig(bits=8, hidden_channels=8, graph_channels=(8, 6))
+        graph = cooccurrence_graph(each.split("train").labels)
+        method = build_method("agah", data.image_channels, data.text_channels, graph, settings)
+        sgd = config(optimizer="sgd", momentum=0.9, lr=0.1, select="last")
+        fit(method, each, sgd, tmp_path / str(number), progress=False)
+        methods.append(method)
+    assert not torch.equal(data.labels, shuffled.labels)
+    assert equal_weights(methods[0], methods[1]) and equal_weights(methods[0], methods[2])
+
+
+def adversarial(data):
+    torch.manual_seed(0)
+    graph = cooccurrence_graph(data.split("train").labels)
+    settings = DAGNNConfig(hidden_channels=8, num_layers=1, text_generator_channels=6, image_generator_channels=7)
+    return build_method("dagnn", data.image_channels, data.text_channels, graph, settings)
+
+
+def test_missing_sides_are_zeros_or_generated(data, tmp_path, monkeypatch):
+    incomplete = drop_modalities(data, 0.6)
+    seen = []
+    method = adversarial(incomplete)
+    forward = method.forward
+
+    def watched(image, text):
+        assert not image.requires_grad and not text.requires_grad
+        seen.append((image.clone(), text.clone()))
+        return forward(image, text)
+
+    monkeypatch.setattr(method, "forward", watched)
+    present = incomplete.split("train").present
+    for fill in (False, True):
+        seen.clear()
+        fit(method, incomplete, config(epochs=1), tmp_path / str(fill), progress=False, fill_missing=fill)
+        for side in (0, 1):
+            rows = torch.cat([pair[side] for pair in seen])
+            blank = (rows == 0).all(1).sum()
+            assert blank == (0 if fill else (~present[:, side]).sum())
+
+
+def test_a_method_without_generators_refuses_incomplete_items(data, tmp_path):
+    with pytest.raises(ValueError, match=r"'method' must have generators .*dagnn, p-gnn-con, i-gnn-con.*'algcn'"):
+        train(drop_modalities(data, 0.5), tmp_path)
+
+
+@pytest.mark.parametrize("size", [31, 2])
+def test_a_last_batch_of_one_passes_batch_normalisation(make_data, tmp_path, size):
+    data = make_data(size=2 * size)
+    graph = cooccurrence_graph(data.labels)
+    settings = PGNNCONConfig(hidden_channels=8, num_layers=1, text_generator_channels=6, image_generator_channels=7)
+    method = build_method("p-gnn-con", data.image_channels, data.text_channels, graph, settings)
+    batches = config(epochs=2, batch_size=size - 1, select="last")
+    if (data.split("train").labels.sum(0) == 0).any():
+        data = replace(data, splits={"train": range(2 * size)})
+        batches = replace(batches, batch_size=1)
+    result = fit(method, data, batches, tmp_path, progress=False)
+    assert all(math.isfinite(value) for row in result.history for value in row.values())
+
+
+def test_every_precision_is_kept_by_epoch(data, tmp_path):
+    result = fit(adversarial(data), data, config(epochs=2), tmp_path, progress=False)
+    shares = [value for row in result.history for name, value in row.items() if name.startswith("precision_")]
+    assert len(shares) == 2 * 4 and all(0 <= share <= 1 for share in shares)

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from labelgraph.graph import cooccurrence_graph
-from labelgraph.methods import ALGCNConfig, build_method
+from labelgraph.methods import AGAHConfig, ALGCNConfig, build_method
 from labelgraph.retrieval import mean_average_precision
-from labelgraph.train import NonFiniteLossError, RetrievalModule, TrainConfig
+from labelgraph.train import Batch, NonFiniteLossError, RetrievalModule, TrainConfig
 
 
 @pytest.fixture
@@ -15,6 +15,10 @@ def module(make_data):
     torch.manual_seed(0)
     method = build_method("algcn", 12, 9, cooccurrence_graph(data.labels), ALGCNConfig(hidden_channels=8))
     return RetrievalModule(method, TrainConfig(lr=0.01, betas=(0.3, 0.9), weight_decay=0.1))
+
+
+def batch_of(data, rows=slice(None)):
+    return Batch(data.image[rows], data.text[rows], data.labels[rows], data.present[rows])
 
 
 def test_the_optimiser_follows_the_settings_and_the_method(module):
@@ -31,7 +35,7 @@ def test_validation_in_batches_is_retrieval_among_all(module, make_data, monkeyp
     monkeypatch.setattr(module, "log_dict", logged.update)
     with torch.no_grad():
         for number, rows in enumerate((slice(0, 25), slice(25, 60))):
-            module.validation_step((data.image[rows], data.text[rows], data.labels[rows]), number)
+            module.validation_step(batch_of(data, rows), number)
         module.on_validation_epoch_end()
         image, text = module.method.encode_image(data.image), module.method.encode_text(data.text)
     labels = (data.labels, data.labels)
@@ -54,7 +58,7 @@ def test_the_message_names_every_term_that_is_not_finite(module, make_data, monk
     monkeypatch.setattr(module.method, "total_loss", lambda terms: torch.tensor(float("nan")))
     monkeypatch.setattr(module.method, "loss_terms", lambda *_: {name: torch.tensor(v) for name, v in terms.items()})
     with pytest.raises(NonFiniteLossError, match=f"the loss term {named} is not finite in epoch 0, step 4"):
-        module.training_step((data.image, data.text, data.labels), 4)
+        module.training_step(batch_of(data), 4)
 
 
 def test_the_method_is_told_its_epoch(module, monkeypatch):
@@ -62,3 +66,38 @@ def test_the_method_is_told_its_epoch(module, monkeypatch):
     monkeypatch.setattr(module.method, "on_epoch", told.append)
     module.on_train_epoch_start()
     assert told == [0]
+
+
+def test_sgd_follows_the_settings(module):
+    settings = TrainConfig(optimizer="sgd", lr=0.1, momentum=0.7, weight_decay=0.2)
+    optimizer = RetrievalModule(module.method, settings).configure_optimizers()
+    assert isinstance(optimizer, torch.optim.SGD)
+    assert {key: optimizer.param_groups[0][key] for key in ("lr", "momentum", "weight_decay")} == {
+        "lr": 0.1, "momentum": 0.7, "weight_decay": 0.2,
+    }  # fmt: skip
+
+
+def test_validation_leaves_missing_sides_out(module, make_data, monkeypatch):
+    data, logged = make_data(), {}
+    monkeypatch.setattr(module, "log_dict", logged.update)
+    has_image, has_text = torch.arange(60) % 3 > 0, torch.arange(60) % 4 > 0
+    batch = batch_of(data)._replace(present=torch.stack([has_image, has_text], 1))
+    with torch.no_grad():
+        module.validation_step(batch, 0)
+        module.on_validation_epoch_end()
+        image, text = module.method.encode_image(data.image), module.method.encode_text(data.text)
+    expected = mean_average_precision(image[has_image], text[has_text], data.labels[has_image], data.labels[has_text])
+    assert logged["image_to_text"] == pytest.approx(expected)
+
+
+def test_codes_are_validated_by_hamming_distance(make_data, monkeypatch):
+    data, logged = make_data(), {}
+    method = build_method("agah", 12, 9, config=AGAHConfig(bits=12, hidden_channels=8, graph_channels=(8, 8)))
+    module = RetrievalModule(method, TrainConfig())
+    monkeypatch.setattr(module, "log_dict", logged.update)
+    with torch.no_grad():
+        module.validation_step(batch_of(data), 0)
+        module.on_validation_epoch_end()
+        image, text = method.encode_image(data.image), method.encode_text(data.text)
+    expected = mean_average_precision(text, image, data.labels, data.labels, similarity="dot")
+    assert logged["text_to_image"] == pytest.approx(expected)
