@@ -33,11 +33,13 @@ Transform = Callable[[np.ndarray], np.ndarray]
 
 
 class Sides:
-    """Both sides of the training items, standardised, and the same done to other items."""
+    """Both sides of the training items that have them, standardised, and the same done to other items."""
 
     def __init__(self, train: CrossModalData) -> None:
-        self.scalers = [StandardScaler().fit(side) for side in _sides(train)]
-        self.image, self.text = self.of(train)
+        self.present = train.present.numpy().T
+        sides = [side[there] for side, there in zip(_sides(train), self.present, strict=True)]
+        self.scalers = [StandardScaler().fit(side) for side in sides]
+        self.image, self.text = (scaler.transform(side) for scaler, side in zip(self.scalers, sides, strict=True))
 
     def of(self, data: CrossModalData) -> list[np.ndarray]:
         """Standardised image and text features."""
@@ -46,6 +48,10 @@ class Sides:
 
 def _sides(data: CrossModalData) -> list[np.ndarray]:
     return [data.image.double().numpy(), data.text_rows().double().numpy()]
+
+
+def _complete(train: CrossModalData) -> CrossModalData:
+    return train.select(train.present.all(1).nonzero().flatten())
 
 
 def _encoder(sides: Sides, image: Transform, text: Transform) -> Encoder:
@@ -60,7 +66,8 @@ def ridge(train: CrossModalData) -> Iterable[tuple[str, Encoder]]:
     """Linear regression to the labels, one for each side, ranked by the cosine of their predictions."""
     sides, labels = Sides(train), train.labels.double().numpy()
     for penalty in PENALTIES:
-        image, text = (Ridge(penalty).fit(side, labels) for side in (sides.image, sides.text))
+        pairs = zip((sides.image, sides.text), sides.present, strict=True)
+        image, text = (Ridge(penalty).fit(side, labels[there]) for side, there in pairs)
         yield f"penalty {penalty:g}", _encoder(sides, image.predict, text.predict)
 
 
@@ -70,7 +77,7 @@ def cca(train: CrossModalData) -> Iterable[tuple[str, Encoder]]:
     On whitened sides the directions of largest covariance are those of largest correlation; that takes
     one decomposition where scikit-learn's own CCA iterates for minutes.
     """
-    sides = Sides(train)
+    sides = Sides(_complete(train))
     most = min(PRINCIPAL, *sides.image.shape, *sides.text.shape)
     image, text = (PCA(most, whiten=True, random_state=0).fit(side) for side in (sides.image, sides.text))
     yield from _covariance(sides, image.transform, text.transform)
@@ -78,7 +85,8 @@ def cca(train: CrossModalData) -> Iterable[tuple[str, Encoder]]:
 
 def pls(train: CrossModalData) -> Iterable[tuple[str, Encoder]]:
     """Partial least squares: directions of largest covariance between the sides."""
-    yield from _covariance(Sides(train), np.asarray, np.asarray)
+    sides = Sides(_complete(train))
+    yield from _covariance(sides, np.asarray, np.asarray)
 
 
 def _covariance(sides: Sides, image: Transform, text: Transform) -> Iterable[tuple[str, Encoder]]:
@@ -108,16 +116,24 @@ FITTED: dict[str, Callable[[CrossModalData], Iterable[tuple[str, Encoder]]]] = {
 
 
 def run_baseline(
-    name: str, data: CrossModalData, protocols: Iterable[str], select: str, **options: Any
+    name: str,
+    training: CrossModalData,
+    data: CrossModalData,
+    protocols: Iterable[str],
+    select: str,
+    **options: Any,
 ) -> list[Result]:
-    """Fit one baseline on the training split, choose its setting, and evaluate it by every protocol."""
+    """Fit one baseline on the split ``train``, choose its setting, and evaluate it by every protocol.
+
+    Of items of which a side is missing, ridge learns from the side that is there; cca and pls leave them out.
+    """
     started = time.perf_counter()
     if name == "random":
         setting, chosen_on = None, None
         encode: Encoder = random_embeddings
     else:
         held_out, chosen_on = data.split(select), select
-        setting, encode = max(FITTED[name](data.split("train")), key=lambda entry: quality(entry[1], held_out))
+        setting, encode = max(FITTED[name](training.split("train")), key=lambda entry: quality(entry[1], held_out))
     seconds = time.perf_counter() - started
     measured = {protocol: evaluate_protocol(encode, data, protocol, **options) for protocol in protocols}
     return [

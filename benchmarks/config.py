@@ -43,6 +43,26 @@ class EvalConfig:
 
 
 @dataclass(frozen=True)
+class DataConfig:
+    """What to do to the training items.
+
+    Args:
+        incomplete: Share of them to lose a side; published 0.8. Needs a method with generators.
+        image_only: Of these, the share that keeps its image; the others keep their text.
+        seed: Of the choice.
+    """
+
+    incomplete: float = 0.0
+    image_only: float = 0.5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("incomplete", "image_only"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"'data.{name}' must be in [0, 1] (got {getattr(self, name)})")
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """Everything that a run depends on.
 
@@ -51,7 +71,9 @@ class RunConfig:
         dataset: Name of a data set, or path of a ``.npz`` file.
         seeds: One training each.
         model: Hyper-parameters of the method.
+        data: What to do to the training items.
         train: How to train.
+        stage2: How to go on with generated sides, where sides are missing and the method can generate them.
         eval: How to evaluate.
     """
 
@@ -59,7 +81,9 @@ class RunConfig:
     dataset: str
     seeds: tuple[int, ...]
     model: Any
+    data: DataConfig = field(default_factory=DataConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    stage2: TrainConfig | None = None
     eval: EvalConfig = field(default_factory=EvalConfig)
 
     def as_dict(self) -> dict[str, Any]:
@@ -69,7 +93,14 @@ class RunConfig:
 
 def sections(method: str) -> dict[str, type]:
     """The groups of settings of a method, by name."""
-    return {"model": method_class(method).Config, "train": TrainConfig, "eval": EvalConfig}
+    cls = method_class(method)
+    stage2 = {"stage2": TrainConfig} if cls.generates else {}
+    return {"model": cls.Config, "data": DataConfig, "train": TrainConfig, **stage2, "eval": EvalConfig}
+
+
+def keys(method: str) -> list[str]:
+    """All settings of a method, as dotted keys."""
+    return [f"{name}.{f.name}" for name, cls in sections(method).items() for f in fields(cls)]
 
 
 def resolve(
@@ -93,9 +124,27 @@ def resolve(
     merged: dict[str, dict[str, Any]] = {name: {} for name in known}
     for path in (CONFIGS / f"{method}.yaml", CONFIGS / dataset / f"{method}.yaml", file):
         if path is not None and (path is file or path.is_file()):
-            _merge(merged, _flat(_read(path)), known, str(path))
-    _merge(merged, dict(map(_parse, settings)), known, "--set")
+            _merge(merged, _flat(_read(path)), keys(method), str(path))
+    _merge(merged, dict(map(_parse, settings)), keys(method), "--set")
     return _build(method, dataset, seeds, merged)
+
+
+def resolve_all(
+    methods: Sequence[str], dataset: str, seeds: Sequence[int], file: Path | None = None, settings: Sequence[str] = ()
+) -> list[RunConfig]:
+    """The settings of several methods; a setting of ``--set`` goes to those methods that have it.
+
+    Raises:
+        ValueError: If a setting is unknown to all of them, or of the wrong type.
+    """
+    if len(set(methods)) != len(methods):
+        raise ValueError(f"'method' must be given once each (got {', '.join(methods)})")
+    everyone = {key for method in methods for key in keys(method)}
+    configs = []
+    for method in methods:
+        own = [s for s in settings if _parse(s)[0] in keys(method) or _parse(s)[0] not in everyone]
+        configs.append(resolve(method, dataset, seeds, file, own))
+    return configs
 
 
 def describe(method: str) -> str:
@@ -109,7 +158,7 @@ def describe(method: str) -> str:
 
 def from_dict(content: Mapping[str, Any]) -> RunConfig:
     """Read what `RunConfig.as_dict` gave."""
-    groups = {name: content[name] for name in sections(content["method"])}
+    groups = {name: content.get(name, {}) for name in sections(content["method"])}
     return _build(content["method"], content["dataset"], content["seeds"], groups)
 
 
@@ -157,11 +206,10 @@ def _parse(setting: str) -> tuple[str, Any]:
         return key.strip(), yaml.safe_load(value)
 
 
-def _merge(merged: dict[str, dict[str, Any]], flat: Mapping[str, Any], known: Mapping[str, type], source: str) -> None:
-    keys = [f"{name}.{f.name}" for name, cls in known.items() for f in fields(cls)]
+def _merge(merged: dict[str, dict[str, Any]], flat: Mapping[str, Any], known: Sequence[str], source: str) -> None:
     for key, value in flat.items():
-        if key not in keys:
-            near = difflib.get_close_matches(key, keys, n=1, cutoff=0.0)[0]
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
             raise ValueError(f"{source}: unknown setting {key!r}; the nearest is {near!r}")
         group, _, name = key.partition(".")
         merged[group][name] = value

@@ -1,7 +1,9 @@
-"""Train a method, evaluate it beside simple baselines, and write a run folder.
+"""Train methods, evaluate them beside simple baselines, and write a run folder.
 
 Examples:
   python -m benchmarks.run --method algcn
+  python -m benchmarks.run --method all            # every method and baseline in one table
+  python -m benchmarks.run --method dagnn --set data.incomplete=0.8    # most items lack a side
   python -m benchmarks.run --method algcn --seeds 0 1 2 3 4 --set model.num_layers=2 train.lr=1e-4
   python -m benchmarks.run --method algcn --dataset my-data.npz --config my-settings.yaml --out runs/mine
   python -m benchmarks.run --resume runs/mine      # go on with an interrupted run
@@ -16,9 +18,13 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labelgraph.data import DATASETS
-from labelgraph.methods import METHODS
+from labelgraph.methods import METHODS, method_class
+
+if TYPE_CHECKING:
+    from benchmarks.config import RunConfig
 
 DEFAULT_METHOD = "algcn"
 
@@ -33,8 +39,8 @@ def parser() -> argparse.ArgumentParser:
     )
     command.epilog = examples + "\nSettings for --set and --config are listed by --list-settings."
     what = command.add_argument_group("what to run")
-    what.add_argument("--method", metavar="NAME", default=DEFAULT_METHOD,
-                      help=f"one of: {', '.join(METHODS)} (default: {DEFAULT_METHOD})")  # fmt: skip
+    what.add_argument("--method", metavar="NAME", nargs="+", default=[DEFAULT_METHOD], dest="methods",
+                      help=f"some of: {', '.join(METHODS)}; or 'all' (default: {DEFAULT_METHOD})")  # fmt: skip
     what.add_argument("--dataset", metavar="NAME", default="openclipart",
                       help=f"one of: {', '.join(DATASETS)}; or the path of a .npz file "
                       "(default: openclipart)")  # fmt: skip
@@ -45,9 +51,9 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], dest="settings",
                      help="change settings, such as model.alpha=0.3 train.batch_size=256")  # fmt: skip
     how.add_argument("--config", metavar="FILE", type=Path, help="YAML with settings; --set goes over it")
-    how.add_argument("--select", choices=["validation", "test"],
+    how.add_argument("--select", choices=["validation", "test", "last"],
                      help="split to choose the best epoch on (default: validation); 'test' repeats the "
-                     "published procedure, and its numbers are marked so")  # fmt: skip
+                     "published procedure, and its numbers are marked so; 'last' chooses none")  # fmt: skip
     how.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps (default: auto)")
     how.add_argument("--precision", metavar="NAME", help="32-true, bf16-mixed, ... (default: 32-true)")
     folders = command.add_argument_group("run folders")
@@ -77,47 +83,71 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _dispatch(options: argparse.Namespace) -> int:
     # Here, so that --help answers without loading Lightning and scikit-learn.
-    from benchmarks.config import describe, resolve
+    from benchmarks.comparison import Comparison, evaluate_comparison
+    from benchmarks.config import describe, resolve_all
+    from benchmarks.run_folder import RunFolder
+    from benchmarks.runner import evaluate_run
+    from benchmarks.tables import tables
+
+    methods = list(METHODS) if options.methods == ["all"] else options.methods
+    if options.list_settings:
+        for method in methods:
+            print(f"Settings of {method}, with their defaults:\n{describe(method)}")
+        return 0
+    path = options.eval or options.resume
+    several = Comparison(path).marker.is_file() if path else len(methods) > 1
+    if options.eval:
+        if several:
+            print(tables(evaluate_comparison(Comparison(path)), Comparison(path).configs()[0]))
+        else:
+            print(tables(evaluate_run(RunFolder(path)), RunFolder(path).config()))
+        return 0
+    if options.resume:
+        configs = Comparison(path).configs() if several else [RunFolder(path).config()]
+    else:
+        configs = resolve_all(methods, options.dataset, options.seeds, options.config, _settings(options, methods))
+    return _run(options, configs, several)
+
+
+def _run(options: argparse.Namespace, configs: Sequence[RunConfig], several: bool) -> int:
+    """Begin or go on with a run, and print its tables."""
+    from benchmarks.comparison import Comparison, compare
     from benchmarks.environment import environment
     from benchmarks.run_folder import RunFolder
-    from benchmarks.runner import evaluate_run, run
+    from benchmarks.runner import run
     from benchmarks.tables import tables
+    from benchmarks.trainings import training_data
     from labelgraph.data import load_dataset
     from labelgraph.train import check_device
 
-    if options.list_settings:
-        print(f"Settings of {options.method}, with their defaults:\n{describe(options.method)}")
-        return 0
-    if options.eval:
-        folder = RunFolder(options.eval)
-        print(tables(evaluate_run(folder), folder.config()))
-        return 0
-    if options.resume:
-        folder = RunFolder(options.resume)
-        config = folder.config()
-        data = load_dataset(config.dataset)
-    else:
-        config = resolve(options.method, options.dataset, options.seeds, options.config, _settings(options))
-        # Before the folder is made, so that a wrong name leaves none behind.
-        data = load_dataset(config.dataset)
+    first = configs[0]
+    # Before the folder is made, so that a wrong name leaves none behind.
+    data = load_dataset(first.dataset)
+    for config in configs:
         check_device(config.train.device)
-        folder = RunFolder(options.out or _new_folder(options.dataset, options.method))
-        folder.create(config, environment())
-    print(f"{config.method}, seeds {' '.join(map(str, config.seeds))}, run folder {folder.path}")
-    results = run(config, data, folder)
-    print(f"\n{tables(results, config)}\n\nReport: {folder.path / 'report.md'}")
+        training_data(config, data)
+    path = options.resume or options.out or _new_folder(first.dataset, "all" if several else first.method)
+    print(f"{', '.join(c.method for c in configs)}, seeds {' '.join(map(str, first.seeds))}, run folder {path}")
+    if several:
+        if not options.resume:
+            Comparison(path).create(configs, environment())
+        results = compare(Comparison(path), data)
+    else:
+        if not options.resume:
+            RunFolder(path).create(first, environment())
+        results = run(first, data, RunFolder(path))
+    print(f"\n{tables(results, first)}\n\nReport: {path / 'report.md'}")
     return 0
 
 
-def _settings(options: argparse.Namespace) -> list[str]:
-    """The settings of ``--set``, with those that have options of their own."""
-    own = {
-        "epochs": options.epochs,
-        "select": options.select,
-        "device": options.device,
-        "precision": options.precision,
-    }
-    return [*options.settings, *(f"train.{name}={value}" for name, value in own.items() if value is not None)]
+def _settings(options: argparse.Namespace, methods: Sequence[str]) -> list[str]:
+    """The settings of ``--set``, below them those that have options of their own."""
+    own = {"select": options.select, "device": options.device, "precision": options.precision}
+    stages = ["train", "stage2"] if any(method_class(method).generates for method in methods) else ["train"]
+    settings = [f"{stage}.{name}={value}" for stage in stages for name, value in own.items() if value]
+    if options.epochs is not None:
+        settings.append(f"train.epochs={options.epochs}")
+    return [*settings, *options.settings]
 
 
 def _new_folder(dataset: str, method: str) -> Path:

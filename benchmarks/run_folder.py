@@ -21,7 +21,8 @@ class RunFolder:
     """The files of a run.
 
     ``config.yaml``, ``environment.json``, ``metrics.json``, ``report.md``, ``plots/*.png``,
-    ``baselines/NAME.json``; for each seed ``seed-N/history.csv``, ``seed-N/model/`` and ``seed-N/results.json``.
+    ``baselines/NAME.json``; for each seed ``seed-N/history.csv``, ``seed-N/model/`` and ``seed-N/results.json``,
+    or where a seed has several trainings the same in ``seed-N/VARIANT/``.
     """
 
     path: Path
@@ -40,23 +41,22 @@ class RunFolder:
         """Pictures."""
         return self.path / "plots"
 
-    def seed(self, seed: int) -> Path:
-        """What belongs to one seed."""
-        return self.path / f"seed-{seed}"
+    def seed(self, seed: int, variant: str | None = None) -> Path:
+        """What belongs to one seed, or to one of its trainings."""
+        place = self.path / f"seed-{seed}"
+        return place / variant.replace(" ", "-") if variant else place
 
-    def model(self, seed: int) -> Path:
-        """The trained model of one seed."""
-        return self.seed(seed) / "model"
+    def model(self, seed: int, variant: str | None = None) -> Path:
+        """The trained model of one training."""
+        return self.seed(seed, variant) / "model"
 
-    def results(self, seed: int) -> Path:
-        """Results of one seed."""
-        return self.seed(seed) / "results.json"
+    def results(self, seed: int, variant: str | None = None) -> Path:
+        """Results of one training."""
+        return self.seed(seed, variant) / "results.json"
 
     def create(self, config: RunConfig, environment: Mapping[str, Any]) -> None:
         """Begin a run; the folder must be new or empty."""
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise ValueError(f"'--out' must be a new or an empty folder (got {self.path}); go on with --resume")
-        self.path.mkdir(parents=True, exist_ok=True)
+        make_new(self.path)
         write_text(self.path / "environment.json", json.dumps(environment, indent=1) + "\n")
         content = {"format": FORMAT, "labelgraph": environment["labelgraph"], **config.as_dict()}
         write_text(self.path / "config.yaml", yaml.safe_dump(content, sort_keys=False))
@@ -86,6 +86,13 @@ class RunFolder:
     def read_if_done(self, path: Path) -> list[Result] | None:
         """Results that an interrupted run already has."""
         return read_results(path) if path.is_file() else None
+
+
+def make_new(path: Path) -> None:
+    """Make a folder, or take an empty one."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ValueError(f"'--out' must be a new or an empty folder (got {path}); go on with --resume")
+    path.mkdir(parents=True, exist_ok=True)
 
 
 def write_text(path: Path, content: str) -> None:

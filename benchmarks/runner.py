@@ -13,8 +13,10 @@ from torch_geometric.data import Data
 
 from benchmarks.baselines import run_baseline
 from benchmarks.config import RunConfig
-from benchmarks.report import write_plots, write_report
+from benchmarks.plots import write_plots
+from benchmarks.report import write_report
 from benchmarks.run_folder import RunFolder
+from benchmarks.trainings import VARIANTS, Training, trainings
 from labelgraph.data import CrossModalData, load_dataset
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import Method, build_method, load_method
@@ -22,6 +24,7 @@ from labelgraph.report import Result, write_results
 from labelgraph.retrieval import evaluate_protocol
 from labelgraph.train import encode, fit
 
+PRECISION = "precision_"
 Say = Callable[[str], None]
 
 
@@ -31,19 +34,30 @@ def run(
     """Fit baselines, train every seed, evaluate, and write the folder; what is done already is kept."""
     say(f"{config.dataset}: {data}")
     graph = training_graph(data)
-    results: list[Result] = []
-    for name in config.eval.baselines:
-        made = _kept(folder, folder.baseline(name), partial(_baseline, name, config, data))
-        say(_line(made[0]))
-        results += made
+    todo = trainings(config, data)
+    results = run_baselines(config, todo[-1].data, data, folder, say)
     for seed in config.seeds:
-        train = partial(train_seed, seed, config, data, graph, folder, progress)
-        made = _kept(folder, folder.results(seed), train)
+        for training in todo:
+            train = partial(train_one, training, seed, config, data, graph, folder, progress)
+            made = _kept(folder, folder.results(seed, training.variant), train)
+            say(_line(made[0]))
+            results += made
+    folder.write_metrics(config, results)
+    model = folder.model(config.seeds[0], todo[-1].variant)
+    write_plots(folder, config, graph, results, histories(folder, config), model)
+    write_report(folder, config, data, graph, results)
+    return results
+
+
+def run_baselines(
+    config: RunConfig, training: CrossModalData, data: CrossModalData, folder: RunFolder, say: Say = print
+) -> list[Result]:
+    """Fit the baselines on the items that a method trains on, and evaluate them."""
+    results = []
+    for name in config.eval.baselines:
+        made = _kept(folder, folder.baseline(name), partial(_baseline, name, config, training, data))
         say(_line(made[0]))
         results += made
-    folder.write_metrics(config, results)
-    write_plots(folder, config, graph, results, histories(folder, config))
-    write_report(folder, config, data, graph, results)
     return results
 
 
@@ -53,25 +67,45 @@ def training_graph(data: CrossModalData) -> Data:
     return cooccurrence_graph(train.labels, train.label_names)
 
 
-def train_seed(
-    seed: int, config: RunConfig, data: CrossModalData, graph: Data, folder: RunFolder, progress: bool
+def train_one(
+    training: Training,
+    seed: int,
+    config: RunConfig,
+    data: CrossModalData,
+    graph: Data,
+    folder: RunFolder,
+    progress: bool,
 ) -> list[Result]:
-    """Train one seed, save its model, and evaluate it by every protocol."""
+    """Do one training of a seed, save its model, and evaluate it by every protocol."""
     L.seed_everything(seed, verbose=False)
-    method = build_method(config.method, data.image_channels, data.text_channels, graph, config.model)
-    fitted = fit(method, data, config.train, folder.seed(seed), seed=seed, progress=progress)
-    method.save_pretrained(folder.model(seed))
+    if training.start:
+        method = load_method(folder.model(seed, training.start))
+    else:
+        method = build_method(config.method, data.image_channels, data.text_channels, graph, config.model)
+    place = folder.seed(seed, training.variant)
+    options: dict[str, Any] = {"progress": progress, "fill_missing": training.start is not None}
+    fitted = fit(method, training.data, training.config, place, seed=seed, **options)
+    method.save_pretrained(folder.model(seed, training.variant))
+    chosen = fitted.history[fitted.best_epoch]
     about = {
+        "variant": training.variant,
         "best_epoch": fitted.best_epoch,
         "train_seconds": fitted.seconds,
+        "epoch_seconds": fitted.epoch_seconds,
+        "peak_bytes": fitted.peak_bytes,
         "parameters": sum(p.numel() for p in method.parameters() if p.requires_grad),
+        "diagnostics": {key: value for key, value in chosen.items() if key.startswith(PRECISION)} or None,
     }
     return evaluate_method(method, config, data, seed, **about)
 
 
 def evaluate_method(method: Method, config: RunConfig, data: CrossModalData, seed: int, **about: Any) -> list[Result]:
     """Evaluate one trained model by every protocol."""
-    options: dict[str, Any] = {"k": config.eval.k, "definition": config.eval.definition}
+    options: dict[str, Any] = {
+        "k": config.eval.k,
+        "definition": config.eval.definition,
+        "similarity": method.similarity,
+    }
     encoder = partial(encode, method)
     measured = {name: evaluate_protocol(encoder, data, name, **options) for name in config.eval.protocols}
     return [
@@ -81,7 +115,7 @@ def evaluate_method(method: Method, config: RunConfig, data: CrossModalData, see
             protocol=protocol,
             image_to_text=reports["image_to_text"],
             text_to_image=reports["text_to_image"],
-            selected_on=config.train.select,
+            selected_on=None if config.train.select == "last" else config.train.select,
             **about,
         )
         for protocol, reports in measured.items()
@@ -92,22 +126,34 @@ def evaluate_run(folder: RunFolder) -> list[Result]:
     """Evaluate the saved models of a run anew."""
     config = folder.config()
     data = load_dataset(config.dataset)
-    models = {seed: load_method(folder.model(seed)) for seed in config.seeds}
-    return [result for seed, model in models.items() for result in evaluate_method(model, config, data, seed)]
+    return [
+        result
+        for seed in config.seeds
+        for variant in variants(folder, seed)
+        for result in evaluate_method(load_method(folder.model(seed, variant)), config, data, seed, variant=variant)
+    ]
+
+
+def variants(folder: RunFolder, seed: int) -> list[str | None]:
+    """The trainings of a seed that are done, in order."""
+    return [variant for variant in VARIANTS if folder.results(seed, variant).is_file()]
 
 
 def histories(folder: RunFolder, config: RunConfig) -> dict[int, list[dict[str, float]]]:
-    """The history of every seed."""
+    """The history of every seed, of the last of its trainings."""
     found = {}
     for seed in config.seeds:
-        with (folder.seed(seed) / "history.csv").open(encoding="utf-8", newline="") as file:
+        path = folder.seed(seed, variants(folder, seed)[-1]) / "history.csv"
+        with path.open(encoding="utf-8", newline="") as file:
             found[seed] = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
     return found
 
 
-def _baseline(name: str, config: RunConfig, data: CrossModalData) -> list[Result]:
+def _baseline(name: str, config: RunConfig, training: CrossModalData, data: CrossModalData) -> list[Result]:
     options = {"k": config.eval.k, "definition": config.eval.definition}
-    return run_baseline(name, data, config.eval.protocols, config.train.select, **options)
+    # A baseline has a setting to choose even where a method takes its last epoch.
+    select = "test" if config.train.select == "test" else "validation"
+    return run_baseline(name, training, data, config.eval.protocols, select, **options)
 
 
 def _kept(folder: RunFolder, path: Path, make: Callable[[], list[Result]]) -> list[Result]:
@@ -121,7 +167,8 @@ def _kept(folder: RunFolder, path: Path, make: Callable[[], list[Result]]) -> li
 
 
 def _line(result: Result) -> str:
-    name = result.method if result.seed is None else f"{result.method}, seed {result.seed}"
+    parts = [result.method, result.variant, None if result.seed is None else f"seed {result.seed}"]
+    name = ", ".join(part for part in parts if part)
     chosen = f", best epoch {result.best_epoch + 1}" if result.best_epoch is not None else ""
     chosen += f", {result.setting}" if result.setting else ""
     return f"  {name}: average mAP {result.average:.3f} ({result.protocol}){chosen}, {result.train_seconds or 0:.1f} s"

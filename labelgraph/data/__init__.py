@@ -4,7 +4,7 @@ from labelgraph.data.checks import check_features, check_multi_hot
 from labelgraph.data.container import CrossModalData
 from labelgraph.data.datasets import DATASETS, load_dataset, load_openclipart, load_thumbnails
 from labelgraph.data.files import load_npz, save_npz
-from labelgraph.data.incomplete import drop_modalities
+from labelgraph.data.incomplete import drop_modalities, keep_complete
 
 __all__ = [
     "DATASETS",
@@ -12,6 +12,7 @@ __all__ = [
     "check_features",
     "check_multi_hot",
     "drop_modalities",
+    "keep_complete",
     "load_dataset",
     "load_npz",
     "load_openclipart",

@@ -45,3 +45,17 @@ def drop_modalities(data: CrossModalData, share: float = 0.8, image_only: float 
     for items, lost, kept in ((chosen[:cut], 1, 0), (chosen[cut:], 0, 1)):
         present[items[present[items, kept]], lost] = False
     return replace(data, present=present)
+
+
+def keep_complete(data: CrossModalData) -> CrossModalData:
+    """Leave the training items of which a side is missing out of the split ``train``.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.data import CrossModalData, drop_modalities, keep_complete
+        >>> data = CrossModalData(torch.ones(5, 2), torch.ones(5, 3), torch.ones(5, 1), splits={"train": range(5)})
+        >>> len(keep_complete(drop_modalities(data)).split("train"))
+        1
+    """
+    train = data.splits["train"]
+    return replace(data, splits={**data.splits, "train": train[data.present[train].all(1)]})

@@ -1,6 +1,6 @@
 """What was measured, for people: results as JSON and tables, curves, drawings of label graphs."""
 
-from labelgraph.report.curves import plot_precision_recall, plot_training
+from labelgraph.report.curves import plot_discriminators, plot_precision_recall, plot_quality, plot_training
 from labelgraph.report.drawing import draw_graph, draw_heat_map, grouped_order
 from labelgraph.report.results import Result, read_results, summarize_results, write_results
 from labelgraph.report.tables import markdown_table, results_table
@@ -11,7 +11,9 @@ __all__ = [
     "draw_heat_map",
     "grouped_order",
     "markdown_table",
+    "plot_discriminators",
     "plot_precision_recall",
+    "plot_quality",
     "plot_training",
     "read_results",
     "results_table",

@@ -30,6 +30,10 @@ class Result:
         train_seconds: Time of training.
         parameters: Number of trained parameters.
         setting: What was chosen, such as the strength of a penalty.
+        variant: How it was trained, where a method is trained in several ways.
+        epoch_seconds: Median time of an epoch.
+        peak_bytes: Most memory that training held at a time.
+        diagnostics: Scalars of the chosen epoch by name, such as the precision of discriminators.
     """
 
     method: str
@@ -42,6 +46,10 @@ class Result:
     train_seconds: float | None = None
     parameters: int | None = None
     setting: str | None = None
+    variant: str | None = None
+    epoch_seconds: float | None = None
+    peak_bytes: int | None = None
+    diagnostics: dict[str, float] | None = None
 
     @property
     def average(self) -> float:
@@ -50,13 +58,14 @@ class Result:
 
 
 def summarize_results(results: Sequence[Result]) -> list[dict[str, Any]]:
-    """Mean and sample deviation over seeds of each method, protocol and split selected on, in order of appearance.
+    """Mean and sample deviation over seeds of each method, variant, protocol and split selected on, in order.
 
     The deviation is none where there is one result only.
     """
-    groups: dict[tuple[str, str, str | None], list[Result]] = {}
+    groups: dict[tuple[str | None, ...], list[Result]] = {}
     for result in results:
-        groups.setdefault((result.method, result.protocol, result.selected_on), []).append(result)
+        key = (result.method, result.variant, result.protocol, result.selected_on)
+        groups.setdefault(key, []).append(result)
     return [_summary(group) for group in groups.values()]
 
 
@@ -64,16 +73,23 @@ def _summary(group: list[Result]) -> dict[str, Any]:
     first = group[0]
     values = {way: [getattr(result, way).mean_average_precision for result in group] for way in DIRECTIONS}
     values["average"] = [result.average for result in group]
-    seconds = [result.train_seconds for result in group if result.train_seconds is not None]
     return {
         "method": first.method,
+        "variant": first.variant,
         "protocol": first.protocol,
         "selected_on": first.selected_on,
         "seeds": len(group),
         "parameters": first.parameters,
-        "train_seconds": statistics.fmean(seconds) if seconds else None,
+        "train_seconds": _mean([result.train_seconds for result in group]),
+        "epoch_seconds": _mean([result.epoch_seconds for result in group]),
+        "peak_bytes": max((result.peak_bytes for result in group if result.peak_bytes), default=None),
         **{name: {"mean": statistics.fmean(each), "std": _deviation(each)} for name, each in values.items()},
     }
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known else None
 
 
 def _deviation(values: list[float]) -> float | None:

@@ -7,7 +7,9 @@ from typing import Any
 
 from labelgraph.report.results import Result, summarize_results
 
-COLUMNS = ("method", "image to text", "text to image", "average", "seeds", "parameters", "training")
+COLUMNS = (
+    "method", "image to text", "text to image", "average", "seeds", "parameters", "epoch", "memory", "training",
+)  # fmt: skip
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -43,16 +45,21 @@ def results_table(results: Sequence[Result], protocol: str) -> str:
 
 
 def _row(entry: dict[str, Any]) -> list[str]:
+    variant = f", {entry['variant']}" if entry["variant"] else ""
     marked = " (selected on test)" if entry["selected_on"] == "test" else ""
-    parameters = entry["parameters"]
-    seconds = entry["train_seconds"]
     return [
-        entry["method"] + marked,
+        entry["method"] + variant + marked,
         *(_spread(**entry[way]) for way in ("image_to_text", "text_to_image", "average")),
         str(entry["seeds"]),
-        "-" if parameters is None else f"{parameters:,}",
-        "-" if seconds is None else f"{seconds:.1f} s",
+        _shown(entry["parameters"], "{:,}"),
+        _shown(entry["epoch_seconds"], "{:.2f} s"),
+        _shown(entry["peak_bytes"], "{:,.0f} MB", 1e-6),
+        _shown(entry["train_seconds"], "{:.1f} s"),
     ]
+
+
+def _shown(value: float | None, form: str, factor: float = 1) -> str:
+    return "-" if value is None else form.format(factor * value)
 
 
 def _spread(mean: float, std: float | None) -> str:

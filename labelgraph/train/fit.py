@@ -132,7 +132,7 @@ def _take_best(module: RetrievalModule, folder: Path) -> None:
         (folder / f"{name}.ckpt").unlink(missing_ok=True)
 
 
-def check_incomplete(method: Method, train: CrossModalData) -> None:
+def check_incomplete(method: Method | type[Method], train: CrossModalData) -> None:
     """Tell early whether a method can train on items of which a side is missing.
 
     Raises:

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from benchmarks.baselines import FITTED, quality, run_baseline
+from labelgraph.data import drop_modalities
 
 
 def test_ridge_solves_the_normal_equations(make_data):
@@ -37,16 +38,16 @@ def test_setting_is_the_best_on_validation(make_data, name):
     data = make_data(size=200)
     held_out = data.split("validation")
     values = {setting: quality(encode, held_out) for setting, encode in FITTED[name](data.split("train"))}
-    (result,) = run_baseline(name, data, ["test-vs-test"], "validation")
+    (result,) = run_baseline(name, data, data, ["test-vs-test"], "validation")
     assert values[result.setting] == max(values.values())
     assert result.selected_on == "validation"
-    (chance,) = run_baseline("random", data, ["test-vs-test"], "validation")
+    (chance,) = run_baseline("random", data, data, ["test-vs-test"], "validation")
     assert result.average > chance.average + 0.05
 
 
 def test_random_is_near_the_share_of_relevant_pairs(make_data):
     data = make_data(size=2000)
-    (result,) = run_baseline("random", data, ["test-vs-test"], "validation")
+    (result,) = run_baseline("random", data, data, ["test-vs-test"], "validation")
     labels = data.split("test").labels
     share = (labels @ labels.t() > 0).double().mean().item()
     assert abs(result.average - share) < 0.03
@@ -60,3 +61,16 @@ def test_baselines_never_see_the_test_split(make_data):
     (_, before), (_, after) = (next(iter(FITTED["ridge"](d.split("train")))) for d in (data, spoiled))
     train = data.split("train")
     torch.testing.assert_close(before(train)[0], after(train)[0])
+
+
+def test_ridge_learns_from_every_side_that_is_there_and_the_others_from_pairs(make_data):
+    data = drop_modalities(make_data(size=400), 0.5)
+    train = data.split("train")
+    has_image = train.present[:, 0]
+    encoded = next(iter(FITTED["ridge"](train)))[1](train)[0][has_image]
+    alone = next(iter(FITTED["ridge"](train.select(has_image.nonzero().flatten()))))[1]
+    torch.testing.assert_close(encoded, alone(train)[0][has_image])
+    for name in ("cca", "pls"):
+        pairs = train.select(train.present.all(1).nonzero().flatten())
+        (_, left), (_, right) = (next(iter(FITTED[name](each))) for each in (train, pairs))
+        torch.testing.assert_close(left(data), right(data))

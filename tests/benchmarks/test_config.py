@@ -1,8 +1,10 @@
 """Settings: sources in their rank, names and types checked."""
 
 import pytest
+import yaml
 
-from benchmarks.config import describe, from_dict, resolve
+from benchmarks.config import describe, from_dict, resolve, resolve_all
+from labelgraph.methods import METHODS
 
 
 def settings(*given, **options):
@@ -67,7 +69,7 @@ def test_wrong_file_is_named(tmp_path):
 
 
 def test_unknown_method_and_seeds():
-    with pytest.raises(ValueError, match=r"'method' must be one of algcn"):
+    with pytest.raises(ValueError, match=r"'method' must be one of agah, algcn"):
         resolve("algnc", "openclipart", [0])
     with pytest.raises(ValueError, match=r"'seeds' must be distinct"):
         resolve("algcn", "openclipart", [1, 1])
@@ -81,3 +83,28 @@ def test_plain_containers_and_back():
 def test_described_settings_can_be_set():
     lines = [line.strip().split(" = ", 1) for line in describe("algcn").splitlines()]
     assert settings(*(f"{key}={value}" for key, value in lines)).train.lr == 5e-5
+
+
+def test_a_setting_goes_to_the_methods_that_have_it():
+    first, second = resolve_all(
+        ["algcn", "agah"], "openclipart", [0], settings=["model.num_layers=1", "train.epochs=2"]
+    )
+    assert first.model.num_layers == 1 and (first.train.epochs, second.train.epochs) == (2, 2)
+    with pytest.raises(ValueError, match=r"unknown setting 'model\.layers'"):
+        resolve_all(["algcn", "agah"], "openclipart", [0], settings=["model.layers=1"])
+
+
+def test_the_second_stage_is_a_setting_of_methods_with_generators():
+    config = resolve("dagnn", "other.npz", [0], settings=["stage2.epochs=3", "data.incomplete=0.8"])
+    assert (config.stage2.epochs, config.stage2.lr, config.data.incomplete) == (3, 4e-6, 0.8)
+    assert resolve("algcn", "other.npz", [0]).stage2 is None
+    with pytest.raises(ValueError, match=r"unknown setting 'stage2\.epochs'"):
+        resolve("algcn", "other.npz", [0], settings=["stage2.epochs=3"])
+    with pytest.raises(ValueError, match=r"'data.incomplete' must be in \[0, 1\] \(got 1.5\)"):
+        resolve("dagnn", "other.npz", [0], settings=["data.incomplete=1.5"])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_settings_of_every_method_survive_writing(method):
+    config = resolve(method, "openclipart", [0, 1])
+    assert from_dict(yaml.safe_load(yaml.safe_dump(config.as_dict()))) == config

@@ -61,9 +61,9 @@ class Stop(Exception):
     pass
 
 
-def test_resumed_run_equals_uninterrupted(small_file, tmp_path, monkeypatch):
+def test_resumed_run_equals_uninterrupted(small_file, tmp_path):
     start(small_file, tmp_path / "whole", epochs=4)
-    stopped = _interrupt_in_epoch(monkeypatch, 2)
+    stopped = _interrupt_in_epoch(2)
     with pytest.raises(Stop):
         start(small_file, tmp_path / "halves", epochs=4)
     stopped.undo()
@@ -74,14 +74,14 @@ def test_resumed_run_equals_uninterrupted(small_file, tmp_path, monkeypatch):
             assert whole.read_bytes() == halves.read_bytes()
 
 
-def _interrupt_in_epoch(monkeypatch, epoch):
-    """Make the training of any method stop in the middle of an epoch."""
+def _interrupt_in_epoch(epoch, only=lambda module: True):
+    """Make training stop in the middle of an epoch."""
     from labelgraph.train import RetrievalModule
 
     step = RetrievalModule.training_step
 
     def interrupted(self, batch, batch_idx):
-        if self.current_epoch == epoch and batch_idx == 0:
+        if self.current_epoch == epoch and batch_idx == 0 and only(self):
             raise Stop
         return step(self, batch, batch_idx)
 
@@ -102,7 +102,7 @@ def test_selection_on_test_is_marked(small_file, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--method", "algnc"], "'method' must be one of algcn (got 'algnc')"),
+        (["--method", "algnc"], "i-gnn-con, p-gnn-con (got 'algnc')"),
         (["--dataset", "openclipat"], "'dataset' must be one of ['openclipart']"),
         (["--dataset", "absent.npz"], "absent.npz: no such data file"),
         (["--set", "train.epoch=3"], "the nearest is 'train.epochs'"),
@@ -111,6 +111,10 @@ def test_selection_on_test_is_marked(small_file, tmp_path, capsys):
         (["--device", "abacus"], "abacus"),
         (["--device", "cuda"], "'device' must be one that this machine has"),
         (["--seeds", "1", "1"], "'seeds' must be distinct"),
+        (["--method", "all", "dagnn"], "'method' must be one of"),
+        (["--method", "algcn", "algcn"], "'method' must be given once each"),
+        (["--method", "algcn", "--set", "data.incomplete=0.5"], "'method' must have generators"),
+        (["--method", "dagnn", "--set", "data.incomplete=1"], "must have complete items (got none"),
     ],
 )
 def test_wrong_options_are_one_line(arguments, message, tmp_path, monkeypatch, capsys):
@@ -161,3 +165,63 @@ def test_folder_that_is_no_run(tmp_path):
     (tmp_path / "config.yaml").write_text("just text")
     with pytest.raises(ValueError, match=r"config\.yaml: expected a run of format 1"):
         RunFolder(tmp_path).config()
+
+
+GENERATORS = ["model.text_generator_channels=8", "model.image_generator_channels=8", "model.num_layers=1"]
+
+
+def test_incomplete_items_are_trained_on_in_three_ways(small_file, tmp_path, capsys):
+    out = tmp_path / "run"
+    more = ["--method", "dagnn", "--set", "data.incomplete=0.6", "stage2.epochs=2", *GENERATORS]
+    assert start(small_file, out, *more, seeds=[0]) == 0
+    printed = capsys.readouterr().out
+    for name in ("complete items alone", "missing sides as zeros", "missing sides generated"):
+        assert f"| dagnn, {name}" in printed
+        assert (out / "seed-0" / name.replace(" ", "-") / "model" / "model.safetensors").is_file()
+    jsonschema.validate(json.loads((out / "metrics.json").read_text()), json.loads(SCHEMA.read_text()))
+    report = (out / "report.md").read_text()
+    assert "60% have lost a side" in report and "## Discriminators" in report and "plots/discriminators.png" in report
+    assert command.main(["--eval", str(out)]) == 0
+    again = capsys.readouterr().out
+    for line in printed.splitlines():
+        if line.startswith("| dagnn"):
+            assert line.split("|")[2:5] in [other.split("|")[2:5] for other in again.splitlines()]
+
+
+def test_the_generators_stage_resumes(small_file, tmp_path):
+    more = ["--method", "dagnn", "--set", "data.incomplete=0.6", "stage2.epochs=3", "stage2.lr=1e-3", *GENERATORS]
+    start(small_file, tmp_path / "whole", *more, seeds=[0])
+    out = tmp_path / "halves"
+    stopped = _interrupt_in_epoch(2, only=lambda module: module.fill_missing)
+    with pytest.raises(Stop):
+        start(small_file, out, *more, seeds=[0])
+    stopped.undo()
+    assert command.main(["--resume", str(out)]) == 0
+    model = Path("seed-0", "missing-sides-generated", "model", "model.safetensors")
+    assert (tmp_path / "whole" / model).read_bytes() == (out / model).read_bytes()
+
+
+def test_several_methods_make_one_table(small_file, tmp_path, capfd):
+    out = tmp_path / "all"
+    small = ["model.graph_channels=[8, 8]", "model.bits=12", "train.batch_size=16"]
+    assert start(small_file, out, "--method", "algcn", "agah", "--set", *small, epochs=1, seeds=[0, 1]) == 0
+    printed = capfd.readouterr().out
+    for row in ("| random", "| ridge", "| algcn", "| agah"):
+        assert printed.count(row) == 2  # One a protocol.
+    metrics = json.loads((out / "metrics.json").read_text())
+    jsonschema.validate(metrics, json.loads(SCHEMA.read_text()))
+    assert metrics["method"] == "algcn, agah"
+    assert all(r["epoch_seconds"] > 0 and r["parameters"] > 0 for r in metrics["results"] if r["seed"] is not None)
+    report = (out / "report.md").read_text()
+    assert "codes of 12 bits by Hamming distance" in report and "(agah/report.md)" in report
+    for picture in ("validation.png", "precision-recall.png"):
+        assert (out / "plots" / picture).stat().st_size > 5_000 and f"plots/{picture}" in report
+    assert "label-graph.png" in (out / "agah" / "report.md").read_text()
+    assert not (out / "agah" / "plots" / "adjacency.png").exists()
+
+    (out / "metrics.json").unlink()
+    (out / "agah" / "metrics.json").unlink()
+    assert command.main(["--resume", str(out)]) == 0
+    assert json.loads((out / "metrics.json").read_text()) == metrics
+    assert command.main(["--eval", str(out)]) == 0
+    assert capfd.readouterr().out.count("| agah") == 4
