@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from benchmarks.config import RunConfig, from_dict
-from labelgraph.report import Result, read_results, write_results
+from labelgraph.report import Result, write_results
 
 FORMAT = 1
 
@@ -82,10 +82,6 @@ class RunFolder:
         """Write all results of the run."""
         about = {"method": config.method, "dataset": config.dataset, "seeds": list(config.seeds)}
         write_results(self.metrics, results, **about, select=config.train.select)
-
-    def read_if_done(self, path: Path) -> list[Result] | None:
-        """Results that an interrupted run already has."""
-        return read_results(path) if path.is_file() else None
 
 
 def make_new(path: Path) -> None:

@@ -20,7 +20,7 @@ from benchmarks.trainings import VARIANTS, Training, trainings
 from labelgraph.data import CrossModalData, load_dataset
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import Method, build_method, load_method
-from labelgraph.report import Result, write_results
+from labelgraph.report import Result, read_results, write_results
 from labelgraph.retrieval import evaluate_protocol
 from labelgraph.train import encode, fit
 
@@ -39,7 +39,7 @@ def run(
     for seed in config.seeds:
         for training in todo:
             train = partial(train_one, training, seed, config, data, graph, folder, progress)
-            made = _kept(folder, folder.results(seed, training.variant), train)
+            made = kept(folder.results(seed, training.variant), train)
             say(_line(made[0]))
             results += made
     folder.write_metrics(config, results)
@@ -55,7 +55,7 @@ def run_baselines(
     """Fit the baselines on the items that a method trains on, and evaluate them."""
     results = []
     for name in config.eval.baselines:
-        made = _kept(folder, folder.baseline(name), partial(_baseline, name, config, training, data))
+        made = kept(folder.baseline(name), partial(_baseline, name, config, training, data))
         say(_line(made[0]))
         results += made
     return results
@@ -90,6 +90,7 @@ def train_one(
     about = {
         "variant": training.variant,
         "best_epoch": fitted.best_epoch,
+        "best_map": fitted.best_map,
         "train_seconds": fitted.seconds,
         "epoch_seconds": fitted.epoch_seconds,
         "peak_bytes": fitted.peak_bytes,
@@ -156,13 +157,13 @@ def _baseline(name: str, config: RunConfig, training: CrossModalData, data: Cros
     return run_baseline(name, training, data, config.eval.protocols, select, **options)
 
 
-def _kept(folder: RunFolder, path: Path, make: Callable[[], list[Result]]) -> list[Result]:
+def kept(path: Path, make: Callable[[], list[Result]]) -> list[Result]:
     """Results that are on disk already, or else made now and written."""
-    done = folder.read_if_done(path)
-    if done is None:
-        done = make()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_results(path, done)
+    if path.is_file():
+        return read_results(path)
+    done = make()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_results(path, done)
     return done
 
 

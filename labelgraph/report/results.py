@@ -27,6 +27,7 @@ class Result:
         text_to_image: Retrieval of images for texts.
         selected_on: The split that the best epoch or setting was chosen on, if any.
         best_epoch: The chosen epoch, from 0.
+        best_map: Its mAP on the items that it was chosen on, both ways averaged.
         train_seconds: Time of training.
         parameters: Number of trained parameters.
         setting: What was chosen, such as the strength of a penalty.
@@ -43,6 +44,7 @@ class Result:
     text_to_image: RetrievalReport
     selected_on: str | None = None
     best_epoch: int | None = None
+    best_map: float | None = None
     train_seconds: float | None = None
     parameters: int | None = None
     setting: str | None = None

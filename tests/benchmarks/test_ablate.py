@@ -1,0 +1,88 @@
+"""The ablation command, end to end on a small file."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from benchmarks import ablate
+from benchmarks.ablation_report import Variation, _verdict
+from labelgraph.data import save_npz
+from labelgraph.report import Result
+from labelgraph.retrieval import RetrievalReport
+
+
+@pytest.fixture
+def small_file(make_data, tmp_path):
+    save_npz(make_data(size=80), tmp_path / "small.npz")
+    return tmp_path / "small.npz"
+
+
+def test_every_value_is_trained_once_and_resumed_for_nothing(small_file, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "out"
+    small = ["model.hidden_channels=8", "train.epochs=1", "train.lr=0.01", "model.threshold=0.3"]
+    start = ["--dataset", str(small_file), "--seeds", "0", "1", "--jobs", "1", "--over", "hops", "threshold"]
+    assert ablate.main([*start, "--out", str(out), "--set", *small]) == 0
+    printed = capsys.readouterr().out
+    assert "16 trainings" in printed  # 5 hops and 4 thresholds, of which each has the method's own, times 2 seeds.
+    content = json.loads((out / "ablation.json").read_text())["variations"]
+    assert [v["value"] for v in content] == [0, 1, 2, 3, 5, 0.2, 0.3, 0.4, 0.6]
+    own = [v for v in content if v["own"]]
+    assert [v["value"] for v in own] == [3, 0.3] and own[0]["test"] == own[1]["test"]
+    assert len({tuple(v["test"]) for v in content}) > 5
+    assert (out / "plots" / "ablation.png").stat().st_size > 5_000
+    report = (out / "report.md").read_text()
+    assert "The label graph" in report and "| hops" in report and "| threshold" in report
+
+    (out / "report.md").unlink()
+    monkeypatch.setattr(ablate, "train_one", None)  # Nothing is left to train.
+    assert ablate.main(["--resume", str(out), "--jobs", "1"]) == 0
+    assert (out / "report.md").read_text() == report
+
+
+def variation(value, validation, test, own=False):
+    report = RetrievalReport(0.0, [], [], [], [], [], 1, 0)
+    results = []
+    for seed, (chosen, measured) in enumerate(zip(validation, test, strict=True)):
+        way = replace(report, mean_average_precision=measured)
+        results.append(Result("algcn", seed, "test-vs-test", way, way, best_map=chosen))
+    return Variation("hops", value, own, results)
+
+
+@pytest.mark.parametrize(
+    ("gain", "told"),
+    [([0.05, 0.06, 0.04], "helped"), ([-0.05, -0.06, -0.04], "harmed"), ([0.05, -0.06, 0.02], "made no difference")],
+)
+def test_the_verdict_follows_the_numbers(gain, told):
+    none = variation(0, [0.5] * 3, [0.5] * 3)
+    best = variation(3, [0.6] * 3, [0.5 + each for each in gain], own=True)
+    worse_by_validation = variation(5, [0.4] * 3, [0.9] * 3)
+    (sentence,) = _verdict([none, best, worse_by_validation], "test-vs-test")
+    assert f"The label graph {told}" in sentence and sentence.split("** ")[1].startswith("3 hops")
+
+
+def test_one_seed_tells_nothing():
+    (sentence,) = _verdict([variation(0, [0.5], [0.5]), variation(1, [0.6], [0.9], own=True)], "test-vs-test")
+    assert "made no difference that these seeds show" in sentence and "1 hop," in sentence
+
+
+@pytest.mark.parametrize("arguments", [["--method", "agah"], ["--over", "width"]])
+def test_wrong_choices_are_told_by_the_parser(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        ablate.main(arguments)
+    assert stop.value.code == 2 and "invalid choice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dataset", "absent.npz"], "absent.npz: no such data file"),
+        (["--resume", "absent"], "expected a run folder with config.yaml"),
+        (["--set", "model.hop=3"], "unknown setting 'model.hop'"),
+    ],
+)
+def test_wrong_options_are_one_line(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert ablate.main(arguments) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
