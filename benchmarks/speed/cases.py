@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
@@ -10,11 +11,11 @@ import torch
 
 from benchmarks.speed import cooccurrence, propagation, ranking, training_step
 
-CASES = {
+CASES: dict[str, Callable[[int], list[dict[str, Any]]]] = {
     "propagation": propagation.measure,
     "cooccurrence": cooccurrence.measure,
     "ranking": ranking.measure,
-    "training_step": training_step.measure,
+    **{f"training_step_{name}": case for name, case in training_step.CASES.items()},
 }
 
 

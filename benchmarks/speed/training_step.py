@@ -1,8 +1,9 @@
-"""A training step of ALGCN at MIRFlickr's size, against the same step written plainly."""
+"""A training step of each method, against the same mathematics written plainly."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,94 +11,86 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks.speed.measure import clock, pair
+from benchmarks.speed.plain import agah, algcn, dagnn, i_gnn_con, p_gnn_con
+from benchmarks.speed.plain.label_graph import binary_matrix
+from benchmarks.speed.plain.layers import Loss, Parameters
+from benchmarks.speed.steps import Items, Step, check_same, library_step, plain_step
+from labelgraph.data import load_openclipart
 from labelgraph.graph import cooccurrence_graph
-from labelgraph.methods import ALGCN, ALGCNConfig
-from labelgraph.train import RetrievalModule, TrainConfig
+from labelgraph.methods import method_class
+from labelgraph.train import TrainConfig
 
-IMAGE, TEXT, LABELS, BATCH = 4_096, 1_386, 24, 100
+ADAM = TrainConfig(batch_size=100)
+SGD = TrainConfig(batch_size=32, optimizer="sgd", lr=0.01, momentum=0.9, weight_decay=5e-4)
 
 
-def measure(threads: int) -> list[dict[str, Any]]:
-    """Both steps on the same batch, and the rate of the largest product as the bound of both."""
+def openclipart() -> Items:
+    """The training items of the bundled set."""
+    data = load_openclipart().split("train")
+    return data.image, data.text_rows(), data.labels
+
+
+def mirflickr_size() -> Items:
+    """Random items of the size of MIRFlickr's; every second label brings the one before it along."""
     generator = torch.Generator().manual_seed(0)
-    labels = (torch.rand(2_000, LABELS, generator=generator) < 0.15).float()
-    batch = (
-        torch.rand(BATCH, IMAGE, generator=generator),
-        (torch.rand(BATCH, TEXT, generator=generator) < 0.01).float(),
-        labels[:BATCH],
-    )
-    graph = cooccurrence_graph(labels)
-    result = pair(
-        f"training step of ALGCN, {IMAGE} and {TEXT} inputs, batch {BATCH}, {LABELS} labels, against plain torch",
-        library_step(graph, batch),
-        plain_step(graph, batch),
-        repeats=30,
-    )
-    weight = torch.rand(1_024, IMAGE, generator=generator)
-    product = min(clock(lambda: F.linear(batch[0], weight)) for _ in range(20))
-    return [{**result, "gemm_flops_per_second": 2 * BATCH * IMAGE * 1_024 / product}]
+    labels = (torch.rand(2_000, 24, generator=generator) < 0.15).float()
+    labels[:, ::2] = torch.maximum(labels[:, ::2], labels[:, 1::2])
+    text = torch.rand(len(labels), 1_386, generator=generator) < 0.01
+    return torch.rand(len(labels), 4_096, generator=generator), text.float(), labels
 
 
-def library_step(graph: Any, batch: tuple[Tensor, Tensor, Tensor]) -> Callable[[], None]:
-    """The step that `fit` takes."""
-    torch.manual_seed(0)
-    module = RetrievalModule(ALGCN.from_config(ALGCNConfig(), IMAGE, TEXT, graph), TrainConfig())
-    optimizer = module.configure_optimizers()
-    image, text, labels = batch
+@dataclass(frozen=True)
+class Case:
+    """A method, its plain rival, what both train on, and how."""
 
-    def step() -> None:
-        module.optimizer_zero_grad(0, 0, optimizer)
-        terms = module.method.loss_terms(module.method(image, text), labels)
-        module.method.total_loss(terms).backward()
-        optimizer.step()
+    method: str
+    plain: Callable[[Parameters, Tensor], Loss]
+    items: Callable[[], Items] = openclipart
+    config: TrainConfig = ADAM
 
-    return step
-
-
-def plain_step(graph: Any, batch: tuple[Tensor, Tensor, Tensor]) -> Callable[[], None]:
-    """The same mathematics on dense matrices, with torch's default Adam."""
-    torch.manual_seed(0)
-    p = {
-        name: t.detach().clone()
-        for name, t in ALGCN.from_config(ALGCNConfig(), IMAGE, TEXT, graph).state_dict().items()
-    }
-    static, x = p.pop("label_branch.adjacency.static"), p.pop("label_branch.embedding.weight")
-    trained = {name: t.requires_grad_() for name, t in p.items()}
-    optimizer = torch.optim.Adam(trained.values(), lr=5e-5, betas=(0.5, 0.999))
-    image, text, labels = batch
-
-    def cosine(a: Tensor, b: Tensor) -> Tensor:
-        return a @ b.t() / (a.norm(dim=1)[:, None] * b.norm(dim=1)[None, :] + 1e-6)
-
-    def classification(scores: Tensor) -> Tensor:
-        return torch.mean(torch.sqrt(torch.sum((scores - labels) ** 2, 1)))
-
-    def pairwise(a: Tensor, b: Tensor) -> Tensor:
-        theta = a @ b.t() / torch.clamp(a.norm(dim=1)[:, None] * b.norm(dim=1)[None, :], min=1e-6) / 2
-        return torch.mean(torch.log(1 + torch.exp(theta)) - (labels @ labels.t()) * theta)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        adaptive = torch.relu(static + 0.5 * p["label_branch.adjacency.residual"])
-        scale = torch.diag(adaptive.sum(1).pow(-0.5))
-        propagation = scale @ adaptive.t() @ scale
-        h, hops = x, []
-        for layer in range(3):
-            h = F.leaky_relu(propagation @ (h @ p[f"label_branch.encoder.convs.{layer}.weight"]), 0.2)
-            hops.append(h)
-        name = "label_branch.encoder.aggregation"
-        z = F.linear(torch.cat(hops, 1), p[f"{name}.weight"], p[f"{name}.bias"])
-        v = torch.relu(F.linear(image, p["image_projector.linear.weight"], p["image_projector.linear.bias"]))
-        t = torch.relu(F.linear(text, p["text_projector.linear.weight"], p["text_projector.linear.bias"]))
-        structure = sum(
-            F.mse_loss(propagation, torch.clamp(static + torch.bernoulli(torch.full_like(static, 0.2)), max=0.5))
-            for _ in range(3)
+    def __call__(self, threads: int) -> list[dict[str, Any]]:
+        """Both steps on the same batch, and the rate of the image projector's product as the bound of both."""
+        items = self.items()
+        image, text, labels = batch_of(items, self.config)
+        ours, plain = steps(self, items)
+        check_same(ours, plain)
+        kind = method_class(self.method)
+        learned = f"{labels.size(1)} labels" if kind.reads_labels else f"{kind.Config().bits} bits"
+        name = (
+            f"training step of {self.method.upper()}, {image.size(1)} and {text.size(1)} inputs, {learned}, "
+            f"batch {len(image)}, against plain torch"
         )
-        loss = (
-            classification(cosine(v, z)) + classification(cosine(t, z))
-            + 0.2 * (pairwise(v, v) + pairwise(v, t) + pairwise(t, t)) + 0.5 * structure
-        )  # fmt: skip
-        loss.backward()
-        optimizer.step()
+        result = pair(name, ours, plain, repeats=30)
+        weight = torch.rand(1_024, image.size(1))
+        product = min(clock(lambda: F.linear(image, weight)) for _ in range(20))
+        return [{**result, "gemm_flops_per_second": 2 * image.numel() * len(weight) / product}]
 
-    return step
+
+CASES = {
+    "algcn": Case("algcn", algcn),
+    "dagnn": Case("dagnn", dagnn),
+    "p-gnn-con": Case("p-gnn-con", p_gnn_con),
+    "i-gnn-con": Case("i-gnn-con", i_gnn_con),
+    "agah": Case("agah", agah, config=SGD),
+    "algcn_mirflickr": Case("algcn", algcn, mirflickr_size),
+}
+
+
+def steps(case: Case, items: Items, dtype: torch.dtype = torch.float32) -> tuple[Step, Step]:
+    """Ours and the plain one, from the same initial parameters and on the same first batch."""
+    torch.manual_seed(0)
+    kind = method_class(case.method)
+    method = kind.from_config(kind.Config(), items[0].size(1), items[1].size(1), cooccurrence_graph(items[2]))
+    batch = batch_of(items, case.config, dtype)
+    method = method.to(dtype).train()
+    parameters = {name: tensor.detach().clone() for name, tensor in method.state_dict().items()}
+    for name, parameter in method.named_parameters():
+        parameters[name].requires_grad_(parameter.requires_grad)
+    loss = case.plain(parameters, binary_matrix(items[2]).to(dtype))
+    return library_step(method, batch, case.config), plain_step(loss, parameters, batch, case.config)
+
+
+def batch_of(items: Items, config: TrainConfig, dtype: torch.dtype = torch.float32) -> Items:
+    """The first items."""
+    image, text, labels = (part[: config.batch_size].to(dtype) for part in items)
+    return image, text, labels

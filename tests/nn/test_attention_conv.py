@@ -1,0 +1,205 @@
+"""Graph attention against PyG's, against a loop, and its several ways of computing."""
+
+from math import sqrt
+
+import pytest
+import torch
+from torch_geometric.explain.algorithm.utils import clear_masks, set_masks
+from torch_geometric.nn import GATConv
+from torch_geometric.utils import remove_self_loops
+
+from labelgraph.nn import LabelAttentionConv, propagation
+
+X = torch.randn(7, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+# No edge leads from 4, none but of weight <= 0 from 5, and 6 is alone.
+EDGES = torch.tensor([[0, 0, 0, 1, 1, 2, 3, 3, 3, 5, 5], [1, 2, 5, 0, 3, 2, 0, 1, 4, 0, 5]])
+WEIGHTS = torch.tensor([0.5, 2.0, -1.0, 0.0, 1.0, 0.25, 1.0, 0.3, 0.9, -0.5, 0.0], dtype=torch.float64)
+
+
+def layer(in_channels=4, out_channels=3, **arguments):
+    torch.manual_seed(0)
+    return LabelAttentionConv(in_channels, out_channels, **arguments).double()
+
+
+def twin(conv):
+    """PyG's attention with the same weights."""
+    other = GATConv(conv.in_channels, conv.out_channels, heads=1, bias=False, add_self_loops=False).double()
+    own, heard = conv.attention.view(2, -1)
+    with torch.no_grad():
+        other.lin.weight.copy_(conv.weight.t())
+        other.att_dst.copy_(own.view(1, 1, -1))
+        other.att_src.copy_(heard.view(1, 1, -1))
+    return other
+
+
+def slow(conv, x, edge_index, edge_weight, slope=0.2, mask=None):
+    h, out = x @ conv.weight, x.new_zeros(len(x), conv.out_channels)
+    edges = list(zip(edge_index.t().tolist(), edge_weight.tolist(), strict=True))
+    for i in range(len(x)):
+        heard = [(edge, j) for edge, ((source, j), weight) in enumerate(edges) if source == i and weight > 0]
+        raw = [torch.cat([h[i], h[j]]) @ conv.attention[:, 0] for _, j in heard]
+        exponentials = [torch.exp(e if e > 0 else slope * e) for e in raw]
+        for (edge, j), exponential in zip(heard, exponentials, strict=True):
+            share = 1.0 if mask is None else mask[edge]
+            out[i] += share * exponential / sum(exponentials) * h[j]
+    return out
+
+
+def make_sparse(monkeypatch):
+    monkeypatch.setattr(propagation, "DENSE_NODES", 0)
+    monkeypatch.setattr(propagation, "DENSE_SHARE", float("inf"))
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_against_a_loop(monkeypatch, sparse):
+    if sparse:
+        make_sparse(monkeypatch)
+    conv = layer()
+    torch.testing.assert_close(conv(X, EDGES, WEIGHTS), slow(conv, X, EDGES, WEIGHTS))
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_against_pyg_with_its_gradients(monkeypatch, sparse):
+    if sparse:
+        make_sparse(monkeypatch)
+    conv, there = layer(), WEIGHTS > 0
+    other = twin(conv)
+    ours, theirs = X.clone().requires_grad_(), X.clone().requires_grad_()
+    out, expected = conv(ours, EDGES, WEIGHTS), other(theirs, EDGES.flip(0)[:, there])
+    torch.testing.assert_close(out, expected)
+    goal = torch.randn(7, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    (out * goal).sum().backward(), (expected * goal).sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad)
+    torch.testing.assert_close(conv.weight.grad, other.lin.weight.grad.t())
+    torch.testing.assert_close(
+        conv.attention.grad.view(2, -1), torch.cat([other.att_dst.grad, other.att_src.grad])[:, 0]
+    )
+
+
+def test_without_weights_every_edge_counts():
+    conv = layer()
+    torch.testing.assert_close(conv(X, EDGES), twin(conv)(X, EDGES.flip(0)))
+    torch.testing.assert_close(conv(X, EDGES), conv(X, EDGES, torch.full((11,), 0.3).double()))
+
+
+def test_messages_run_against_the_edges():
+    conv = layer()
+    out = conv(X[:2], torch.tensor([[0], [1]]))
+    torch.testing.assert_close(out, torch.stack([X[1] @ conv.weight, torch.zeros(3).double()]))
+
+
+def test_only_the_sign_of_weights_matters():
+    conv = layer()
+    assert torch.equal(conv(X, EDGES, WEIGHTS), conv(X, EDGES, WEIGHTS.sign()))
+
+
+def test_parallel_edges_count_each():
+    conv = layer()
+    twice = torch.cat([EDGES, EDGES[:, :1]], 1), torch.cat([WEIGHTS, WEIGHTS[:1]])
+    torch.testing.assert_close(conv(X, *twice), slow(conv, X, *twice))
+    assert not torch.allclose(conv(X, *twice)[0], conv(X, EDGES, WEIGHTS)[0])
+
+
+def test_labels_without_positive_edges_receive_nothing_and_have_finite_gradients():
+    conv, x = layer(), X.clone().requires_grad_()
+    out = conv(x, EDGES, WEIGHTS)
+    assert not out[4:].any() and out[:4].any(1).all()
+    out[4:].sum().backward()
+    assert not x.grad.any() and not conv.weight.grad.any() and not conv.attention.grad.any()
+    conv(x, EDGES, WEIGHTS).square().sum().backward()
+    assert all(torch.isfinite(tensor.grad).all() for tensor in (x, conv.weight, conv.attention))
+    assert conv.attention.grad.any()
+
+
+def test_no_positive_edge_at_all():
+    conv = layer()
+    for edge_index, weight in ((EDGES, -WEIGHTS.abs()), (EDGES[:, :0], WEIGHTS[:0]), (EDGES[:, :0], None)):
+        assert torch.equal(conv(X, edge_index, weight), torch.zeros(7, 3).double())
+
+
+def test_coefficients_of_a_listener_sum_to_one():
+    conv = layer()
+    alpha = conv.coefficients(X @ conv.weight, EDGES, WEIGHTS)
+    assert torch.equal(alpha > 0, WEIGHTS > 0)
+    total = torch.zeros(7).double().index_add(0, EDGES[0], alpha)
+    torch.testing.assert_close(total, torch.tensor([1.0, 1, 1, 1, 0, 0, 0]).double())
+
+
+@pytest.mark.parametrize("scale", [1e4, 1e-300])
+def test_extreme_scores_are_finite(scale):
+    conv, x = layer(), (scale * X).requires_grad_()
+    out = conv(x, EDGES, WEIGHTS)
+    out.sum().backward()
+    assert torch.isfinite(out).all() and torch.isfinite(x.grad).all()
+
+
+def test_slope():
+    conv = layer(negative_slope=0.7)
+    torch.testing.assert_close(conv(X, EDGES, WEIGHTS), slow(conv, X, EDGES, WEIGHTS, slope=0.7))
+    assert not torch.allclose(conv(X, EDGES, WEIGHTS), slow(conv, X, EDGES, WEIGHTS))
+
+
+def test_many_labels_go_sparse_and_agree_with_dense(monkeypatch):
+    torch.manual_seed(0)
+    edge_index, weight = torch.randint(0, 290, (2, 900)), torch.randn(900).double()
+    outputs, gradients = [], []
+    for nodes in (propagation.DENSE_NODES, 300):
+        monkeypatch.setattr(propagation, "DENSE_NODES", nodes)
+        conv, x = layer(), torch.linspace(-1, 2, 1200).double().view(300, 4).requires_grad_()
+        outputs.append(conv(x, edge_index, weight))
+        gradients.append(torch.autograd.grad(outputs[-1].square().sum(), (x, conv.weight, conv.attention)))
+    assert ["SparseProduct" in out.grad_fn.name() for out in outputs] == [True, False]
+    torch.testing.assert_close(*outputs)
+    torch.testing.assert_close(*gradients)
+    torch.testing.assert_close(outputs[0], slow(conv, x, edge_index, weight))
+
+
+def test_what_explainers_see_equals_the_fast_way():
+    conv = layer()
+    fast = conv(X, EDGES, WEIGHTS)
+    set_masks(conv, torch.ones(11), EDGES, apply_sigmoid=False)
+    torch.testing.assert_close(conv(X, EDGES, WEIGHTS), fast)
+    clear_masks(conv)
+    torch.testing.assert_close(conv(X, EDGES, WEIGHTS), fast)
+
+
+def test_explainers_can_mask_single_edges():
+    conv = layer()
+    edge_index, weight = remove_self_loops(EDGES, WEIGHTS)
+    mask = torch.tensor([0.0, 1.0, 1.0, 1.0, 0.5, 0.25, 1.0, 0.0, 1.0])
+    expected = slow(conv, X, edge_index, weight, mask=mask.tolist())
+    set_masks(conv, mask, edge_index, apply_sigmoid=False)
+    torch.testing.assert_close(conv(X, edge_index, weight), expected)
+
+
+def test_gradient():
+    conv = layer()
+    assert torch.autograd.gradcheck(
+        lambda x, *_: conv(x, EDGES, WEIGHTS), (X.clone().requires_grad_(), *conv.parameters())
+    )
+
+
+def test_initial_weights_are_xavier_uniform_with_the_published_gain():
+    torch.manual_seed(0)
+    conv = LabelAttentionConv(200, 300)
+    for parameter, fans in ((conv.weight, 200 + 300), (conv.attention, 2 * 300 + 1)):
+        bound = 1.414 * sqrt(6 / fans)
+        assert bound * 0.98 < parameter.abs().max() <= bound
+        assert parameter.std().item() == pytest.approx(bound / sqrt(3), rel=0.1)
+        assert parameter.mean().item() == pytest.approx(0, abs=bound / 10)
+
+
+def test_reset_draws_both_weights_anew():
+    conv = layer()
+    before = [parameter.clone() for parameter in conv.parameters()]
+    conv.reset_parameters()
+    assert len(before) == 2
+    assert all(not torch.equal(old, new) for old, new in zip(before, conv.parameters(), strict=True))
+
+
+def test_it_tells_its_sizes():
+    assert repr(layer()) == "LabelAttentionConv(4, 3)"
+    assert {name: tuple(parameter.shape) for name, parameter in layer().named_parameters()} == {
+        "weight": (4, 3),
+        "attention": (6, 1),
+    }
