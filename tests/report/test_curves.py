@@ -3,7 +3,7 @@
 import pytest
 from matplotlib.figure import Figure
 
-from labelgraph.report import Result, plot_precision_recall, plot_training
+from labelgraph.report import Result, plot_discriminators, plot_precision_recall, plot_quality, plot_training
 from labelgraph.retrieval import RetrievalReport
 
 HISTORIES = {
@@ -51,3 +51,22 @@ def test_precision_recall_curves_are_means_over_seeds():
     assert there == {"algcn": ([0.0, 1.0], [0.75, 0.375]), "ridge": ([0.0, 1.0], [0.5, 0.1])}
     assert back["algcn"][1] == pytest.approx([0.7, 0.3])
     assert [ax.get_title() for ax in axes] == ["Image to text", "Text to image"]
+
+
+def test_trainings_that_chose_no_epoch_have_no_quality_curve():
+    ax = Figure().subplots()
+    plot_quality({"algcn": HISTORIES[3], "agah": [{"epoch": 0, "total": 1.0}]}, ax, "validation")
+    assert legend(ax) == ["algcn"] and len(ax.lines) == 2
+    plot_quality({"agah": [{"epoch": 0, "total": 1.0}]}, Figure().subplots(), "validation")
+
+
+def test_discriminators_are_drawn_by_space_and_kind():
+    shares = {"precision_image_real": 0.9, "precision_image_generated": 0.8, "precision_text_real": 0.4}
+    rows = [{"epoch": 0, "total": 3.0, **shares}, {"epoch": 1, "total": 2.0, **dict.fromkeys(shares, 0.5)}]
+    ax, loss_ax, quality_ax = Figure().subplots(1, 3)
+    plot_discriminators(rows, ax)
+    drawn = curves(ax)
+    assert drawn["image, real"] == ([1, 2], [0.9, 0.5]) and drawn["text, real"] == ([1, 2], [0.4, 0.5])
+    assert legend(ax) == ["image, real", "image, generated", "text, real"]
+    plot_training({0: rows}, loss_ax, quality_ax, "validation")
+    assert legend(loss_ax) == ["total"]

@@ -112,3 +112,14 @@ def test_unknown_entries_are_refused(tmp_path):
     path.write_text(path.read_text().replace('"seed"', '"sead"'))
     with pytest.raises(ValueError, match="sead"):
         read_results(path)
+
+
+def test_variants_are_summed_up_apart_and_peaks_are_the_largest():
+    report = RetrievalReport(0.5, [], [], [], [], [], 1, 0)
+    results = [
+        Result("dagnn", seed, "test-vs-test", report, report, variant=variant, epoch_seconds=seconds, peak_bytes=peak)
+        for seed, variant, seconds, peak in ((0, "a", 1.0, 10), (1, "a", 2.0, 30), (0, "b", None, None))
+    ]
+    first, second = summarize_results(results)
+    assert (first["variant"], first["seeds"], first["epoch_seconds"], first["peak_bytes"]) == ("a", 2, 1.5, 30)
+    assert (second["variant"], second["seeds"], second["epoch_seconds"], second["peak_bytes"]) == ("b", 1, None, None)
