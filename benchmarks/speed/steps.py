@@ -18,12 +18,11 @@ Step = Callable[[], Tensor]  # Gives the loss before it.
 
 def library_step(method: Method, batch: Items, config: TrainConfig) -> Step:
     """The step that `fit` takes."""
-    module = RetrievalModule(method, config)
-    optimizer = module.configure_optimizers()
+    optimizer = RetrievalModule(method, config).configure_optimizers()
     image, text, labels = batch
 
     def step() -> Tensor:
-        module.optimizer_zero_grad(0, 0, optimizer)
+        optimizer.zero_grad()
         terms = method.loss_terms(method(image, text), labels)
         total = method.total_loss(terms)
         total.backward()

@@ -1,13 +1,15 @@
 """What every method offers, for each method by name."""
 
+import json
 from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from labelgraph.data import CrossModalData
 from labelgraph.graph import cooccurrence_graph
-from labelgraph.methods import METHODS, LabelGraphMethod, build_method
+from labelgraph.methods import METHODS, LabelGraphMethod, build_method, load_method
 
 GENERATORS = {"text_generator_channels": 6, "image_generator_channels": 7}
 SMALL: dict[str, list[dict[str, Any]]] = {
@@ -150,3 +152,32 @@ def test_the_same_seed_builds_the_same_method(name, config, make_data):
     data = make_data()
     first, second = (build(name, config, data).state_dict() for _ in range(2))
     assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+@each_method
+def test_a_saved_method_is_read_back(name, config, make_data, tmp_path):
+    data = make_data()
+    method = build(name, config, data).eval()
+    with torch.no_grad():
+        for parameter in method.parameters():
+            parameter.add_(torch.randn_like(parameter))
+    method.save_pretrained(tmp_path)
+    again = load_method(tmp_path)
+    assert type(again) is type(method) and again.config == config
+    for encode in ("encode_image", "encode_text"):
+        side = data.image if encode == "encode_image" else data.text
+        assert torch.equal(getattr(again, encode)(side), getattr(method, encode)(side))
+
+
+def test_a_method_that_reads_no_labels_keeps_none(make_data, tmp_path):
+    data = make_data()
+    build("agah", METHODS["agah"].Config(hidden_channels=8, graph_channels=(8, 6)), data).save_pretrained(tmp_path)
+    meaning = json.loads((tmp_path / "model.json").read_text())
+    assert meaning["label_names"] == [] and meaning["num_samples"] == 0
+    with safe_open(tmp_path / "model.safetensors", "pt") as file:
+        assert not [key for key in file.keys() if key.startswith("graph.")]  # noqa: SIM118
+
+
+def test_a_label_graph_method_needs_a_graph():
+    with pytest.raises(ValueError, match=r"'graph' must be a label graph for 'dagnn' \(got none\)"):
+        build_method("dagnn", 4, 3)
