@@ -59,7 +59,7 @@ def plot_discriminators(rows: Sequence[Mapping[str, float]], ax: Axes) -> None:
             values = [row[name] for row in rows]
             ax.plot(range(1, len(rows) + 1), values, color=color, ls=dashes, label=f"{space}, {kind}")
     ax.axhline(0.5, color="0.6", lw=0.8, zorder=0)
-    ax.set_ylim(0, 1)
+    ax.set_ylim(-0.03, 1.03)
     _finish(ax, "Told rightly by the discriminators", "epoch", "share of features")
 
 
@@ -82,6 +82,8 @@ def plot_precision_recall(results: Sequence[Result], axes: Sequence[Any]) -> Non
 
 def _finish(ax: Axes, title: str, x: str, y: str) -> None:
     ax.set(title=title, xlabel=x, ylabel=y)
+    if x == "epoch":
+        ax.xaxis.get_major_locator().set_params(integer=True)
     ax.grid(alpha=0.3)
     if ax.get_legend_handles_labels()[0]:
         ax.legend(framealpha=0.7, edgecolor="none", fontsize="small")
