@@ -6,6 +6,7 @@ from labelgraph.methods.base import Method
 from labelgraph.methods.dagnn import DAGNN, DAGNNConfig
 from labelgraph.methods.dual_adversarial import DualAdversarialConfig, DualAdversarialMethod
 from labelgraph.methods.gnn_con import IGNNCON, PGNNCON, IGNNCONConfig, PGNNCONConfig
+from labelgraph.methods.hashing import HashConfig
 from labelgraph.methods.label_graph import LabelGraphConfig, LabelGraphMethod
 from labelgraph.methods.registry import METHODS, build_method, load_method, method_class
 
@@ -21,6 +22,7 @@ __all__ = [
     "DAGNNConfig",
     "DualAdversarialConfig",
     "DualAdversarialMethod",
+    "HashConfig",
     "IGNNCONConfig",
     "LabelGraphConfig",
     "LabelGraphMethod",

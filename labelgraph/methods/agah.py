@@ -13,6 +13,7 @@ from torch_geometric.data import Data
 from labelgraph.losses import similarity_loss
 from labelgraph.methods.base import Method
 from labelgraph.nn import AttentionAdjacency, HashNetwork, ItemBranch, ResidualAdjacency, fused_similarity
+from labelgraph.nn.hash_head import sign
 
 
 @dataclass(frozen=True)
@@ -121,11 +122,11 @@ class AGAH(Method):
 
     def encode_image(self, image: Tensor) -> Tensor:
         """Image features (B, D_v) to codes of -1 and 1, (B, bits)."""
-        return _sign(self.image_hash(image))
+        return sign(self.image_hash(image))
 
     def encode_text(self, text: Tensor) -> Tensor:
         """Text features (B, D_t) to codes of -1 and 1, (B, bits)."""
-        return _sign(self.text_hash(text))
+        return sign(self.text_hash(text))
 
     def forward(self, image: Tensor, text: Tensor) -> dict[str, Tensor]:
         """Relaxed codes of a batch of pairs, those of the graph branches, and the similarity."""
@@ -172,8 +173,3 @@ def _item_branch(config: AGAHConfig, channels: int) -> ItemBranch:
     if config.adjacency not in kinds:
         raise ValueError(f"'adjacency' must be one of {', '.join(kinds)} (got {config.adjacency!r})")
     return ItemBranch(kinds[config.adjacency](), channels, config.graph_channels, config.bits)
-
-
-def _sign(hashed: Tensor) -> Tensor:
-    """-1 or 1; 0 counts as positive, so that every bit is one of two."""
-    return (hashed >= 0).to(hashed.dtype) * 2 - 1

@@ -61,6 +61,7 @@ class ALGCN(LabelGraphMethod):
     def loss_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
         """The losses by name, each a scalar without its weight."""
         terms = {
+            **super().loss_terms(outputs, labels),
             "classification": classification_terms(outputs, labels),
             "pairwise": pairwise_terms(outputs, labels),
         }
@@ -75,6 +76,7 @@ class ALGCN(LabelGraphMethod):
     def loss_weights(self) -> dict[str, float]:
         """The weight of each loss term."""
         return {
+            **super().loss_weights(),
             "classification": 1.0,
             "pairwise": self.config.alpha,
             "structure": self.config.structure_weight,

@@ -53,6 +53,7 @@ class DAGNN(DualAdversarialMethod):
     def loss_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
         """The losses by name, each a scalar without its weight."""
         return {
+            **super().loss_terms(outputs, labels),
             "classification": classification_terms(outputs, labels),
             "pairwise": pairwise_terms(outputs, labels),
             "adversarial": adversarial_terms(outputs),
@@ -60,4 +61,9 @@ class DAGNN(DualAdversarialMethod):
 
     def loss_weights(self) -> dict[str, float]:
         """The weight of each loss term."""
-        return {"classification": 1.0, "pairwise": self.config.alpha, "adversarial": self.config.beta}
+        return {
+            **super().loss_weights(),
+            "classification": 1.0,
+            "pairwise": self.config.alpha,
+            "adversarial": self.config.beta,
+        }

@@ -12,7 +12,7 @@ from torch_geometric.data import Data
 from labelgraph.losses import adversarial_loss
 from labelgraph.losses.adversarial import IMAGE, TEXT
 from labelgraph.methods.label_graph import LabelGraphConfig, LabelGraphMethod
-from labelgraph.nn import Generator, LabelBranch, ModalityDiscriminator
+from labelgraph.nn import Generator, HashHead, LabelBranch, ModalityDiscriminator
 
 # What each discriminator judges, and what that was made from: a text made from an image counts as an image.
 JUDGED = {
@@ -59,6 +59,8 @@ class DualAdversarialMethod(LabelGraphMethod):
         image_discriminator: Image features to logits (B, 2).
         text_discriminator: Text features to logits (B, 2).
         config: The method's hyper-parameters.
+        image_hash: Embeddings of images to relaxed codes (B, bits).
+        text_hash: The same of texts.
     """
 
     generates: ClassVar[bool] = True
@@ -73,8 +75,10 @@ class DualAdversarialMethod(LabelGraphMethod):
         image_discriminator: nn.Module,
         text_discriminator: nn.Module,
         config: Any,
+        image_hash: HashHead | None = None,
+        text_hash: HashHead | None = None,
     ) -> None:
-        super().__init__(image_projector, text_projector, label_branch, config)
+        super().__init__(image_projector, text_projector, label_branch, config, image_hash, text_hash)
         self.text_generator = text_generator
         self.image_generator = image_generator
         self.image_discriminator = image_discriminator
@@ -130,8 +134,8 @@ class DualAdversarialMethod(LabelGraphMethod):
         """
         training = self.training
         self.eval()
-        generated_image = self.image_generator(self.encode_text(text))
-        generated_text = self.text_generator(self.encode_image(image))
+        generated_image = self.image_generator(self.text_projector(text))
+        generated_text = self.text_generator(self.image_projector(image))
         self.train(training)
         has_image, has_text = present.bool().unsqueeze(-1).unbind(1)
         return torch.where(has_image, image, generated_image), torch.where(has_text, text, generated_text)

@@ -67,6 +67,7 @@ class PGNNCON(DualAdversarialMethod):
         """The losses by name, each a scalar without its weight."""
         image, text = outputs["image_embedding"], outputs["text_embedding"]
         return {
+            **super().loss_terms(outputs, labels),
             "classification": classification_terms(outputs, labels),
             "contrastive": contrastive_loss(image, text, labels, self.config.temperature, self.config.intra_weight),
             "adversarial": adversarial_terms(outputs),
@@ -74,7 +75,12 @@ class PGNNCON(DualAdversarialMethod):
 
     def loss_weights(self) -> dict[str, float]:
         """The weight of each loss term."""
-        return {"classification": self.config.alpha, "contrastive": 1.0, "adversarial": self.config.beta}
+        return {
+            **super().loss_weights(),
+            "classification": self.config.alpha,
+            "contrastive": 1.0,
+            "adversarial": self.config.beta,
+        }
 
 
 class IGNNCON(PGNNCON):

@@ -11,12 +11,21 @@ from torch_geometric.data import Data
 from labelgraph.graph import BinaryAdjacency
 from labelgraph.losses import classification_loss, pairwise_loss
 from labelgraph.methods.base import Method
-from labelgraph.nn import LabelBranch, LabelEmbedding, LabelEncoder, Projector, cosine_scores, label_adjacency
+from labelgraph.methods.hashing import HashConfig, hash_heads, hash_terms, hash_weights
+from labelgraph.nn import (
+    HashHead,
+    LabelBranch,
+    LabelEmbedding,
+    LabelEncoder,
+    Projector,
+    cosine_scores,
+    label_adjacency,
+)
 
 
 @dataclass(frozen=True)
-class LabelGraphConfig:
-    """Hyper-parameters that every label-graph method has.
+class LabelGraphConfig(HashConfig):
+    """Hyper-parameters that every label-graph method has, beside those of `HashConfig`.
 
     Args:
         hidden_channels: Width of the common space.
@@ -48,13 +57,15 @@ class LabelGraphConfig:
 class LabelGraphMethod(Method):
     """A method that projects images and texts into one space, and scores labels there.
 
-    A subclass adds its losses, and further parts if it has any.
+    A subclass adds its losses to those given here, and further parts if it has any.
 
     Args:
         image_projector: Image features (B, D_v) to the common space (B, H).
         text_projector: Text features (B, D_t) to the common space (B, H).
         label_branch: Gives classifiers (C, H) and the edges they were made with.
         config: The method's hyper-parameters.
+        image_hash: Embeddings of images to relaxed codes (B, bits); with both, search is by codes.
+        text_hash: The same of texts.
 
     `Method.from_config` builds the published parts; give other modules for other parts.
     """
@@ -62,13 +73,24 @@ class LabelGraphMethod(Method):
     batch_norm = False  # Of the published projectors.
 
     def __init__(
-        self, image_projector: nn.Module, text_projector: nn.Module, label_branch: LabelBranch, config: Any
+        self,
+        image_projector: nn.Module,
+        text_projector: nn.Module,
+        label_branch: LabelBranch,
+        config: Any,
+        image_hash: HashHead | None = None,
+        text_hash: HashHead | None = None,
     ) -> None:
         super().__init__()
+        if (image_hash is None) != (text_hash is None):
+            raise ValueError("'image_hash' and 'text_hash' must be given together (got one)")
         self.image_projector = image_projector
         self.text_projector = text_projector
         self.label_branch = label_branch
         self.config = config
+        self.image_hash = image_hash
+        self.text_hash = text_hash
+        self.similarity = "cosine" if image_hash is None else "hamming"
 
     @classmethod
     def parts(cls, config: Any, image_channels: int, text_channels: int, graph: Data | None) -> dict[str, nn.Module]:
@@ -79,23 +101,30 @@ class LabelGraphMethod(Method):
             "image_projector": Projector(image_channels, config.hidden_channels, cls.batch_norm),
             "text_projector": Projector(text_channels, config.hidden_channels, cls.batch_norm),
             "label_branch": _label_branch(config, graph),
+            **hash_heads(config, config.hidden_channels),
         }
 
     def encode_image(self, image: Tensor) -> Tensor:
-        """Image features (B, D_v) to embeddings (B, H)."""
+        """Image features (B, D_v) to embeddings (B, H), or with a hash head to codes of -1 and 1, (B, bits)."""
         embedding: Tensor = self.image_projector(image)
-        return embedding
+        return embedding if self.image_hash is None else self.image_hash.codes(embedding)
 
     def encode_text(self, text: Tensor) -> Tensor:
-        """Text features (B, D_t) to embeddings (B, H)."""
+        """Text features (B, D_t) to embeddings (B, H), or with a hash head to codes of -1 and 1, (B, bits)."""
         embedding: Tensor = self.text_projector(text)
-        return embedding
+        return embedding if self.text_hash is None else self.text_hash.codes(embedding)
+
+    def on_epoch(self, epoch: int) -> None:
+        """Tell the hash heads their epoch."""
+        for head in (self.image_hash, self.text_hash):
+            if head is not None:
+                head.on_epoch(epoch)
 
     def forward(self, image: Tensor, text: Tensor) -> dict[str, Tensor]:
         """Embed a batch of pairs, and score every label for both sides."""
         classifiers, edge_index, edge_weight = self.label_branch()
-        image, text = self.encode_image(image), self.encode_text(text)
-        return {
+        image, text = self.image_projector(image), self.text_projector(text)
+        outputs = {
             "image_embedding": image,
             "text_embedding": text,
             "image_scores": cosine_scores(image, classifiers),
@@ -104,6 +133,17 @@ class LabelGraphMethod(Method):
             "edge_index": edge_index,
             "edge_weight": edge_weight,
         }
+        if self.image_hash is not None and self.text_hash is not None:
+            outputs |= {"image_code": self.image_hash(image), "text_code": self.text_hash(text)}
+        return outputs
+
+    def loss_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
+        """The losses of the codes, if there are any; a subclass adds its own."""
+        return hash_terms(outputs, labels)
+
+    def loss_weights(self) -> dict[str, float]:
+        """The weights of these terms."""
+        return hash_weights(self.config)
 
     def param_groups(self, lr: float) -> list[dict[str, Any]]:
         """All parameters at the base learning rate, but a learned residual at its own."""

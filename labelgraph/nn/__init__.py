@@ -12,6 +12,7 @@ from labelgraph.nn.embedding import LabelEmbedding
 from labelgraph.nn.encoder import LabelEncoder
 from labelgraph.nn.generator import Generator
 from labelgraph.nn.gradient_reversal import reverse_gradient
+from labelgraph.nn.hash_head import HashHead
 from labelgraph.nn.hash_network import HashNetwork
 from labelgraph.nn.item_branch import ItemBranch
 from labelgraph.nn.label_branch import LabelBranch
@@ -30,6 +31,7 @@ __all__ = [
     "AttentionAdjacency",
     "FeatureNorm",
     "Generator",
+    "HashHead",
     "HashNetwork",
     "ItemBranch",
     "LabelAttentionConv",
