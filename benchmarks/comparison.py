@@ -20,6 +20,7 @@ from benchmarks.report import how, picture, warning
 from benchmarks.run_folder import FORMAT, RunFolder, make_new, write_text
 from benchmarks.runner import Say, evaluate_run, histories, run, run_baselines
 from benchmarks.tables import tables
+from benchmarks.trainings import training_data
 from labelgraph.data import CrossModalData, load_dataset
 from labelgraph.methods import METHODS
 from labelgraph.report import Result, plot_quality, read_results, write_results
@@ -86,7 +87,7 @@ def compare(comparison: Comparison, data: CrossModalData, say: Say = print) -> l
     configs = comparison.configs()
     first, folder = configs[0], comparison.folder
     say(f"{first.dataset}: {data}")
-    results = run_baselines(first, data, data, folder, say)
+    results = run_baselines(first, training_data(first, data), data, folder, say)
     for config in configs:
         own = comparison.run_folder(config.method)
         say(f"{config.method}:")
