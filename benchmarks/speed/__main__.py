@@ -1,7 +1,7 @@
 """Measure the speed of the parts, and write the figures with the machine they were taken on.
 
 Examples:
-  python -m benchmarks.speed                       # all, about three minutes
+  python -m benchmarks.speed                       # all, about five minutes
   python -m benchmarks.speed ranking propagation   # some
   python -m benchmarks.speed training_step         # every case whose name begins so
 """
