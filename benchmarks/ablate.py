@@ -101,6 +101,8 @@ def _begin(options: argparse.Namespace) -> tuple[RunConfig, list[str], RunFolder
         folder = RunFolder(options.resume)
         return folder.config(), (options.resume / MARKER).read_text(encoding="utf-8").split(), folder
     base = resolve(options.method, options.dataset, options.seeds, None, options.settings)
+    if base.data.incomplete:
+        raise ValueError(f"'data.incomplete' must be 0 for an ablation (got {base.data.incomplete})")
     load_dataset(base.dataset)  # Before the folder is made, so that a wrong name leaves none behind.
     name = f"{Path(options.dataset).stem}-{options.method}-ablation-{datetime.now():%Y%m%d-%H%M%S}"
     folder = RunFolder(options.out or Path("runs") / name)

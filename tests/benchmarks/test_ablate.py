@@ -78,6 +78,10 @@ def test_wrong_choices_are_told_by_the_parser(arguments, capsys):
     [
         (["--dataset", "absent.npz"], "absent.npz: no such data file"),
         (["--resume", "absent"], "expected a run folder with config.yaml"),
+        (
+            ["--method", "dagnn", "--set", "data.incomplete=0.5"],
+            "'data.incomplete' must be 0 for an ablation (got 0.5)",
+        ),
         (["--set", "model.hop=3"], "unknown setting 'model.hop'"),
     ],
 )
