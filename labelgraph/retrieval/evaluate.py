@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from labelgraph.retrieval.metrics import average_precision, precision_at, precision_at_recall
-from labelgraph.retrieval.ranking import ranked_relevance
+from labelgraph.retrieval.ranking import as_binary, ranked_relevance
+from labelgraph.retrieval.relevance import Relevance
 
 DEFAULT_KS = (1, 5, 10, 50, 100)
 DEFAULT_RECALL = tuple(i / 20 for i in range(21))
@@ -52,8 +54,11 @@ def evaluate(
     ks: Sequence[int] = DEFAULT_KS,
     recall: Sequence[float] = DEFAULT_RECALL,
     block_size: int | None = None,
+    relevance: Relevance = "shared",
+    query_ids: Tensor | None = None,
+    database_ids: Tensor | None = None,
 ) -> RetrievalReport:
-    r"""Rank a database for queries and measure the ranking; an item is relevant if it shares a label.
+    r"""Rank a database for queries and measure the ranking.
 
     Args:
         query: Embeddings of the queries, shape :math:`(Q, H)`.
@@ -67,6 +72,9 @@ def evaluate(
         ks: Cut-offs of precision.
         recall: Levels of the precision-recall curve.
         block_size: Queries held at a time, see `ranked_relevance`.
+        relevance: See `ranked_relevance`, as for ``query_ids`` and ``database_ids``; above 0 is relevant.
+        query_ids: See there.
+        database_ids: See there.
 
     Example:
         >>> import torch
@@ -76,11 +84,14 @@ def evaluate(
         1.0
     """
     ap, precision, curve, found = [], [], [], []
-    for relevance in ranked_relevance(query, database, query_labels, database_labels, similarity, block_size):
-        ap.append(average_precision(relevance, k, definition))
-        precision.append(precision_at(relevance, ks))
-        curve.append(precision_at_recall(relevance, recall))
-        found.append(relevance.bool().any(1))  # `any` of uint8 is uint8, where ~ is no negation.
+    options: dict[str, Any] = {"relevance": relevance, "query_ids": query_ids, "database_ids": database_ids}
+    labels = query_labels, database_labels
+    for block in ranked_relevance(query, database, *labels, similarity, block_size, **options):
+        ranked = as_binary(block)
+        ap.append(average_precision(ranked, k, definition))
+        precision.append(precision_at(ranked, ks))
+        curve.append(precision_at_recall(ranked, recall))
+        found.append(ranked.bool().any(1))  # `any` of uint8 is uint8, where ~ is no negation.
     scores = torch.cat(ap)
     carried = query_labels.to(scores.device).double()
     return RetrievalReport(
@@ -105,6 +116,9 @@ def mean_average_precision(
     k: int | None = None,
     definition: str = "topk",
     block_size: int | None = None,
+    relevance: Relevance = "shared",
+    query_ids: Tensor | None = None,
+    database_ids: Tensor | None = None,
 ) -> float:
     """The mean average precision alone, as `evaluate` has it, without the cost of the rest.
 
@@ -114,5 +128,7 @@ def mean_average_precision(
         >>> mean_average_precision(torch.eye(2), torch.eye(2), torch.eye(2), torch.eye(2))
         1.0
     """
-    blocks = ranked_relevance(query, database, query_labels, database_labels, similarity, block_size)
-    return torch.cat([average_precision(block, k, definition) for block in blocks]).mean().item()
+    options: dict[str, Any] = {"relevance": relevance, "query_ids": query_ids, "database_ids": database_ids}
+    labels = query_labels, database_labels
+    blocks = ranked_relevance(query, database, *labels, similarity, block_size, **options)
+    return torch.cat([average_precision(as_binary(block), k, definition) for block in blocks]).mean().item()

@@ -41,20 +41,15 @@ def average_precision(relevance: Tensor, k: int | None = None, definition: str =
         >>> [average_precision(ranked, 2, name).item() for name in ("topk", "first-k", "recall-normalised")]
         [1.0, 0.75, 0.5]
     """
-    if definition not in DEFINITIONS:
-        raise ValueError(f"'definition' must be one of {', '.join(DEFINITIONS)} (got {definition!r})")
-    if k is not None and k < 1:
-        raise ValueError(f"'k' must be at least 1 (got {k})")
+    check_average_precision(k, definition)
     k = relevance.shape[1] if k is None else k
     ranked = relevance if definition == "first-k" else relevance[:, :k]
     hits = ranked.cumsum(1, dtype=torch.int32)
-    found, total = hits[:, -1].clone(), relevance.sum(1)
-    divisor = {
-        "topk": found,
-        "first-k": found.clamp(max=k),
-        "recall-normalised": total,
-        "min(k,R)": total.clamp(max=k),
-    }[definition]
+    divisor = hits[:, -1].clone()
+    if definition in ("recall-normalised", "min(k,R)"):
+        divisor = relevance.sum(1)
+    if definition in ("first-k", "min(k,R)"):
+        divisor = divisor.clamp(max=k)
     if definition == "first-k":
         ranked = ranked * (hits <= k)
     rank = torch.arange(1, hits.shape[1] + 1, dtype=torch.float64, device=hits.device)
@@ -84,6 +79,53 @@ def precision_at(relevance: Tensor, ks: Sequence[int]) -> Tensor:
     return torch.stack([relevance[:, :k].sum(1, dtype=torch.float64) / k for k in ks], 1)
 
 
+def recall_at(relevance: Tensor, ks: Sequence[int]) -> Tensor:
+    r"""Share of all :math:`R` relevant items that stand among the first :math:`k`, for several :math:`k`.
+
+    A query without relevant items scores 0.
+
+    Args:
+        relevance: 0 or 1 in ranked order over the whole database, shape :math:`(Q, N)`.
+        ks: Cut-offs, each at least 1.
+
+    Returns:
+        Shape :math:`(Q, |ks|)`, float64.
+
+    Raises:
+        ValueError: If a cut-off is less than 1.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.retrieval import recall_at
+        >>> recall_at(torch.tensor([[1, 0, 0, 1]]), [1, 4])
+        tensor([[0.5000, 1.0000]], dtype=torch.float64)
+    """
+    hits = precision_at(relevance, ks) * torch.tensor(ks, device=relevance.device)
+    return hits / relevance.sum(1, keepdim=True).clamp(min=1)
+
+
+def r_precision(relevance: Tensor) -> Tensor:
+    r"""Share of relevant items among the first :math:`R`, where :math:`R` is how many there are.
+
+    A query without relevant items scores 0.
+
+    Args:
+        relevance: 0 or 1 in ranked order over the whole database, shape :math:`(Q, N)`.
+
+    Returns:
+        Shape :math:`(Q,)`, float64.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.retrieval import r_precision
+        >>> r_precision(torch.tensor([[1, 0, 0, 1]]))
+        tensor([0.5000], dtype=torch.float64)
+    """
+    total = relevance.sum(1, keepdim=True)
+    inside = torch.arange(relevance.shape[1], device=relevance.device) < total
+    return (relevance * inside).sum(1, dtype=torch.float64) / total[:, 0].clamp(min=1)
+
+
 def precision_at_recall(relevance: Tensor, recall: Sequence[float]) -> Tensor:
     r"""Precision at the rank where each recall level is first reached.
 
@@ -103,11 +145,24 @@ def precision_at_recall(relevance: Tensor, recall: Sequence[float]) -> Tensor:
         >>> precision_at_recall(torch.tensor([[1, 0, 0, 1]]), [0.5, 1.0])
         tensor([[1.0000, 0.5000]], dtype=torch.float64)
     """
-    levels = torch.tensor(recall, dtype=torch.float64, device=relevance.device)
-    if ((levels < 0) | (levels > 1)).any():
-        raise ValueError(f"'recall' must be in [0, 1] (got {list(recall)})")
     hits = relevance.cumsum(1)
-    # The small step back keeps a level such as 0.3 of 10 from rounding up to the fourth hit.
-    needed = (levels * hits[:, -1:] - 1e-9).ceil().clamp(min=1).long()
+    needed = hits_needed(hits[:, -1], recall)
     place = torch.searchsorted(hits, needed).clamp(max=hits.shape[1] - 1)
     return torch.where(hits[:, -1:] > 0, needed.double() / (place + 1), 0.0)
+
+
+def hits_needed(found: Tensor, recall: Sequence[float]) -> Tensor:
+    """How many of the relevant items of each query reach each recall level, (Q, |recall|)."""
+    levels = torch.tensor(recall, dtype=torch.float64, device=found.device)
+    if ((levels < 0) | (levels > 1)).any():
+        raise ValueError(f"'recall' must be in [0, 1] (got {list(recall)})")
+    # The small step back keeps a level such as 0.3 of 10 from rounding up to the fourth hit.
+    return (levels * found[:, None] - 1e-9).ceil().clamp(min=1).long()
+
+
+def check_average_precision(k: int | None, definition: str) -> None:
+    """Refuse what `average_precision` does not know."""
+    if definition not in DEFINITIONS:
+        raise ValueError(f"'definition' must be one of {', '.join(DEFINITIONS)} (got {definition!r})")
+    if k is not None and k < 1:
+        raise ValueError(f"'k' must be at least 1 (got {k})")

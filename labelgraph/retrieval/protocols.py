@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor
 
 from labelgraph.data import CrossModalData
+from labelgraph.retrieval.by_name import DEFAULT_METRICS, retrieval_metrics
 from labelgraph.retrieval.evaluate import RetrievalReport, evaluate
 
 Encoder = Callable[[CrossModalData], tuple[Tensor, Tensor]]
@@ -46,13 +47,66 @@ def evaluate_protocol(
         >>> reports["text_to_image"].mean_average_precision
         1.0
     """
+    sides = _sides(encode, data, protocol)
+    return {way: evaluate(query, database, *labels, **options) for way, (query, database, labels, _) in sides.items()}
+
+
+def protocol_metrics(
+    encode: Encoder,
+    data: CrossModalData,
+    protocol: str = "test-vs-test",
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    *,
+    leave_out_own: bool = False,
+    **options: Any,
+) -> dict[str, dict[str, float]]:
+    """Metrics by name, both ways, under a protocol.
+
+    Args:
+        encode: See `evaluate_protocol`.
+        data: See there.
+        protocol: See there.
+        metrics: Names, see `query_metrics`.
+        leave_out_own: Whether a query does not search its own pair, where that is in the database. The published
+            protocols search it.
+        options: Of `retrieval_metrics`.
+
+    Returns:
+        Means by full name, for ``image_to_text`` and for ``text_to_image``.
+
+    Raises:
+        ValueError: If the protocol or a metric is unknown, or the data lack a split.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.data import CrossModalData
+        >>> from labelgraph.retrieval import protocol_metrics
+        >>> data = CrossModalData(torch.eye(3), torch.eye(3), torch.ones(3, 1), splits={"test": [0, 2]})
+        >>> protocol_metrics(lambda pairs: (pairs.image, pairs.text), data, metrics=["map", "relevant"],
+        ...                  leave_out_own=True)
+        {'image_to_text': {'map': 1.0, 'relevant': 1.0}, 'text_to_image': {'map': 1.0, 'relevant': 1.0}}
+    """
+    found = {}
+    for way, (query, database, labels, ids) in _sides(encode, data, protocol).items():
+        own: dict[str, Any] = {"query_ids": ids[0], "database_ids": ids[1]} if leave_out_own else {}
+        found[way] = retrieval_metrics(query, database, *labels, metrics, **{**own, **options})
+    return found
+
+
+Pair = tuple[Tensor, Tensor]
+
+
+def _sides(encode: Encoder, data: CrossModalData, protocol: str) -> dict[str, tuple[Tensor, Tensor, Pair, Pair]]:
+    """Queries, database, labels of both and places in the data of both, by direction."""
     if protocol not in PROTOCOLS:
         raise ValueError(f"'protocol' must be one of {', '.join(PROTOCOLS)} (got {protocol!r})")
     query, database = (data.split(name) for name in PROTOCOLS[protocol])
+    query_ids, database_ids = (data.splits[name] for name in PROTOCOLS[protocol])
     asks, has = encode(query), encode(database)
 
-    def search(asker: int, other: int) -> RetrievalReport:
+    def side(asker: int, other: int) -> tuple[Tensor, Tensor, Pair, Pair]:
         rows, kept = query.present[:, asker], database.present[:, other]
-        return evaluate(asks[asker][rows], has[other][kept], query.labels[rows], database.labels[kept], **options)
+        labels, ids = (query.labels[rows], database.labels[kept]), (query_ids[rows], database_ids[kept])
+        return asks[asker][rows], has[other][kept], labels, ids
 
-    return {"image_to_text": search(0, 1), "text_to_image": search(1, 0)}
+    return {way: side(asker, 1 - asker) for asker, way in enumerate(DIRECTIONS)}

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from labelgraph.retrieval.codes import unpack_bits
+from labelgraph.retrieval.hamming import code_words, rank_codes
+from labelgraph.retrieval.inputs import RankingInputs, score_blocks
+from labelgraph.retrieval.relevance import Relevance
+from labelgraph.retrieval.threads import in_parts
 
-SIMILARITIES = ("cosine", "dot", "hamming")
 BLOCK_SCORES = 2**23  # 32 MiB of scores: enough rows for a fast product, little memory.
 CACHED_RELEVANCE = 2**20  # What comes of a block is measured in parts that stay in the caches.
 CACHED_KEYS = 2**17  # A thread sorts so many at a time: 1 MiB.
@@ -21,15 +23,20 @@ CACHED_KEYS = 2**17  # A thread sorts so many at a time: 1 MiB.
 def ranked_relevance(
     query: Tensor,
     database: Tensor,
-    query_labels: Tensor,
-    database_labels: Tensor,
+    query_labels: Tensor | None = None,
+    database_labels: Tensor | None = None,
     similarity: str = "cosine",
     block_size: int | None = None,
+    *,
+    relevance: Relevance = "shared",
+    query_ids: Tensor | None = None,
+    database_ids: Tensor | None = None,
 ) -> Iterator[Tensor]:
     r"""Rank the database for each query and tell, rank by rank, which items are relevant.
 
-    An item is relevant if it shares a label with the query. Scores are compared in float32; equal ones
-    keep the order of the database. Never is more than a block of queries times the database in memory.
+    Scores are compared in float32; equal ones keep the order of the database. Never is more than a block of
+    queries times the database in memory. Codes on a CPU are ranked by counting, without a product or a sort of
+    scores.
 
     Every block size gives the same ranking of float64 embeddings, and of codes. A product of float32
     embeddings rounds differently with the size of a block, so that scores equal but for the last bit may
@@ -38,13 +45,21 @@ def ranked_relevance(
     Args:
         query: Embeddings, shape :math:`(Q, H)`; for ``hamming`` codes of `pack_bits`, uint8.
         database: Embeddings, shape :math:`(N, H)`, or codes.
-        query_labels: Multi-hot, shape :math:`(Q, C)`.
+        query_labels: Multi-hot, shape :math:`(Q, C)`; not needed where ``relevance`` is a matrix.
         database_labels: Multi-hot, shape :math:`(N, C)`.
         similarity: ``"cosine"``, ``"dot"``, or ``"hamming"``, by rising distance of packed codes.
         block_size: Queries a block; by default as many as keep a block within 8 million scores.
+        relevance: ``"shared"``: an item is relevant if it shares a label with the query. ``"graded"``: the number
+            of labels that they share. Or the grades, shape :math:`(Q, N)`, whole numbers from 0 to 255 or bool; or a
+            function that gives them, shape :math:`(b, N)`, from the labels of :math:`b` queries and of the database.
+        query_ids: Whole numbers, shape :math:`(Q,)`, with ``database_ids``, :math:`(N,)`: an item of the same id
+            as the query is left out. It stands at the end of the ranking and is not relevant, so that no metric
+            counts it.
+        database_ids: See ``query_ids``.
 
     Yields:
-        Relevance in ranked order, 0 or 1, uint8, shape :math:`(b, N)`, for block after block of queries.
+        Relevance in ranked order, shape :math:`(b, N)`, for block after block of queries: 0 or 1, uint8; or
+        grades, int32.
 
     Raises:
         ValueError: If shapes disagree, a side is empty, or an embedding is not finite.
@@ -55,84 +70,84 @@ def ranked_relevance(
         >>> database = torch.tensor([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
         >>> list(ranked_relevance(database[:1], database, torch.eye(3)[:1], torch.eye(3)))
         [tensor([[1, 0, 0]], dtype=torch.uint8)]
+        >>> graded = torch.tensor([[2, 0, 1]])
+        >>> list(ranked_relevance(database[:1], database, relevance=graded))
+        [tensor([[2, 1, 0]], dtype=torch.int32)]
     """
-    _check(query, database, query_labels, database_labels, similarity)
-    if similarity == "hamming":
-        # The product of codes of -1 and 1 is their length less twice their distance.
-        query, database = (unpack_bits(side, 8 * side.shape[1]) for side in (query, database))
-    # At least float32: codes may come in small integers, whose sums overflow.
-    precision = torch.promote_types(torch.promote_types(query.dtype, database.dtype), torch.float32)
-    query, database = query.detach().to(precision), database.detach().to(precision)
-    if similarity == "cosine":
-        query, database = F.normalize(query), F.normalize(database)
-    query_labels, database_labels = query_labels.float(), database_labels.float()
-    block_size = block_size or max(1, BLOCK_SCORES // len(database))
-    # Kept from block to block: memory taken anew would be faulted in page by page each time.
-    products = query.new_empty(min(block_size, len(query)), len(database))
-    shared = query_labels.new_empty(products.shape)
+    inputs = RankingInputs.checked(
+        query, database, query_labels, database_labels, similarity, relevance, query_ids, database_ids
+    )
+    yield from ranked_blocks(inputs, block_size)
+
+
+def ranked_blocks(inputs: RankingInputs, block_size: int | None) -> Iterator[Tensor]:
+    """The same for inputs that were checked."""
+    block_size = rows_a_block(inputs, block_size)
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        for start in range(0, len(query), block_size):
-            rows = slice(start, start + block_size)
-            part = len(query[rows])
-            scores = torch.mm(query[rows], database.t(), out=products[:part]).float()
-            relevant = torch.mm(query_labels[rows], database_labels.t(), out=shared[:part]) > 0
-            on_cpu = scores.device.type == "cpu"
-            ranked = _by_score(scores, relevant, pool) if on_cpu else _by_score_on_device(scores, relevant)
-            yield from ranked.split(max(1, CACHED_RELEVANCE // len(database)))
+        blocks = _by_distance(inputs, block_size, pool) if inputs.counts_bits else _ranked(inputs, block_size, pool)
+        for ranked in blocks:
+            yield from ranked.split(max(1, CACHED_RELEVANCE // ranked.shape[1]))
+
+
+def as_binary(grades: Tensor) -> Tensor:
+    """Grades as `ranked_relevance` yields them as relevant or not, 1 or 0, uint8."""
+    return grades if grades.dtype == torch.uint8 else (grades > 0).to(torch.uint8)
+
+
+def rows_a_block(inputs: RankingInputs, block_size: int | None) -> int:
+    """How many queries are ranked at a time."""
+    if block_size is not None and block_size < 1:
+        raise ValueError(f"'block_size' must be at least 1 (got {block_size})")
+    return block_size or max(1, BLOCK_SCORES // len(inputs.database))
+
+
+def _ranked(inputs: RankingInputs, block_size: int, pool: ThreadPoolExecutor) -> Iterator[Tensor]:
+    for scores, grades in score_blocks(inputs, block_size):
+        on_cpu = scores.device.type == "cpu"
+        yield _by_score(scores, grades, pool) if on_cpu else _by_score_on_device(scores, grades)
+
+
+def _by_distance(inputs: RankingInputs, block_size: int, pool: ThreadPoolExecutor) -> Iterator[Tensor]:
+    query, database = code_words(inputs.query), np.ascontiguousarray(code_words(inputs.database).T)
+    step = max(1, CACHED_KEYS // len(inputs.database))
+    for rows in inputs.blocks(block_size):
+        arrays = [query[rows], *inputs.grade_arrays(rows)]
+        ranked = in_parts(pool, partial(rank_codes, database), step, *arrays)
+        yield torch.from_numpy(np.concatenate(ranked))
 
 
 def _by_score_on_device(scores: Tensor, relevant: Tensor) -> Tensor:
     """Relevance of each row in the order of falling scores; a stable sort keeps ties in place."""
     order = scores.sort(stable=True, dim=1, descending=True).indices
-    return relevant.gather(1, order).to(torch.uint8)
+    ranked = relevant.gather(1, order)
+    return ranked.to(torch.uint8) if relevant.dtype == torch.bool else ranked
 
 
 def _by_score(scores: Tensor, relevant: Tensor, pool: ThreadPoolExecutor) -> Tensor:
     """The same on a CPU, several times faster: threads sort integers that stay in their caches."""
-    ranked = torch.empty(scores.shape, dtype=torch.uint8)
+    binary = relevant.dtype == torch.bool
+    bits = 1 if binary else max(1, int(relevant.max()).bit_length())
+    if scores.shape[1] << bits > 2**32:
+        return _by_score_on_device(scores, relevant)  # Place and grade do not fit into half an integer.
+    ranked = torch.empty(scores.shape, dtype=torch.uint8 if binary else torch.int32)
     step = max(1, CACHED_KEYS // scores.shape[1])
     arrays = scores.numpy(), relevant.numpy(), ranked.numpy()
-    parts = [tuple(array[start : start + step] for array in arrays) for start in range(0, len(scores), step)]
-    list(pool.map(lambda part: _rank_rows(*part), parts))
+    in_parts(pool, partial(_rank_rows, bits=bits), step, *arrays)
     return ranked
 
 
-def _rank_rows(scores: np.ndarray, relevant: np.ndarray, ranked: np.ndarray) -> None:
+def _rank_rows(scores: np.ndarray, relevant: np.ndarray, ranked: np.ndarray, bits: int = 1) -> None:
     """Pack score, place and relevance into one integer, so that one plain sort carries all three.
 
     The high 32 bits order scores from high to low: the bits of a float, with all but the sign flipped
     where it is negative, order as integers do. Below them stand the place in the database, which breaks
-    ties, and the relevance in the last bit.
+    ties, and the relevance in the last bits.
     """
-    bits = (0.0 - scores).view(np.int32)  # Not `-scores`, which would tell 0.0 from -0.0.
-    bits ^= (bits >> 31) & 0x7FFFFFFF
-    keys = bits.astype(np.int64)
+    key = (0.0 - scores).view(np.int32)  # Not `-scores`, which would tell 0.0 from -0.0.
+    key ^= (key >> 31) & 0x7FFFFFFF
+    keys = key.astype(np.int64)
     keys <<= 32
-    keys += np.arange(0, 2 * scores.shape[1], 2)
+    keys += np.arange(0, scores.shape[1] << bits, 1 << bits)
     keys += relevant
     keys.sort(axis=1)
-    np.bitwise_and(keys, 1, out=ranked, casting="unsafe")
-
-
-def _check(query: Tensor, database: Tensor, query_labels: Tensor, database_labels: Tensor, similarity: str) -> None:
-    if similarity not in SIMILARITIES:
-        raise ValueError(f"'similarity' must be one of {', '.join(SIMILARITIES)} (got {similarity!r})")
-    sides = (("query", query, query_labels), ("database", database, database_labels))
-    for name, embedding, labels in sides:
-        if embedding.ndim != 2 or len(embedding) == 0:
-            raise ValueError(f"'{name}' must be a matrix with at least one row (got shape {tuple(embedding.shape)})")
-        if labels.ndim != 2 or len(labels) != len(embedding):
-            raise ValueError(
-                f"'{name}_labels' must have {len(embedding)} rows, as '{name}' has (got shape {tuple(labels.shape)})"
-            )
-        if similarity == "hamming" and embedding.dtype != torch.uint8:
-            raise ValueError(f"'{name}' must be codes of 'pack_bits', uint8, for 'hamming' (got {embedding.dtype})")
-        # A sum is not finite if a summand is not; the slower look is for sums that only grow too large.
-        if not torch.isfinite(embedding.sum()) and not torch.isfinite(embedding).all():
-            raise ValueError(f"'{name}' must be finite (got NaN or infinity)")
-    for name, left, right in (
-        ("database", query, database),
-        ("database_labels", query_labels, database_labels),
-    ):
-        if left.shape[1] != right.shape[1]:
-            raise ValueError(f"'{name}' must have {left.shape[1]} columns, as the query has (got {right.shape[1]})")
+    np.bitwise_and(keys, (1 << bits) - 1, out=ranked, casting="unsafe")

@@ -5,7 +5,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelgraph.retrieval import DEFINITIONS, average_precision, precision_at, precision_at_recall
+from labelgraph.retrieval import (
+    DEFINITIONS,
+    average_precision,
+    precision_at,
+    precision_at_recall,
+    r_precision,
+    recall_at,
+)
 
 
 @st.composite
@@ -73,6 +80,21 @@ def test_precision_at_against_a_loop(rows, ks):
 
 
 @quick
+@given(rows=relevances(), ks=st.lists(st.integers(1, 15), min_size=1, max_size=4))
+def test_recall_at_against_a_loop(rows, ks):
+    expected = [[sum(row[:k]) / max(1, sum(row)) for k in ks] for row in rows]
+    got = recall_at(torch.tensor(rows, dtype=torch.uint8), ks).tolist()
+    assert got == [pytest.approx(row) for row in expected]
+
+
+@quick
+@given(rows=relevances())
+def test_r_precision_against_a_loop(rows):
+    expected = [sum(row[: sum(row)]) / max(1, sum(row)) for row in rows]
+    assert r_precision(torch.tensor(rows, dtype=torch.uint8)).tolist() == pytest.approx(expected)
+
+
+@quick
 @given(rows=relevances(), levels=st.lists(st.integers(0, 100), min_size=1, max_size=5))
 def test_precision_at_recall_against_a_loop(rows, levels):
     expected = [[slow_precision_at_recall(row, level) for level in levels] for row in rows]
@@ -91,7 +113,8 @@ def test_levels_that_are_no_binary_fractions_do_not_round_up(percent, total):
 
 def test_a_large_count_does_not_overflow():
     relevance = torch.ones(1, 1000, dtype=torch.uint8)
-    assert precision_at(relevance, [1000]).item() == 1.0
+    assert precision_at(relevance, [1000]).item() == recall_at(relevance, [1000]).item() == 1.0
+    assert r_precision(relevance).item() == 1.0
     assert average_precision(relevance).item() == pytest.approx(1.0)
 
 
@@ -101,6 +124,7 @@ def test_a_large_count_does_not_overflow():
         (lambda r: average_precision(r, 0), r"'k' must be at least 1 \(got 0\)"),
         (lambda r: average_precision(r, 5, "map"), r"'definition' must be one of topk, .*\(got 'map'\)"),
         (lambda r: precision_at(r, [5, 0]), r"'ks' must be at least 1 \(got 0\)"),
+        (lambda r: recall_at(r, [0]), r"'ks' must be at least 1 \(got 0\)"),
         (lambda r: precision_at_recall(r, [0.5, 1.1]), r"'recall' must be in \[0, 1\]"),
         (lambda r: precision_at_recall(r, [-0.1]), r"'recall' must be in \[0, 1\]"),
     ],

@@ -4,7 +4,14 @@ import pytest
 import torch
 
 from labelgraph.data import CrossModalData
-from labelgraph.retrieval import DIRECTIONS, PROTOCOLS, evaluate, evaluate_protocol
+from labelgraph.retrieval import (
+    DIRECTIONS,
+    PROTOCOLS,
+    evaluate,
+    evaluate_protocol,
+    protocol_metrics,
+    retrieval_metrics,
+)
 
 
 def encode(pairs):
@@ -59,3 +66,49 @@ def test_missing_sides_neither_query_nor_are_found():
     expected = evaluate(image[images], text[texts], labels[images], labels[texts])
     assert reports["image_to_text"] == expected
     assert reports["text_to_image"].num_queries == 9
+
+
+@pytest.mark.parametrize("protocol", [*PROTOCOLS])
+def test_metrics_by_name_both_ways(make_data, protocol):
+    data = make_data()
+    names = ["map", "precision@3", "ndcg@5/linear"]
+    got = protocol_metrics(encode, data, protocol, names, without_relevant="skip")
+    queries, gallery = (data.split(name) for name in PROTOCOLS[protocol])
+    for way, asker in zip(DIRECTIONS, (0, 1), strict=True):
+        sides = encode(queries)[asker], encode(gallery)[1 - asker]
+        expected = retrieval_metrics(*sides, queries.labels, gallery.labels, names, without_relevant="skip")
+        assert got[way] == pytest.approx(expected)
+    reports = evaluate_protocol(encode, data, protocol)
+    assert protocol_metrics(encode, data, protocol, ["map"])["text_to_image"]["map"] == pytest.approx(
+        reports["text_to_image"].mean_average_precision
+    )
+
+
+def test_a_query_need_not_search_its_own_pair(make_data):
+    data = make_data()
+    everything, others = (
+        protocol_metrics(encode, data, metrics=["relevant"], leave_out_own=own)["image_to_text"]["relevant"]
+        for own in (False, True)
+    )
+    assert everything - others == pytest.approx(1.0)
+    apart = [
+        protocol_metrics(encode, data, "query-vs-database", ["relevant"], leave_out_own=own) for own in (False, True)
+    ]
+    assert apart[0] == apart[1]
+
+
+def test_own_pairs_are_told_apart_where_sides_are_missing(make_data):
+    data = make_data()
+    test = data.splits["test"]
+    present = torch.ones(len(data), 2, dtype=torch.bool)
+    present[test[0], 0] = present[test[1], 1] = False
+    incomplete = CrossModalData(data.image, data.text, data.labels, splits=data.splits, present=present)
+    got = protocol_metrics(encode, incomplete, metrics=["relevant"], leave_out_own=True)["image_to_text"]["relevant"]
+    asked, found = [i for i in test if i != test[0]], [i for i in test if i != test[1]]
+    shared = [sum(bool(data.labels[i] @ data.labels[j]) for j in found if j != i) for i in asked]
+    assert got == pytest.approx(sum(shared) / len(shared))
+
+
+def test_an_unknown_protocol_has_no_metrics(make_data):
+    with pytest.raises(ValueError, match="'protocol' must be one of"):
+        protocol_metrics(encode, make_data(), "train")

@@ -1,0 +1,68 @@
+"""Hamming distances of packed codes on a CPU, and what follows from them without a sort of scores."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import Tensor
+from torch.nn import functional as F
+
+BITS_OF_A_BYTE = np.array([value.bit_count() for value in range(256)], dtype=np.uint8)
+
+
+def code_words(packed: Tensor) -> np.ndarray:
+    """Packed codes as 64-bit words, filled up with 0: (N, words)."""
+    return F.pad(packed, (0, -packed.shape[1] % 8)).contiguous().numpy().view(np.uint64)
+
+
+def count_bits_by_table(words: np.ndarray) -> np.ndarray:
+    """The number of ones in each word, for NumPy before 2.0."""
+    return BITS_OF_A_BYTE[words[..., None].view(np.uint8)].sum(-1, dtype=np.uint8)
+
+
+count_bits = getattr(np, "bitwise_count", count_bits_by_table)
+
+
+def distances(database: np.ndarray, query: np.ndarray, excluded: np.ndarray | None = None) -> np.ndarray:
+    """Hamming distances.
+
+    Args:
+        database: Words, (words, N): a row a word, so that each is read in one run.
+        query: Words, (b, words).
+        excluded: Items to leave out, bool, (b, N); they get a distance of one more than there are bits.
+
+    Returns:
+        (b, N), the smallest unsigned integers that hold them.
+    """
+    beyond = 64 * len(database) + 1
+    total = np.zeros((len(query), database.shape[1]), dtype=np.min_scalar_type(beyond))
+    for word, asked in zip(database, query.T, strict=True):
+        total += count_bits(word ^ asked[:, None])
+    if excluded is not None:
+        total[excluded] = beyond
+    return total
+
+
+def rank_codes(
+    database: np.ndarray, query: np.ndarray, grades: np.ndarray, excluded: np.ndarray | None = None
+) -> np.ndarray:
+    """Grades in the order of rising distance, equal ones in the order of the database: (b, N).
+
+    NumPy sorts small integers stably by counting them, in time linear in N.
+    """
+    order = np.argsort(distances(database, query, excluded), axis=1, kind="stable")
+    ranked = np.stack([row[places] for row, places in zip(grades, order, strict=True)])
+    return ranked.view(np.uint8) if ranked.dtype == np.bool_ else ranked
+
+
+def count_codes(
+    num_grades: int, database: np.ndarray, query: np.ndarray, grades: np.ndarray, excluded: np.ndarray | None = None
+) -> np.ndarray:
+    """How many items of each distance and grade there are: (b, bits + 1, grades)."""
+    cells = (64 * len(database) + 1) * num_grades
+    keys = distances(database, query, excluded).astype(np.min_scalar_type(cells + num_grades))
+    keys *= num_grades
+    keys += grades.astype(keys.dtype)
+    keys.sort(axis=1, kind="stable")  # Of small integers this counts, in time linear in N, and lets threads run.
+    edges = np.arange(cells + 1)
+    ends = np.stack([np.searchsorted(row, edges.astype(row.dtype)) for row in keys])
+    return np.diff(ends, axis=1).reshape(len(query), -1, num_grades)
