@@ -83,7 +83,7 @@ def plot_precision_recall(results: Sequence[Result], axes: Sequence[Any]) -> Non
 def _finish(ax: Axes, title: str, x: str, y: str) -> None:
     ax.set(title=title, xlabel=x, ylabel=y)
     if x == "epoch":
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.locator_params(axis="x", integer=True)
     ax.grid(alpha=0.3)
     if ax.get_legend_handles_labels()[0]:
         ax.legend(framealpha=0.7, edgecolor="none", fontsize="small")
