@@ -9,7 +9,7 @@ import pytest
 
 import labelgraph
 
-ORDER = ("data", "graph", "nn", "losses", "methods", "retrieval", "train", "report")
+ORDER = ("data", "graph", "nn", "losses", "methods", "retrieval", "train", "search", "report")
 ROOT = Path(labelgraph.__file__).parent
 
 

@@ -1,0 +1,17 @@
+"""Search across images and texts: exact and FAISS indexes, and a searcher that embeds, filters, saves and loads."""
+
+from labelgraph.search.hamming import hamming_neighbours
+from labelgraph.search.index import INDEXES, Index, build_index
+from labelgraph.search.neighbours import Neighbours
+from labelgraph.search.product import product_neighbours
+from labelgraph.search.searcher import Searcher
+
+__all__ = [
+    "INDEXES",
+    "Index",
+    "Neighbours",
+    "Searcher",
+    "build_index",
+    "hamming_neighbours",
+    "product_neighbours",
+]

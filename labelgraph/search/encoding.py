@@ -1,0 +1,48 @@
+"""Features of one side to what an index takes: embeddings, or codes as packed bits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from labelgraph.data import check_features
+from labelgraph.methods import Method
+from labelgraph.retrieval import pack_bits
+
+SIDES = ("image", "text")
+
+
+@torch.inference_mode()
+def encode_side(method: Method, side: str, features: Any, batch_size: int = 4096) -> Tensor:
+    """Embed images or texts, batch by batch.
+
+    Args:
+        method: In evaluation mode.
+        side: ``"image"`` or ``"text"``.
+        features: A matrix of NumPy, SciPy or torch, shape (N, D), or one vector (D,).
+        batch_size: How many to embed at a time.
+
+    Returns:
+        On the CPU: embeddings (N, H), or for a method of codes the packed codes (N, ceil(bits / 8)).
+
+    Raises:
+        ValueError: If the features are not finite numbers, or not as many as the method takes.
+    """
+    if isinstance(features, Tensor | np.ndarray | list) and np.ndim(features) == 1:
+        features = torch.as_tensor(features).unsqueeze(0)
+    matrix = check_features(side, features)
+    if method._channels is not None and matrix.shape[1] != method._channels[SIDES.index(side)]:
+        wanted = method._channels[SIDES.index(side)]
+        raise ValueError(f"'{side}' must have {wanted} features, as the method takes (got {matrix.shape[1]})")
+    device = next(method.parameters()).device
+    encode = method.encode_image if side == "image" else method.encode_text
+    blocks = []
+    for start in range(0, matrix.shape[0], batch_size):
+        rows = matrix[start : start + batch_size]
+        dense = rows if isinstance(rows, Tensor) else torch.from_numpy(rows.toarray())
+        embedded = encode(dense.to(device))
+        blocks.append((pack_bits(embedded) if method.similarity == "hamming" else embedded).cpu())
+    return torch.cat(blocks)

@@ -1,0 +1,146 @@
+"""A folder that is replaced as a whole: versions with checksums, and one small file that names the current one.
+
+::
+
+    index.json                 format, current version, SHA-256 of every file in it
+    version-0123456789abcdef/  the files
+
+A new version is written out beside the current one; then `index.json` is renamed into place, which is atomic;
+then older versions are deleted. Whenever that is interrupted, `index.json` names a complete version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+FORMAT = 1
+INDEX, PART = "index.json", "index.json.part"
+VERSION_NAME = re.compile(r"version-[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class Version:
+    """The current version of a folder.
+
+    Args:
+        path: Where its files are.
+        files: SHA-256 of each, by its path below.
+    """
+
+    path: Path
+    files: dict[str, str]
+
+    def read(self, name: str) -> bytes:
+        """Read a file whole, and give it only if its checksum is right.
+
+        Raises:
+            FileNotFoundError: If it is missing.
+            ValueError: If it is damaged, or not one of the files.
+        """
+        path = self.path / name
+        if name not in self.files:
+            raise ValueError(f"{self.path.parent / INDEX}: expected the file {name!r} (got {', '.join(self.files)})")
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: no such file")
+        content = path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != self.files[name]:
+            raise ValueError(f"{path}: expected SHA-256 {self.files[name]} (got {digest}); the file is damaged")
+        return content
+
+
+def read_version(folder: Path) -> Version:
+    """Find the current version of a folder; its files are checked when they are read.
+
+    Raises:
+        FileNotFoundError: If the folder holds none.
+        ValueError: If `index.json` is damaged or of another format.
+    """
+    path = folder / INDEX
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such saved index")
+    try:
+        meaning = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: expected JSON (got {error})") from error
+    if not isinstance(meaning, dict) or meaning.get("format") != FORMAT:
+        got = meaning.get("format") if isinstance(meaning, dict) else type(meaning).__name__
+        raise ValueError(f"{path}: expected a saved index of format {FORMAT} (got {got})")
+    current, files = meaning.get("current"), meaning.get("files")
+    if not isinstance(current, str) or not VERSION_NAME.fullmatch(current) or not isinstance(files, dict):
+        raise ValueError(
+            f"{path}: expected the entries 'current' and 'files' (got {current!r}, {type(files).__name__})"
+        )
+    return Version(folder / current, files)
+
+
+def write_version(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Replace what a folder holds.
+
+    One process may write at a time. Only `index.json` and version folders are touched.
+
+    Args:
+        folder: Made if it is not there.
+        fill: Writes all files into the empty folder that it is given.
+
+    Raises:
+        OSError: If the disk is full, the folder read-only, or the like; what was there before is kept.
+    """
+    new = folder / f"version-{secrets.token_hex(8)}"
+    try:
+        new.mkdir(parents=True)
+        fill(new)
+        files = {path.relative_to(new).as_posix(): _settle(path) for path in sorted(new.rglob("*")) if path.is_file()}
+        for path in (new, *(path for path in new.rglob("*") if path.is_dir())):
+            _settle_folder(path)
+        part = folder / PART
+        part.write_text(json.dumps({"format": FORMAT, "current": new.name, "files": files}, indent=2))
+        _settle(part)
+        part.replace(folder / INDEX)
+    except OSError as error:
+        message = f"cannot save ({error.strerror or error}); what was saved before is kept"
+        raise OSError(error.errno, message, str(folder)) from error
+    finally:
+        _settle_folder(folder)
+        _delete_others(folder)
+
+
+def _settle(path: Path) -> str:
+    """Wait until a file is on the disk, and give its SHA-256."""
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _settle_folder(path: Path) -> None:
+    """Wait until the names in a folder are on the disk, where the system can."""
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _delete_others(folder: Path) -> None:
+    """Delete versions that `index.json` does not name, as far as possible; none if it cannot be understood."""
+    try:
+        current = read_version(folder).path.name
+    except FileNotFoundError:
+        current = ""
+    except (OSError, ValueError):
+        return
+    with suppress(OSError):
+        (folder / PART).unlink(missing_ok=True)
+        for path in folder.iterdir():
+            if VERSION_NAME.fullmatch(path.name) and path.name != current:
+                shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,173 @@
+"""FAISS indexes against the exact ones."""
+
+import numpy as np
+import pytest
+import torch
+
+from labelgraph.retrieval import pack_bits
+from labelgraph.search import INDEXES, build_index
+from labelgraph.search.exact import ExactIndex
+
+pytest.importorskip("faiss")
+
+NAMES = [name for name in INDEXES if name.startswith("faiss")]
+
+
+def clustered(similarity, size, seed=1, width=32):
+    """Vectors, or codes, around 20 centres."""
+    centres = torch.randn(20, width, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(seed)
+    near = centres[torch.randint(0, 20, (size,), generator=generator)]
+    near = near + 0.3 * torch.randn(size, width, generator=generator)
+    return pack_bits(near) if similarity == "hamming" else near
+
+
+def exact(similarity, vectors):
+    index = ExactIndex(similarity)
+    index.add(vectors)
+    return index
+
+
+def recall(found, wanted):
+    """Share of the found whose score is at least as near as the last wanted: equal ones may stand for another."""
+    return (found <= wanted[:, -1:]).double().mean().item()
+
+
+def keys(similarity, scores):
+    return scores.double() * (1 if similarity == "hamming" else -1)
+
+
+@pytest.fixture(params=NAMES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def similarity(name):
+    return INDEXES[name].similarity
+
+
+@pytest.fixture
+def index(name, similarity):
+    index = build_index(name)
+    index.add(clustered(similarity, 3000))
+    return index
+
+
+@pytest.mark.parametrize("k", [1, 10, 5000])
+def test_flat_is_exact(k):
+    for name in ("faiss-flat", "faiss-binary-flat"):
+        similarity = INDEXES[name].similarity
+        database, query = clustered(similarity, 500), clustered(similarity, 20, seed=2)
+        index = build_index(name)
+        index.add(database)
+        scores, positions = index.search(query, k)
+        wanted, wanted_positions = exact(similarity, database).search(query, k)
+        torch.testing.assert_close(scores, wanted)
+        if similarity == "cosine":
+            assert torch.equal(positions, wanted_positions)
+        for row in range(20):
+            assert len(set(positions[row].tolist())) == min(k, 500)
+
+
+def test_probing_every_list_is_exact():
+    for name in ("faiss-ivf", "faiss-binary-ivf"):
+        similarity = INDEXES[name].similarity
+        database, query = clustered(similarity, 3000), clustered(similarity, 20, seed=2)
+        index = build_index(name, num_probes=10_000)
+        index.add(database)
+        scores, _ = index.search(query, 10)
+        torch.testing.assert_close(scores, exact(similarity, database).search(query, 10)[0])
+
+
+def test_recall(index, similarity):
+    query = clustered(similarity, 50, seed=2)
+    scores, positions = index.search(query, 10)
+    wanted = exact(similarity, clustered(similarity, 3000)).search(query, 10)[0]
+    assert recall(keys(similarity, scores), keys(similarity, wanted) + 1e-6) > 0.9
+    # The scores are those of the positions.
+    again = exact(similarity, clustered(similarity, 3000))
+    for row in range(50):
+        alone, _ = again.search(query[row : row + 1], 10, positions[row].sort().values)
+        torch.testing.assert_close(alone[0], scores[row])
+
+
+def test_settings_matter():
+    query = clustered("cosine", 50, seed=2)
+    wanted = keys("cosine", exact("cosine", clustered("cosine", 3000)).search(query, 10)[0]) + 1e-6
+    found = {}
+    for name, settings in (("faiss-ivf", {"num_probes": 1}), ("faiss-hnsw", {"num_links": 2, "search_width": 1})):
+        index = build_index(name, **settings)
+        index.add(clustered("cosine", 3000))
+        found[name] = recall(keys("cosine", index.search(query, 10)[0]), wanted)
+    assert all(each < 0.9 for each in found.values()), found
+
+
+def test_a_choice_among_positions_is_exact(index, similarity):
+    query, among = clustered(similarity, 5, seed=2), torch.arange(0, 3000, 7)
+    exactly = exact(similarity, clustered(similarity, 3000)).search(query, 9, among)
+    for found, wanted in zip(index.search(query, 9, among), exactly, strict=True):
+        assert torch.equal(found, wanted)
+
+
+def test_every_item_is_found_if_asked_for(index, similarity):
+    _, positions = index.search(clustered(similarity, 3, seed=2), 4000)
+    for row in positions.tolist():
+        assert sorted(row) == list(range(3000))
+
+
+def test_removal_and_addition(index, similarity):
+    gone = torch.arange(0, 3000, 2)
+    index.remove(gone)
+    left = exact(similarity, clustered(similarity, 3000)[1::2])
+    assert torch.equal(index.vectors, left.vectors)
+    more = clustered(similarity, 700, seed=5)
+    index.add(more)
+    left.add(more)
+    query = clustered(similarity, 50, seed=2)
+    found, wanted = (keys(similarity, each.search(query, 10)[0]) for each in (index, left))
+    assert recall(found, wanted + 1e-6) > 0.9
+    _, positions = index.search(more, 1)
+    assert (positions.flatten() >= 1500).double().mean() > 0.5  # The new ones are found, at their places.
+
+
+def test_removing_everything_leaves_an_index_to_fill(index, similarity):
+    index.remove(torch.arange(3000))
+    assert index.search(clustered(similarity, 2), 3)[1].shape == (2, 0) and index.dump() == {}
+    index.add(clustered(similarity, 5))
+    assert index.search(clustered(similarity, 5), 1)[0].shape == (5, 1)
+
+
+def test_lists_grow_with_the_items():
+    index = build_index("faiss-ivf")
+    index.add(clustered("cosine", 10))
+    lists = [index._index.nlist]
+    for _ in range(4):
+        index.add(clustered("cosine", 700))
+        lists.append(index._index.nlist)
+    assert lists[0] == 1 and lists[-1] > 20 and index._index.ntotal == len(index) == 2810
+
+
+def test_what_is_dumped_can_be_restored(name, index, similarity):
+    again = build_index(name)
+    again.restore(index.vectors, index.dump())
+    query = clustered(similarity, 20, seed=2)
+    for found, wanted in zip(again.search(query, 5), index.search(query, 5), strict=True):
+        assert torch.equal(found, wanted)
+    again.add(query)
+    assert len(again) == 3020
+
+
+def test_a_file_of_another_index_is_refused(name, index, similarity):
+    other = build_index(name)
+    other.add(clustered(similarity, 50))
+    with pytest.raises(ValueError, match=r"expected 50 items of width 32 in the FAISS file .got 3000 of 32"):
+        build_index(name).restore(other.vectors, index.dump())
+    with pytest.raises(ValueError, match="expected an index of FAISS"):
+        build_index(name).restore(other.vectors, {"faiss": np.zeros(64, np.uint8).tobytes()})
+
+
+def test_wrong_vectors_leave_the_index_as_it_was(index, similarity):
+    with pytest.raises(ValueError, match="'vectors' must have the shape"):
+        index.add(clustered(similarity, 4, width=64))
+    assert len(index) == 3000 and index._index.ntotal == 3000

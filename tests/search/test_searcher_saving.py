@@ -1,0 +1,235 @@
+"""A searcher on disk: round trips, damage, and saving that is killed."""
+
+import json
+import random
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from labelgraph.data import CrossModalData
+from labelgraph.graph import cooccurrence_graph
+from labelgraph.methods import ALGCN, AGAHConfig, ALGCNConfig, build_method
+from labelgraph.search import INDEXES, Searcher
+
+SIZE = 40
+
+
+def make(index="exact", seed=0):
+    torch.manual_seed(seed)
+    if INDEXES[index].similarity == "hamming":
+        config = AGAHConfig(bits=16, hidden_channels=4, graph_channels=(4, 4), attention_channels=4)
+        method = build_method("agah", 6, 5, config=config)
+    else:
+        graph = cooccurrence_graph(np.eye(3)[np.arange(9) % 3], ["cat", "été", "tree"])
+        method = build_method("algcn", 6, 5, graph, ALGCNConfig(hidden_channels=4))
+    data = CrossModalData(
+        image=torch.randn(SIZE, 6),
+        text=torch.randn(SIZE, 5),
+        labels=np.eye(3)[np.arange(SIZE) % 3],
+        label_names=["cat", "été", "tree"],
+        ids=[f"item {seed} {i}" for i in range(SIZE)],
+    )
+    return Searcher(method, index).fit(data)
+
+
+def answers(searcher):
+    """Neighbours both ways, with and without filters, exactly."""
+    generator = torch.Generator().manual_seed(7)
+    image, text = torch.randn(5, 6, generator=generator), torch.randn(5, 5, generator=generator)
+    found = [
+        searcher.search(image=image, k=7),
+        searcher.search(text=text, k=SIZE),
+        searcher.search(text=text, k=4, labels=["été"]),
+        searcher.search(image=image, k=4, ids=["item 0 3", "item 0 4"]),
+    ]
+    return [(each.ids, each.scores.tolist()) for each in found]
+
+
+@pytest.fixture(params=INDEXES)
+def index(request):
+    if request.param.startswith("faiss"):
+        pytest.importorskip("faiss")
+    return request.param
+
+
+def test_a_round_trip_gives_equal_neighbours(tmp_path, index):
+    searcher = make(index)
+    searcher.save(tmp_path / "saved")
+    again = Searcher.load(tmp_path / "saved")
+    assert answers(again) == answers(searcher) and repr(again) == repr(searcher)
+    # What was loaded can be changed and saved again, over what it came from.
+    for each in (searcher, again):
+        each.remove([f"item 0 {i}" for i in range(0, SIZE, 2)])
+        each.add("item 0 0", torch.ones(6), torch.ones(5), [[0, 1, 0]])
+    again.save(tmp_path / "saved")
+    third = Searcher.load(tmp_path / "saved")
+    assert answers(third) == answers(again)
+    assert answers(third)[2:] == answers(searcher)[2:]
+
+
+def test_the_files(tmp_path, index):
+    make(index).save(tmp_path / "saved")
+    paths = {path.relative_to(tmp_path / "saved").as_posix() for path in (tmp_path / "saved").rglob("*.*")}
+    assert "index.json" in paths
+    names = {path.partition("/")[2] for path in paths if path.startswith("version-")}
+    faiss = {"image.faiss", "text.faiss"} if index.startswith("faiss") else set()
+    assert names == {"index.safetensors", "searcher.json", "model/model.json", "model/model.safetensors"} | faiss
+    assert set(json.loads((tmp_path / "saved" / "index.json").read_text())["files"]) == names
+
+
+def test_an_empty_searcher(tmp_path, index):
+    searcher = make(index)
+    searcher.remove([f"item 0 {i}" for i in range(SIZE)])
+    searcher.save(tmp_path)
+    again = Searcher.load(tmp_path)
+    assert answers(again) == answers(searcher)
+    again.add("new", image=torch.ones(6))
+    assert again.search(text=torch.ones(5)).ids == [["new"]]
+
+
+def test_settings_are_kept(tmp_path):
+    pytest.importorskip("faiss")
+    searcher = Searcher(make().method, "faiss-hnsw", num_links=5, search_width=9)
+    searcher.save(tmp_path)
+    assert Searcher.load(tmp_path).settings == {"num_links": 5, "search_width": 9}
+
+
+def damage(content, rng):
+    """A flip of some bits, a truncation, an insertion, or a stretch of zeros; always another content."""
+    kind, place = rng.choice(["flip", "flip", "cut", "insert", "zero"]), rng.randrange(len(content))
+    damaged = bytearray(content)
+    if kind == "flip":
+        damaged[place] ^= rng.randrange(1, 256)
+    elif kind == "cut":
+        del damaged[place:]
+    elif kind == "insert":
+        damaged[place:place] = rng.randbytes(rng.randrange(1, 9))
+    else:
+        damaged[place : place + 16] = bytes(len(damaged[place : place + 16]))
+    return bytes(damaged)
+
+
+@pytest.mark.parametrize("index", ["exact", "hamming", "faiss-ivf", "faiss-hnsw", "faiss-binary-hnsw"], indirect=True)
+def test_200_damaged_folders_are_refused_or_give_the_right_neighbours(tmp_path, index):
+    searcher = make(index)
+    searcher.save(tmp_path)
+    wanted, rng = answers(searcher), random.Random(0)
+    paths = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    refused = 0
+    for case in range(200):
+        path = paths[case % len(paths)]
+        content = path.read_bytes()
+        if rng.random() < 0.05:
+            path.unlink()
+        else:
+            path.write_bytes(damage(content, rng))
+        try:
+            again = Searcher.load(tmp_path)
+        except (ValueError, FileNotFoundError) as error:
+            assert str(tmp_path) in str(error) and "\n" not in str(error), error
+            refused += 1
+        else:
+            # Only white space of `index.json` may go unseen.
+            assert answers(again) == wanted and path.name == "index.json", path
+        path.write_bytes(content)
+    assert refused > 190
+    assert answers(Searcher.load(tmp_path)) == wanted
+
+
+@pytest.mark.parametrize("index", ["exact", "faiss-hnsw"], indirect=True)
+def test_files_of_another_save_are_refused(tmp_path, index):
+    for seed in (0, 1):
+        make(index, seed).save(tmp_path / str(seed))
+    mine, other = (next((tmp_path / str(seed)).glob("version-*")) for seed in (0, 1))
+    for path in sorted(path for path in mine.rglob("*") if path.is_file() and path.name != "model.json"):
+        content = path.read_bytes()
+        path.write_bytes((other / path.relative_to(mine)).read_bytes())
+        with pytest.raises(ValueError, match=rf"{path.name}: expected SHA-256 .* damaged"):
+            Searcher.load(tmp_path / "0")
+        path.write_bytes(content)
+
+
+def rewrite(folder, changes):
+    """Change `searcher.json` as someone might by hand, checksum and all."""
+    import hashlib
+
+    path = next(folder.glob("version-*")) / "searcher.json"
+    meaning = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps({key: value for key, value in meaning.items() if value is not None}))
+    pointer = json.loads((folder / "index.json").read_text())
+    pointer["files"]["searcher.json"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (folder / "index.json").write_text(json.dumps(pointer))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"index": "best"}, "'index' must be one of"),
+        ({"index": "hamming"}, "'index' must be one for 'cosine'"),
+        ({"index": None}, "expected the entry 'index'"),
+        ({"settings": {"num_probes": 3}}, "settings of the index 'exact'"),
+        ({"settings": 3}, "expected the entry"),
+        ({"ids": {"image": ["a"], "text": ["b"]}}, f"expected {SIZE} distinct ids .got 1"),
+        ({"ids": {"image": ["a"] * SIZE, "text": []}}, f"expected {SIZE} distinct ids"),
+        ({"ids": {"image": list(range(SIZE)), "text": []}}, f"expected {SIZE} distinct ids"),
+        ({"ids": {}}, "expected the entry 'image'"),
+        ({"label_names": ["cat"]}, "expected bool labels of the shape"),
+    ],
+)
+def test_a_meaning_that_does_not_fit_is_refused(tmp_path, changes, message):
+    make().save(tmp_path)
+    rewrite(tmp_path, changes)
+    with pytest.raises(ValueError, match=message):
+        Searcher.load(tmp_path)
+
+
+def test_a_method_of_own_parts_cannot_be_saved_and_the_previous_stays(tmp_path):
+    searcher = make()
+    searcher.save(tmp_path)
+    method = searcher.method
+    own = ALGCN(method.image_projector, method.text_projector, method.label_branch, method.config)
+    with pytest.raises(ValueError, match="'save_pretrained' needs a method built by 'from_config'"):
+        Searcher(own).save(tmp_path)
+    assert answers(Searcher.load(tmp_path)) == answers(searcher)
+    assert len(list(tmp_path.glob("version-*"))) == 1
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere/index\.json: no such saved index"):
+        Searcher.load(tmp_path / "nowhere")
+
+
+KILL = """
+import os, random, signal, sys, time
+from labelgraph.search import Searcher
+
+folder, rng = sys.argv[3], random.Random(0)
+searchers = [Searcher.load(each) for each in sys.argv[1:3]]
+searchers[0].save(folder)
+for _ in range(40):
+    child = os.fork()
+    if not child:
+        while True:
+            for searcher in searchers[::-1]:
+                searcher.save(folder)
+    time.sleep(rng.random() / 20)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    print(Searcher.load(folder).search(image=[0.5] * 6, k=1000), flush=True)
+"""
+
+
+def test_killed_at_random_moments_one_of_both_is_there(tmp_path):
+    searchers, folders = [make(seed=seed) for seed in (0, 1)], [str(tmp_path / name) for name in ("0", "1", "both")]
+    for searcher, folder in zip(searchers, folders[:2], strict=True):
+        searcher.save(folder)
+    done = subprocess.run([sys.executable, "-c", KILL, *folders], capture_output=True, text=True, check=True)
+    found = re.findall(r"Neighbours\(.*?\]\]\)\)", done.stdout, flags=re.DOTALL)
+    assert len(found) == 40
+    assert set(found) == {repr(searcher.search(image=[0.5] * 6, k=1000)) for searcher in searchers}
+    searchers[0].save(folders[2])
+    assert len(list((tmp_path / "both").iterdir())) == 2
