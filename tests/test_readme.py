@@ -24,13 +24,14 @@ def registry():
 def test_blocks_run_in_their_order(tmp_path, monkeypatch, capsys, registry, make_data):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     names: dict[str, object] = {}
     for block in blocks:
         # Two epochs show as much as five, and the tests stay quick.
         exec(compile(block.replace("epochs=5", "epochs=2"), "README.md", "exec"), names)
     assert float(capsys.readouterr().out.splitlines()[-1]) > 0.4
     assert len(names["data"]) == 4720
+    assert [len(row) for row in names["found"].ids] == [5, 5, 5]
 
     save_npz(make_data(size=80), tmp_path / "small.npz")
     small = ["model.hidden_channels=8", "model.sharpness=5", "eval.baselines=[random]"]
