@@ -128,7 +128,8 @@ class Method(nn.Module, ABC):
         """
         saved = read_model(Path(folder), cls.name)
         try:
-            config = cls.Config(**saved.config)
+            # JSON has lists alone, settings have tuples alone.
+            config = cls.Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in saved.config.items()})
         except TypeError as error:
             raise ValueError(f"{folder}: expected the configuration of {cls.name!r} (got {error})") from error
         method = cls.from_config(config, *saved.channels, saved.graph)
