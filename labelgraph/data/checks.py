@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -68,6 +71,28 @@ def check_present(present: Any, size: int) -> Tensor:
     if len(bare):
         raise ValueError(f"'present' must leave every item a side (got {len(bare)} with none, first row {bare[0]})")
     return given.bool()
+
+
+def check_encoders(encoders: Any) -> dict[str, dict[str, Any]]:
+    """Check the settings of the encoders of ``image`` and ``text``: plain values that JSON can hold.
+
+    Raises:
+        ValueError: If they are not a mapping of these sides, or a side does not name its ``encoder``.
+    """
+    if not isinstance(encoders, Mapping) or not set(encoders) <= {"image", "text"}:
+        raise ValueError(f"'encoders' must map 'image', 'text' or both to settings (got {_shortened(encoders)})")
+    for side, settings in encoders.items():
+        if not isinstance(settings, Mapping) or not isinstance(settings.get("encoder"), str):
+            raise ValueError(f"'encoders' must name the 'encoder' of '{side}' (got {_shortened(settings)})")
+    try:
+        checked: dict[str, dict[str, Any]] = json.loads(json.dumps({k: dict(v) for k, v in encoders.items()}))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"'encoders' must be plain values that JSON can hold (got {error})") from error
+    return checked
+
+
+def _shortened(value: Any) -> str:
+    return textwrap.shorten(repr(value), 80)
 
 
 def check_features(name: str, features: Any, present: Tensor | None = None) -> Tensor | sp.csr_array:

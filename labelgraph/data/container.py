@@ -11,7 +11,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from labelgraph.data.checks import check_features, check_multi_hot, check_present
+from labelgraph.data.checks import check_encoders, check_features, check_multi_hot, check_present
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +30,9 @@ class CrossModalData:
         titles: What to show of the items; by default their ids.
         present: Which side of each item is there, image and text, shape :math:`(N, 2)`; by default both.
             Features of a missing side are not looked at, and become 0.
+        encoders: How the features were made from raw files, by side, as plain settings: such as
+            ``{"text": {"encoder": "bag-of-words", "vocabulary": [...]}}``. Methods and searchers keep them, so
+            that a picture or a sentence can be searched for.
 
     Raises:
         ValueError: If shapes disagree, labels are not 0 or 1, features are not finite, an item has neither
@@ -55,6 +58,7 @@ class CrossModalData:
     ids: Sequence[str] = ()
     titles: Sequence[str] = ()
     present: Any = None
+    encoders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         labels = torch.from_numpy(check_multi_hot("labels", self.labels).toarray().astype(np.float32))
@@ -78,6 +82,7 @@ class CrossModalData:
         for attribute, value in (
             ("image", image), ("text", text), ("labels", labels), ("label_names", names),
             ("splits", splits), ("ids", ids), ("titles", titles), ("present", present),
+            ("encoders", check_encoders(self.encoders)),
         ):  # fmt: skip
             object.__setattr__(self, attribute, value)
 
@@ -138,6 +143,7 @@ class CrossModalData:
             ids=[self.ids[i] for i in index.tolist()],
             titles=[self.titles[i] for i in index.tolist()],
             present=self.present[index],
+            encoders=self.encoders,
         )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 import zlib
 from pathlib import Path
@@ -35,6 +36,8 @@ def save_npz(data: CrossModalData, path: str | Path) -> None:
         arrays["text_shape"] = np.array(text.shape)
     if not data.is_complete:
         arrays["present"] = data.present.numpy()
+    if data.encoders:
+        arrays["encoders"] = np.array(json.dumps(data.encoders))
     arrays |= {SPLIT_PREFIX + name: index.numpy() for name, index in data.splits.items()}
     beside = path.with_name(path.name + ".part")
     with beside.open("wb") as file:
@@ -48,7 +51,7 @@ def load_npz(path: str | Path) -> CrossModalData:
     Keys: ``labels`` (N, C); ``image`` (N, D_v), or quantised ``image_codes`` (N, D_v) with
     ``image_scale`` (D_v,); ``text`` (N, D_t), or the CSR parts ``text_data``, ``text_indices``,
     ``text_indptr``, ``text_shape``; optional ``label_names``, ``ids``, ``titles``, ``present`` (N, 2),
-    and ``split/NAME`` index vectors. Pickled arrays are refused.
+    ``encoders`` (JSON), and ``split/NAME`` index vectors. Pickled arrays are refused.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -99,4 +102,5 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> CrossModalData:
         ids=arrays.get("ids", np.array([])).tolist(),
         titles=arrays.get("titles", np.array([])).tolist(),
         present=arrays.get("present"),
+        encoders=json.loads(str(arrays.get("encoders", "{}"))),
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import torch
@@ -32,6 +34,9 @@ class Method(nn.Module, ABC):
     # What `save_pretrained` needs to build the parts anew; set by `from_config`.
     _graph: Data | None = None
     _channels: tuple[int, int] | None = None
+
+    # How the features are made from raw files, by side, as `CrossModalData.encoders` tells; training sets it.
+    encoders: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
     @classmethod
     def from_config(cls, config: Any, image_channels: int, text_channels: int, graph: Data | None = None) -> Self:
@@ -116,7 +121,7 @@ class Method(nn.Module, ABC):
         """
         if self._channels is None:
             raise ValueError("'save_pretrained' needs a method built by 'from_config' (got one of own parts)")
-        write_model(Path(folder), self.name, self.config, self._channels, self._graph, self.state_dict())
+        write_model(Path(folder), self.name, self.config, self._channels, self._graph, self.encoders, self.state_dict())
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
@@ -133,5 +138,6 @@ class Method(nn.Module, ABC):
         except TypeError as error:
             raise ValueError(f"{folder}: expected the configuration of {cls.name!r} (got {error})") from error
         method = cls.from_config(config, *saved.channels, saved.graph)
+        method.encoders = saved.encoders
         saved.load_into(method)
         return method.eval()

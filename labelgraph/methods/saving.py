@@ -12,6 +12,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from labelgraph.data import check_encoders
+
 FORMAT = 1
 GRAPH_TENSORS = ("x", "edge_index", "edge_weight", "edge_count", "count")
 GRAPH_PREFIX, STATE_PREFIX = "graph.", "state."
@@ -25,6 +27,7 @@ class SavedModel:
     config: dict[str, Any]
     channels: tuple[int, int]
     graph: Data | None
+    encoders: dict[str, Any]
     state: dict[str, Tensor]
 
     def load_into(self, module: nn.Module) -> None:
@@ -36,7 +39,13 @@ class SavedModel:
 
 
 def write_model(
-    folder: Path, name: str, config: Any, channels: tuple[int, int], graph: Data | None, state: Mapping[str, Tensor]
+    folder: Path,
+    name: str,
+    config: Any,
+    channels: tuple[int, int],
+    graph: Data | None,
+    encoders: Mapping[str, Any],
+    state: Mapping[str, Tensor],
 ) -> None:
     """Write both files beside their places, then rename them."""
     from safetensors.torch import save
@@ -54,6 +63,7 @@ def write_model(
         "text_channels": channels[1],
         "num_samples": 0 if graph is None else graph.num_samples,
         "label_names": [] if graph is None else list(graph.label_names),
+        "encoders": dict(encoders),
         "sha256": hashlib.sha256(content).hexdigest(),
     }
     parts = {"model.safetensors": content, "model.json": json.dumps(meaning, indent=2).encode()}
@@ -97,13 +107,13 @@ def read_model(folder: Path, name: str) -> SavedModel:
         tensors = load(content)
         graph = _graph(tensors, meaning) if meaning["label_names"] else None
         channels = (meaning["image_channels"], meaning["text_channels"])
-        config = meaning["config"]
+        config, encoders = meaning["config"], check_encoders(meaning.get("encoders", {}))
     except (KeyError, TypeError) as error:
         raise ValueError(f"{folder / 'model.json'}: expected the entry {error}") from error
     except SafetensorError as error:
         raise ValueError(f"{path}: expected safetensors (got {error})") from error
     state = {key.removeprefix(STATE_PREFIX): tensor for key, tensor in tensors.items() if key.startswith(STATE_PREFIX)}
-    return SavedModel(path, config, channels, graph, state)
+    return SavedModel(path, config, channels, graph, encoders, state)
 
 
 def _graph(tensors: Mapping[str, Tensor], meaning: Mapping[str, Any]) -> Data:

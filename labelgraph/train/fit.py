@@ -79,6 +79,7 @@ def fit(
     """
     check_device(config.device)
     check_incomplete(method, data.split("train"))
+    method.encoders = data.encoders
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     batches = CrossModalDataModule(

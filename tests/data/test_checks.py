@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from labelgraph.data import check_features, check_multi_hot
+from labelgraph.data import check_encoders, check_features, check_multi_hot
 
 LABELS = np.array([[1, 0, 1], [0, 0, 0], [1, 1, 0], [0, 1, 1]])
 
@@ -106,3 +106,22 @@ def test_sparse_features_must_be_finite(value):
 def test_features_must_be_a_matrix_of_real_numbers(features, message):
     with pytest.raises(ValueError, match=message):
         check_features("image", features)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["image"], {"sound": {"encoder": "x"}}, {"text": {"vocabulary": []}}, {"text": "bag"}, {"text": {"encoder": 3}}],
+)
+def test_wrong_encoders_are_refused(wrong):
+    with pytest.raises(ValueError, match="'encoders' must"):
+        check_encoders(wrong)
+
+
+def test_encoders_must_be_plain():
+    with pytest.raises(ValueError, match="plain values"):
+        check_encoders({"text": {"encoder": "bag-of-words", "vocabulary": {1, 2}}})
+
+
+def test_encoders_come_as_json_would_give_them():
+    given = {"text": {"encoder": "bag-of-words", "vocabulary": ("cat", "dog")}}
+    assert check_encoders(given) == {"text": {"encoder": "bag-of-words", "vocabulary": ["cat", "dog"]}}

@@ -30,6 +30,7 @@ def test_round_trip(tmp_path, convert):
         splits={"train": [3, 1], "odd/name": [0]},
         ids=["a", "b", "c", "10"],
         titles=["", "two words", "ü", "|"],
+        encoders={"text": {"encoder": "bag-of-words", "vocabulary": ["été", "b"]}},
     )
     save_npz(data, tmp_path / "data.npz")
     again = load_npz(str(tmp_path / "data.npz"))
@@ -38,6 +39,7 @@ def test_round_trip(tmp_path, convert):
     assert torch.equal(again.text_rows(), data.text_rows())
     assert torch.equal(again.labels, data.labels)
     assert (again.label_names, again.ids, again.titles) == (data.label_names, data.ids, data.titles)
+    assert again.encoders == data.encoders == again.split("train").encoders
     assert {name: index.tolist() for name, index in again.splits.items()} == {
         "train": [3, 1],
         "odd/name": [0],

@@ -11,7 +11,7 @@ import torch
 
 from labelgraph.data import drop_modalities
 from labelgraph.graph import cooccurrence_graph
-from labelgraph.methods import AGAHConfig, ALGCNConfig, DAGNNConfig, PGNNCONConfig, build_method
+from labelgraph.methods import AGAHConfig, ALGCNConfig, DAGNNConfig, PGNNCONConfig, build_method, load_method
 from labelgraph.retrieval import evaluate
 from labelgraph.train import NonFiniteLossError, TrainConfig, encode, fit
 
@@ -197,6 +197,14 @@ def test_a_loaded_method_is_trained_in_training_mode(data, tmp_path):
     method, watch = build(data).eval(), Watch()
     fit(method, data, config(epochs=1), tmp_path, progress=False, callbacks=(watch,))
     assert watch.modes == {True} and not method.training
+
+
+def test_a_method_keeps_how_its_features_were_made(data, tmp_path):
+    data = replace(data, encoders={"text": {"encoder": "bag-of-words", "vocabulary": ["cat"]}})
+    method = build(data)
+    fit(method, data, config(epochs=1), tmp_path / "run", progress=False)
+    method.save_pretrained(tmp_path / "model")
+    assert load_method(tmp_path / "model").encoders == data.encoders
 
 
 @pytest.mark.parametrize("bad", ["pairwise", "classification"])
