@@ -43,8 +43,8 @@ def hamming_neighbours(query: Tensor, database: Tensor, k: int) -> tuple[Tensor,
     parts = [words[first : first + BLOCK_QUERIES] for first in range(0, len(words), BLOCK_QUERIES)]
     with ThreadPoolExecutor(min(torch.get_num_threads(), len(parts))) as pool:
         found = list(pool.map(lambda part: _search(part, items, k), parts))
-    distances = np.concatenate([nearest.keys for nearest in found]).astype(np.int32)
-    positions = np.concatenate([nearest.positions for nearest in found])
+    distances = np.concatenate([keys for keys, _ in found]).astype(np.int32)
+    positions = np.concatenate([places for _, places in found])
     return torch.from_numpy(distances), torch.from_numpy(positions)
 
 
@@ -62,15 +62,14 @@ def count_by_table(words: np.ndarray) -> np.ndarray:
 count_bits = getattr(np, "bitwise_count", count_by_table)
 
 
-def _search(query: np.ndarray, items: np.ndarray, k: int) -> Nearest:
+def _search(query: np.ndarray, items: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     bits = 8 * items.itemsize * items.shape[1]
-    nearest = Nearest(len(query), k, np.uint8 if bits < 255 else np.uint16)
+    dtype = np.uint8 if bits < 255 else np.uint16
+    nearest = Nearest(len(query), k, dtype)
     for start in range(0, len(items), BLOCK_ITEMS):
         block = items[start : start + BLOCK_ITEMS]
         distances = count_bits(query[:, :1] ^ block[:, 0])
         for word in range(1, items.shape[1]):
-            distances = np.add(
-                distances, count_bits(query[:, word : word + 1] ^ block[:, word]), dtype=nearest.keys.dtype
-            )
+            distances = np.add(distances, count_bits(query[:, word : word + 1] ^ block[:, word]), dtype=dtype)
         nearest.add(distances, start)
-    return nearest
+    return nearest.result()

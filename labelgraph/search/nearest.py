@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-CROWDED = 4  # Times k candidates a query: then a block is taken in halves.
+CROWDED = 4  # Times k candidates a query: then they are sorted, or a block is taken in halves.
 
 
 class Nearest:
     """The k smallest keys of each query, by rising key and then by position.
 
-    Blocks come in the order of the database. An item counts only if its key is below the k-th so far: one
-    that equals it comes later and loses. So few items of a block have to be sorted.
+    Blocks come in the order of the database. An item is a candidate only if its key is below the k-th when
+    candidates were last sorted: one that equals it comes later and loses. So few items have to be sorted, and
+    not often.
 
     Args:
         num_queries: Number of queries Q.
         k: How many to keep; all places are filled once k items have come.
-        dtype: Of the keys, float32 or unsigned; the largest value of an unsigned type is no key.
-
-    Attributes:
-        keys: Shape (Q, k).
-        positions: Shape (Q, k), int64.
+        dtype: Of the keys, float32 or unsigned of up to 32 bits; infinity and the largest unsigned are no keys.
 
     Example:
         >>> import numpy as np
@@ -28,41 +25,75 @@ class Nearest:
         >>> nearest = Nearest(1, 2, np.uint8)
         >>> nearest.add(np.array([[3, 1, 3]], np.uint8), start=0)
         >>> nearest.add(np.array([[3, 1]], np.uint8), start=3)
-        >>> nearest.keys.tolist(), nearest.positions.tolist()
+        >>> keys, positions = nearest.result()
+        >>> keys.tolist(), positions.tolist()
         ([[1, 1]], [[1, 4]])
     """
 
     def __init__(self, num_queries: int, k: int, dtype: type[np.float32] | type[np.unsignedinteger]) -> None:
-        self._worst = np.inf if issubclass(dtype, np.floating) else np.iinfo(dtype).max
-        self.keys = np.full((num_queries, k), self._worst, dtype)
-        self.positions = np.full((num_queries, k), -1, np.int64)
+        worst = np.inf if issubclass(dtype, np.floating) else np.iinfo(dtype).max
+        self._keys = np.full((num_queries, k), worst, dtype)
+        self._positions = np.full((num_queries, k), -1, np.int64)
+        self._waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
-    def add(self, keys: np.ndarray, start: int) -> None:
-        """Take in the keys of the items from position ``start`` on, shape (Q, n)."""
-        size, k = keys.shape[1], self.keys.shape[1]
-        found = np.flatnonzero(keys < self.keys[:, -1:])
-        if found.size > CROWDED * self.keys.size and size > k:
+    def result(self) -> tuple[np.ndarray, np.ndarray]:
+        """Keys, rising, and positions, int64, both of the shape (Q, k)."""
+        self._sort()
+        return self._keys, self._positions
+
+    def add(self, keys: np.ndarray, start: int, lowest: np.ndarray | None = None) -> None:
+        """Take in some items.
+
+        Args:
+            keys: Of the items from position ``start`` on, shape (Q, n).
+            start: Position of the first of them.
+            lowest: The smallest key of each run of as many items, shape (Q, runs), if it is known: then only the
+                runs that hold a candidate are looked through.
+        """
+        size, k = keys.shape[1], self._keys.shape[1]
+        found = self._find(keys, lowest)
+        if found.size > CROWDED * self._keys.size and size > k:
             # What the first half brings leaves little of the second.
             half = size // 2
             self.add(keys[:, :half], start)
+            self._sort()
             self.add(keys[:, half:], start + half)
         elif found.size:
             rows, columns = np.divmod(found, size)
-            self._merge(rows, keys[rows, columns], columns + start)
+            self._waiting.append((rows, keys[rows, columns], columns + start))
+            if sum(len(rows) for rows, _, _ in self._waiting) > CROWDED * self._keys.size:
+                self._sort()
 
-    def _merge(self, rows: np.ndarray, keys: np.ndarray, positions: np.ndarray) -> None:
-        """Sort candidates, given by rising row and position, among those kept."""
-        k = self.keys.shape[1]
-        counts = np.bincount(rows)
-        touched = np.flatnonzero(counts)
-        counts = counts[touched]
-        # A row for each query with candidates: first those kept, then its candidates.
-        places = np.repeat(np.arange(len(touched)), counts)
-        slots = k + np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-        all_keys = np.full((len(touched), k + counts.max()), self._worst, self.keys.dtype)
-        all_positions = np.full(all_keys.shape, -1, np.int64)
-        all_keys[:, :k], all_positions[:, :k] = self.keys[touched], self.positions[touched]
-        all_keys[places, slots], all_positions[places, slots] = keys, positions
-        order = all_keys.argsort(axis=1, kind="stable")[:, :k]
-        self.keys[touched] = np.take_along_axis(all_keys, order, axis=1)
-        self.positions[touched] = np.take_along_axis(all_positions, order, axis=1)
+    def _find(self, keys: np.ndarray, lowest: np.ndarray | None) -> np.ndarray:
+        """Flat indices of the candidates, rising."""
+        worst = self._keys[:, -1:]
+        if lowest is None:
+            return np.flatnonzero(keys < worst)
+        rows, runs = np.nonzero(lowest < worst)
+        run = keys.shape[1] // lowest.shape[1]
+        looked_through = keys.reshape(len(keys), -1, run)[rows, runs]
+        which, inside = np.nonzero(looked_through < worst[rows])
+        return (rows[which] * lowest.shape[1] + runs[which]) * run + inside
+
+    def _sort(self) -> None:
+        """Sort the candidates among those kept, and keep the first k of each query."""
+        if not self._waiting:
+            return
+        num_queries, k = self._keys.shape
+        kept = np.repeat(np.arange(num_queries), k), self._keys.ravel(), self._positions.ravel()
+        rows, keys, positions = map(np.concatenate, zip(kept, *self._waiting, strict=True))
+        self._waiting.clear()
+        # One stable sort by query and key; equal ones stay in the order in which they came.
+        order = (rows << 32 | _as_integers(keys)).argsort(kind="stable")
+        counts = np.bincount(rows, minlength=num_queries)
+        first = (np.cumsum(counts) - counts)[:, None] + np.arange(k)
+        chosen = order[first]
+        self._keys, self._positions = keys[chosen], positions[chosen]
+
+
+def _as_integers(keys: np.ndarray) -> np.ndarray:
+    """Integers from 0 to 2^32 in the order of the keys; those of negative floats have their bits flipped."""
+    if keys.dtype != np.float32:
+        return keys.astype(np.int64)
+    bits = (keys + np.float32(0)).view(np.int32)  # -0.0 becomes 0.0, which it equals.
+    return (bits ^ ((bits >> 31) & 0x7FFFFFFF)).astype(np.int64) + 2**31

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from labelgraph.search.nearest import Nearest
 
-# A block of 512 x 4096 products, 8 MiB: large enough for a fast product, small enough for the caches.
-BLOCK_QUERIES = 2**9
-BLOCK_ITEMS = 2**12
+# A block of 1024 x 1024 products, 4 MiB: large enough for a fast product, small enough for the caches.
+BLOCK_QUERIES = 2**10
+BLOCK_ITEMS = 2**10
+RUN = 2**6
 
 
 def product_neighbours(query: Tensor, database: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -40,8 +41,11 @@ def product_neighbours(query: Tensor, database: Tensor, k: int) -> tuple[Tensor,
         nearest = Nearest(len(part), k, np.float32)
         for start in range(0, len(database), BLOCK_ITEMS):
             block = database[start : start + BLOCK_ITEMS]
-            out = products[: len(part) * len(block)].view(len(part), len(block))
-            nearest.add(torch.mm(part, block.t(), out=out).numpy(), start)
-        scores[rows] = 0.0 - torch.from_numpy(nearest.keys)  # Not `-keys`, which would make -0.0 of 0.0.
-        positions[rows] = torch.from_numpy(nearest.positions)
+            keys = torch.mm(part, block.t(), out=products[: len(part) * len(block)].view(len(part), len(block)))
+            # Torch finds the smallest of a run several times faster than NumPy compares them all.
+            lowest = None if len(block) % RUN else keys.view(len(part), -1, RUN).amin(2).numpy()
+            nearest.add(keys.numpy(), start, lowest)
+        best, places = map(torch.from_numpy, nearest.result())
+        scores[rows] = 0.0 - best  # Not `-best`, which would make -0.0 of 0.0.
+        positions[rows] = places
     return scores, positions
