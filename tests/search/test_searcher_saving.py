@@ -209,14 +209,17 @@ from labelgraph.search import Searcher
 
 folder, rng = sys.argv[3], random.Random(0)
 searchers = [Searcher.load(each) for each in sys.argv[1:3]]
-searchers[0].save(folder)
+started = time.perf_counter()
+for searcher in searchers[::-1]:
+    searcher.save(folder)
+taken = time.perf_counter() - started
 for _ in range(40):
     child = os.fork()
     if not child:
         while True:
             for searcher in searchers[::-1]:
                 searcher.save(folder)
-    time.sleep(rng.random() / 20)
+    time.sleep(rng.random() * 3 * taken)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     print(Searcher.load(folder).search(image=[0.5] * 6, k=1000), flush=True)
