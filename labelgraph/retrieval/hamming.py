@@ -49,8 +49,10 @@ def rank_codes(
 
     NumPy sorts small integers stably by counting them, in time linear in N.
     """
-    order = np.argsort(distances(database, query, excluded), axis=1, kind="stable")
-    ranked = np.stack([row[places] for row, places in zip(grades, order, strict=True)])
+    ranked = np.empty_like(grades)
+    # NumPy takes by `np.take` in several threads at once, but not by brackets.
+    for row, near, out in zip(grades, distances(database, query, excluded), ranked, strict=True):
+        np.take(row, np.argsort(near, kind="stable"), out=out, mode="clip")
     return ranked.view(np.uint8) if ranked.dtype == np.bool_ else ranked
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from labelgraph.retrieval.codes import pack_bits
+from labelgraph.retrieval.hamming import code_words
+
 RELEVANCES = ("shared", "graded")
 HIGHEST_GRADE = 255  # Items are counted by their grades, so that these must be few.
+LABEL_BLOCK = 2**13  # Items at a time, so that what comes of them stays in the caches.
 Relevance = str | Tensor | Callable[[Tensor, Tensor], Tensor]
 
 
@@ -71,8 +77,27 @@ class RelevanceRows:
             grades = self.relevance(query_labels[rows], database_labels)
             _check_size("relevance", grades, (len(query_labels[rows]), self.size[1]))
             return _whole(grades)
+        if self.relevance == "shared" and database_labels.device.type == "cpu":
+            return self._share_any(query_labels[rows])
         shared = self._shared(query_labels[rows].float(), database_labels)
         return shared > 0 if self.relevance == "shared" else shared.round().to(torch.int32)
+
+    def _share_any(self, asked: Tensor) -> Tensor:
+        """Whether any label is shared, from labels as bits: several times faster on a CPU than their product."""
+        words = code_words(pack_bits(asked))
+        any_shared = np.zeros((len(words), self.size[1]), dtype=bool)
+        for start in range(0, self.size[1], LABEL_BLOCK):
+            columns = slice(start, start + LABEL_BLOCK)
+            for word, held in zip(words.T, self._database_bits, strict=True):
+                any_shared[:, columns] |= (word[:, None] & held[columns]) != 0
+        return torch.from_numpy(any_shared)
+
+    @cached_property
+    def _database_bits(self) -> np.ndarray:
+        """Labels of the database as bits, (words, N)."""
+        database_labels = self.labels[1]
+        assert database_labels is not None  # Checked above.
+        return np.ascontiguousarray(code_words(pack_bits(database_labels)).T)
 
     def _shared(self, asked: Tensor, database_labels: Tensor) -> Tensor:
         """The product of labels, in memory kept from block to block: new memory is faulted in page by page."""
@@ -92,6 +117,8 @@ def check_labels(query_labels: Tensor | None, database_labels: Tensor | None, si
             got = "none" if labels is None else f"shape {tuple(labels.shape)}"
             raise ValueError(f"'{name}_labels' must have {rows} rows, as '{name}' has (got {got})")
     assert query_labels is not None and database_labels is not None
+    if query_labels.shape[1] == 0:
+        raise ValueError(f"'query_labels' must have at least one column (got shape {tuple(query_labels.shape)})")
     if query_labels.shape[1] != database_labels.shape[1]:
         raise ValueError(
             f"'database_labels' must have {query_labels.shape[1]} columns, as the query has "

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from labelgraph.retrieval import evaluate, mean_average_precision, ranked_relevance, ranking
+from labelgraph.retrieval.relevance import RelevanceRows
 
 QUERY, DATABASE = torch.tensor([[1.0], [-1.0]]), torch.tensor([[3.0], [2.0], [1.0], [2.0]])
 QUERY_LABELS = torch.tensor([[1, 1, 0], [0, 0, 0]])
@@ -21,6 +22,16 @@ def test_shared_and_graded():
     binary, graded = ranked(QUERY_LABELS, DATABASE_LABELS), ranked(QUERY_LABELS, DATABASE_LABELS, relevance="graded")
     assert binary.tolist() == [[1, 1, 1, 0], [0, 0, 0, 0]] and binary.dtype == torch.uint8
     assert graded.tolist() == [[2, 1, 2, 0], [0, 0, 0, 0]] and graded.dtype == torch.int32
+
+
+@pytest.mark.parametrize("num_labels", [1, 63, 64, 65, 200])
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.float64])
+def test_any_number_of_labels(num_labels, dtype):
+    generator = torch.Generator().manual_seed(num_labels)
+    asked, held = (torch.rand(n, num_labels, generator=generator) < 1.5 / num_labels for n in (7, 9_000))
+    rows = RelevanceRows("shared", asked.to(dtype), held.to(dtype), None, None, (7, 9_000))
+    shared, excluded = rows(slice(2, 7))
+    assert torch.equal(shared, (asked[2:, None] & held).any(2)) and excluded is None
 
 
 @pytest.mark.parametrize("dtype", [torch.int8, torch.long, torch.float32, torch.float64])
@@ -109,6 +120,7 @@ ONES = torch.ones(2, 4)
             {"relevance": ONES, "query_ids": ONES[0], "database_ids": ONES[0]},
             r"'query_ids' must have the shape \(2,\) \(got \(4,\)\)",
         ),
+        ((ONES[:, :0], ONES.t()[:, :0]), {}, r"'query_labels' must have at least one column \(got shape \(2, 0\)\)"),
         ((QUERY_LABELS, DATABASE_LABELS), {"block_size": -1}, r"'block_size' must be at least 1 \(got -1\)"),
     ],
 )
