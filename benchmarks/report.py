@@ -118,7 +118,7 @@ def _by_label(config: RunConfig, data: CrossModalData, results: Sequence[Result]
     """A row a label: its training items, and the mean over seeds of the AP of the queries that carry it."""
     own = [r for r in results if r.method == config.method and r.protocol == config.eval.protocols[0]]
     own = [result for result in own if result.variant == own[-1].variant]
-    count = data.split("train").labels.sum(0).long().tolist()
+    count = data.labels[data.rows("train")].sum(0).long().tolist()
     rows = []
     for i, name in enumerate(data.label_names):
         ways = [[r.image_to_text.per_class[i] for r in own], [r.text_to_image.per_class[i] for r in own]]

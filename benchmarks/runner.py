@@ -63,8 +63,7 @@ def run_baselines(
 
 def training_graph(data: CrossModalData) -> Data:
     """The label graph, counted on the training items alone."""
-    train = data.split("train")
-    return cooccurrence_graph(train.labels, train.label_names)
+    return cooccurrence_graph(data.labels[data.rows("train")], data.label_names)
 
 
 def train_one(

@@ -38,8 +38,8 @@ def training_data(config: RunConfig, data: CrossModalData) -> CrossModalData:
     """
     if config.data.incomplete:
         data = drop_modalities(data, config.data.incomplete, config.data.image_only, config.data.seed)
-    check_incomplete(method_class(config.method), data.split("train"))
-    if not data.split("train").present.all(1).any():
+    check_incomplete(method_class(config.method), data)
+    if not data.present[data.rows("train")].all(1).any():
         raise ValueError("the split 'train' must have complete items (got none); a lower 'data.incomplete' leaves some")
     return data
 
@@ -52,7 +52,7 @@ def trainings(config: RunConfig, data: CrossModalData) -> list[Training]:
     shows what the others gain.
     """
     data = training_data(config, data)
-    if data.split("train").is_complete:
+    if data.present[data.rows("train")].all():
         return [Training(data, config.train)]
     if config.stage2 is None:
         raise ValueError(f"'stage2' must be set for incomplete training items (got none for {config.method!r})")

@@ -12,6 +12,8 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+ROW_BLOCK = 2**14
+
 
 def as_sparse(name: str, matrix: Any) -> sp.csr_array:
     """Convert a dense or sparse matrix of NumPy, SciPy or torch to a SciPy CSR array.
@@ -129,7 +131,8 @@ def check_features(name: str, features: Any, present: Tensor | None = None) -> T
     dense = dense.to(torch.float32).contiguous()
     if present is not None and not present.all():
         dense = dense.masked_fill(~present.unsqueeze(1), 0.0)
-    bad = ~torch.isfinite(dense).all(1)
+    # Block by block: a memory-mapped matrix may be larger than memory.
+    bad = torch.cat([~torch.isfinite(block).all(1) for block in dense.split(ROW_BLOCK)])
     if bad.any():
         rows = bad.nonzero().flatten()
         raise ValueError(

@@ -19,7 +19,7 @@ class CrossModalData:
     r"""Pairs of an image and a text, with the labels that both share.
 
     Args:
-        image: Image features, shape :math:`(N, D_v)`.
+        image: Image features, shape :math:`(N, D_v)`; float32 in memory or mapped from a file is not copied.
         text: Text features, shape :math:`(N, D_t)`; a SciPy sparse matrix stays sparse until a batch
             is drawn.
         labels: Multi-hot labels, 0 or 1, shape :math:`(N, C)`, dense or sparse.
@@ -128,9 +128,18 @@ class CrossModalData:
         Raises:
             ValueError: If there is no split of that name.
         """
+        return self.select(self.rows(name))
+
+    def rows(self, name: str) -> Tensor:
+        """Give the row numbers of one split, int64, without a copy of its items.
+
+        Raises:
+            ValueError: If there is no split of that name.
+        """
         if name not in self.splits:
             raise ValueError(f"'name' must be one of the splits {sorted(self.splits)} (got {name!r})")
-        return self.select(self.splits[name])
+        rows: Tensor = self.splits[name]
+        return rows
 
     def select(self, index: Any) -> CrossModalData:
         """Give the items at some indices, in their order, without splits."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from labelgraph.data import CrossModalData
@@ -15,6 +16,7 @@ Encoder = Callable[[CrossModalData], tuple[Tensor, Tensor]]
 
 PROTOCOLS = {"test-vs-test": ("test", "test"), "query-vs-database": ("query", "database")}
 DIRECTIONS = ("image_to_text", "text_to_image")
+ENCODED_ROWS = 2**14
 
 
 def evaluate_protocol(
@@ -100,13 +102,19 @@ def _sides(encode: Encoder, data: CrossModalData, protocol: str) -> dict[str, tu
     """Queries, database, labels of both and places in the data of both, by direction."""
     if protocol not in PROTOCOLS:
         raise ValueError(f"'protocol' must be one of {', '.join(PROTOCOLS)} (got {protocol!r})")
-    query, database = (data.split(name) for name in PROTOCOLS[protocol])
-    query_ids, database_ids = (data.splits[name] for name in PROTOCOLS[protocol])
-    asks, has = encode(query), encode(database)
+    query, database = (data.rows(name) for name in PROTOCOLS[protocol])
+    asks = _encoded(encode, data, query)
+    has = asks if torch.equal(query, database) else _encoded(encode, data, database)
 
     def side(asker: int, other: int) -> tuple[Tensor, Tensor, Pair, Pair]:
-        rows, kept = query.present[:, asker], database.present[:, other]
-        labels, ids = (query.labels[rows], database.labels[kept]), (query_ids[rows], database_ids[kept])
-        return asks[asker][rows], has[other][kept], labels, ids
+        asking, held = data.present[query, asker], data.present[database, other]
+        ids = query[asking], database[held]
+        return asks[asker][asking], has[other][held], (data.labels[ids[0]], data.labels[ids[1]]), ids
 
     return {way: side(asker, 1 - asker) for asker, way in enumerate(DIRECTIONS)}
+
+
+def _encoded(encode: Encoder, data: CrossModalData, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Embeddings of some rows, in blocks: the features may be mapped from files larger than memory."""
+    images, texts = zip(*(encode(data.select(part)) for part in rows.split(ENCODED_ROWS)), strict=True)
+    return torch.cat(images), torch.cat(texts)

@@ -16,14 +16,15 @@ SIDES = ("image", "text")
 
 
 @torch.inference_mode()
-def encode_side(method: Method, side: str, features: Any, batch_size: int = 4096) -> Tensor:
+def encode_side(method: Method, side: str, features: Any, batch_size: int = 4096, rows: Tensor | None = None) -> Tensor:
     """Embed images or texts, batch by batch.
 
     Args:
         method: In evaluation mode.
         side: ``"image"`` or ``"text"``.
         features: A matrix of NumPy, SciPy or torch, shape (N, D), or one vector (D,).
-        batch_size: How many to embed at a time.
+        batch_size: How many to embed at a time; of a memory-mapped matrix no more is copied.
+        rows: Which, int64, (n,); by default all.
 
     Returns:
         On the CPU: embeddings (N, H), or for a method of codes the packed codes (N, ceil(bits / 8)).
@@ -40,9 +41,8 @@ def encode_side(method: Method, side: str, features: Any, batch_size: int = 4096
     device = next(method.parameters()).device
     encode = method.encode_image if side == "image" else method.encode_text
     blocks = []
-    for start in range(0, matrix.shape[0], batch_size):
-        rows = matrix[start : start + batch_size]
-        dense = rows if isinstance(rows, Tensor) else torch.from_numpy(rows.toarray())
+    for part in (torch.arange(matrix.shape[0]) if rows is None else rows).split(batch_size):
+        dense = matrix[part] if isinstance(matrix, Tensor) else torch.from_numpy(matrix[part.numpy()].toarray())
         embedded = encode(dense.to(device))
         blocks.append((pack_bits(embedded) if method.similarity == "hamming" else embedded).cpu())
     return torch.cat(blocks)

@@ -84,9 +84,9 @@ class Searcher:
         for column, side in enumerate(SIDES):
             rows = data.present[:, column].nonzero().flatten()
             if len(rows):
-                part = data.select(rows)
-                features = part.image if side == "image" else part.text
-                sides[side].add(part.ids, encode_side(self.method, side, features, batch_size), part.labels.bool())
+                features = data.image if side == "image" else data.text
+                vectors = encode_side(self.method, side, features, batch_size, rows)
+                sides[side].add([data.ids[row] for row in rows.tolist()], vectors, data.labels[rows].bool())
         with self._lock.write():
             self._sides, self.label_names = sides, tuple(data.label_names)
         return self

@@ -30,17 +30,22 @@ class Batch(NamedTuple):
 
 
 class PairDataset(Dataset):
-    """Pairs drawn a batch at a time, which costs one indexing instead of one a pair."""
+    """Pairs drawn a batch at a time, which costs one indexing instead of one a pair.
 
-    def __init__(self, data: CrossModalData) -> None:
-        self.data = data
+    Args:
+        data: Pairs, in memory or mapped from files; only the rows of a batch are copied.
+        rows: Those to draw from.
+    """
+
+    def __init__(self, data: CrossModalData, rows: Tensor) -> None:
+        self.data, self.rows = data, rows
 
     def __len__(self) -> int:
-        return len(self.data)
+        return len(self.rows)
 
     def __getitems__(self, index: list[int]) -> Batch:
         """Some items together."""
-        rows, data = torch.tensor(index), self.data
+        rows, data = self.rows[index], self.data
         return Batch(data.image[rows], data.text_rows(rows), data.labels[rows], data.present[rows])
 
 
@@ -113,28 +118,32 @@ class CrossModalDataModule(L.LightningDataModule):
         reads_labels: bool = True,
     ) -> None:
         super().__init__()
-        self.train_data = data.split("train")
-        self.select_data = None if select == "last" else data.split(select)
+        self.train_set = PairDataset(data, data.rows("train"))
+        self.select_set = None if select == "last" else PairDataset(data, data.rows(select))
         self.batch_size = batch_size
         self.seed = seed
         self.interleave = interleave
-        if not self.train_data.present.all(1).any():
-            raise ValueError(f"the split 'train' must have complete items (got none of {len(self.train_data)})")
+        if not self._present.all(1).any():
+            raise ValueError(f"the split 'train' must have complete items (got none of {len(self.train_set)})")
         if reads_labels:
-            _check_learnable(self.train_data)
+            _check_learnable(data, self.train_set.rows)
+
+    @property
+    def _present(self) -> Tensor:
+        return self.train_set.data.present[self.train_set.rows]
 
     def train_dataloader(self) -> DataLoader:
         """Shuffled training batches."""
-        kinds = self.train_data.present.long() @ torch.tensor([1, 2]) if self.interleave else None
-        return self._loader(self.train_data, EpochSampler(len(self.train_data), self.seed, kinds))
+        kinds = self._present.long() @ torch.tensor([1, 2]) if self.interleave else None
+        return self._loader(self.train_set, EpochSampler(len(self.train_set), self.seed, kinds))
 
     def val_dataloader(self) -> DataLoader | list[Any]:
         """The items to choose on, in order."""
-        return [] if self.select_data is None else self._loader(self.select_data, None)
+        return [] if self.select_set is None else self._loader(self.select_set, None)
 
-    def _loader(self, data: CrossModalData, sampler: Sampler | None) -> DataLoader:
+    def _loader(self, pairs: PairDataset, sampler: Sampler | None) -> DataLoader:
         return DataLoader(
-            PairDataset(data),
+            pairs,
             self.batch_size,
             sampler=sampler,
             collate_fn=_as_is,
@@ -148,14 +157,15 @@ def _as_is(batch: Any) -> Any:
     return batch
 
 
-def _check_learnable(train: CrossModalData) -> None:
-    count = train.labels.sum(0)
+def _check_learnable(data: CrossModalData, rows: Tensor) -> None:
+    labels = data.labels[rows]
+    count = labels.sum(0)
     if (count == 0).any():
-        names = [train.label_names[i] for i in (count == 0).nonzero().flatten().tolist()]
+        names = [data.label_names[i] for i in (count == 0).nonzero().flatten().tolist()]
         raise ValueError(f"every label must have a training item (got none for {', '.join(names[:5])})")
-    bare = (train.labels.sum(1) == 0).nonzero().flatten().tolist()
+    bare = rows[labels.sum(1) == 0].tolist()
     if bare:
         raise ValueError(
-            f"every training item must have a label (got {len(bare)} without, first {train.ids[bare[0]]!r}); "
+            f"every training item must have a label (got {len(bare)} without, first {data.ids[bare[0]]!r}); "
             "leave them out of the split 'train'"
         )

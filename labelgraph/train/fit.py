@@ -78,7 +78,7 @@ def fit(
         NonFiniteLossError: If a loss term becomes NaN or infinite.
     """
     check_device(config.device)
-    check_incomplete(method, data.split("train"))
+    check_incomplete(method, data)
     method.encoders = data.encoders
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -133,13 +133,13 @@ def _take_best(module: RetrievalModule, folder: Path) -> None:
         (folder / f"{name}.ckpt").unlink(missing_ok=True)
 
 
-def check_incomplete(method: Method | type[Method], train: CrossModalData) -> None:
-    """Tell early whether a method can train on items of which a side is missing.
+def check_incomplete(method: Method | type[Method], data: CrossModalData) -> None:
+    """Tell early whether a method can train on a split ``train`` with items of which a side is missing.
 
     Raises:
         ValueError: If there are such items, and it has no generators.
     """
-    if not train.is_complete and not method.generates:
+    if not data.present[data.rows("train")].all() and not method.generates:
         able = ", ".join(name for name, other in METHODS.items() if other.generates)
         raise ValueError(
             f"'method' must have generators for training items of which a side is missing, as {able} have "

@@ -114,3 +114,14 @@ def test_unknown_split_names_those_there_are():
 def test_one_pair_with_one_label():
     data = CrossModalData(torch.ones(1, 1), torch.ones(1, 1), torch.ones(1, 1), splits={"test": [0]})
     assert data.split("test").labels.tolist() == [[1.0]]
+
+
+def test_a_mapped_matrix_is_not_copied(tmp_path):
+    np.save(tmp_path / "image.npy", np.arange(12, dtype=np.float32).reshape(4, 3))
+    mapped = np.load(tmp_path / "image.npy", mmap_mode="c")
+    data = CrossModalData(torch.from_numpy(mapped), np.ones((4, 2)), np.ones((4, 1)), splits={"train": [3, 1]})
+    assert data.image.data_ptr() == mapped.ctypes.data
+    assert data.rows("train").tolist() == [3, 1] and data.split("train").image[0].tolist() == [9, 10, 11]
+    mapped[3, 1] = np.nan
+    with pytest.raises(ValueError, match=r"'image' must be finite \(got NaN or infinity in 1 rows, first row 3\)"):
+        CrossModalData(torch.from_numpy(mapped), np.ones((4, 2)), np.ones((4, 1)))

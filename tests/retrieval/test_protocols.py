@@ -33,6 +33,13 @@ def test_which_side_searches_which(make_data, protocol, query, database):
     assert reports["image_to_text"] != reports["text_to_image"]
 
 
+def test_blocks_of_rows_give_the_same(make_data, monkeypatch):
+    data = make_data()
+    whole = evaluate_protocol(encode, data, "query-vs-database")
+    monkeypatch.setattr("labelgraph.retrieval.protocols.ENCODED_ROWS", 7)
+    assert evaluate_protocol(encode, data, "query-vs-database") == whole
+
+
 def test_the_default_is_test_against_test(make_data):
     data = make_data()
     assert evaluate_protocol(encode, data) == evaluate_protocol(encode, data, "test-vs-test")

@@ -57,9 +57,10 @@ def test_items_to_choose_on_come_in_order(make_data, select):
 
 def test_several_items_are_one_indexing(make_data):
     data = make_data()
-    image, text, labels, present = PairDataset(data).__getitems__([5, 0])
-    assert torch.equal(image, data.image[[5, 0]]) and torch.equal(text, data.text[[5, 0]])
-    assert present.shape == (2, 2) and torch.equal(labels, data.labels[[5, 0]]) and len(PairDataset(data)) == 60
+    pairs = PairDataset(data, torch.arange(9, 40))
+    image, text, labels, present = pairs.__getitems__([5, 0])
+    assert torch.equal(image, data.image[[14, 9]]) and torch.equal(text, data.text[[14, 9]])
+    assert present.shape == (2, 2) and torch.equal(labels, data.labels[[14, 9]]) and len(pairs) == 31
 
 
 def changed(data, train, **changes):
@@ -83,7 +84,7 @@ def test_training_items_without_a_label_are_named(make_data):
 def test_items_to_choose_on_may_lack_labels(make_data):
     data = make_data()
     data.labels[data.splits["validation"][0]] = 0
-    assert len(CrossModalDataModule(data, 8).select_data) == 15
+    assert len(CrossModalDataModule(data, 8).select_set) == 15
 
 
 @pytest.mark.parametrize("missing", ["train", "validation"])
@@ -100,14 +101,15 @@ def incomplete(make_data, share=0.8, image_only=0.5):
 
 def test_interleaved_batches_hold_every_kind_in_its_share(make_data):
     """As published, complete, image-only and text-only items come as 1 to 2 to 2."""
-    module = CrossModalDataModule(incomplete(make_data), batch_size=10, seed=1, interleave=True)
+    data = incomplete(make_data)
+    module = CrossModalDataModule(data, batch_size=10, seed=1, interleave=True)
     batches = list(module.train_dataloader())
     for batch in batches:
         kinds = [tuple(kind) for kind in batch.present.tolist()]
         assert [kinds.count(kind) for kind in ((True, True), (True, False), (False, True))] == [2, 4, 4]
         assert not batch.image[~batch.present[:, 0]].any() and not batch.text[~batch.present[:, 1]].any()
     seen = torch.cat([batch.labels for batch in batches])
-    assert torch.equal(seen.sum(0), module.train_data.labels.sum(0))
+    assert torch.equal(seen.sum(0), data.split("train").labels.sum(0))
 
 
 def test_interleaving_repeats_by_seed_and_epoch():
@@ -129,7 +131,7 @@ def test_items_without_a_complete_one_are_refused(make_data):
 def test_a_method_that_reads_no_labels_needs_none(make_data):
     data = make_data()
     data.labels[:] = 0
-    assert len(CrossModalDataModule(data, 8, reads_labels=False).train_data) == 30
+    assert len(CrossModalDataModule(data, 8, reads_labels=False).train_set) == 30
 
 
 def test_nothing_to_choose_on(make_data):
