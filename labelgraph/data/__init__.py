@@ -5,6 +5,7 @@ from labelgraph.data.container import CrossModalData
 from labelgraph.data.datasets import DATASETS, load_dataset, load_openclipart, load_thumbnails
 from labelgraph.data.files import load_npz, save_npz
 from labelgraph.data.incomplete import drop_modalities, keep_complete
+from labelgraph.data.sparse import csr_tensor
 
 __all__ = [
     "DATASETS",
@@ -12,6 +13,7 @@ __all__ = [
     "check_encoders",
     "check_features",
     "check_multi_hot",
+    "csr_tensor",
     "drop_modalities",
     "keep_complete",
     "load_dataset",

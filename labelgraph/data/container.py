@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from labelgraph.data.checks import check_encoders, check_features, check_multi_hot, check_present
+from labelgraph.data.sparse import csr_tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,12 +116,17 @@ class CrossModalData:
         """Number of labels."""
         return self.labels.shape[1]
 
-    def text_rows(self, index: Tensor | slice = slice(None)) -> Tensor:
-        """Dense text features of some items, shape (B, D_t); all of them by default."""
+    def text_rows(self, index: Tensor | slice = slice(None), *, dense: bool = True) -> Tensor:
+        """Text features of some items, shape (B, D_t); all of them by default.
+
+        Args:
+            index: Row numbers, or a slice.
+            dense: Otherwise sparse texts stay sparse, CSR.
+        """
         if isinstance(self.text, Tensor):
             return self.text[index]
         rows = self.text[index.numpy() if isinstance(index, Tensor) else index]
-        return torch.from_numpy(rows.toarray())
+        return torch.from_numpy(rows.toarray()) if dense else csr_tensor(rows)
 
     def split(self, name: str) -> CrossModalData:
         """Give the items of one split, in the order of its indices, without splits of their own.

@@ -6,13 +6,21 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.data import Data
 
 from labelgraph.losses import similarity_loss
 from labelgraph.methods.base import Method
-from labelgraph.nn import AttentionAdjacency, HashNetwork, ItemBranch, ResidualAdjacency, fused_similarity
+from labelgraph.nn import (
+    AttentionAdjacency,
+    HashNetwork,
+    ItemBranch,
+    ResidualAdjacency,
+    fused_similarity,
+    occurring_columns,
+)
 from labelgraph.nn.hash_head import sign
 
 
@@ -86,6 +94,7 @@ class AGAH(Method):
     name: ClassVar[str] = "agah"
     Config: ClassVar[type] = AGAHConfig
     reads_labels: ClassVar[bool] = False
+    takes_sparse_text = True
     similarity: str = "hamming"
 
     def __init__(
@@ -131,9 +140,11 @@ class AGAH(Method):
     def forward(self, image: Tensor, text: Tensor) -> dict[str, Tensor]:
         """Relaxed codes of a batch of pairs, those of the graph branches, and the similarity."""
         config = self.config
+        # Words that no text of the batch has do not make texts more alike.
+        words = text if text.layout == torch.strided else occurring_columns(text)[1]
         similarity = fused_similarity(
             image,
-            text,
+            words,
             image_weight=config.image_weight,
             text_weight=config.text_weight,
             cross_weight=config.cross_weight,

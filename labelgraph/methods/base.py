@@ -29,6 +29,7 @@ class Method(nn.Module, ABC):
 
     reads_labels: ClassVar[bool] = True  # In training; one that does not is given none.
     generates: ClassVar[bool] = False  # Missing sides of incomplete pairs, by `fill_missing`.
+    takes_sparse_text: ClassVar[bool] = False  # As CSR tensors; otherwise sparse texts come dense.
     similarity: str = "cosine"  # Of embeddings; "hamming" says that they are codes of -1 and 1.
 
     # What `save_pretrained` needs to build the parts anew; set by `from_config`.
@@ -78,6 +79,10 @@ class Method(nn.Module, ABC):
     @abstractmethod
     def encode_text(self, text: Tensor) -> Tensor:
         """Text features to the common space."""
+
+    def as_taken(self, text: Tensor) -> Tensor:
+        """Text features as this method takes them: sparse ones dense, unless it ``takes_sparse_text``."""
+        return text if self.takes_sparse_text else text.to_dense()
 
     def total_loss(self, terms: dict[str, Tensor]) -> Tensor:
         """Weighted sum of the loss terms."""

@@ -71,6 +71,7 @@ class LabelGraphMethod(Method):
     """
 
     batch_norm = False  # Of the published projectors.
+    takes_sparse_text = True
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ from labelgraph.nn.conv import LabelConv
 from labelgraph.nn.discriminator import ModalityDiscriminator
 from labelgraph.nn.embedding import LabelEmbedding
 from labelgraph.nn.encoder import LabelEncoder
+from labelgraph.nn.feature_linear import FeatureLinear, feature_product, occurring_columns
 from labelgraph.nn.generator import Generator
 from labelgraph.nn.gradient_reversal import reverse_gradient
 from labelgraph.nn.hash_head import HashHead
@@ -29,6 +30,7 @@ __all__ = [
     "ADJACENCIES",
     "AdaptiveAdjacency",
     "AttentionAdjacency",
+    "FeatureLinear",
     "FeatureNorm",
     "Generator",
     "HashHead",
@@ -47,8 +49,10 @@ __all__ = [
     "complete_edges",
     "cosine_scores",
     "dense_adjacency",
+    "feature_product",
     "fused_similarity",
     "label_adjacency",
+    "occurring_columns",
     "propagate",
     "reverse_gradient",
     "source_norm",

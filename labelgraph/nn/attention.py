@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from labelgraph.nn.complete_graph import complete_edges
+from labelgraph.nn.feature_linear import FeatureLinear
 from labelgraph.nn.norm import source_norm
 from labelgraph.nn.propagation import dense_adjacency
 
@@ -48,8 +49,8 @@ class AttentionAdjacency(nn.Module):
     def __init__(self, in_channels: int, channels: int = 64, graph: Data | None = None) -> None:
         super().__init__()
         self.channels = channels
-        self.query = nn.Linear(in_channels, channels, bias=False)
-        self.key = nn.Linear(in_channels, channels, bias=False)
+        self.query = FeatureLinear(in_channels, channels, bias=False)
+        self.key = FeatureLinear(in_channels, channels, bias=False)
         self.register_buffer("static", None if graph is None else _propagation(graph))
 
     def reset_parameters(self) -> None:

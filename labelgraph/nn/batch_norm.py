@@ -13,7 +13,8 @@ class FeatureNorm(nn.BatchNorm1d):
     evaluation, and stay as they are. Larger batches are treated as torch treats them.
 
     Shapes:
-        - **input and output:** features :math:`(B, D)`.
+        - **input:** features :math:`(B, D)`, dense or sparse CSR.
+        - **output:** dense, of the same shape.
 
     Example:
         >>> import torch
@@ -24,6 +25,7 @@ class FeatureNorm(nn.BatchNorm1d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise a batch."""
+        input = input.to_dense()
         if self.training and input.size(0) == 1:
             return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
         normalised: Tensor = super().forward(input)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
 
+from labelgraph.nn.feature_linear import feature_product
 from labelgraph.nn.propagation import propagate
 
 
@@ -55,8 +56,8 @@ class LabelConv(MessagePassing):
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
         """Map and propagate."""
         if edge_weight is None:
-            edge_weight = x.new_ones(edge_index.size(1))
-        x = x @ self.weight
+            edge_weight = self.weight.new_ones(edge_index.size(1))
+        x = feature_product(x, self.weight)
         if self.explain:
             arrived: Tensor = self.propagate(edge_index, x=x, edge_weight=edge_weight)
         else:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from labelgraph.nn.batch_norm import FeatureNorm
+from labelgraph.nn.feature_linear import FeatureLinear
 from labelgraph.nn.gradient_reversal import reverse_gradient
 
 
@@ -24,7 +25,7 @@ class ModalityDiscriminator(nn.Module):
         factor: Of the gradient reversal.
 
     Shapes:
-        - **input:** features :math:`(B, D)`.
+        - **input:** features :math:`(B, D)`, dense or sparse CSR.
         - **output:** logits :math:`(B, 2)`.
 
     Example:
@@ -42,7 +43,7 @@ class ModalityDiscriminator(nn.Module):
         self.activation = activation
         self.factor = factor
         self.norm = FeatureNorm(in_channels) if batch_norm else nn.Identity()
-        self.lin1 = nn.Linear(in_channels, wide)
+        self.lin1 = FeatureLinear(in_channels, wide)
         self.lin2 = nn.Linear(wide, narrow)
         self.lin3 = nn.Linear(narrow, 2)
 

@@ -25,6 +25,8 @@ def reverse_gradient(x: Tensor, factor: float = 1.0) -> Tensor:
         >>> x.grad
         tensor([-0.5000, -0.5000])
     """
+    if not x.requires_grad:  # Features as they are given, dense or sparse.
+        return x
     reversed_: Tensor = _Reversal.apply(x, factor)
     return reversed_
 

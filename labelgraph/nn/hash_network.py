@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from labelgraph.nn.feature_linear import FeatureLinear
+
 
 class HashNetwork(nn.Module):
     r"""One hidden layer, then a number for every bit, :math:`h = W_2 \, \mathrm{ReLU}(W_1 v)`.
@@ -16,7 +18,7 @@ class HashNetwork(nn.Module):
         bits: Length of the code.
 
     Shapes:
-        - **input:** features :math:`(B, D)`.
+        - **input:** features :math:`(B, D)`, dense or sparse CSR.
         - **output:** :math:`(B, \text{bits})`, before the sign.
 
     Example:
@@ -30,7 +32,7 @@ class HashNetwork(nn.Module):
         super().__init__()
         if bits < 1:
             raise ValueError(f"'bits' must be at least 1 (got {bits})")
-        self.lin1 = nn.Linear(in_channels, hidden_channels)
+        self.lin1 = FeatureLinear(in_channels, hidden_channels)
         self.lin2 = nn.Linear(hidden_channels, bits)
 
     def reset_parameters(self) -> None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from labelgraph.nn.batch_norm import FeatureNorm
+from labelgraph.nn.feature_linear import FeatureLinear
 
 
 class Projector(nn.Module):
@@ -18,7 +19,7 @@ class Projector(nn.Module):
             (doi:10.1109/TPAMI.2022.3188547).
 
     Shapes:
-        - **input:** features :math:`(B, D)`.
+        - **input:** features :math:`(B, D)`, dense or sparse CSR.
         - **output:** embeddings :math:`(B, H)`.
 
     Example:
@@ -31,7 +32,7 @@ class Projector(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, batch_norm: bool = False) -> None:
         super().__init__()
         self.norm = FeatureNorm(in_channels) if batch_norm else nn.Identity()
-        self.linear = nn.Linear(in_channels, out_channels)
+        self.linear = FeatureLinear(in_channels, out_channels)
 
     def reset_parameters(self) -> None:
         """Draw the weights anew."""

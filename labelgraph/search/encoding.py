@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labelgraph.data import check_features
+from labelgraph.data import check_features, csr_tensor
 from labelgraph.methods import Method
 from labelgraph.retrieval import pack_bits
 
@@ -39,10 +39,15 @@ def encode_side(method: Method, side: str, features: Any, batch_size: int = 4096
         wanted = method._channels[SIDES.index(side)]
         raise ValueError(f"'{side}' must have {wanted} features, as the method takes (got {matrix.shape[1]})")
     device = next(method.parameters()).device
-    encode = method.encode_image if side == "image" else method.encode_text
     blocks = []
     for part in (torch.arange(matrix.shape[0]) if rows is None else rows).split(batch_size):
-        dense = matrix[part] if isinstance(matrix, Tensor) else torch.from_numpy(matrix[part.numpy()].toarray())
-        embedded = encode(dense.to(device))
+        batch = matrix[part] if isinstance(matrix, Tensor) else csr_tensor(matrix[part.numpy()])
+        embedded = _encode(method, side, batch.to(device))
         blocks.append((pack_bits(embedded) if method.similarity == "hamming" else embedded).cpu())
     return torch.cat(blocks)
+
+
+def _encode(method: Method, side: str, batch: Tensor) -> Tensor:
+    if side == "image":
+        return method.encode_image(batch.to_dense())
+    return method.encode_text(method.as_taken(batch))

@@ -18,7 +18,7 @@ class Batch(NamedTuple):
 
     Args:
         image: Image features, (B, D_v).
-        text: Text features, (B, D_t).
+        text: Text features, (B, D_t), dense or sparse CSR as the data have them.
         labels: Multi-hot, (B, C).
         present: Which side is there, image and text, (B, 2).
     """
@@ -46,7 +46,7 @@ class PairDataset(Dataset):
     def __getitems__(self, index: list[int]) -> Batch:
         """Some items together."""
         rows, data = self.rows[index], self.data
-        return Batch(data.image[rows], data.text_rows(rows), data.labels[rows], data.present[rows])
+        return Batch(data.image[rows], data.text_rows(rows, dense=False), data.labels[rows], data.present[rows])
 
 
 class EpochSampler(Sampler[int]):
@@ -147,7 +147,7 @@ class CrossModalDataModule(L.LightningDataModule):
             self.batch_size,
             sampler=sampler,
             collate_fn=_as_is,
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=torch.cuda.is_available() and isinstance(pairs.data.text, Tensor),
             # A loader draws a number whenever it is begun, and a resumed run begins it at another moment.
             generator=torch.Generator(),
         )

@@ -12,7 +12,7 @@ from labelgraph.retrieval import pack_bits
 
 def embed(method: Method, image: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
     """Embed a batch of images and one of texts; codes come packed."""
-    embeddings = method.encode_image(image), method.encode_text(text)
+    embeddings = method.encode_image(image), method.encode_text(method.as_taken(text))
     if method.similarity == "hamming":
         return pack_bits(embeddings[0]), pack_bits(embeddings[1])
     return embeddings
@@ -30,7 +30,7 @@ def encode(method: Method, data: CrossModalData, batch_size: int = 4096) -> tupl
     blocks = []
     for start in range(0, len(data), batch_size):
         rows = slice(start, start + batch_size)
-        image, text = embed(method, data.image[rows].to(device), data.text_rows(rows).to(device))
+        image, text = embed(method, data.image[rows].to(device), data.text_rows(rows, dense=False).to(device))
         blocks.append((image.cpu(), text.cpu()))
     images, texts = zip(*blocks, strict=True)
     return torch.cat(images), torch.cat(texts)

@@ -56,7 +56,8 @@ class RetrievalModule(L.LightningModule):
         """The total loss of a batch."""
         image, text, labels, present = batch
         if self.fill_missing:
-            image, text = self.method.fill_missing(image, text, present)
+            image, text = self.method.fill_missing(image, text.to_dense(), present)
+        text = self.method.as_taken(text)
         # Such a method could not read them by mistake either.
         labels = labels if self.method.reads_labels else labels[:, :0]
         outputs = self.method(image, text)
