@@ -38,8 +38,8 @@ def label_adjacency(
         >>> graph = BinaryAdjacency()(cooccurrence_graph([[1, 1, 0], [0, 0, 1]]))
         >>> label_adjacency("attention", graph, torch.eye(3))
         AttentionAdjacency(
-          (query): Linear(in_features=3, out_features=64, bias=False)
-          (key): Linear(in_features=3, out_features=64, bias=False)
+          (query): FeatureLinear(in_features=3, out_features=64, bias=False)
+          (key): FeatureLinear(in_features=3, out_features=64, bias=False)
         )
     """
     kinds: dict[str, Callable[[], nn.Module]] = {
