@@ -11,6 +11,7 @@ import numpy as np
 
 from labelgraph.data.container import CrossModalData
 from labelgraph.data.files import load_npz
+from labelgraph.data.formats import load_path
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -51,15 +52,20 @@ def load_thumbnails(index: Sequence[int]) -> list[Image]:
 DATASETS: dict[str, Callable[[], CrossModalData]] = {"openclipart": load_openclipart}
 
 
-def load_dataset(name: str) -> CrossModalData:
-    """Load a data set by its name in ``DATASETS``, or from a ``.npz`` file by its path.
+def load_dataset(name: str | Path) -> CrossModalData:
+    """Load a data set by its name in ``DATASETS``, or by its path from any of the ``FORMATS``.
+
+    A ``.npz`` file (`load_npz`), an own folder (`load_folder`), a folder of six MATLAB files (`load_six_files`),
+    the files of a hashing set (`load_hashing_files`), the Wikipedia set (`load_wikipedia`). Settings of these,
+    such as label names, are arguments of the functions themselves.
 
     Raises:
-        ValueError: If ``name`` is neither.
-        FileNotFoundError: If it names a ``.npz`` file that does not exist.
+        ValueError: If ``name`` is neither, or nothing that is understood.
+        FileNotFoundError: If it is the path of nothing.
     """
     if name in DATASETS:
-        return DATASETS[name]()
-    if name.endswith(".npz"):
-        return load_npz(name)
-    raise ValueError(f"'dataset' must be one of {sorted(DATASETS)} or the path of a .npz file (got {name!r})")
+        return DATASETS[str(name)]()
+    path = Path(name)
+    if not path.exists() and len(path.parts) == 1 and not path.suffix:
+        raise ValueError(f"'dataset' must be one of {sorted(DATASETS)} or the path of a data set (got {str(name)!r})")
+    return load_path(path)

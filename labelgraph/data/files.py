@@ -16,6 +16,10 @@ from torch import Tensor
 from labelgraph.data.container import CrossModalData
 
 SPLIT_PREFIX = "split/"
+KEYS = {
+    "image", "image_codes", "image_scale", "text", "text_data", "text_indices", "text_indptr", "text_shape",
+    "labels", "label_names", "ids", "titles", "present", "encoders",
+}  # fmt: skip
 
 
 def save_npz(data: CrossModalData, path: str | Path) -> None:
@@ -51,7 +55,8 @@ def load_npz(path: str | Path) -> CrossModalData:
     Keys: ``labels`` (N, C); ``image`` (N, D_v), or quantised ``image_codes`` (N, D_v) with
     ``image_scale`` (D_v,); ``text`` (N, D_t), or the CSR parts ``text_data``, ``text_indices``,
     ``text_indptr``, ``text_shape``; optional ``label_names``, ``ids``, ``titles``, ``present`` (N, 2),
-    ``encoders`` (JSON), and ``split/NAME`` index vectors. Pickled arrays are refused.
+    ``encoders`` (JSON), and ``split/NAME`` index vectors. Numbers may be of any type, such as float16. Other keys
+    are not looked at. Pickled arrays are refused.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -63,7 +68,8 @@ def load_npz(path: str | Path) -> CrossModalData:
         raise FileNotFoundError(f"{path}: no such data file")
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
+            keys = sorted(file.files)
+            arrays = {key: file[key] for key in keys if key in KEYS or key.startswith(SPLIT_PREFIX)}
     except (
         ValueError, TypeError, OSError, EOFError, AttributeError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error
     ) as error:  # fmt: skip
@@ -71,7 +77,7 @@ def load_npz(path: str | Path) -> CrossModalData:
     try:
         return _from_arrays(arrays)
     except KeyError as error:
-        raise ValueError(f"{path}: expected the key {error} (got {', '.join(sorted(arrays)) or 'none'})") from None
+        raise ValueError(f"{path}: expected the key {error} (got {', '.join(keys) or 'none'})") from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 

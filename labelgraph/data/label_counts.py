@@ -1,0 +1,109 @@
+"""How often labels occur, and occur together, as arrays and from published files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from labelgraph.data.checks import check_multi_hot
+from labelgraph.data.matlab import read_mat
+
+
+@dataclass(frozen=True, eq=False)
+class LabelCounts:
+    """The counts that a label graph is drawn from.
+
+    Attributes:
+        count: Items of each label, shape (C,), int64.
+        joint: Items of each pair of labels, shape (C, C), int64. Its diagonal is as it was published: 0, the
+            counts, or twice the counts.
+    """
+
+    count: np.ndarray
+    joint: np.ndarray
+
+
+def count_labels(labels: Any) -> LabelCounts:
+    """Count labels and pairs of labels; the diagonal of the pairs is 0.
+
+    Args:
+        labels: Multi-hot labels, shape (N, C), dense or sparse.
+
+    Example:
+        >>> from labelgraph.data import count_labels
+        >>> counts = count_labels([[1, 1], [1, 0]])
+        >>> counts.count.tolist(), counts.joint.tolist()
+        ([2, 1], [[0, 1], [1, 0]])
+    """
+    matrix = check_multi_hot("labels", labels).astype(np.int64)
+    joint = (matrix.T @ matrix).toarray()
+    count = joint.diagonal().copy()
+    np.fill_diagonal(joint, 0)
+    return LabelCounts(count, joint)
+
+
+def load_label_counts(path: str | Path, labels: Any = None) -> LabelCounts:
+    """Read ``adj.mat``: ``adj`` (C, C), how often labels occur together, and ``nums`` (C,), how often at all.
+
+    Args:
+        path: The file, or the folder that it is in.
+        labels: Labels, shape (N, C), that the counts must be those of, such as the training labels.
+
+    Returns:
+        Both as arrays, the diagonal of ``joint`` as the file has it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the counts are not whole, symmetric and possible, or not those of ``labels``.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from scipy.io import savemat
+        >>> from labelgraph.data import load_label_counts
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> savemat(folder / "adj.mat", {"adj": [[0, 1], [1, 0]], "nums": [2, 1]})
+        >>> load_label_counts(folder, labels=[[1, 1], [1, 0]]).count.tolist()
+        [2, 1]
+    """
+    path = Path(path)
+    path = path / "adj.mat" if path.is_dir() else path
+    joint = _whole(path, "adj", (None, None))
+    count = _whole(path, "nums", None).ravel()
+    if joint.shape != (len(count), len(count)):
+        raise ValueError(
+            f"{path}: 'adj' must have the shape {(len(count),) * 2} for as many 'nums' (got {joint.shape})"
+        )
+    off_diagonal = joint * ~np.eye(len(count), dtype=bool)
+    if (joint != joint.T).any() or (off_diagonal > count).any():
+        raise ValueError(f"{path}: 'adj' must be symmetric and nowhere above 'nums' (got other counts)")
+    if labels is not None:
+        _compare(path, LabelCounts(count, off_diagonal), count_labels(labels))
+    return LabelCounts(count, joint)
+
+
+def _whole(path: Path, key: str, shape: tuple[None, None] | None) -> np.ndarray:
+    array: Any = read_mat(path, key, shape=shape)
+    array = array.toarray() if sp.issparse(array) else array
+    with np.errstate(invalid="ignore"):
+        whole: np.ndarray = array.astype(np.int64)
+    if (whole != array).any() or (whole < 0).any():
+        raise ValueError(f"{path}: '{key}' must be counts, whole and not negative (got others)")
+    return whole
+
+
+def _compare(path: Path, found: LabelCounts, wanted: LabelCounts) -> None:
+    if found.count.shape != wanted.count.shape:
+        raise ValueError(f"{path}: 'nums' must have an entry per label, {len(wanted.count)} (got {len(found.count)})")
+    for key, have, want in (("nums", found.count, wanted.count), ("adj", found.joint, wanted.joint)):
+        places = np.argwhere(have != want)
+        if len(places):
+            place = tuple(map(int, places[0]))
+            raise ValueError(
+                f"{path}: '{key}' must count the labels given, {want[place]} at {place} "
+                f"(got {have[place]}, and {len(places)} differences in all)"
+            )
