@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from labelgraph.data.container import CrossModalData
+from labelgraph.data.npy import check_npz_sizes
 
 SPLIT_PREFIX = "split/"
 KEYS = {
@@ -67,6 +68,7 @@ def load_npz(path: str | Path) -> CrossModalData:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such data file")
     try:
+        check_npz_sizes(path)
         with np.load(path, allow_pickle=False) as file:
             keys = sorted(file.files)
             arrays = {key: file[key] for key in keys if key in KEYS or key.startswith(SPLIT_PREFIX)}
@@ -78,7 +80,7 @@ def load_npz(path: str | Path) -> CrossModalData:
         return _from_arrays(arrays)
     except KeyError as error:
         raise ValueError(f"{path}: expected the key {error} (got {', '.join(keys) or 'none'})") from None
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from error
 
 

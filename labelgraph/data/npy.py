@@ -1,10 +1,15 @@
-"""One ``.npy`` file of numbers, mapped into memory."""
+"""Files of NumPy: one array mapped into memory, and the sizes that an archive declares."""
 
 from __future__ import annotations
 
+import math
+import zipfile
 from pathlib import Path
 
 import numpy as np
+
+DEFLATE_RATIO = 1032  # More than that no compressed byte can stand for.
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def read_npy(path: Path) -> np.ndarray:
@@ -23,3 +28,24 @@ def read_npy(path: Path) -> np.ndarray:
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
         raise ValueError(f"{path}: expected an array of numbers (got {getattr(array, 'dtype', 'an archive')})")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def check_npz_sizes(path: Path) -> None:
+    """Refuse a ``.npz`` file whose arrays declare more than it can hold; NumPy would set their memory aside.
+
+    Raises:
+        ValueError: If so.
+    """
+    size = path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            room = min(member.file_size, min(member.compress_size, size) * DEFLATE_RATIO)
+            with archive.open(member) as file:
+                header = HEADERS.get(np.lib.format.read_magic(file))
+                if header is None:
+                    raise ValueError(f"'{member.filename}' is of an unknown version")
+                shape, _, dtype = header(file)
+            if not dtype.hasobject and math.prod(shape) * dtype.itemsize > room:
+                raise ValueError(
+                    f"'{member.filename}' declares {dtype} {shape} where the file has room for {room} bytes"
+                )

@@ -163,7 +163,7 @@ def _read_parquet(path: Path, names: Sequence[str]) -> dict[str, list[Any]]:
         file = parquet.ParquetFile(path)
         for name in names:
             _place(path, name, file.schema_arrow.names)
-        table = file.read(columns=list(names))
+        table = file.read(columns=list(names), use_threads=False)
         return {name: table.column(name).to_pylist() for name in names}
     except ValueError as error:
         known = str(error).startswith(f"{path}: ")

@@ -1,0 +1,35 @@
+"""Damaged files of every reader: refused by name, or read rightly; never a crash, never much memory."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("h5py")
+pytest.importorskip("pyarrow")
+
+READERS = (
+    "six_files", "hashing_files", "wikipedia", "folder", "folder_read_whole", "npz", "csv", "parquet", "text_vectors",
+    "binary_vectors", "mat_vectors", "label_counts", "pictures",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def outcomes():
+    script = Path(__file__).with_name("mutate_files.py")
+    found = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+    return json.loads(found.stdout)
+
+
+def test_every_reader_is_tried(outcomes):
+    assert set(outcomes) == set(READERS)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_damaged_file_is_refused_by_name_or_read_rightly(outcomes, reader):
+    outcome = outcomes[reader]
+    assert outcome["wrong"] == []
+    assert outcome["refused"] + outcome["read"] == 300 and outcome["refused"] > 100
+    assert outcome["grown"] < 200, "MiB"
