@@ -1,5 +1,6 @@
 """What several tests share."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,15 @@ REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 @pytest.fixture(scope="session")
 def fixtures():
     return Path(__file__).parent / "fixtures"
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder of real data, which is in no repository; tests that use it skip without it."""
+    folder = Path(os.environ.get("LABELGRAPH_DATA", REAL_DATA))
+    if not (folder / "mirflickr25k").is_dir() or not (folder / "wikipedia").is_dir():
+        pytest.skip("the real data is not here")
+    return folder
 
 
 @pytest.fixture

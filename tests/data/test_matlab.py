@@ -155,7 +155,7 @@ def test_an_unknown_kind_in_a_sparse_array_is_refused(tmp_path, part):
 def test_a_huge_hdf5_shape_without_numbers_is_refused(tmp_path):
     with h5py.File(tmp_path / "a.mat", "w") as file:
         file.create_dataset("x", (1 << 20, 1 << 20), chunks=(64, 64), compression="gzip", dtype="f8")
-        file.create_dataset("y", (1 << 20, 2), external=[("numbers", 0, h5py.h5f.UNLIMITED)])
+        file.create_dataset("y", (1 << 20, 2), dtype="f8", external=[("numbers", 0, h5py.h5f.UNLIMITED)])
     with pytest.raises(ValueError, match=r"'x' \(1048576, 1048576\): .*declares 8796093022208 bytes"):
         read_mat(tmp_path / "a.mat", "x")
     with pytest.raises(ValueError, match="in other files"):

@@ -1,0 +1,47 @@
+"""Published counts of labels."""
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from labelgraph.data import count_labels, load_label_counts
+from labelgraph.graph import cooccurrence_graph
+
+LABELS = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [1, 1, 1, 0], [0, 0, 0, 0]])
+COUNT, JOINT = [3, 2, 2, 0], [[0, 2, 2, 0], [2, 0, 1, 0], [2, 1, 0, 0], [0, 0, 0, 0]]
+
+
+def test_counts_are_those_of_the_label_graph():
+    counts, graph = count_labels(LABELS), cooccurrence_graph(LABELS)
+    assert counts.count.tolist() == COUNT == graph.count.tolist()
+    assert counts.joint.tolist() == JOINT
+    assert counts.joint[tuple(graph.edge_index.numpy())].tolist() == graph.edge_count.tolist()
+
+
+@pytest.mark.parametrize("diagonal", [0, 1, 2])
+@pytest.mark.parametrize("shape", [(1, 4), (4, 1)])
+def test_a_file_is_read_with_its_diagonal(tmp_path, diagonal, shape):
+    adj = np.array(JOINT) + diagonal * np.diag(COUNT)
+    savemat(tmp_path / "adj.mat", {"adj": adj.astype(float), "nums": np.reshape(COUNT, shape)})
+    counts = load_label_counts(tmp_path, LABELS)
+    assert counts.joint.tolist() == adj.tolist() and counts.count.tolist() == COUNT
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"nums": COUNT[:3]}, r"'adj' must have the shape \(3, 3\) .*got \(4, 4\)"),
+        ({"nums": [3, 2, 2.5, 0]}, "'nums' must be counts"),
+        ({"nums": [3, 2, np.nan, 0]}, "'nums' must be counts"),
+        ({"nums": [3, 2, -2, 0]}, "'nums' must be counts"),
+        ({"adj": np.triu(JOINT)}, "'adj' must be symmetric"),
+        ({"nums": [1, 1, 1, 0]}, "nowhere above 'nums'"),
+        ({"nums": [3, 2, 2, 1]}, r"'nums' must count the labels given, 0 at \(3,\) \(got 1, and 1 differences"),
+        ({"adj": np.zeros((4, 4))}, r"'adj' must count the labels given, 2 at \(0, 1\) \(got 0, and 6 differences"),
+    ],
+)
+def test_wrong_counts_are_refused(tmp_path, changes, message):
+    savemat(tmp_path / "adj.mat", {"adj": JOINT, "nums": COUNT} | changes)
+    with pytest.raises(ValueError, match=message) as error:
+        load_label_counts(tmp_path / "adj.mat", LABELS)
+    assert str(error.value).startswith(str(tmp_path))
