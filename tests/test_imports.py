@@ -41,7 +41,18 @@ def test_a_layer_imports_only_those_before_it(layer):
         assert not later, f"{path.relative_to(ROOT)} imports {', '.join(later)}"
 
 
-HEAVY = ("lightning", "pytorch_lightning", "faiss", "matplotlib", "sklearn", "safetensors", "PIL", "pandas")
+HEAVY = (
+    "lightning",
+    "pytorch_lightning",
+    "faiss",
+    "matplotlib",
+    "sklearn",
+    "safetensors",
+    "PIL",
+    "pandas",
+    "h5py",
+    "pyarrow",
+)
 
 
 def test_an_import_is_light():
