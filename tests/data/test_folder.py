@@ -54,7 +54,8 @@ def test_arrays_are_mapped_and_changes_stay_in_memory(tmp_path):
     before = (tmp_path / "mine" / "image.npy").read_bytes()
     data = load_folder(tmp_path / "mine")
     if Path("/proc/self/maps").exists():
-        ranges = [line.split()[0].split("-") for line in Path("/proc/self/maps").open() if "mine/image.npy" in line]
+        maps = Path("/proc/self/maps").read_text().splitlines()
+        ranges = [line.split()[0].split("-") for line in maps if "mine/image.npy" in line]
         assert any(int(start, 16) <= data.image.data_ptr() < int(end, 16) for start, end in ranges)
     data.image[0] = 7.0
     assert (tmp_path / "mine" / "image.npy").read_bytes() == before

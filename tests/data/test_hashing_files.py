@@ -9,7 +9,7 @@ from labelgraph.data import MatPictures, load_dataset, load_hashing_files
 
 h5py = pytest.importorskip("h5py")
 
-from mat_files import save73  # noqa: E402
+from tests.data.mat_files import save73  # noqa: E402
 
 RANDOM = np.random.default_rng(0)
 IMAGE, TEXT, LABELS = RANDOM.random((9, 5)), np.eye(9, 12), (RANDOM.random((9, 3)) < 0.5).astype(np.uint8)

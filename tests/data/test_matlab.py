@@ -15,7 +15,7 @@ from labelgraph.data import mat_variables, mat_version, read_mat
 
 h5py = pytest.importorskip("h5py")
 
-from mat_files import save73  # noqa: E402
+from tests.data.mat_files import save73  # noqa: E402
 
 
 def packed(path, arrays):

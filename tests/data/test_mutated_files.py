@@ -18,8 +18,8 @@ READERS = (
 
 @pytest.fixture(scope="module")
 def outcomes():
-    script = Path(__file__).with_name("mutate_files.py")
-    found = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-m", "tests.data.mutate_files"]
+    found = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
     return json.loads(found.stdout)
 
 

@@ -26,7 +26,7 @@ def written(folder, sizes=(("train", 21), ("test", 5)), save=savemat, text=None,
 def test_every_row_is_where_its_split_says(tmp_path, version):
     if version == "7.3":
         pytest.importorskip("h5py")
-        from mat_files import save73 as save
+        from tests.data.mat_files import save73 as save
     else:
         save = savemat
     arrays = written(tmp_path, (("train", 7), ("val", 2), ("test", 5)), save)
