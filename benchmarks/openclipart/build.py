@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from labelgraph.features import BagOfWords
 
 from .cache import embed_cached
 from .card import LICENCE, write_card
 from .deduplicate import THRESHOLD, deduplicate
 from .labels import MINIMUM, read_table
 from .metadata import Record, read_records
+from .pictures import ENCODER
 from .quantise import dequantise, quantise
 from .save import save_npz, save_text
 from .settle import Settled, settle
@@ -72,6 +77,11 @@ def select(records: Sequence[Record], features: np.ndarray, steps: Steps) -> tup
     return kept, second
 
 
+def encoders(vocabulary: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Tell how the features were made, so that a picture or a sentence can be searched for."""
+    return {"image": ENCODER.settings, "text": BagOfWords(vocabulary).settings}
+
+
 def assemble(
     records: Sequence[Record], codes: np.ndarray, scale: np.ndarray, settled: Settled
 ) -> dict[str, np.ndarray]:
@@ -86,9 +96,9 @@ def assemble(
         "text_shape": np.array(text.shape, dtype=np.int64),
         "labels": settled.labels,
         "label_names": np.array(list(settled.table)),
-        "vocabulary": np.array(settled.vocabulary),
         "ids": np.array([record.id for record in records]),
         "titles": np.array([record.title or record.stem for record in records]),
+        "encoders": np.array(json.dumps(encoders(settled.vocabulary))),
         **{f"split/{name}": items for name, items in split(settled.labels).items()},
     }
 

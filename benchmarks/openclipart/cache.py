@@ -30,6 +30,6 @@ def embed_cached(folder: Path, ids: Sequence[str], cache: Path | None) -> tuple[
     data = np.frombuffer(b"".join(thumbnails), dtype=np.uint8)
     offsets = np.cumsum([0, *map(len, thumbnails)], dtype=np.int64)
     if cache:
-        arrays = {"ids": np.array(ids), "features": features.numpy(), "data": data, "offsets": offsets}
+        arrays = {"ids": np.array(ids), "features": features, "data": data, "offsets": offsets}
         save_npz(cache, arrays)
-    return features.numpy(), data, offsets
+    return features, data, offsets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -44,8 +45,9 @@ def label_table(arrays: Mapping[str, np.ndarray]) -> str:
 
 def word_facts(arrays: Mapping[str, np.ndarray]) -> dict[str, object]:
     """Count words."""
+    vocabulary = json.loads(str(arrays["encoders"]))["text"]["vocabulary"]
     per_picture = np.diff(arrays["text_indptr"])
-    counts = np.bincount(arrays["text_indices"], minlength=len(arrays["vocabulary"]))
+    counts = np.bincount(arrays["text_indices"], minlength=len(vocabulary))
     top = np.argsort(-counts, kind="stable")[:40]
     return {
         "vocabulary": len(counts),
@@ -53,7 +55,7 @@ def word_facts(arrays: Mapping[str, np.ndarray]) -> dict[str, object]:
         "median_words": np.median(per_picture),
         "fewest": per_picture.min(),
         "most": per_picture.max(),
-        "frequent": wrapped([f"{arrays['vocabulary'][index]} {counts[index]:,}" for index in top]),
+        "frequent": wrapped([f"{vocabulary[index]} {counts[index]:,}" for index in top]),
     }
 
 
@@ -67,7 +69,7 @@ def write_card(
     """Fill in the text of README.md."""
     per_picture = arrays["labels"].sum(axis=1, dtype=np.int64)
     sizes = {name: len(arrays[f"split/{name}"]) for name in ("train", "validation", "test")}
-    shapes = {name: " x ".join(map(str, array.shape)) for name, array in arrays.items()}
+    shapes = {name: " x ".join(map(str, array.shape)) or "1" for name, array in arrays.items()}
     types = {name: "str" if array.dtype.kind == "U" else array.dtype.name for name, array in arrays.items()}
     contents = [(f"`{name}`", shapes[name], types[name]) for name in arrays]
     return TEMPLATE.read_text(encoding="utf-8").format(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Sequence
 
@@ -11,12 +10,12 @@ import numpy as np
 from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
+from labelgraph.features import words_of
+
 from .metadata import Record
 
-SHORTEST = 3
 MINIMUM = 3
 MARKUP = re.compile(r"<[^>]*>|&#?\w+;|(?:https?://|www\.)\S+|\S+@\S+")
-LETTERS = re.compile(r"[^\W\d_]+")
 CAPITAL_AFTER_SMALL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 # Not people: their words (open, art, library) are no author's name.
 PUBLISHERS = re.compile(r"open clip ?art (library|project)|(www\.)?openclipart\.org", re.IGNORECASE)
@@ -32,13 +31,6 @@ FILING = {
 }
 SIGNATURES = {"bwh", "fitzsimons", "ganson"}  # Authors' names that their pictures' creators do not spell out.
 STOP_WORDS = ENGLISH_STOP_WORDS | NOISE | SIGNATURES
-
-
-def words_of(text: str) -> list[str]:
-    """List the words of a text: lower case, accents folded, letters only, none shorter than three."""
-    folded = unicodedata.normalize("NFKD", text)
-    plain = "".join(character for character in folded if not unicodedata.combining(character))
-    return [word for word in LETTERS.findall(plain.lower()) if len(word) >= SHORTEST]
 
 
 def author_words(record: Record) -> set[str]:

@@ -1,6 +1,7 @@
 """What the committed files promise, checked on the files alone."""
 
 import io
+import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import pytest
 from PIL import Image
 from scipy.sparse import csr_array
 
+from benchmarks.openclipart.build import encoders
+
 BUNDLE = Path(__file__).parents[3] / "labelgraph" / "data" / "openclipart"
 KEYS = {
     *("image_codes", "image_scale", "text_data", "text_indices", "text_indptr", "text_shape", "labels"),
-    *("label_names", "vocabulary", "ids", "titles"),
+    *("label_names", "ids", "titles", "encoders"),
     *(f"split/{name}" for name in ("train", "validation", "test", "query", "database")),
 }
 
@@ -29,9 +32,14 @@ def text(arrays):
     return csr_array(parts, shape=tuple(arrays["text_shape"]))
 
 
-def test_keys_types_and_shapes(arrays):
+@pytest.fixture(scope="module")
+def vocabulary(arrays):
+    return json.loads(str(arrays["encoders"]))["text"]["vocabulary"]
+
+
+def test_keys_types_and_shapes(arrays, vocabulary):
     assert set(arrays) == KEYS
-    pictures, names, words = (len(arrays[key]) for key in ("ids", "label_names", "vocabulary"))
+    pictures, names, words = len(arrays["ids"]), len(arrays["label_names"]), len(vocabulary)
     assert arrays["image_codes"].shape == (pictures, 1280)
     assert arrays["image_scale"].shape == (1280,)
     assert arrays["labels"].shape == (pictures, names)
@@ -66,18 +74,21 @@ def test_labels_are_binary_frequent_and_distinct(arrays):
     assert np.triu(both / union, k=1).max() < 0.8
 
 
-def test_words_are_binary_frequent_and_sorted(arrays, text):
+def test_words_are_binary_frequent_and_sorted(arrays, text, vocabulary):
     assert set(arrays["text_data"].tolist()) == {1}
     assert text.sum(axis=1, dtype=np.int64).min() >= 1
     assert text.sum(axis=0, dtype=np.int64).min() >= 3
-    words = arrays["vocabulary"].tolist()
-    assert words == sorted(set(words))
-    assert all(word.isalpha() and word == word.lower() and len(word) >= 3 for word in words)
+    assert vocabulary == sorted(set(vocabulary))
+    assert all(word.isalpha() and word == word.lower() and len(word) >= 3 for word in vocabulary)
 
 
 @pytest.mark.parametrize("word", ["architetto", "ganson", "buculei", "gerald", "hash", "svg", "clipart"])
-def test_no_authors_and_no_noise_among_the_words(arrays, word):
-    assert word not in arrays["vocabulary"]
+def test_no_authors_and_no_noise_among_the_words(vocabulary, word):
+    assert word not in vocabulary
+
+
+def test_encoders_are_those_of_the_builder(arrays, vocabulary):
+    assert json.loads(str(arrays["encoders"])) == encoders(vocabulary)
 
 
 def test_splits_are_disjoint_and_cover(arrays):

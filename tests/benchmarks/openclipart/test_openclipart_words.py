@@ -1,13 +1,9 @@
 from benchmarks.openclipart.metadata import Record
-from benchmarks.openclipart.words import bags, word_matrix, words_of
+from benchmarks.openclipart.words import bags, word_matrix
 
 
 def record(name="x", title="", description="", keywords=(), creators=()):
     return Record(name, title, description, tuple(keywords), tuple(creators), True)
-
-
-def test_words_are_folded_and_long_enough():
-    assert words_of("Élan vital, 12 ox & 3rd_Étage") == ["elan", "vital", "etage"]
 
 
 def test_sources_of_words():

@@ -1,0 +1,151 @@
+"""A data set from pictures with captions and tags."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from labelgraph.data import CrossModalData
+from labelgraph.features.bag_of_words import BagOfWords
+from labelgraph.features.efficientnet import EfficientNetLite0
+from labelgraph.features.encoder import Encoder
+from labelgraph.features.extract import Failure, extract
+
+MISSING = ("mark", "drop")
+
+
+def data_from_files(
+    images: Sequence[str | Path],
+    captions: Sequence[str],
+    tags: Sequence[Collection[str]],
+    *,
+    image_encoder: Encoder | None = None,
+    text_encoder: Encoder | None = None,
+    min_tag_count: int = 5,
+    missing: str = "mark",
+    splits: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    ids: Sequence[str] | None = None,
+    titles: Sequence[str] | None = None,
+    out: str | Path | None = None,
+    batch_size: int = 32,
+    workers: int = 2,
+    progress: bool = True,
+) -> CrossModalData:
+    """Extract the features of pictures and captions, and make labels of the tags.
+
+    What is learned from the data, labels and vocabulary, comes from the split ``train`` alone, or from all items where
+    there is no such split. Training items that none of the labels is left to are taken out of that split.
+
+    Args:
+        images: Paths of N pictures.
+        captions: N texts; one of blanks alone is missing.
+        tags: Of each item, spelled alike wherever they mean the same.
+        image_encoder: By default `EfficientNetLite0`.
+        text_encoder: By default a `BagOfWords` fitted on the captions, of words that three of them share.
+        min_tag_count: How many items must have a tag for it to become a label.
+        missing: Items whose picture cannot be read, or whose caption is missing: ``"mark"`` the side as missing, or
+            ``"drop"`` them. Those with neither side are dropped. A warning tells of pictures that cannot be read.
+        splits: Row numbers by name; by default a random tenth each for ``validation`` and ``test``, the rest for
+            ``train``, the test items as ``query`` and all others as ``database``.
+        seed: Of the random splits.
+        ids: By default the paths as given.
+        titles: By default the captions.
+        out: Where to keep the image features, so that a killed run can go on; see `extract`.
+        batch_size: Pictures at a time.
+        workers: Threads that read pictures.
+        progress: Show a progress bar where the output is a terminal.
+
+    Raises:
+        ValueError: If lengths differ, no picture can be read, or no tag is frequent enough.
+        ImportError: If an encoder needs a package that is not installed.
+    """
+    ids = [str(image) for image in images] if ids is None else ids
+    titles = captions if titles is None else titles
+    for name, given in (("captions", captions), ("tags", tags), ("ids", ids), ("titles", titles)):
+        if len(given) != len(images):
+            raise ValueError(f"'{name}' must have an entry per picture, {len(images)} (got {len(given)})")
+    if missing not in MISSING:
+        raise ValueError(f"'missing' must be one of {', '.join(MISSING)} (got {missing!r})")
+    image_encoder = image_encoder or EfficientNetLite0()
+    found = extract(
+        image_encoder, images, out, on_error="skip", batch_size=batch_size, workers=workers, progress=progress
+    )
+    present = _present(captions, found.failures)
+    kept = np.flatnonzero(present.all(1) if missing == "drop" else present.any(1))
+    if not present[kept, 0].any():
+        raise ValueError(f"'images' must have one that can be read (got none; {found.failures[0].reason})")
+    parts = _random_splits(len(kept), seed) if splits is None else _renumbered(splits, kept, len(images))
+    learned = parts.get("train", np.arange(len(kept)))
+    names, labels = _labels([tags[i] for i in kept], learned, min_tag_count)
+    if "train" in parts:
+        parts["train"] = learned[labels[learned].sum(1) > 0]
+    texts = [captions[i] for i in kept]
+    text_encoder = text_encoder or BagOfWords.fit(texts[i] for i in learned)
+    text = extract(text_encoder, texts, progress=False, batch_size=256, workers=1).features
+    return CrossModalData(
+        image=np.asarray(found.features[kept]),
+        text=text,
+        labels=labels,
+        label_names=names,
+        splits=parts,
+        ids=[ids[i] for i in kept],
+        titles=[titles[i] for i in kept],
+        present=present[kept],
+        encoders={"image": image_encoder.settings, "text": text_encoder.settings},
+    )
+
+
+def _present(captions: Sequence[str], failures: Sequence[Failure]) -> np.ndarray:
+    """Which side of each item is there, (N, 2)."""
+    present = np.ones((len(captions), 2), dtype=bool)
+    present[[failure.row for failure in failures], 0] = False
+    present[:, 1] = [bool(caption.strip()) for caption in captions]
+    if failures:
+        message = f"{len(failures)} of {len(captions)} pictures cannot be read, the first: {failures[0].reason}"
+        warnings.warn(message, stacklevel=3)
+    return present
+
+
+def _random_splits(size: int, seed: int) -> dict[str, np.ndarray]:
+    """A tenth each for validation and test, at least one."""
+    if size < 3:
+        raise ValueError(f"'splits' must be given for fewer than 3 items (got {size})")
+    order, tenth = np.random.default_rng(seed).permutation(size), max(1, size // 10)
+    test, validation, train = np.split(order, [tenth, 2 * tenth])
+    rest = np.concatenate([train, validation])
+    parts = {"train": train, "validation": validation, "test": test, "query": test, "database": rest}
+    return {name: np.sort(part) for name, part in parts.items()}
+
+
+def _renumbered(splits: Mapping[str, Any], kept: np.ndarray, size: int) -> dict[str, np.ndarray]:
+    """Splits among the items that stay."""
+    place = np.full(size, -1)
+    place[kept] = np.arange(len(kept))
+    parts = {}
+    for name, index in splits.items():
+        rows = np.asarray(index)
+        if rows.ndim != 1 or rows.dtype.kind not in "iu" or (len(rows) and not 0 <= rows.min() <= rows.max() < size):
+            raise ValueError(f"'splits' must have row numbers below {size} in {name!r} (got {index!r})")
+        parts[name] = place[rows][place[rows] >= 0]
+    return parts
+
+
+def _labels(tags: Sequence[Collection[str]], learned: np.ndarray, min_count: int) -> tuple[list[str], sp.csr_array]:
+    """Frequent tags, the most frequent first, and which items have them, (N, C)."""
+    if single := next((each for each in tags if isinstance(each, str)), None):
+        raise ValueError(f"'tags' must have a collection of tags per picture (got the text {single!r})")
+    counts = Counter(tag for i in learned for tag in set(tags[i]))
+    names = sorted((tag for tag, n in counts.items() if n >= min_count), key=lambda tag: (-counts[tag], tag))
+    if not names:
+        raise ValueError(f"'tags' must have one that {min_count} items share (got none); lower 'min_tag_count'")
+    column = {name: j for j, name in enumerate(names)}
+    places = [(i, column[tag]) for i, each in enumerate(tags) for tag in set(each) if tag in column]
+    rows, columns = np.array(places).T
+    return names, sp.csr_array((np.ones(len(places), np.uint8), (rows, columns)), shape=(len(tags), len(names)))
