@@ -17,7 +17,7 @@ SIDES = ("image", "text")
 
 
 class Clip(Encoder):
-    """Unit vectors of a CLIP model of transformers; only the half of its side is loaded.
+    """Unit vectors of a CLIP model of transformers; only the half of its side is kept.
 
     Args:
         model: A folder that ``save_pretrained`` wrote, or the name of a model in the cache of the hub. Its
@@ -41,21 +41,26 @@ class Clip(Encoder):
         transformers = import_package("transformers", "clip")
         where = {"local_files_only": not allow_download}
         if side == "image":
-            kind = transformers.CLIPVisionModelWithProjection
             # Named in transformers 5: its default scales otherwise, wherever torchvision happens to be installed.
             processor = getattr(transformers, "CLIPImageProcessorPil", None) or transformers.CLIPImageProcessor
         else:
-            kind, processor = transformers.CLIPTextModelWithProjection, transformers.AutoTokenizer
+            processor = transformers.AutoTokenizer
         try:
             self._processor = processor.from_pretrained(self.model, **where)
-            self._network = kind.from_pretrained(self.model, use_safetensors=True, **where).eval().to(self.device)
+            # The whole: classes of one half alone do not always find the size of the common space.
+            whole = transformers.CLIPModel.from_pretrained(self.model, use_safetensors=True, **where)
         except OSError as error:
-            raise FileNotFoundError(f"{self.model}: no such CLIP model here ({error}){HINT}") from error
+            raise not_here(self.model, error) from error
+        if side == "image":
+            network, projection = whole.vision_model, whole.visual_projection
+        else:
+            network, projection = whole.text_model, whole.text_projection
+        self._network, self._projection = network.eval().to(self.device), projection.eval().to(self.device)
 
     @property
     def channels(self) -> int:
         """Size of the common space."""
-        return int(self._network.config.projection_dim)
+        return int(self._projection.out_features)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -73,18 +78,21 @@ class Clip(Encoder):
         """Run the network."""
         if self.side == "image":
             inputs = torch.from_numpy(np.stack(prepared)).to(self.device)
-            found = self._network(pixel_values=inputs).image_embeds
+            found = self._network(pixel_values=inputs)
         else:
             limit = self._network.config.max_position_embeddings
             tokens = self._processor(
                 list(prepared), padding=True, truncation=True, max_length=limit, return_tensors="pt"
             )
-            found = self._network(**tokens.to(self.device)).text_embeds
-        vectors: np.ndarray = normalize(found.float()).cpu().numpy()
+            found = self._network(**tokens.to(self.device))
+        vectors: np.ndarray = normalize(self._projection(found.pooler_output).float()).cpu().numpy()
         return vectors
 
 
-HINT = "; 'allow_download=True' asks the hub for it"
+def not_here(model: str, error: OSError) -> FileNotFoundError:
+    """What to raise where a model cannot be loaded."""
+    reason = str(error).partition("\n")[0]
+    return FileNotFoundError(f"{model}: no such model here ({reason}); 'allow_download=True' asks the hub for it")
 
 
 def model_name(model: str | Path) -> str:

@@ -6,12 +6,12 @@ import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
 
-Features = np.ndarray | sp.csr_array
+Features: TypeAlias = np.ndarray | sp.csr_array
 
 
 class Encoder(ABC):
@@ -48,7 +48,7 @@ class Encoder(ABC):
     @classmethod
     def from_options(cls, options: Mapping[str, Any], device: str = "cpu") -> Self:
         """Build an encoder from what ``options`` gave."""
-        return cls(**options, device=device)
+        return cls(**{**options, "device": device})
 
     @abstractmethod
     def prepare(self, item: str | Path) -> Any:

@@ -55,7 +55,7 @@ class FeatureFile:
         if self._rows is not None:
             self._rows = None
             self._part.replace(self.path)
-        return np.load(self.path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+        return np.load(self.path, mmap_mode="r", allow_pickle=False)
 
     def _open(self, channels: int) -> np.memmap:
         shape, mode = (self._size, channels), "r+" if self.done else "w+"

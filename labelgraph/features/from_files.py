@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 
 from labelgraph.data import CrossModalData
 from labelgraph.features.bag_of_words import BagOfWords
@@ -83,20 +84,21 @@ def data_from_files(
         raise ValueError(f"'images' must have one that can be read (got none; {found.failures[0].reason})")
     parts = _random_splits(len(kept), seed) if splits is None else _renumbered(splits, kept, len(images))
     learned = parts.get("train", np.arange(len(kept)))
-    names, labels = _labels([tags[i] for i in kept], learned, min_tag_count)
+    rows = kept.tolist()
+    names, labels = _labels([tags[i] for i in rows], learned, min_tag_count)
     if "train" in parts:
         parts["train"] = learned[labels[learned].sum(1) > 0]
-    texts = [captions[i] for i in kept]
-    text_encoder = text_encoder or BagOfWords.fit(texts[i] for i in learned)
+    texts = [captions[i] for i in rows]
+    text_encoder = text_encoder or BagOfWords.fit(texts[i] for i in learned.tolist())
     text = extract(text_encoder, texts, progress=False, batch_size=256, workers=1).features
     return CrossModalData(
-        image=np.asarray(found.features[kept]),
+        image=torch.from_numpy(np.asarray(found.features[kept])),
         text=text,
         labels=labels,
         label_names=names,
         splits=parts,
-        ids=[ids[i] for i in kept],
-        titles=[titles[i] for i in kept],
+        ids=[ids[i] for i in rows],
+        titles=[titles[i] for i in rows],
         present=present[kept],
         encoders={"image": image_encoder.settings, "text": text_encoder.settings},
     )
@@ -141,7 +143,7 @@ def _labels(tags: Sequence[Collection[str]], learned: np.ndarray, min_count: int
     """Frequent tags, the most frequent first, and which items have them, (N, C)."""
     if single := next((each for each in tags if isinstance(each, str)), None):
         raise ValueError(f"'tags' must have a collection of tags per picture (got the text {single!r})")
-    counts = Counter(tag for i in learned for tag in set(tags[i]))
+    counts = Counter(tag for i in learned.tolist() for tag in set(tags[i]))
     names = sorted((tag for tag, n in counts.items() if n >= min_count), key=lambda tag: (-counts[tag], tag))
     if not names:
         raise ValueError(f"'tags' must have one that {min_count} items share (got none); lower 'min_tag_count'")

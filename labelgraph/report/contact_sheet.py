@@ -1,0 +1,119 @@
+"""Pictures with captions in a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labelgraph.features import open_picture
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageDraw import ImageDraw
+
+GROUND, CARD, INK, FAINT = "#f4f4f2", "#ffffff", "#222222", "#777777"
+GAP, PADDING = 12, 8
+
+
+def contact_sheet(
+    pictures: Sequence[Image | str | Path | None],
+    captions: Sequence[str],
+    scores: Sequence[float] | None = None,
+    *,
+    columns: int = 5,
+    size: int = 160,
+    title: str = "",
+    frames: Sequence[str | None] | None = None,
+) -> Image:
+    """Lay out pictures in a grid, each above its caption, such as what a search has found.
+
+    Args:
+        pictures: Pillow images, or paths; nothing, or a file that cannot be read, leaves its place empty.
+        captions: One of each; those that are too long for one line are cut.
+        scores: One of each, written below the caption.
+        columns: How many side by side, at most.
+        size: Of the square that a picture is fitted into, in pixels; small ones are enlarged.
+        title: Above all, such as what was searched for.
+        frames: Colours, one of each, by any name that Pillow knows, or none.
+
+    Returns:
+        An RGB image; its ``save`` writes a PNG.
+
+    Raises:
+        ValueError: If there are no pictures, or not as many captions, scores or frames.
+        ImportError: If Pillow is not installed.
+
+    Example:
+        >>> from labelgraph.data import load_thumbnails
+        >>> from labelgraph.report import contact_sheet
+        >>> contact_sheet(load_thumbnails([0, 1, 2]), ["one", "two", "three"], [0.9, 0.8, 0.7], columns=2).size
+        (376, 460)
+    """
+    if not len(pictures) or columns < 1:
+        raise ValueError(f"'pictures' and 'columns' must be at least one (got {len(pictures)} and {columns})")
+    for name, given in (("captions", captions), ("scores", scores), ("frames", frames)):
+        if given is not None and len(given) != len(pictures):
+            raise ValueError(f"'{name}' must have an entry per picture, {len(pictures)} (got {len(given)})")
+    from PIL import Image, ImageDraw
+
+    columns = min(columns, len(pictures))
+    large, small = _font(16), _font(13)
+    lines = 1 if scores is None else 2
+    width, height = size + 2 * PADDING, size + 2 * PADDING + 6 + 18 * lines
+    top = GAP + (30 if title else 0)
+    rows = -(-len(pictures) // columns)
+    sheet = Image.new("RGB", (GAP + columns * (width + GAP), top + rows * (height + GAP)), GROUND)
+    draw = ImageDraw.Draw(sheet)
+    if title:
+        draw.text((GAP, GAP), shortened(title, large, sheet.width - 2 * GAP), INK, large)
+    for place, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+        left, upper = GAP + place % columns * (width + GAP), top + place // columns * (height + GAP)
+        frame = frames[place] if frames else None
+        draw.rounded_rectangle((left, upper, left + width - 1, upper + height - 1), 6, CARD, frame, 3 if frame else 0)
+        _put(sheet, draw, picture, (left + PADDING, upper + PADDING), size)
+        middle, below = left + width // 2, upper + PADDING + size + 4
+        draw.text((middle, below), shortened(caption, small, size), INK, small, "ma")
+        if scores is not None:
+            draw.text((middle, below + 18), f"{scores[place]:.3f}", FAINT, small, "ma")
+    return sheet
+
+
+def _put(sheet: Image, draw: ImageDraw, picture: Image | str | Path | None, corner: tuple[int, int], size: int) -> None:
+    """Fit a picture into a square, in its middle."""
+    from PIL import Image, ImageOps
+
+    if isinstance(picture, str | Path):
+        try:
+            picture = open_picture(picture)
+        except (ValueError, OSError):
+            picture = None
+    if picture is None:
+        draw.text((corner[0] + size // 2, corner[1] + size // 2), "no picture", FAINT, _font(13), "mm")
+        return
+    fitted = ImageOps.contain(picture.convert("RGB"), (size, size), Image.Resampling.LANCZOS)
+    sheet.paste(fitted, (corner[0] + (size - fitted.width) // 2, corner[1] + (size - fitted.height) // 2))
+
+
+def shortened(text: str, font: Any, width: float) -> str:
+    """A text on one line, cut with dots where it is wider than that."""
+    text = " ".join(text.split())
+    if font.getlength(text) <= width:
+        return text
+    low, high = 0, len(text)  # How many letters fit, between these.
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = font.getlength(text[:middle].rstrip() + "…") <= width
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return text[:low].rstrip() + "…"
+
+
+def _font(size: int) -> Any:
+    """Matplotlib's font, which knows more alphabets, where that is installed; Pillow's otherwise."""
+    from PIL import ImageFont
+
+    try:
+        from matplotlib import get_data_path
+    except ImportError:
+        return ImageFont.load_default(size)
+    return ImageFont.truetype(str(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
