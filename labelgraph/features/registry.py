@@ -33,8 +33,8 @@ def build_encoder(settings: Mapping[str, Any], device: str = "cpu") -> Encoder:
         >>> from labelgraph import load_openclipart
         >>> from labelgraph.features import build_encoder
         >>> encoder = build_encoder(load_openclipart().encoders["text"])
-        >>> [encoder.vocabulary[column] for column in encoder.encode(["a red bird"]).indices]
-        ['bird', 'red']
+        >>> [encoder.vocabulary[column] for column in encoder.encode(["a red flag"]).indices]
+        ['flag', 'red']
     """
     options = dict(settings)
     name = options.pop("encoder", None)

@@ -48,7 +48,7 @@ def contact_sheet(
         >>> from labelgraph.data import load_thumbnails
         >>> from labelgraph.report import contact_sheet
         >>> contact_sheet(load_thumbnails([0, 1, 2]), ["one", "two", "three"], [0.9, 0.8, 0.7], columns=2).size
-        (376, 460)
+        (388, 472)
     """
     if not len(pictures) or columns < 1:
         raise ValueError(f"'pictures' and 'columns' must be at least one (got {len(pictures)} and {columns})")
