@@ -119,9 +119,13 @@ class Method(nn.Module, ABC):
         """Adapt to the epoch, counted from 0, before its first batch; most methods need not."""
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write ``model.safetensors`` and ``model.json`` into a folder.
+        """Write the method into a folder, in place of what `save_pretrained` wrote there before.
+
+        That stays whole and loadable until the new one is complete, even if saving is killed. There are two
+        files: ``model.json``, and the safetensors file that it names.
 
         Raises:
+            OSError: If the disk is full, the folder read-only, or the like.
             ValueError: If the method was not built by `from_config`: its parts cannot be built anew.
         """
         if self._channels is None:

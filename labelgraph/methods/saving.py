@@ -1,10 +1,21 @@
-"""A method on disk: ``model.safetensors`` for the numbers, ``model.json`` for what they mean."""
+"""A method on disk: one safetensors file for the numbers, and ``model.json``, which names it and tells what they mean.
+
+::
+
+    model.json                          format, method, settings, names, and the two entries below
+    model-0123456789abcdef.safetensors  `file`: named after its SHA-256, which is `sha256`
+
+The numbers are written under a name of their own; then ``model.json`` is renamed into place, which is atomic; then
+the numbers of the model before are deleted. Whenever that is interrupted, ``model.json`` names a complete model.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +24,11 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from labelgraph.data import check_encoders
+from labelgraph.data.writing import PART, replace_file
 
-FORMAT = 1
+FORMAT = 2
+MEANING = "model.json"
+TENSORS_NAME = re.compile(r"model-[0-9a-f]{16}\.safetensors")
 GRAPH_TENSORS = ("x", "edge_index", "edge_weight", "edge_count", "count")
 GRAPH_PREFIX, STATE_PREFIX = "graph.", "state."
 
@@ -47,7 +61,11 @@ def write_model(
     encoders: Mapping[str, Any],
     state: Mapping[str, Tensor],
 ) -> None:
-    """Write both files beside their places, then rename them."""
+    """Write both files in place of a model that is there, which stays whole until they are complete.
+
+    Raises:
+        OSError: If the disk is full, the folder read-only, or the like; what was there before is kept.
+    """
     from safetensors.torch import save
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,6 +73,7 @@ def write_model(
     tensors = {GRAPH_PREFIX + key: kept[key] for key in GRAPH_TENSORS if isinstance(kept.get(key), Tensor)}
     tensors |= {STATE_PREFIX + key: tensor for key, tensor in state.items()}
     content = save({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()})
+    digest = hashlib.sha256(content).hexdigest()
     meaning = {
         "format": FORMAT,
         "method": name,
@@ -64,27 +83,52 @@ def write_model(
         "num_samples": 0 if graph is None else graph.num_samples,
         "label_names": [] if graph is None else list(graph.label_names),
         "encoders": dict(encoders),
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "file": f"model-{digest[:16]}.safetensors",
+        "sha256": digest,
     }
-    parts = {"model.safetensors": content, "model.json": json.dumps(meaning, indent=2).encode()}
-    for file, data in parts.items():
-        (folder / (file + ".part")).write_bytes(data)
-    for file in parts:
-        (folder / (file + ".part")).replace(folder / file)
+    try:
+        replace_file(folder / f"model-{digest[:16]}.safetensors", content)
+        replace_file(folder / MEANING, json.dumps({**meaning, "checksum": _checksum(meaning)}, indent=2).encode())
+    finally:
+        _delete_others(folder)
+
+
+def _checksum(meaning: Mapping[str, Any]) -> str:
+    """SHA-256 of all entries but the checksum itself, however they are laid out."""
+    plain = json.dumps({key: value for key, value in meaning.items() if key != "checksum"}, sort_keys=True)
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def _delete_others(folder: Path) -> None:
+    """Delete numbers that ``model.json`` does not name, as far as possible; none if it cannot be understood."""
+    with suppress(OSError, ValueError):
+        current = read_meaning(folder)["file"] if (folder / MEANING).exists() else ""
+        for path in folder.iterdir():
+            if TENSORS_NAME.fullmatch(path.name.removesuffix(PART)) and path.name != current:
+                path.unlink()
 
 
 def read_meaning(folder: Path) -> dict[str, Any]:
-    """Read and check ``model.json``."""
-    path = folder / "model.json"
+    """Read and check ``model.json``.
+
+    Raises:
+        FileNotFoundError: If the folder holds no model.
+        ValueError: If it is damaged or of another version.
+    """
+    path = folder / MEANING
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such model")
     try:
-        meaning = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        meaning = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: expected JSON (got {error})") from error
     if not isinstance(meaning, dict) or meaning.get("format") != FORMAT:
         got = meaning.get("format") if isinstance(meaning, dict) else type(meaning).__name__
         raise ValueError(f"{path}: expected a model of format {FORMAT} (got {got}); it is of another version")
+    if meaning.get("checksum") != _checksum(meaning):
+        raise ValueError(f"{path}: expected other entries by its checksum; the file is damaged")
+    if not isinstance(meaning.get("file"), str) or not TENSORS_NAME.fullmatch(meaning["file"]):
+        raise ValueError(f"{path}: expected a 'file' model-<16 hex digits>.safetensors (got {meaning.get('file')!r})")
     return meaning
 
 
@@ -94,12 +138,12 @@ def read_model(folder: Path, name: str) -> SavedModel:
     from safetensors.torch import load
 
     meaning = read_meaning(folder)
-    path = folder / "model.safetensors"
+    path = folder / meaning["file"]
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:
         if meaning["method"] != name:
-            raise ValueError(f"{folder / 'model.json'}: expected the method {name!r} (got {meaning['method']!r})")
+            raise ValueError(f"{folder / MEANING}: expected the method {name!r} (got {meaning['method']!r})")
         content = path.read_bytes()
         digest = hashlib.sha256(content).hexdigest()
         if digest != meaning["sha256"]:
@@ -109,7 +153,7 @@ def read_model(folder: Path, name: str) -> SavedModel:
         channels = (meaning["image_channels"], meaning["text_channels"])
         config, encoders = meaning["config"], check_encoders(meaning.get("encoders", {}))
     except (KeyError, TypeError) as error:
-        raise ValueError(f"{folder / 'model.json'}: expected the entry {error}") from error
+        raise ValueError(f"{folder / MEANING}: expected the entry {error}") from error
     except SafetensorError as error:
         raise ValueError(f"{path}: expected safetensors (got {error})") from error
     state = {key.removeprefix(STATE_PREFIX): tensor for key, tensor in tensors.items() if key.startswith(STATE_PREFIX)}

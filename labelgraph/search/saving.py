@@ -31,8 +31,9 @@ def write_searcher(folder: Path, method: Method, meaning: Mapping[str, Any], sid
 
 def read_method(version: Version) -> Method:
     """Read the method, once its files are known to be undamaged."""
-    for name in ("model.json", "model.safetensors"):
-        version.read(f"{MODEL}/{name}")
+    for name in version.files:
+        if name.startswith(f"{MODEL}/"):
+            version.read(name)
     return load_method(version.path / MODEL)
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import secrets
 import shutil
@@ -22,8 +21,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from labelgraph.data.writing import PART, replace_file, settle, settle_folder
+
 FORMAT = 1
-INDEX, PART = "index.json", "index.json.part"
+INDEX = "index.json"
 VERSION_NAME = re.compile(r"version-[0-9a-f]{16}")
 
 
@@ -99,36 +100,24 @@ def write_version(folder: Path, fill: Callable[[Path], None]) -> None:
     try:
         new.mkdir(parents=True)
         fill(new)
-        files = {path.relative_to(new).as_posix(): _settle(path) for path in sorted(new.rglob("*")) if path.is_file()}
+        files = {path.relative_to(new).as_posix(): _digest(path) for path in sorted(new.rglob("*")) if path.is_file()}
         for path in (new, *(path for path in new.rglob("*") if path.is_dir())):
-            _settle_folder(path)
-        part = folder / PART
-        part.write_text(json.dumps({"format": FORMAT, "current": new.name, "files": files}, indent=2))
-        _settle(part)
-        part.replace(folder / INDEX)
+            settle_folder(path)
+        content = {"format": FORMAT, "current": new.name, "files": files}
+        replace_file(folder / INDEX, json.dumps(content, indent=2).encode())
     except OSError as error:
         message = f"cannot save ({error.strerror or error}); what was saved before is kept"
         raise OSError(error.errno, message, str(folder)) from error
     finally:
-        _settle_folder(folder)
+        settle_folder(folder)
         _delete_others(folder)
 
 
-def _settle(path: Path) -> str:
+def _digest(path: Path) -> str:
     """Wait until a file is on the disk, and give its SHA-256."""
-    with path.open("r+b") as file:
-        os.fsync(file.fileno())
+    settle(path)
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _settle_folder(path: Path) -> None:
-    """Wait until the names in a folder are on the disk, where the system can."""
-    with suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _delete_others(folder: Path) -> None:
@@ -140,7 +129,7 @@ def _delete_others(folder: Path) -> None:
     except (OSError, ValueError):
         return
     with suppress(OSError):
-        (folder / PART).unlink(missing_ok=True)
+        (folder / (INDEX + PART)).unlink(missing_ok=True)
         for path in folder.iterdir():
             if VERSION_NAME.fullmatch(path.name) and path.name != current:
                 shutil.rmtree(path, ignore_errors=True)

@@ -167,12 +167,10 @@ def test_saving_over_a_damaged_index_json_mends_it(saved):
     assert contents(saved)["a.bin"] == b"second"
 
 
-KILL = Path(__file__).with_name("kill_storage.py")
-
-
 def test_killed_at_every_step_the_old_or_the_new_is_there(tmp_path):
     """The script dies at the n-th thing that it does with files, for every n until it lives."""
-    done = subprocess.run([sys.executable, KILL, tmp_path / "saved"], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-m", "tests.search.kill_storage", tmp_path / "saved"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
     states = done.stdout.split()
     assert len(states) > 20 and set(states) == {"first", "second"}
     assert states == sorted(states)  # First the old one, from some step on the new one.
