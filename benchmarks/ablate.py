@@ -31,6 +31,7 @@ from benchmarks.environment import environment
 from benchmarks.run_folder import RunFolder, write_text
 from benchmarks.runner import kept, train_one, training_graph
 from benchmarks.trainings import Training
+from labelgraph.cli.errors import guarded
 from labelgraph.data import CrossModalData, load_dataset
 from labelgraph.methods import METHODS, LabelGraphMethod
 
@@ -83,16 +84,7 @@ def _default_jobs() -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; gives its exit status."""
     options = parser().parse_args(arguments)
-    try:
-        base, over, folder = _begin(options)
-        ablate(base, over, folder, options.jobs)
-    except (ValueError, OSError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; go on with --resume and the folder", file=sys.stderr)
-        return 130
-    return 0
+    return guarded(lambda: ablate(*_begin(options), options.jobs), "go on with --resume and the folder")
 
 
 def _begin(options: argparse.Namespace) -> tuple[RunConfig, list[str], RunFolder]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-from jsonargparse import ArgumentParser
-
-from labelgraph.methods import method_class
+from labelgraph.methods import method_class, published_settings
 from labelgraph.retrieval import PROTOCOLS
-from labelgraph.train import TrainConfig
+from labelgraph.train import (
+    TrainConfig,
+    as_plain,
+    build_settings,
+    describe_settings,
+    merge_settings,
+    parse_setting,
+    setting_names,
+)
 
 CONFIGS = Path(__file__).parent / "configs"
 BASELINES = ("random", "ridge", "cca", "pls")
@@ -88,7 +92,7 @@ class RunConfig:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain containers, as YAML has them."""
-        return _plain(asdict(self))
+        return as_plain(asdict(self))
 
 
 def sections(method: str) -> dict[str, type]:
@@ -96,11 +100,6 @@ def sections(method: str) -> dict[str, type]:
     cls = method_class(method)
     stage2 = {"stage2": TrainConfig} if cls.generates else {}
     return {"model": cls.Config, "data": DataConfig, "train": TrainConfig, **stage2, "eval": EvalConfig}
-
-
-def keys(method: str) -> list[str]:
-    """All settings of a method, as dotted keys."""
-    return [f"{name}.{f.name}" for name, cls in sections(method).items() for f in fields(cls)]
 
 
 def resolve(
@@ -118,15 +117,11 @@ def resolve(
     Raises:
         ValueError: If a key is unknown or a value is of the wrong type.
     """
-    known = sections(method)
     if len(set(seeds)) != len(seeds) or not seeds:
         raise ValueError(f"'seeds' must be distinct and at least one (got {list(seeds)})")
-    merged: dict[str, dict[str, Any]] = {name: {} for name in known}
-    for path in (CONFIGS / f"{method}.yaml", CONFIGS / dataset / f"{method}.yaml", file):
-        if path is not None and (path is file or path.is_file()):
-            _merge(merged, _flat(_read(path)), keys(method), str(path))
-    _merge(merged, dict(map(_parse, settings)), keys(method), "--set")
-    return _build(method, dataset, seeds, merged)
+    own = CONFIGS / dataset / f"{method}.yaml"
+    files = [*published_settings(method), *([own] if own.is_file() else []), *([file] if file else [])]
+    return _build(method, dataset, seeds, merge_settings(sections(method), files, settings))
 
 
 def resolve_all(
@@ -139,21 +134,20 @@ def resolve_all(
     """
     if len(set(methods)) != len(methods):
         raise ValueError(f"'method' must be given once each (got {', '.join(methods)})")
-    everyone = {key for method in methods for key in keys(method)}
+    names = {method: setting_names(sections(method)) for method in methods}
+    everyone = {name for own in names.values() for name in own}
     configs = []
     for method in methods:
-        own = [s for s in settings if _parse(s)[0] in keys(method) or _parse(s)[0] not in everyone]
+        given = [(parse_setting(setting)[0], setting) for setting in settings]
+        own = [setting for name, setting in given if name in names[method] or name not in everyone]
         configs.append(resolve(method, dataset, seeds, file, own))
     return configs
 
 
 def describe(method: str) -> str:
-    """All settings of a method with their defaults on no particular data set, for ``--help``."""
-    lines = []
-    for name, cls in sections(method).items():
-        default = cls()
-        lines += [f"  {name}.{f.name} = {_text(getattr(default, f.name))}" for f in fields(cls)]
-    return "\n".join(lines)
+    """All settings of a method with their published values or defaults, for ``--list-settings``."""
+    known = sections(method)
+    return describe_settings(build_settings(known, merge_settings(known, published_settings(method))))
 
 
 def from_dict(content: Mapping[str, Any]) -> RunConfig:
@@ -164,64 +158,4 @@ def from_dict(content: Mapping[str, Any]) -> RunConfig:
 
 def _build(method: str, dataset: str, seeds: Sequence[int], groups: Mapping[str, Any]) -> RunConfig:
     """Check types and make the dataclasses."""
-    known = sections(method)
-    parser = ArgumentParser(exit_on_error=False)
-    for name, cls in known.items():
-        parser.add_argument(f"--{name}", type=cls, default=cls())
-    try:
-        made = parser.instantiate(parser.parse_object(dict(groups)))
-    except Exception as error:  # jsonargparse has its own kinds of error for one cause: a wrong value.
-        raise ValueError(f"a setting has a wrong value: {' '.join(str(error).split())}") from error
-    return RunConfig(method, dataset, tuple(seeds), **{name: made[name] for name in known})
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ValueError(f"{path}: expected YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(content or {}, dict):
-        raise ValueError(f"{path}: expected settings by name (got {type(content).__name__})")
-    return content or {}
-
-
-def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by dotted key."""
-    flat: dict[str, Any] = {}
-    for group, entries in content.items():
-        if isinstance(entries, Mapping):
-            flat |= {f"{group}.{key}": value for key, value in entries.items()}
-        else:
-            flat[str(group)] = entries
-    return flat
-
-
-def _parse(setting: str) -> tuple[str, Any]:
-    key, equals, value = setting.partition("=")
-    if not equals:
-        raise ValueError(f"'--set' must be key=value (got {setting!r})")
-    try:
-        return key.strip(), float(value) if "e" in value.lower() else yaml.safe_load(value)
-    except ValueError:
-        return key.strip(), yaml.safe_load(value)
-
-
-def _merge(merged: dict[str, dict[str, Any]], flat: Mapping[str, Any], known: Sequence[str], source: str) -> None:
-    for key, value in flat.items():
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
-            raise ValueError(f"{source}: unknown setting {key!r}; the nearest is {near!r}")
-        group, _, name = key.partition(".")
-        merged[group][name] = value
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _text(value: Any) -> str:
-    return yaml.safe_dump(_plain(value), default_flow_style=True).replace("\n...", "").strip()
+    return RunConfig(method, dataset, tuple(seeds), **build_settings(sections(method), groups))

@@ -13,13 +13,13 @@ Examples:
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labelgraph.cli.errors import guarded
 from labelgraph.data import DATASETS
 from labelgraph.methods import METHODS, method_class
 
@@ -67,21 +67,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; gives its exit status."""
-    command = parser()
-    options = command.parse_args(arguments)
-    try:
-        return _dispatch(options)
-    except (ValueError, OSError, RuntimeError) as error:
-        if os.environ.get("LABELGRAPH_TRACEBACK"):
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; go on with --resume and the run's folder", file=sys.stderr)
-        return 130
+    options = parser().parse_args(arguments)
+    return guarded(lambda: _dispatch(options), "go on with --resume and the run's folder")
 
 
-def _dispatch(options: argparse.Namespace) -> int:
+def _dispatch(options: argparse.Namespace) -> None:
     # Here, so that --help answers without loading Lightning and scikit-learn.
     from benchmarks.comparison import Comparison, evaluate_comparison
     from benchmarks.config import describe, resolve_all
@@ -93,7 +83,7 @@ def _dispatch(options: argparse.Namespace) -> int:
     if options.list_settings:
         for method in methods:
             print(f"Settings of {method}, with their defaults:\n{describe(method)}")
-        return 0
+        return
     path = options.eval or options.resume
     several = Comparison(path).marker.is_file() if path else len(methods) > 1
     if options.eval:
@@ -101,15 +91,15 @@ def _dispatch(options: argparse.Namespace) -> int:
             print(tables(evaluate_comparison(Comparison(path)), Comparison(path).configs()[0]))
         else:
             print(tables(evaluate_run(RunFolder(path)), RunFolder(path).config()))
-        return 0
+        return
     if options.resume:
         configs = Comparison(path).configs() if several else [RunFolder(path).config()]
     else:
         configs = resolve_all(methods, options.dataset, options.seeds, options.config, _settings(options, methods))
-    return _run(options, configs, several)
+    _run(options, configs, several)
 
 
-def _run(options: argparse.Namespace, configs: Sequence[RunConfig], several: bool) -> int:
+def _run(options: argparse.Namespace, configs: Sequence[RunConfig], several: bool) -> None:
     """Begin or go on with a run, and print its tables."""
     from benchmarks.comparison import Comparison, compare
     from benchmarks.environment import environment
@@ -137,7 +127,6 @@ def _run(options: argparse.Namespace, configs: Sequence[RunConfig], several: boo
             RunFolder(path).create(first, environment())
         results = run(first, data, RunFolder(path))
     print(f"\n{tables(results, first)}\n\nReport: {path / 'report.md'}")
-    return 0
 
 
 def _settings(options: argparse.Namespace, methods: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 import labelgraph
 
-ORDER = ("data", "features", "graph", "nn", "losses", "methods", "retrieval", "train", "search", "report")
+ORDER = ("data", "features", "graph", "nn", "losses", "methods", "retrieval", "train", "search", "report", "cli")
 ROOT = Path(labelgraph.__file__).parent
 
 

@@ -7,6 +7,7 @@ from labelgraph.data.files import load_npz, save_npz
 from labelgraph.data.folder import folder_writer, load_folder, save_folder
 from labelgraph.data.formats import FORMATS, Format, load_path
 from labelgraph.data.hashing_files import load_hashing_files
+from labelgraph.data.hold_out import hold_out
 from labelgraph.data.incomplete import drop_modalities, keep_complete
 from labelgraph.data.sparse import csr_tensor
 from labelgraph.data.label_counts import LabelCounts, count_labels, load_label_counts
@@ -36,6 +37,7 @@ __all__ = [
     "drop_modalities",
     "encode_label_names",
     "folder_writer",
+    "hold_out",
     "keep_complete",
     "load_dataset",
     "load_folder",

@@ -3,7 +3,7 @@
 from labelgraph.graph.conversion import from_networkx, to_networkx
 from labelgraph.graph.cooccurrence import cooccurrence_graph
 from labelgraph.graph.embedding import pmi_svd
-from labelgraph.graph.summary import summarize
+from labelgraph.graph.summary import graph_statistics, summarize
 from labelgraph.graph.transforms import KNN, PMI, Binarize, BinaryAdjacency, Reweight, Threshold
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Threshold",
     "cooccurrence_graph",
     "from_networkx",
+    "graph_statistics",
     "pmi_svd",
     "summarize",
     "to_networkx",

@@ -8,7 +8,7 @@ from labelgraph.methods.dual_adversarial import DualAdversarialConfig, DualAdver
 from labelgraph.methods.gnn_con import IGNNCON, PGNNCON, IGNNCONConfig, PGNNCONConfig
 from labelgraph.methods.hashing import HashConfig
 from labelgraph.methods.label_graph import LabelGraphConfig, LabelGraphMethod
-from labelgraph.methods.registry import METHODS, build_method, load_method, method_class
+from labelgraph.methods.registry import METHODS, build_method, load_method, method_class, published_settings
 
 __all__ = [
     "AGAH",
@@ -31,4 +31,5 @@ __all__ = [
     "build_method",
     "load_method",
     "method_class",
+    "published_settings",
 ]

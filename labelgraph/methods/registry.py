@@ -14,6 +14,7 @@ from labelgraph.methods.dagnn import DAGNN
 from labelgraph.methods.gnn_con import IGNNCON, PGNNCON
 from labelgraph.methods.saving import read_meaning
 
+CONFIGS = Path(__file__).parent / "configs"
 METHODS: dict[str, type[Method]] = {method.name: method for method in (ALGCN, DAGNN, PGNNCON, IGNNCON, AGAH)}
 
 
@@ -48,6 +49,19 @@ def build_method(
     """
     method = method_class(name)
     return method.from_config(config or method.Config(), image_channels, text_channels, graph)
+
+
+def published_settings(name: str) -> list[Path]:
+    """The YAML file of the settings that a method was published with; none for a method of your own.
+
+    Example:
+        >>> from labelgraph.methods import published_settings
+        >>> [path.name for path in published_settings("algcn")]
+        ['algcn.yaml']
+    """
+    method_class(name)
+    path = CONFIGS / f"{name}.yaml"
+    return [path] if path.is_file() else []
 
 
 def load_method(folder: str | Path) -> Method:

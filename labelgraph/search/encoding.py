@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,14 @@ SIDES = ("image", "text")
 
 
 @torch.inference_mode()
-def encode_side(method: Method, side: str, features: Any, batch_size: int = 4096, rows: Tensor | None = None) -> Tensor:
+def encode_side(
+    method: Method,
+    side: str,
+    features: Any,
+    batch_size: int = 4096,
+    rows: Tensor | None = None,
+    advance: Callable[[int], object] | None = None,
+) -> Tensor:
     """Embed images or texts, batch by batch.
 
     Args:
@@ -25,6 +33,7 @@ def encode_side(method: Method, side: str, features: Any, batch_size: int = 4096
         features: A matrix of NumPy, SciPy or torch, shape (N, D), or one vector (D,).
         batch_size: How many to embed at a time; of a memory-mapped matrix no more is copied.
         rows: Which, int64, (n,); by default all.
+        advance: Called after each batch with its size, as a progress bar wants it.
 
     Returns:
         On the CPU: embeddings (N, H), or for a method of codes the packed codes (N, ceil(bits / 8)).
@@ -44,6 +53,8 @@ def encode_side(method: Method, side: str, features: Any, batch_size: int = 4096
         batch = matrix[part] if isinstance(matrix, Tensor) else csr_tensor(matrix[part.numpy()])
         embedded = _encode(method, side, batch.to(device))
         blocks.append((pack_bits(embedded) if method.similarity == "hamming" else embedded).cpu())
+        if advance is not None:
+            advance(len(part))
     return torch.cat(blocks)
 
 

@@ -12,7 +12,7 @@ from labelgraph.search.neighbours import Neighbours
 
 
 class Items:
-    """Ids and labels, row by row as the vectors in the index.
+    """Ids, titles and labels, row by row as the vectors in the index.
 
     Args:
         index: An empty index.
@@ -20,12 +20,14 @@ class Items:
 
     Attributes:
         ids: The users' ids.
+        titles: What to show of the items.
         labels: Multi-hot, bool, shape (N, C).
     """
 
     def __init__(self, index: Index, num_labels: int) -> None:
         self.index = index
         self.ids: list[str] = []
+        self.titles: list[str] = []
         self.labels = torch.zeros(0, num_labels, dtype=torch.bool)
         self._rows: dict[str, int] = {}
 
@@ -35,10 +37,10 @@ class Items:
     def __contains__(self, each: str) -> bool:
         return each in self._rows
 
-    def add(self, ids: Sequence[str], vectors: Tensor, labels: Tensor) -> None:
+    def add(self, ids: Sequence[str], titles: Sequence[str], vectors: Tensor, labels: Tensor) -> None:
         """Append items, whose ids must be new."""
         self.index.add(vectors)
-        self._set([*self.ids, *ids], torch.cat([self.labels, labels]))
+        self._set([*self.ids, *ids], [*self.titles, *titles], torch.cat([self.labels, labels]))
 
     def remove(self, ids: Iterable[str]) -> None:
         """Take out the items that are here."""
@@ -48,29 +50,33 @@ class Items:
         self.index.remove(torch.tensor(rows))
         gone = set(rows)
         kept = [row for row in range(len(self)) if row not in gone]
-        self._set([self.ids[row] for row in kept], self.labels[kept])
+        self._set([self.ids[row] for row in kept], [self.titles[row] for row in kept], self.labels[kept])
 
     def search(self, query: Tensor, k: int, columns: list[int] | None, ids: Iterable[str] | None) -> Neighbours:
         """Find the nearest among the items with one of some labels, by column, and with one of some ids."""
         among = None if columns is None and ids is None else self._matching(columns, ids)
         scores, positions = self.index.search(query, k, among)
-        return Neighbours([[self.ids[position] for position in row] for row in positions.tolist()], scores)
+        rows = positions.tolist()
+        found, titles = ([[names[place] for place in row] for row in rows] for names in (self.ids, self.titles))
+        return Neighbours(found, scores, titles)
 
-    def restore(self, ids: list[str], labels: Tensor) -> None:
-        """Take the ids and labels that belong to a restored index.
+    def restore(self, ids: list[str], titles: list[str], labels: Tensor) -> None:
+        """Take the ids, titles and labels that belong to a restored index.
 
         Raises:
             ValueError: If they do not fit.
         """
         if not all(isinstance(each, str) for each in ids) or len(set(ids)) != len(ids) or len(ids) != len(self.index):
             raise ValueError(f"expected {len(self.index)} distinct ids (got {len(ids)})")
+        if not all(isinstance(each, str) for each in titles) or len(titles) != len(ids):
+            raise ValueError(f"expected {len(ids)} titles (got {len(titles)})")
         if labels.dtype != torch.bool or labels.shape != (len(ids), self.labels.shape[1]):
             wanted = (len(ids), self.labels.shape[1])
             raise ValueError(f"expected bool labels of the shape {wanted} (got {labels.dtype}, {tuple(labels.shape)})")
-        self._set(ids, labels)
+        self._set(ids, titles, labels)
 
-    def _set(self, ids: list[str], labels: Tensor) -> None:
-        self.ids, self.labels = ids, labels
+    def _set(self, ids: list[str], titles: list[str], labels: Tensor) -> None:
+        self.ids, self.titles, self.labels = ids, titles, labels
         self._rows = {each: row for row, each in enumerate(ids)}
 
     def _matching(self, columns: list[int] | None, ids: Iterable[str] | None) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -15,6 +15,7 @@ class Neighbours:
         ids: The users' ids, a list of k for each of the Q queries; k is less than asked for if fewer items
             are there or pass the filters.
         scores: Shape (Q, k): cosines, falling; or for codes Hamming distances, rising.
+        titles: What to show of the items, by their places in ``ids``; their ids where they came without titles.
 
     Example:
         >>> import torch
@@ -25,3 +26,4 @@ class Neighbours:
 
     ids: list[list[str]]
     scores: Tensor
+    titles: list[list[str]] = field(default_factory=list, repr=False)

@@ -25,8 +25,12 @@ def write_searcher(folder: Path, method: Method, meaning: Mapping[str, Any], sid
         for ending, content in items.index.dump().items():
             (folder / f"{side}.{ending}").write_bytes(content)
     (folder / TENSORS).write_bytes(save(tensors))
-    ids = {side: items.ids for side, items in sides.items()}
-    (folder / MEANING).write_text(json.dumps({**meaning, "ids": ids}), encoding="utf-8")
+    names = {
+        "ids": {side: items.ids for side, items in sides.items()},
+        # None where the ids stand for them, which need not be kept twice.
+        "titles": {side: None if items.titles == items.ids else items.titles for side, items in sides.items()},
+    }
+    (folder / MEANING).write_text(json.dumps({**meaning, **names}), encoding="utf-8")
 
 
 def read_method(version: Version) -> Method:
@@ -38,11 +42,11 @@ def read_method(version: Version) -> Method:
 
 
 def read_meaning(version: Version) -> dict[str, Any]:
-    """Read what was handed to `write_searcher` as the meaning, and the ids."""
+    """Read what was handed to `write_searcher` as the meaning, the ids and the titles."""
     return json.loads(version.read(MEANING))
 
 
-def read_items(version: Version, ids: Mapping[str, list[str]], sides: Mapping[str, Items]) -> None:
+def read_items(version: Version, meaning: Mapping[str, Any], sides: Mapping[str, Items]) -> None:
     """Fill empty sides with what was saved; FAISS files are parsed only once their checksums have matched."""
     from safetensors import SafetensorError
     from safetensors.torch import load
@@ -56,4 +60,5 @@ def read_items(version: Version, ids: Mapping[str, list[str]], sides: Mapping[st
         items.index.restore(
             tensors[f"{side}.vectors"], {ending: version.read(f"{side}.{ending}") for ending in endings}
         )
-        items.restore(ids[side], tensors[f"{side}.labels"])
+        ids, titles = meaning["ids"][side], meaning["titles"][side]
+        items.restore(ids, list(ids) if titles is None else titles, tensors[f"{side}.labels"])

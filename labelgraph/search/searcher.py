@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -69,12 +69,13 @@ class Searcher:
             f"{len(self.label_names)} labels)"
         )
 
-    def fit(self, data: CrossModalData, batch_size: int = 4096) -> Self:
+    def fit(self, data: CrossModalData, batch_size: int = 4096, advance: Callable[[int], object] | None = None) -> Self:
         """Embed the images and texts of a data set and index them in place of all that was here.
 
         Args:
             data: Pairs with distinct ids; a missing side is left out.
             batch_size: How many to embed at a time.
+            advance: Called after each batch with its size; images and texts count one each.
 
         Raises:
             ValueError: If an id is repeated, or the features are not those that the method takes.
@@ -85,14 +86,21 @@ class Searcher:
             rows = data.present[:, column].nonzero().flatten()
             if len(rows):
                 features = data.image if side == "image" else data.text
-                vectors = encode_side(self.method, side, features, batch_size, rows)
-                sides[side].add([data.ids[row] for row in rows.tolist()], vectors, data.labels[rows].bool())
+                vectors = encode_side(self.method, side, features, batch_size, rows, advance)
+                ids, titles = ([names[row] for row in rows.tolist()] for names in (data.ids, data.titles))
+                sides[side].add(ids, titles, vectors, data.labels[rows].bool())
         with self._lock.write():
             self._sides, self.label_names = sides, tuple(data.label_names)
         return self
 
     def add(
-        self, ids: Sequence[str], image: Any = None, text: Any = None, labels: Any = None, batch_size: int = 4096
+        self,
+        ids: Sequence[str],
+        image: Any = None,
+        text: Any = None,
+        labels: Any = None,
+        batch_size: int = 4096,
+        titles: Sequence[str] | None = None,
     ) -> None:
         """Add images, texts, or both, under ids that the side does not hold yet.
 
@@ -102,12 +110,16 @@ class Searcher:
             text: Text features (N, D_t), or of one item (D_t,).
             labels: Multi-hot (N, C), in the order of ``label_names``; by default the items have no labels.
             batch_size: How many to embed at a time.
+            titles: What to show of the items; by default their ids.
 
         Raises:
             ValueError: If ids are repeated or held already, or shapes disagree; nothing is added then.
         """
         ids = [ids] if isinstance(ids, str) else [str(each) for each in ids]
         _check_distinct(ids)
+        titles = ids if titles is None else [titles] if isinstance(titles, str) else [str(each) for each in titles]
+        if len(titles) != len(ids):
+            raise ValueError(f"'titles' must have an entry per id, {len(ids)} (got {len(titles)})")
         given = {side: features for side, features in zip(SIDES, (image, text), strict=True) if features is not None}
         if not given:
             raise ValueError("'image' or 'text' must be given (got neither)")
@@ -121,7 +133,7 @@ class Searcher:
                 if held := next((each for each in ids if each in self._sides[side]), None):
                     raise ValueError(f"'ids' must be new among the {side}s (got {held!r}, which is held)")
             for side, rows in vectors.items():
-                self._sides[side].add(ids, rows, hot)
+                self._sides[side].add(ids, titles, rows, hot)
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove items, their image and their text, as far as they are held.
@@ -199,7 +211,7 @@ class Searcher:
         try:
             meaning = read_meaning(version)
             searcher = cls(read_method(version), meaning["index"], meaning["label_names"], **meaning["settings"])
-            read_items(version, meaning["ids"], searcher._sides)
+            read_items(version, meaning, searcher._sides)
         except (KeyError, TypeError) as error:
             raise ValueError(f"{version.path}: expected the entry {error}") from error
         return searcher

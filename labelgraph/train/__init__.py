@@ -6,6 +6,14 @@ from labelgraph.train.embed import embed, encode
 from labelgraph.train.fit import FitResult, check_device, check_incomplete, fit
 from labelgraph.train.memory import peak_memory, reset_peak_memory
 from labelgraph.train.module import NonFiniteLossError, RetrievalModule
+from labelgraph.train.settings import (
+    as_plain,
+    build_settings,
+    describe_settings,
+    merge_settings,
+    parse_setting,
+    setting_names,
+)
 
 __all__ = [
     "Batch",
@@ -14,11 +22,17 @@ __all__ = [
     "NonFiniteLossError",
     "RetrievalModule",
     "TrainConfig",
+    "as_plain",
+    "build_settings",
     "check_device",
     "check_incomplete",
+    "describe_settings",
     "embed",
     "encode",
     "fit",
+    "merge_settings",
+    "parse_setting",
     "peak_memory",
     "reset_peak_memory",
+    "setting_names",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.callbacks import EarlyStopping
 from tqdm import tqdm
 
 from labelgraph.train.datamodule import epoch_seed
@@ -75,6 +76,14 @@ class EpochSeed(L.Callback):
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Seed the epoch."""
         torch.manual_seed(epoch_seed(self.seed, trainer.current_epoch))
+
+
+class Patience(EarlyStopping):
+    """Stops when none better comes; resumed from the very epoch at which it stopped, it trains no further."""
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Stop at once if the patience was spent before."""
+        trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
 
 
 class TrainingBar(L.Callback):

@@ -17,7 +17,12 @@ class SafetensorsCheckpointIO(CheckpointIO):
     """Keeps Lightning's checkpoints in one safetensors file, written beside and then renamed."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint.
+
+        Raises:
+            OSError: If the disk is full, the folder read-only, or the like; the checkpoint before is kept.
+        """
+        from safetensors import SafetensorError
         from safetensors.torch import save_file
 
         tensors: dict[str, Tensor] = {}
@@ -25,7 +30,11 @@ class SafetensorsCheckpointIO(CheckpointIO):
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(path.name + ".part")
-        save_file(tensors, beside, metadata={ENTRY: json.dumps(skeleton)})
+        try:
+            save_file(tensors, beside, metadata={ENTRY: json.dumps(skeleton)})
+        except SafetensorError as error:
+            beside.unlink(missing_ok=True)
+            raise OSError(f"{path}: cannot save ({error}); the checkpoint before is kept") from error
         beside.replace(path)
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:

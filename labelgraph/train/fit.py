@@ -12,14 +12,15 @@ from pathlib import Path
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from labelgraph.data import CrossModalData
 from labelgraph.methods import METHODS, Method
-from labelgraph.train.callbacks import EpochSeed, History, TrainingBar
+from labelgraph.train.callbacks import EpochSeed, History, Patience, TrainingBar
 from labelgraph.train.checkpoint import SafetensorsCheckpointIO
 from labelgraph.train.config import TrainConfig
 from labelgraph.train.datamodule import CrossModalDataModule
+from labelgraph.train.interrupt import interruptible
 from labelgraph.train.module import MONITOR, RetrievalModule
 
 HISTORY, BEST, LAST = "history.csv", "best", "last"
@@ -55,12 +56,13 @@ def fit(
     seed: int = 0,
     progress: bool = True,
     fill_missing: bool = False,
+    keep_checkpoints: bool = False,
     callbacks: tuple[Callback, ...] = (),
 ) -> FitResult:
     """Train a method, choose its best epoch by mAP on the split ``config.select``, and load its weights.
 
     If ``folder`` holds a checkpoint of an interrupted training, it goes on from there, and ends as if it
-    had not been interrupted. Checkpoints are deleted once the training is done.
+    had not been interrupted. Checkpoints are deleted once the training is done, unless they are to be kept.
 
     Args:
         method: What to train, in place; build it after ``torch.manual_seed(seed)`` to repeat a run.
@@ -70,6 +72,7 @@ def fit(
         seed: Of the order of items and of all that is drawn in training.
         progress: Show a progress bar.
         fill_missing: Let the method generate the missing sides of incomplete items; otherwise these are 0.
+        keep_checkpoints: Leave them, for a caller that deletes them once the method is saved.
         callbacks: Lightning callbacks of your own.
 
     Raises:
@@ -90,11 +93,15 @@ def fit(
     history = History(folder / HISTORY)
     bar = [TrainingBar(f"{method.name}, seed {seed}")] if progress else []
     last = _checkpoint(folder, LAST, every_n_epochs=config.checkpoint_every)
-    with _quiet():
+    with _quiet(), interruptible():
         trainer = _trainer(config, [EpochSeed(seed), history, *_choosing(config, folder), last, *bar, *callbacks])
         unfinished = folder / f"{LAST}.ckpt"
         trainer.fit(module, batches, ckpt_path=unfinished if unfinished.exists() else None)
     _take_best(module, folder)
+    if not keep_checkpoints:
+        # The last one first: without it the training begins anew, but from it alone it would not know the best.
+        for name in (LAST, BEST):
+            (folder / f"{name}.ckpt").unlink(missing_ok=True)
     values = [row[MONITOR] for row in history.rows if MONITOR in row]
     best_epoch = values.index(max(values)) if values else len(history.rows) - 1
     return FitResult(
@@ -124,13 +131,11 @@ def _trainer(config: TrainConfig, callbacks: list[Callback]) -> L.Trainer:
 
 
 def _take_best(module: RetrievalModule, folder: Path) -> None:
-    """Load the weights of the best epoch, if one was chosen, and delete the checkpoints."""
+    """Load the weights of the best epoch, if one was chosen."""
     best = folder / f"{BEST}.ckpt"
     if best.exists():
         module.load_state_dict(SafetensorsCheckpointIO().load_checkpoint(best)["state_dict"])
     module.eval()
-    for name in (BEST, LAST):
-        (folder / f"{name}.ckpt").unlink(missing_ok=True)
 
 
 def check_incomplete(method: Method | type[Method], data: CrossModalData) -> None:
@@ -173,7 +178,7 @@ def _choosing(config: TrainConfig, folder: Path) -> list[Callback]:
     """What keeps the best epoch, and what stops when none better comes."""
     if config.select == "last":
         return []
-    stopping = EarlyStopping(MONITOR, patience=config.patience, mode="max", check_on_train_epoch_end=True)
+    stopping = Patience(MONITOR, patience=config.patience, mode="max", check_on_train_epoch_end=True)
     best = _checkpoint(folder, BEST, monitor=MONITOR, mode="max", save_weights_only=True)
     return [stopping, best] if config.patience else [best]
 

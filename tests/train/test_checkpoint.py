@@ -1,5 +1,7 @@
 """Checkpoints without pickle."""
 
+import subprocess
+import sys
 from collections import OrderedDict
 from pathlib import Path
 
@@ -120,3 +122,25 @@ def test_removing(tmp_path):
     IO.remove_checkpoint(str(tmp_path / "a.ckpt"))
     IO.remove_checkpoint(tmp_path / "a.ckpt")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_names_the_file_and_keeps_the_old_one(tmp_path):
+    """A limit on the size of files stands for it: writing fails half-way, as it does there."""
+    code = """
+import resource, signal, sys
+import torch
+from labelgraph.train.checkpoint import SafetensorsCheckpointIO
+SafetensorsCheckpointIO().save_checkpoint({"a": 1}, sys.argv[1])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+try:
+    SafetensorsCheckpointIO().save_checkpoint({"a": torch.zeros(10_000)}, sys.argv[1])
+except OSError as error:
+    print(error)
+print(SafetensorsCheckpointIO().load_checkpoint(sys.argv[1]))
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "last.ckpt")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    message, kept = done.stdout.splitlines()
+    assert "last.ckpt: cannot save (" in message and "too large" in message and kept == "{'a': 1}"
+    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]

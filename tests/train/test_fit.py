@@ -2,6 +2,7 @@
 
 import csv
 import math
+import signal
 from dataclasses import replace
 
 import lightning as L
@@ -358,3 +359,34 @@ def test_every_precision_is_kept_by_epoch(data, tmp_path):
     result = fit(adversarial(data), data, config(epochs=2), tmp_path, progress=False)
     shares = [value for row in result.history for name, value in row.items() if name.startswith("precision_")]
     assert len(shares) == 2 * 4 and all(0 <= share <= 1 for share in shares)
+
+
+@pytest.mark.parametrize("changes", [{}, {"select": "last"}, {"patience": 1, "lr": 1e-9, "checkpoint_every": 1}])
+def test_a_finished_training_whose_checkpoints_are_kept_is_not_trained_again(data, tmp_path, changes):
+    """As after a kill before the method was saved: the same weights and history, without a step."""
+    watches = [Watch(), Watch()]
+    results = []
+    for watch in watches:
+        method = build(data)
+        options = {"progress": False, "keep_checkpoints": True, "callbacks": (watch,)}
+        results.append((method, fit(method, data, config(**changes), tmp_path, **options)))
+    (first, once), (second, twice) = results
+    assert equal_weights(first, second) and once.history == twice.history and once.best_epoch == twice.best_epoch
+    assert len(watches[0].epochs) == len(once.history) and watches[1].epochs == []
+
+
+def test_control_c_goes_through_and_is_heard_again_afterwards(data, tmp_path):
+    class PressControlC(L.Callback):
+        def on_train_epoch_start(self, trainer, pl_module):
+            if trainer.current_epoch == 1:
+                signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # A shell lets what is in the background ignore it.
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(data, tmp_path, callbacks=[PressControlC()])
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,1 @@
+"""The command `labelgraph`: train, evaluate, index, search, and look at label graphs."""

@@ -1,0 +1,107 @@
+"""What to search for: items of a data set, rows of features, words, pictures."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from labelgraph.cli.names import did_you_mean
+from labelgraph.data import CrossModalData
+from labelgraph.methods import Method
+from labelgraph.search.encoding import SIDES
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Queries of one side.
+
+    Args:
+        side: ``image`` or ``text``.
+        features: A row each.
+        names: What to call them.
+        titles: What to show of them; the names where there is nothing more.
+    """
+
+    side: str
+    features: Any
+    names: list[str]
+    titles: list[str]
+
+
+def item_queries(data: CrossModalData, side: str, ids: Sequence[str]) -> Queries:
+    """Items of a data set, by their ids.
+
+    Raises:
+        ValueError: If there is no item of an id, or it lacks the side.
+    """
+    row_of = {each: row for row, each in enumerate(data.ids)}
+    for each in ids:
+        if each not in row_of:
+            raise ValueError(f"'--{side}-id' must be the id of an item of the data (got {each!r})"
+                             f"{did_you_mean(each, row_of)}")  # fmt: skip
+        if not data.present[row_of[each], SIDES.index(side)]:
+            raise ValueError(f"'--{side}-id' must be an item with its {side} (got {each!r}, which has none)")
+    # Not `select`, which takes an item once.
+    rows = np.array([row_of[each] for each in ids])
+    features = data.image if side == "image" else data.text
+    return Queries(side, features[rows], list(ids), [data.titles[row] for row in rows])
+
+
+def feature_queries(path: Path, side: str) -> Queries:
+    """Rows of a file of features: ``.npy``, a sparse ``.npz`` of SciPy, or a ``.npz`` with one array.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read, or holds anything else.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file of features")
+    try:
+        features = _read(path, side)
+    except (
+        ValueError, TypeError, OSError, EOFError, AttributeError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error
+    ) as error:  # fmt: skip
+        raise ValueError(f"{path}: expected a matrix of features in .npy or .npz ({error})") from error
+    if features.ndim != 2:
+        raise ValueError(f"{path}: expected a matrix of features, a row each (got shape {features.shape})")
+    names = [f"row {row}" for row in range(features.shape[0])]
+    return Queries(side, features, names, names)
+
+
+def encoded_queries(method: Method, side: str, items: Sequence[str | Path]) -> Queries:
+    """Words or pictures, encoded as the data were.
+
+    Raises:
+        ValueError: If the method does not know how its features were made.
+        FileNotFoundError: If a picture is not there.
+    """
+    if side not in method.encoders:
+        raise ValueError(
+            f"'--{side}' needs a model that keeps how its {side} features were made (got none: the data that it was "
+            f"trained on did not tell); --{side}s FILE takes features, --{side}-id ID an item of --data"
+        )
+    missing = [each for each in items if isinstance(each, Path) and not each.is_file()]
+    if missing:
+        raise FileNotFoundError(f"{missing[0]}: no such picture")
+    from labelgraph.features import build_encoder  # type: ignore[import-not-found, unused-ignore]
+
+    names = [str(each) for each in items]
+    return Queries(side, build_encoder(method.encoders[side]).encode(items), names, names)
+
+
+def _read(path: Path, side: str) -> Any:
+    content = np.load(path, allow_pickle=False)
+    if isinstance(content, np.ndarray):
+        return content
+    with content:
+        if "format" in content.files:
+            return sp.csr_array(sp.load_npz(path))
+        (key,) = [side] if side in content.files else content.files
+        return content[key]

@@ -1,0 +1,116 @@
+"""Search an index: pictures for texts, or texts for pictures.
+
+Examples:
+  labelgraph search my-index --data my-data.npz --text-id 42            # pictures for the text of item 42
+  labelgraph search my-index --data my-data.npz --image-id 7 8 -k 3     # texts for the pictures of two items
+  labelgraph search my-index --data my-data.npz --text-id 42 --labels dog cat
+  labelgraph search my-index --texts features.npy --json                # a row of features each
+  labelgraph search my-index --text "a dog on the beach"
+  labelgraph search my-index --image picture.png
+
+Words and pictures can be searched for where the data told how their features were made, and the model keeps it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from labelgraph.cli.names import check_name
+from labelgraph.cli.output import print_json
+from labelgraph.cli.parser import Parser, add_command
+from labelgraph.cli.queries import Queries, encoded_queries, feature_queries, item_queries
+from labelgraph.cli.source import DATA_HELP, load
+from labelgraph.report import markdown_table
+from labelgraph.search import Neighbours, Searcher
+
+SCORES = {"cosine": "cosine", "hamming": "Hamming distance"}
+
+
+def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the command."""
+    command = add_command(commands, "search", __doc__ or "", run)
+    command.add_argument("index", metavar="INDEX", type=Path, help="folder of an index")
+    command.add_argument("--data", metavar="DATA", help=f"where items to search for are: {DATA_HELP}")
+    asked = command.add_mutually_exclusive_group(required=True)
+    for side, other in (("text", "pictures"), ("image", "texts")):
+        asked.add_argument(
+            f"--{side}-id", metavar="ID", nargs="+", help=f"find {other} for the {side}s of items of DATA"
+        )
+        asked.add_argument(f"--{side}s", metavar="FILE", type=Path,
+                           help=f"find {other} for rows of {side} features: .npy, .npz or sparse .npz")  # fmt: skip
+    asked.add_argument("--text", metavar="WORDS", nargs="+", help="find pictures for words")
+    asked.add_argument("--image", metavar="PICTURE", nargs="+", type=Path, help="find texts for picture files")
+    command.add_argument("-k", metavar="N", type=int, default=10, help="how many for each (default: 10)")
+    command.add_argument("--labels", metavar="NAME", nargs="+", help="only items with one of these labels")
+    command.add_argument("--ids", metavar="ID", nargs="+", help="only items with one of these ids")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the command."""
+    if (options.text_id or options.image_id) and options.data is None:
+        raise ValueError("'--data' must be given with --text-id and --image-id: it has the items' features")
+    searcher = Searcher.load(options.index)
+    for label in options.labels or ():
+        check_name("--labels", label, searcher.label_names)
+    queries = _queries(options, searcher)
+    found = searcher.search(
+        image=queries.features if queries.side == "image" else None,
+        text=queries.features if queries.side == "text" else None,
+        k=options.k,
+        labels=options.labels,
+        ids=options.ids,
+    )
+    if options.json:
+        print_json(_as_json(queries, found, searcher))
+        return
+    for row in range(len(found.ids)):
+        print(("\n" if row else "") + _table(queries, found, row, SCORES[searcher.method.similarity]))
+
+
+def _queries(options: argparse.Namespace, searcher: Searcher) -> Queries:
+    """What is searched for, from wherever it is given."""
+    side = "text" if options.text_id or options.texts or options.text else "image"
+    if ids := options.text_id or options.image_id:
+        return item_queries(load(options.data), side, ids)
+    if file := options.texts or options.images:
+        return feature_queries(file, side)
+    return encoded_queries(searcher.method, side, options.text or options.image)
+
+
+def _as_json(queries: Queries, found: Neighbours, searcher: Searcher) -> dict[str, Any]:
+    rows = zip(queries.names, queries.titles, found.ids, found.titles, found.scores.tolist(), strict=True)
+    return {
+        "from": queries.side,
+        "to": "text" if queries.side == "image" else "image",
+        "similarity": searcher.method.similarity,
+        "queries": [
+            {
+                "query": name,
+                "title": title,
+                "neighbours": [
+                    {"rank": rank, "id": each, "title": shown, "score": score}
+                    for rank, (each, shown, score) in enumerate(zip(ids, titles, scores, strict=True), 1)
+                ],
+            }
+            for name, title, ids, titles, scores in rows
+        ],
+    }
+
+
+def _table(queries: Queries, found: Neighbours, row: int, score: str) -> str:
+    """The neighbours of one query, with titles where there are any."""
+    ids, titles, scores = found.ids[row], found.titles[row], found.scores[row].tolist()
+    title = f" ({queries.titles[row]})" if queries.titles[row] != queries.names[row] else ""
+    other = "texts" if queries.side == "image" else "images"
+    head = f"{other} for the {queries.side} {queries.names[row]}{title}"
+    if not ids:
+        return f"{head}: none; no item passes the filters"
+    titled = titles != ids
+    shown = [f"{value:.4f}" if isinstance(value, float) else str(value) for value in scores]
+    rows = [
+        [str(rank), each, *([name] if titled else []), value]
+        for rank, (each, name, value) in enumerate(zip(ids, titles, shown, strict=True), 1)
+    ]
+    return f"{head}\n\n{markdown_table(['rank', 'id', *(['title'] if titled else []), score], rows)}"

@@ -1,0 +1,56 @@
+"""The splits that a training needs, made where the data have none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import torch
+
+from labelgraph.data import CrossModalData, hold_out
+
+HELD_OUT = 0.1
+EVALUATED = ("validation", "test", "query")  # Splits that no training reads.
+
+
+def training_splits(data: CrossModalData, select: str, seed: int, reads_labels: bool) -> tuple[CrossModalData, bool]:
+    """Data with the splits that a training needs.
+
+    Without a split ``train``, all items are in it that are in no split for evaluation; for a method that reads
+    labels, those that have any. Without ``validation``, where the best epoch is chosen on it, a tenth of ``train``
+    is held out.
+
+    Returns:
+        The data, and whether items were held out.
+
+    Raises:
+        ValueError: If no item is left to train on, or none can be held out.
+    """
+    if "train" not in data.splits:
+        rest = torch.ones(len(data), dtype=torch.bool)
+        rest[
+            torch.cat([torch.zeros(0, dtype=torch.long), *(data.splits[n] for n in EVALUATED if n in data.splits)])
+        ] = 0
+        if reads_labels:
+            rest &= data.labels.any(1)
+        if not rest.any():
+            raise ValueError("the data must have items with labels outside the splits for evaluation (got none)")
+        data = replace(data, splits={**data.splits, "train": rest.nonzero().flatten()})
+    if select != "validation" or "validation" in data.splits:
+        return data, False
+    try:
+        return hold_out(data, HELD_OUT, seed), True
+    except ValueError as error:
+        raise ValueError(f"{error}; --select last needs none held out") from error
+
+
+def told_splits(given: CrossModalData, data: CrossModalData, held_out: bool, seed: int) -> Iterable[str]:
+    """What `training_splits` did, in words."""
+    if "train" not in given.splits:
+        size = len(data.splits["train"]) + (len(data.splits["validation"]) if held_out else 0)
+        yield f"the data have no split 'train': {size:,} of {len(data):,} items are to train on"
+    if held_out:
+        yield (
+            f"the data have no split 'validation': {len(data.splits['validation']):,} of the training items, drawn "
+            f"with seed {seed}, are held out to choose the best epoch on"
+        )
