@@ -94,6 +94,6 @@ def _fit(searcher: Searcher, data: CrossModalData, progress: bool) -> None:
     """Embed and index, with a progress bar on a terminal or where it is asked for."""
     from tqdm import tqdm
 
-    shown = {"total": int(data.present.sum()), "disable": False if progress else None, "leave": False}
+    shown = {"total": int(data.present.sum()), "disable": False if progress else None, "leave": progress}
     with tqdm(desc="embedding", unit="item", **shown) as bar:
         searcher.fit(data, advance=bar.update)

@@ -15,14 +15,14 @@ def check_writable(path: Path, beside: bool = False) -> None:
         beside: Whether a further folder is to be made beside it.
 
     Raises:
-        ValueError: If it has no name, or a file is in its place.
+        ValueError: If it has no name, or a file is in its place or above it.
         PermissionError: If it, or the first folder above it that is there, is read-only.
     """
     if not path.absolute().name:
         raise ValueError(f"'--out' must be a folder with a name (got {path})")
-    if path.exists() and not path.is_dir():
-        raise ValueError(f"'--out' must be a folder (got the file {path})")
     for place in (path.absolute(), path.absolute().parent)[: 1 + beside]:
         there = next(each for each in (place, *place.parents) if each.exists())
+        if not there.is_dir():
+            raise ValueError(f"'--out' must be a folder (got {path}, where {there} is a file)")
         if not os.access(there, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, "cannot write into it (Permission denied)", str(there))

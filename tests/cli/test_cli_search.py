@@ -1,0 +1,219 @@
+"""`labelgraph index` and `labelgraph search`: the neighbours are those of brute force, with their titles."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from labelgraph.cli.main import main
+from labelgraph.data import save_npz
+from labelgraph.methods import load_method
+from labelgraph.search import Searcher
+from labelgraph.train import encode
+from tests.cli.conftest import SMALL
+
+
+def searched(capsys, *arguments):
+    assert main(["search", *map(str, arguments), "--json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    return json.loads(printed.out)
+
+
+def nearest(place, data, asker, rows, among, k):
+    """Ids and cosines by brute force, for the rows of one side among the items of the other."""
+    sides = [torch.nn.functional.normalize(side) for side in encode(load_method(place / "model"), data)]
+    scores = sides[asker][rows] @ sides[1 - asker][among].t()
+    best = scores.topk(k)
+    return [[data.ids[among[i]] for i in row] for row in best.indices.tolist()], best.values.tolist()
+
+
+def test_the_split_database_is_indexed(place, data, tmp_path, capsys):
+    assert (
+        main(["index", str(place / "model"), str(place / "data.npz"), "--out", str(tmp_path / "index"), "--json"]) == 0
+    )
+    made = json.loads(capsys.readouterr().out)
+    assert made.pop("seconds") > 0
+    assert made == {
+        "index": str(tmp_path / "index"), "kind": "exact", "settings": {}, "method": "algcn", "similarity": "cosine",
+        "split": "database", "images": 40, "texts": 40, "labels": 5,
+    }  # fmt: skip
+    searcher = Searcher.load(tmp_path / "index")
+    assert searcher.label_names == data.label_names
+    assert searcher.search(image=data.image[:1], k=99).titles[0][0].startswith("title ")
+
+
+@pytest.mark.parametrize(("side", "asker", "other"), [("text", 1, "image"), ("image", 0, "text")])
+def test_items_are_searched_for_by_id(place, data, capsys, side, asker, other):
+    rows = [7, 42, 7]
+    names = [data.ids[row] for row in rows]
+    options = ["--data", place / "data.npz", f"--{side}-id", *names, "-k", 4]
+    found = searched(capsys, place / "index", *options)
+    assert (found["from"], found["to"], found["similarity"]) == (side, other, "cosine")
+    assert [(each["query"], each["title"]) for each in found["queries"]] == [(n, f"title {n[5:]}") for n in names]
+    ids, scores = nearest(place, data, asker, rows, data.splits["database"].tolist(), 4)
+    for query, wanted, values in zip(found["queries"], ids, scores, strict=True):
+        assert [each["id"] for each in query["neighbours"]] == wanted
+        assert [each["title"] for each in query["neighbours"]] == [f"title {each[5:]}" for each in wanted]
+        assert [each["score"] for each in query["neighbours"]] == pytest.approx(values, abs=1e-6)
+        assert [each["rank"] for each in query["neighbours"]] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("form", ["dense.npy", "one.npz", "named.npz", "sparse.npz"])
+def test_rows_of_features_are_searched_for(place, data, tmp_path, capsys, form):
+    path, rows = tmp_path / form, data.text_rows(slice(0, 3)).numpy()
+    if form == "dense.npy":
+        np.save(path, rows)
+    elif form == "sparse.npz":
+        sp.save_npz(path, sp.csr_matrix(rows))
+    else:
+        np.savez(path, **({"text": rows, "other": np.ones(3)} if form == "named.npz" else {"anything": rows}))
+    found = searched(capsys, place / "index", "--texts", path, "-k", 2)
+    ids, _ = nearest(place, data, 1, [0, 1, 2], data.splits["database"].tolist(), 2)
+    assert [[each["id"] for each in query["neighbours"]] for query in found["queries"]] == ids
+    assert [query["query"] for query in found["queries"]] == ["row 0", "row 1", "row 2"]
+
+
+def test_filters(place, data, capsys):
+    options = ["--data", place / "data.npz", "--text-id", "item-3", "-k", 60]
+    found = searched(capsys, place / "index", *options, "--labels", "été", "dog")
+    database = data.splits["database"].tolist()
+    wanted = {data.ids[row] for row in database if data.labels[row, 1] or data.labels[row, 3]}
+    assert {each["id"] for each in found["queries"][0]["neighbours"]} == wanted != set()
+    some = sorted(wanted)[:2]
+    found = searched(capsys, place / "index", *options, "--ids", *some, "item-999")
+    assert sorted(each["id"] for each in found["queries"][0]["neighbours"]) == some
+    assert main(["search", *map(str, [place / "index", *options]), "--ids", "item-999"]) == 0
+    assert "none; no item passes the filters" in capsys.readouterr().out
+
+
+def test_the_table_has_titles_only_where_there_are_any(place, data, tmp_path, capsys):
+    options = ["--data", str(place / "data.npz"), "--text-id", "item-3", "-k", "2"]
+    assert main(["search", str(place / "index"), *options]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "images for the text item-3 (title 3)"
+    assert [cell.strip() for cell in lines[2].split("|")[1:-1]] == ["rank", "id", "title", "cosine"]
+    save_npz(replace(data, titles=()), tmp_path / "data.npz")
+    assert main(["index", str(place / "model"), str(tmp_path / "data.npz"), "--out", str(tmp_path / "index")]) == 0
+    capsys.readouterr()
+    assert main(["search", str(tmp_path / "index"), "--data", str(tmp_path / "data.npz"), *options[2:]]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "images for the text item-3"
+    assert [cell.strip() for cell in lines[2].split("|")[1:-1]] == ["rank", "id", "cosine"]
+
+
+def test_codes_and_indexes_by_name(place, data, tmp_path, capsys):
+    options = ["--epochs", "1", "--quiet", *SMALL, "model.bits=16"]
+    assert main(["train", str(place / "data.npz"), "--out", str(tmp_path / "model"), *options]) == 0
+    assert main(["index", str(tmp_path / "model"), str(place / "data.npz"), "--out", str(tmp_path / "index")]) == 0
+    assert "'hamming'" in capsys.readouterr().out
+    query = ["--data", place / "data.npz", "--text-id", "item-3", "-k", 3]
+    (found,) = searched(capsys, tmp_path / "index", *query)["queries"]
+    distances = [each["score"] for each in found["neighbours"]]
+    assert distances == sorted(distances) and all(isinstance(each, int) and 0 <= each <= 16 for each in distances)
+    assert main(["search", *map(str, [tmp_path / "index", *query])]) == 0
+    assert "Hamming distance" in capsys.readouterr().out
+    pytest.importorskip("faiss")
+    flat = ["--index", "faiss-hnsw", "--set", "num_links=5", "search_width=9"]
+    assert main(["index", str(place / "model"), str(place / "data.npz"), "--out", str(tmp_path / "index"), *flat]) == 0
+    assert Searcher.load(tmp_path / "index").settings == {"num_links": 5, "search_width": 9}
+
+
+def test_the_progress_bar_is_shown_where_it_is_asked_for(place, tmp_path, capsys):
+    command = ["index", str(place / "model"), str(place / "data.npz"), "--out", str(tmp_path / "index")]
+    assert main(command) == 0
+    assert capsys.readouterr().err == ""
+    assert main([*command, "--progress", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "embedding" in printed.err and "80/80" in printed.err and json.loads(printed.out)["images"] == 40
+
+
+class Counter:
+    """Stands for an encoder: the number of each letter a to i, or the size of a file."""
+
+    def encode(self, items):
+        if isinstance(items[0], Path):
+            return np.array([[path.stat().st_size] * 12 for path in items], dtype=np.float32)
+        return sp.csr_array(np.array([[item.count(letter) for letter in "abcdefghi"] for item in items], np.float32))
+
+
+def test_words_and_pictures_are_encoded_as_the_data_were(place, data, tmp_path, monkeypatch, capsys):
+    settings = {"text": {"encoder": "letters", "of": "a to i"}, "image": {"encoder": "size"}}
+    save_npz(replace(data, encoders=settings), tmp_path / "data.npz")
+    train = ["train", str(tmp_path / "data.npz"), "--out", str(tmp_path / "model"), "--epochs", "1", "--quiet", *SMALL]
+    assert main(train) == 0
+    assert main(["index", str(tmp_path / "model"), str(tmp_path / "data.npz"), "--out", str(tmp_path / "index")]) == 0
+    capsys.readouterr()
+    asked = []
+    features = ModuleType("labelgraph.features")
+    features.build_encoder = lambda given: asked.append(given) or Counter()
+    monkeypatch.setitem(sys.modules, "labelgraph.features", features)
+    searcher = Searcher.load(tmp_path / "index")
+    found = searched(capsys, tmp_path / "index", "--text", "a big dog", "die Geige", "-k", 3)
+    wanted = searcher.search(text=Counter().encode(["a big dog", "die Geige"]).toarray(), k=3)
+    assert [[each["id"] for each in query["neighbours"]] for query in found["queries"]] == wanted.ids
+    assert [query["query"] for query in found["queries"]] == ["a big dog", "die Geige"]
+    (tmp_path / "picture.png").write_bytes(b"12345")
+    found = searched(capsys, tmp_path / "index", "--image", tmp_path / "picture.png", "-k", 3)
+    wanted = searcher.search(image=np.full((1, 12), 5.0, np.float32), k=3)
+    assert [each["id"] for each in found["queries"][0]["neighbours"]] == wanted.ids[0] and found["from"] == "image"
+    assert asked == [settings["text"], settings["image"]]
+    assert main(["search", str(tmp_path / "index"), "--image", str(tmp_path / "none.png")]) == 2
+    assert "none.png: no such picture" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["index", "{place}/mdl", "{place}/data.npz", "--out", "{out}"], "mdl/model.json: no such model"),
+        (["index", "{place}/model", "{place}/dat.npz", "--out", "{out}"], "did you mean '{place}/data.npz'?"),
+        (["index", "{place}/model", "{place}/data.npz", "--out", "{out}", "--split", "tset"], "did you mean 'test'?"),
+        (["index", "{place}/model", "{place}/data.npz", "--out", "{out}", "--index", "exat"], "did you mean 'exact'?"),
+        (["index", "{place}/model", "{place}/data.npz", "--out", "{out}", "--index", "hamming"], "must be one for 'cos"),
+        (["index", "{place}/model", "{place}/data.npz", "--out", "{out}", "--index", "faiss-ivf", "--set", "num_prob=1"],
+         "did you mean 'num_probes'?"),
+        (["index", "{place}/model", "{place}/data.npz", "--out", "{out}", "--index", "faiss-ivf", "--set",
+          "num_probes=x"], "'--set num_probes' must be a positive whole number (got 'x')"),
+        (["index", "{place}/model", "{place}/data.npz", "--out", "{place}/data.npz"], "must be a folder"),
+        (["search", "{place}/nowhere", "--text", "x"], "nowhere/index.json: no such saved index"),
+        (["search", "{place}/index", "--text-id", "item-3"], "'--data' must be given"),
+        (["search", "{place}/index", "--data", "{place}/data.npz", "--text-id", "itm-3"], "did you mean 'item-"),
+        (["search", "{place}/index", "--data", "{place}/data.npz", "--image-id", "item-3", "--labels", "dgo"],
+         "did you mean 'dog'?"),
+        (["search", "{place}/index", "--data", "{place}/data.npz", "--image-id", "item-3", "-k", "0"], "'k' must be"),
+        (["search", "{place}/index", "--texts", "{out}.npy"], "index.npy: no such file of features"),
+        (["search", "{place}/index", "--images", "{wide}"], "'image' must have 12 features"),
+        (["search", "{place}/index", "--images", "{flat}"], "expected a matrix of features, a row each (got shape (3,))"),
+        (["search", "{place}/index", "--images", "{junk}"], "junk.npy: expected a matrix of features"),
+        (["search", "{place}/index", "--images", "{pickled}"], "pickled.npy: expected a matrix of features"),
+        (["search", "{place}/index", "--text", "a dog"], "'--text' needs a model that keeps how"),
+        (["search", "{place}/index", "--image", "{wide}"], "'--image' needs a model that keeps how"),
+    ],
+)  # fmt: skip
+def test_errors_are_one_line_and_leave_nothing(place, tmp_path, capsys, arguments, message):
+    names = {"place": place, "out": tmp_path / "index"}
+    names |= {name: tmp_path / f"{name}.npy" for name in ("wide", "flat", "junk", "pickled")}
+    np.save(names["wide"], np.ones((2, 99)))
+    np.save(names["flat"], np.ones(3))
+    names["junk"].write_bytes(b"junk")
+    np.save(names["pickled"], np.array([{}]), allow_pickle=True)
+    assert main([each.format(**names) for each in arguments]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.startswith("error: ") and printed.err.count("\n") == 1
+    assert message.format(**names) in printed.err
+    assert not (tmp_path / "index").exists()
+
+
+def test_killed_at_random_points_the_previous_or_the_new_index_is_there(tmp_path):
+    command = [sys.executable, "-m", "tests.cli.kill_command", "index", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    states = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(states) == 12 and all(state["in the end"] == "new" for state in states)
+    assert {"previous"} <= {state["then"] for state in states} <= {"previous", "new"}
