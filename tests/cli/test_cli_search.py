@@ -169,17 +169,20 @@ def test_words_and_pictures_are_encoded_as_the_data_were(place, data, tmp_path, 
     assert "none.png: no such picture" in capsys.readouterr().err
 
 
+INDEX = ("index", "{place}/model", "{place}/data.npz", "--out", "{out}")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["index", "{place}/mdl", "{place}/data.npz", "--out", "{out}"], "mdl/model.json: no such model"),
         (["index", "{place}/model", "{place}/dat.npz", "--out", "{out}"], "did you mean '{place}/data.npz'?"),
-        (["index", "{place}/model", "{place}/data.npz", "--out", "{out}", "--split", "tset"], "did you mean 'test'?"),
-        (["index", "{place}/model", "{place}/data.npz", "--out", "{out}", "--index", "exat"], "did you mean 'exact'?"),
-        (["index", "{place}/model", "{place}/data.npz", "--out", "{out}", "--index", "hamming"], "must be one for 'cos"),
-        (["index", "{place}/model", "{place}/data.npz", "--out", "{out}", "--index", "faiss-ivf", "--set", "num_prob=1"],
+        ([*INDEX, "--split", "tset"], "did you mean 'test'?"),
+        ([*INDEX, "--index", "exat"], "did you mean 'exact'?"),
+        ([*INDEX, "--index", "hamming"], "must be one for 'cos"),
+        ([*INDEX, "--index", "faiss-ivf", "--set", "num_prob=1"],
          "did you mean 'num_probes'?"),
-        (["index", "{place}/model", "{place}/data.npz", "--out", "{out}", "--index", "faiss-ivf", "--set",
+        ([*INDEX, "--index", "faiss-ivf", "--set",
           "num_probes=x"], "'--set num_probes' must be a positive whole number (got 'x')"),
         (["index", "{place}/model", "{place}/data.npz", "--out", "{place}/data.npz"], "must be a folder"),
         (["search", "{place}/nowhere", "--text", "x"], "nowhere/index.json: no such saved index"),
@@ -190,7 +193,7 @@ def test_words_and_pictures_are_encoded_as_the_data_were(place, data, tmp_path, 
         (["search", "{place}/index", "--data", "{place}/data.npz", "--image-id", "item-3", "-k", "0"], "'k' must be"),
         (["search", "{place}/index", "--texts", "{out}.npy"], "index.npy: no such file of features"),
         (["search", "{place}/index", "--images", "{wide}"], "'image' must have 12 features"),
-        (["search", "{place}/index", "--images", "{flat}"], "expected a matrix of features, a row each (got shape (3,))"),
+        (["search", "{place}/index", "--images", "{flat}"], "a matrix of features, a row each (got shape (3,))"),
         (["search", "{place}/index", "--images", "{junk}"], "junk.npy: expected a matrix of features"),
         (["search", "{place}/index", "--images", "{pickled}"], "pickled.npy: expected a matrix of features"),
         (["search", "{place}/index", "--text", "a dog"], "'--text' needs a model that keeps how"),

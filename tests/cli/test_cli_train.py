@@ -183,8 +183,7 @@ def test_a_folder_of_something_else_is_kept(place, tmp_path, capsys, more):
     assert (tmp_path / "model.training" / "thesis.tex").read_text() == "all I have"
 
 
-def test_incomplete_items_are_learned_from_in_two_stages(data, tmp_path, stop_in_epoch, capsys):
-    stop, undo = stop_in_epoch
+def test_incomplete_items_are_learned_from_in_two_stages(data, tmp_path, capsys):
     save_npz(drop_modalities(data, 0.6), tmp_path / "data.npz")
     more = ["model.text_generator_channels=8", "model.image_generator_channels=8", "stage2.epochs=2",
             "stage2.checkpoint_every=1", "stage2.lr=1e-3", "--method", "dagnn"]  # fmt: skip

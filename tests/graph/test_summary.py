@@ -1,9 +1,11 @@
 """A label graph in words."""
 
+import json
+
 import numpy as np
 import pytest
 
-from labelgraph.graph import BinaryAdjacency, Threshold, cooccurrence_graph, summarize
+from labelgraph.graph import BinaryAdjacency, Threshold, cooccurrence_graph, graph_statistics, summarize
 
 LABELS = np.array([[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]])
 
@@ -41,3 +43,12 @@ def test_self_loops_are_no_edges_between_labels():
     alone = BinaryAdjacency(1.0)(cooccurrence_graph([[1, 0], [0, 1]], ["a", "b"]))
     assert "density 0.0%" in summarize(alone)
     assert "Labels without edges: 2 (a, b)" in summarize(alone)
+
+
+def test_the_statistics_are_plain_values():
+    found = graph_statistics(cooccurrence_graph(LABELS, ["sky", "sun", "sea", "cat"]), top=1)
+    assert json.loads(json.dumps(found)) == found == {
+        "labels": 4, "edges": 6, "density": 0.5, "samples": 4, "labels_per_sample": 1.75, "isolated": ["cat"],
+        "most_frequent": [{"name": "sky", "count": 3}],
+        "heaviest_edges": [{"source": "sky", "target": "sun", "weight": 1.0}],
+    }  # fmt: skip

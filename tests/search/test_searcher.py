@@ -1,6 +1,7 @@
 """The searcher: fitting, adding, removing, filters, threads."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Event, Thread
 
 import numpy as np
@@ -261,3 +262,25 @@ def test_repeated_ids_of_a_data_set_are_refused(data):
     twice = CrossModalData(image=data.image, text=data.text, labels=data.labels, ids=["same"] * 60)
     with pytest.raises(ValueError, match=r"'ids' must be distinct .got 'same' twice"):
         Searcher(build("cosine")).fit(twice)
+
+
+def test_titles_go_with_their_items(method, index, data, tmp_path):
+    titled = replace(data, titles=[f"title {i}" for i in range(60)])
+    searcher = Searcher(method, index).fit(titled)
+    searcher.remove(["item 3", "item 4"])
+    searcher.add(["new", "newer"], image=data.image[:2], titles=["a new one", "a newer one"])
+    searcher.add("untitled", image=data.image[2])
+    searcher.save(tmp_path)
+    for each in (searcher, Searcher.load(tmp_path)):
+        found = each.search(text=data.text[:3], k=99)
+        for ids, titles in zip(found.ids, found.titles, strict=True):
+            shown = {"new": "a new one", "newer": "a newer one", "untitled": "untitled"}
+            assert titles == [shown.get(name, name.replace("item", "title")) for name in ids] and len(ids) == 61
+    with pytest.raises(ValueError, match=r"'titles' must have an entry per id, 1 \(got 2\)"):
+        searcher.add("x", image=data.image[2], titles=["a", "b"])
+
+
+def test_fitting_tells_how_far_it_is(method, index, data):
+    steps = []
+    Searcher(method, index).fit(data, batch_size=25, advance=steps.append)
+    assert steps == [25, 25, 10, 25, 25, 10]

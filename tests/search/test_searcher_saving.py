@@ -165,6 +165,9 @@ def rewrite(folder, changes):
         ({"ids": {"image": ["a"] * SIZE, "text": []}}, f"expected {SIZE} distinct ids"),
         ({"ids": {"image": list(range(SIZE)), "text": []}}, f"expected {SIZE} distinct ids"),
         ({"ids": {}}, "expected the entry 'image'"),
+        ({"titles": {"image": ["a"], "text": None}}, f"expected {SIZE} titles .got 1"),
+        ({"titles": {"image": [3] * SIZE, "text": None}}, f"expected {SIZE} titles"),
+        ({"titles": None}, "expected the entry 'titles'"),
         ({"label_names": ["cat"]}, "expected bool labels of the shape"),
     ],
 )

@@ -1,0 +1,106 @@
+"""`labelgraph graph`: summary, files, labels alone."""
+
+import json
+from xml.etree import ElementTree
+
+import networkx as nx
+import numpy as np
+import pytest
+
+from labelgraph.cli.main import main
+from labelgraph.graph import Threshold, cooccurrence_graph, summarize
+
+
+def test_the_summary_is_that_of_the_library(place, data, capsys):
+    assert main(["graph", str(place / "data.npz"), "--split", "train", "--threshold", "0.3"]) == 0
+    train = data.split("train")
+    graph = Threshold(0.3)(cooccurrence_graph(train.labels, train.label_names))
+    assert capsys.readouterr().out == summarize(graph, 10) + "\n"
+
+
+def test_the_object_agrees_with_counting_by_hand(place, data, capsys):
+    assert main(["graph", str(place / "data.npz"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    labels = data.labels.numpy()
+    together = labels.T @ labels
+    weights = {
+        (a, b): together[i, j] / together[j, j]
+        for i, a in enumerate(data.label_names) for j, b in enumerate(data.label_names) if i != j and together[i, j]
+    }  # fmt: skip
+    assert (found["labels"], found["samples"], found["edges"]) == (5, 60, len(weights))
+    assert found["density"] == len(weights) / 20 and found["labels_per_sample"] == pytest.approx(labels.sum() / 60)
+    assert {each["name"]: each["count"] for each in found["most_frequent"]} == dict(
+        zip(data.label_names, labels.sum(0), strict=True)
+    )
+    heaviest = {(each["source"], each["target"]): each["weight"] for each in found["heaviest_edges"]}
+    assert heaviest == pytest.approx(weights) and list(heaviest.values()) == sorted(heaviest.values(), reverse=True)
+
+
+@pytest.mark.parametrize("ending", [".png", ".svg", ".json", ".graphml"])
+def test_the_graph_is_written(place, data, tmp_path, capsys, ending):
+    out = tmp_path / "new" / f"graph{ending}"
+    assert main(["graph", str(place / "data.npz"), "--out", str(out), "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["out"] == str(out) and printed.err == f"written to {out}\n"
+    edges = cooccurrence_graph(data.labels).num_edges
+    if ending == ".png":
+        assert out.read_bytes().startswith(b"\x89PNG") and out.stat().st_size > 5_000
+    elif ending == ".svg":
+        assert ElementTree.parse(out).getroot().tag.endswith("svg")
+    elif ending == ".json":
+        content = json.loads(out.read_text(encoding="utf-8"))
+        assert len(content["edges"]) == edges and content["labels"][1]["name"] == "été"
+        assert {"source", "target", "weight", "count"} == set(content["edges"][0])
+    else:
+        graph = nx.read_graphml(out)
+        assert graph.number_of_edges() == edges and set(graph) == set(data.label_names)
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
+
+
+@pytest.mark.parametrize("form", ["npy", "csv"])
+def test_labels_alone(data, tmp_path, capsys, form):
+    path, names = tmp_path / f"labels.{form}", None
+    if form == "npy":
+        np.save(path, data.labels.numpy().astype(bool))
+    else:
+        names = ["sky", "a, b", "été", "dog", "sea"]
+        rows = "\n".join(",".join(str(int(value)) for value in row) for row in data.labels.tolist())
+        path.write_text('sky,"a, b",été,dog,sea\n' + rows, encoding="utf-8")
+    assert main(["graph", str(path)]) == 0
+    assert capsys.readouterr().out == summarize(cooccurrence_graph(data.labels, names), 10) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "message"),
+    [
+        (None, "labels.csv", "labels.csv: no such file of labels"),
+        (b"", "labels.csv", "labels.csv: expected"),
+        (b"a,b\n1,x\n", "labels.csv", "labels.csv: expected 0/1 labels, a row an item"),
+        (b"a,b\n1,0,1\n", "labels.csv", "labels.csv: expected a column per name in the header, 2 (got 3)"),
+        (b"a,b\n1,2\n", "labels.csv", "must be 0 or 1 (got 2.0 at row 0, column 1)"),
+        (b"a,b\n\xff\xfe\n", "labels.csv", "labels.csv: expected 0/1 labels"),
+        (b"junk", "labels.npy", "labels.npy: expected 0/1 labels"),
+        (b"", "labels.npy", "labels.npy: expected 0/1 labels"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*input contained no data")
+def test_wrong_labels_are_one_line(tmp_path, capsys, content, name, message):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    assert main(["graph", str(tmp_path / name), "--json"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.count("\n") == 1 and message in printed.err
+
+
+def test_wrong_options_are_one_line(place, tmp_path, capsys):
+    np.save(tmp_path / "labels.npy", np.eye(3))
+    for arguments, message in (
+        ([place / "data.npz", "--threshold", "1.5"], "'threshold' must be"),
+        ([place / "data.npz", "--split", "tran"], "did you mean 'train'?"),
+        ([place / "data.npz", "--out", tmp_path / "graph.pdf"], "'--out' must end in one of .png, .svg, .json"),
+        ([place / "data.npz", "--out", place / "data.npz" / "graph.png"], "data.npz"),
+        ([tmp_path / "labels.npy", "--split", "train"], "'--split' needs data with splits"),
+    ):
+        assert main(["graph", *map(str, arguments)]) == 2
+        printed = capsys.readouterr()
+        assert printed.out == "" and printed.err.count("\n") == 1 and message in printed.err
