@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 from labelgraph.cli.names import check_name
 from labelgraph.cli.output import print_json
@@ -67,14 +68,16 @@ def run(options: argparse.Namespace) -> None:
         "labels": chosen.num_labels,
         "seconds": time.perf_counter() - started,
     }
-    if options.json:
-        print_json(made)
-        return
-    where = f"of {split!r} in {options.data}" if split else f"of {options.data}"
-    print(
-        f"{made['images']:,} images and {made['texts']:,} texts {where}, in an index {kind!r}, made in "
+    print_json(made) if options.json else print(_told(options, made, chosen.ids[0]))
+
+
+def _told(options: argparse.Namespace, made: dict[str, Any], each: str) -> str:
+    """What was made, and what to do with it."""
+    where = f"of {made['split']!r} in {options.data}" if made["split"] else f"of {options.data}"
+    return (
+        f"{made['images']:,} images and {made['texts']:,} texts {where}, in an index {made['kind']!r}, made in "
         f"{made['seconds']:.1f} s\nsaved in {options.out}; labelgraph search {options.out} --data {options.data} "
-        f"--text-id {chosen.ids[0]} finds pictures for a text"
+        f"--text-id {each} finds pictures for a text"
     )
 
 
