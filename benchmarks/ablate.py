@@ -27,12 +27,13 @@ from tqdm import tqdm
 
 from benchmarks.ablation_report import FACTORS, Variation, write_ablation
 from benchmarks.config import RunConfig, resolve
+from benchmarks.data import keep_splits, load_data
 from benchmarks.environment import environment
 from benchmarks.run_folder import RunFolder, write_text
 from benchmarks.runner import kept, train_one, training_graph
 from benchmarks.trainings import Training
 from labelgraph.cli.errors import guarded
-from labelgraph.data import CrossModalData, load_dataset
+from labelgraph.data import CrossModalData
 from labelgraph.methods import METHODS, LabelGraphMethod
 
 ABLE = [name for name, method in METHODS.items() if issubclass(method, LabelGraphMethod)]
@@ -95,17 +96,18 @@ def _begin(options: argparse.Namespace) -> tuple[RunConfig, list[str], RunFolder
     base = resolve(options.method, options.dataset, options.seeds, None, options.settings)
     if base.data.incomplete:
         raise ValueError(f"'data.incomplete' must be 0 for an ablation (got {base.data.incomplete})")
-    load_dataset(base.dataset)  # Before the folder is made, so that a wrong name leaves none behind.
+    data = load_data(base)  # Before the folder is made, so that a wrong name leaves none behind.
     name = f"{Path(options.dataset).stem}-{options.method}-ablation-{datetime.now():%Y%m%d-%H%M%S}"
     folder = RunFolder(options.out or Path("runs") / name)
     folder.create(base, environment())
+    keep_splits(base, data, folder)
     write_text(folder.path / MARKER, "\n".join(options.over) + "\n")
     return base, options.over, folder
 
 
 def ablate(base: RunConfig, over: Sequence[str], folder: RunFolder, jobs: int) -> None:
     """Train every setting with every seed, and write tables and plot; what is done already is kept."""
-    data = load_dataset(base.dataset)
+    data = load_data(base, folder)
     print(f"{base.method} on {base.dataset}: {data}\nfolder {folder.path}", flush=True)
     variations = list(_variations(base, over))
     todo = {job.path: job for job in _jobs(base, variations, folder)}
@@ -151,15 +153,15 @@ def train_job(job: Job) -> list[Any]:
 
 
 def _train(job: Job) -> list[Any]:
-    data, graph = _data(job.config.dataset)
+    data, graph = _data(job.path.parents[2])
     folder = RunFolder(job.path.parents[1])
     return train_one(Training(data, job.config.train), job.seed, job.config, data, graph, folder, False)
 
 
 @functools.cache
-def _data(dataset: str) -> tuple[CrossModalData, Data]:
-    """Read once a process."""
-    data = load_dataset(dataset)
+def _data(path: Path) -> tuple[CrossModalData, Data]:
+    """The data of an ablation, read once a process."""
+    data = load_data(RunFolder(path).config(), RunFolder(path))
     return data, training_graph(data)
 
 

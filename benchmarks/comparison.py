@@ -15,13 +15,14 @@ import yaml
 from matplotlib.figure import Figure
 
 from benchmarks.config import RunConfig
+from benchmarks.data import keep_splits, load_data, tell_splits
 from benchmarks.plots import draw_precision_recall, save
 from benchmarks.report import how, picture, warning
 from benchmarks.run_folder import FORMAT, RunFolder, make_new, write_text
 from benchmarks.runner import Say, evaluate_run, histories, run, run_baselines
 from benchmarks.tables import tables
 from benchmarks.trainings import training_data
-from labelgraph.data import CrossModalData, load_dataset
+from labelgraph.data import CrossModalData
 from labelgraph.methods import METHODS
 from labelgraph.report import Result, plot_quality, read_results, write_results
 
@@ -87,6 +88,8 @@ def compare(comparison: Comparison, data: CrossModalData, say: Say = print) -> l
     configs = comparison.configs()
     first, folder = configs[0], comparison.folder
     say(f"{first.dataset}: {data}")
+    for each in (folder, *(comparison.run_folder(config.method) for config in configs)):
+        keep_splits(first, data, each)
     results = run_baselines(first, training_data(first, data), data, folder, say)
     for config in configs:
         own = comparison.run_folder(config.method)
@@ -100,7 +103,7 @@ def compare(comparison: Comparison, data: CrossModalData, say: Say = print) -> l
     about |= {"dataset": first.dataset, "seeds": list(first.seeds), "select": first.train.select}
     write_results(folder.metrics, results, **about)
     _write_pictures(comparison, configs, results)
-    _write_page(comparison, configs, results)
+    _write_page(comparison, configs, data, results)
     return results
 
 
@@ -112,7 +115,7 @@ def run_alone(path: Path) -> None:
 
 def _run(path: Path) -> None:
     config = RunFolder(path).config()
-    data = load_dataset(config.dataset)
+    data = load_data(config, RunFolder(path))
     run(config, data, RunFolder(path), say=_say_lines)
 
 
@@ -143,13 +146,16 @@ def _mean_history(comparison: Comparison, config: RunConfig) -> list[dict[str, f
     return [{key: statistics.fmean(row[key] for row in rows) for key in rows[0]} for rows in zip(*runs, strict=False)]
 
 
-def _write_page(comparison: Comparison, configs: Sequence[RunConfig], results: Sequence[Result]) -> None:
+def _write_page(
+    comparison: Comparison, configs: Sequence[RunConfig], data: CrossModalData, results: Sequence[Result]
+) -> None:
     first = configs[0]
     parts = [
         f"# {', '.join(config.method for config in configs)} on {first.dataset}",
         warning(first),
         tables(results, first),
         how(first, comparison.folder, *configs[1:]),
+        tell_splits(first, data),
         "Each method's own report: " + ", ".join(f"[{c.method}]({c.method}/report.md)" for c in configs) + ".",
         "## Pictures\n\n" + "\n\n".join(picture(name, caption) for name, caption in PICTURES.items()),
     ]

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from labelgraph.data import SPLITS
 from labelgraph.methods import method_class, published_settings
 from labelgraph.retrieval import PROTOCOLS
 from labelgraph.train import (
@@ -48,14 +49,29 @@ class EvalConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What to do to the training items.
+    """Which items are for what, and what to do to the training items.
 
     Args:
-        incomplete: Share of them to lose a side; published 0.8. Needs a method with generators.
+        split: A way to split by name: test-vs-test, dcmh, agah, uniform, stratified; or index files: a ``.npz``,
+            a ``.json``, or a folder. None keeps the splits that the data have.
+        split_seed: Of what is drawn.
+        train_size: Of the split, if it takes one: below 1 a share, else a number of items. Each size is the
+            published one of the data set by default, or that of the way.
+        validation_size: Of the items to take from the training items, where there are no validation items; 0 takes
+            none.
+        test_size: See ``train_size``.
+        query_size: See ``train_size``.
+        incomplete: Share of the training items to lose a side; published 0.8. Needs a method with generators.
         image_only: Of these, the share that keeps its image; the others keep their text.
-        seed: Of the choice.
+        seed: Of the choice of those that lose a side.
     """
 
+    split: str | None = None
+    split_seed: int = 0
+    train_size: float | None = None
+    validation_size: float | None = None
+    test_size: float | None = None
+    query_size: float | None = None
     incomplete: float = 0.0
     image_only: float = 0.5
     seed: int = 0
@@ -64,6 +80,19 @@ class DataConfig:
         for name in ("incomplete", "image_only"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"'data.{name}' must be in [0, 1] (got {getattr(self, name)})")
+        if self.split_seed < 0:
+            raise ValueError(f"'data.split_seed' must be at least 0 (got {self.split_seed})")
+        if self.split not in SPLITS and self.sizes.keys() - {"validation"}:
+            size = min(self.sizes.keys() - {"validation"})
+            raise ValueError(
+                f"'data.{size}_size' must come with a 'data.split' of {', '.join(SPLITS)} (got {self.split!r})"
+            )
+
+    @property
+    def sizes(self) -> dict[str, float]:
+        """The sizes that are set, by split."""
+        given = {name: getattr(self, f"{name}_size") for name in ("train", "validation", "test", "query")}
+        return {name: size for name, size in given.items() if size is not None}
 
 
 @dataclass(frozen=True)
@@ -75,7 +104,7 @@ class RunConfig:
         dataset: Name of a data set, or path of a ``.npz`` file.
         seeds: One training each.
         model: Hyper-parameters of the method.
-        data: What to do to the training items.
+        data: Which items are for what, and what to do to the training items.
         train: How to train.
         stage2: How to go on with generated sides, where sides are missing and the method can generate them.
         eval: How to evaluate.

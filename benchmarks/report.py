@@ -11,6 +11,7 @@ import yaml
 from torch_geometric.data import Data
 
 from benchmarks.config import RunConfig
+from benchmarks.data import tell_splits
 from benchmarks.plots import captions
 from benchmarks.run_folder import RunFolder, write_text
 from benchmarks.tables import tables
@@ -30,7 +31,7 @@ def write_report(
         tables(results, config),
         how(config, folder),
         _discriminators(results),
-        f"## Data\n\n{data!r}\n\n```\n{summarize(graph)}\n```",
+        f"## Data\n\n{data!r}\n\n{tell_splits(config, data)}\n\n```\n{summarize(graph)}\n```",
         "## Pictures\n\n" + "\n\n".join(picture(name, caption) for name, caption in captions(config).items()),
         "## Average precision by label\n\n" + _by_label(config, data, results),
         f"## Settings\n\n```yaml\n{yaml.safe_dump(config.as_dict(), sort_keys=False).strip()}\n```",

@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.known_sets import KNOWN_SETS
 from labelgraph.cli.errors import guarded
 from labelgraph.data import DATASETS
 from labelgraph.methods import METHODS, method_class
@@ -42,8 +43,8 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument("--method", metavar="NAME", nargs="+", default=[DEFAULT_METHOD], dest="methods",
                       help=f"some of: {', '.join(METHODS)}; or 'all' (default: {DEFAULT_METHOD})")  # fmt: skip
     what.add_argument("--dataset", metavar="NAME", default="openclipart",
-                      help=f"one of: {', '.join(DATASETS)}; or the path of a .npz file "
-                      "(default: openclipart)")  # fmt: skip
+                      help=f"one of: {', '.join([*DATASETS, *KNOWN_SETS])}, of which benchmarks/README.md tells where "
+                      "to get the files; or the path of a file or folder (default: openclipart)")  # fmt: skip
     what.add_argument("--seeds", metavar="N", type=int, nargs="+", default=[0, 1, 2],
                       help="one training each; the table has mean and deviation (default: 0 1 2)")  # fmt: skip
     how = command.add_argument_group("how")
@@ -102,17 +103,23 @@ def _dispatch(options: argparse.Namespace) -> None:
 def _run(options: argparse.Namespace, configs: Sequence[RunConfig], several: bool) -> None:
     """Begin or go on with a run, and print its tables."""
     from benchmarks.comparison import Comparison, compare
+    from benchmarks.data import load_data
     from benchmarks.environment import environment
     from benchmarks.run_folder import RunFolder
     from benchmarks.runner import run
     from benchmarks.tables import tables
     from benchmarks.trainings import training_data
-    from labelgraph.data import load_dataset
     from labelgraph.train import check_device
 
     first = configs[0]
+    for config in configs:
+        if config.data != first.data:
+            raise ValueError(
+                f"the settings 'data' must be the same for all methods of a table (got others for {config.method} than "
+                f"for {first.method})"
+            )
     # Before the folder is made, so that a wrong name leaves none behind.
-    data = load_dataset(first.dataset)
+    data = load_data(first, RunFolder(options.resume) if options.resume else None)
     for config in configs:
         check_device(config.train.device)
         training_data(config, data)

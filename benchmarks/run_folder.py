@@ -20,7 +20,7 @@ FORMAT = 1
 class RunFolder:
     """The files of a run.
 
-    ``config.yaml``, ``environment.json``, ``metrics.json``, ``report.md``, ``plots/*.png``,
+    ``config.yaml``, ``environment.json``, ``splits.json``, ``metrics.json``, ``report.md``, ``plots/*.png``,
     ``baselines/NAME.json``; for each seed ``seed-N/history.csv``, ``seed-N/model/`` and ``seed-N/results.json``,
     or where a seed has several trainings the same in ``seed-N/VARIANT/``.
     """
@@ -31,6 +31,11 @@ class RunFolder:
     def metrics(self) -> Path:
         """All results of the run."""
         return self.path / "metrics.json"
+
+    @property
+    def splits(self) -> Path:
+        """The indices of all splits."""
+        return self.path / "splits.json"
 
     def baseline(self, name: str) -> Path:
         """Results of one baseline."""

@@ -13,11 +13,12 @@ from torch_geometric.data import Data
 
 from benchmarks.baselines import run_baseline
 from benchmarks.config import RunConfig
+from benchmarks.data import keep_splits, load_data
 from benchmarks.plots import write_plots
 from benchmarks.report import write_report
 from benchmarks.run_folder import RunFolder
 from benchmarks.trainings import VARIANTS, Training, trainings
-from labelgraph.data import CrossModalData, load_dataset
+from labelgraph.data import CrossModalData
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import Method, build_method, load_method
 from labelgraph.report import Result, read_results, write_results
@@ -33,6 +34,7 @@ def run(
 ) -> list[Result]:
     """Fit baselines, train every seed, evaluate, and write the folder; what is done already is kept."""
     say(f"{config.dataset}: {data}")
+    keep_splits(config, data, folder)
     graph = training_graph(data)
     todo = trainings(config, data)
     results = run_baselines(config, todo[-1].data, data, folder, say)
@@ -125,7 +127,7 @@ def evaluate_method(method: Method, config: RunConfig, data: CrossModalData, see
 def evaluate_run(folder: RunFolder) -> list[Result]:
     """Evaluate the saved models of a run anew."""
     config = folder.config()
-    data = load_dataset(config.dataset)
+    data = load_data(config, folder)
     return [
         result
         for seed in config.seeds

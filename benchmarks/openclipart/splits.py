@@ -4,27 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from labelgraph.data.splits import by_rarest_label, systematic
+
 VALIDATION = 300
 TEST = 700
 SEED = 0
-
-
-def by_rarest_label(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Order the items by their rarest label, randomly within one label."""
-    frequency = labels.sum(axis=0, dtype=np.int64)
-    # Ties between equally frequent labels go to the column, so that two such labels do not mix.
-    rank = np.argsort(np.argsort(frequency, kind="stable"))
-    rarest = np.where(labels > 0, rank, len(rank)).min(axis=1)
-    shuffled = rng.permutation(len(labels))
-    return shuffled[np.argsort(rarest[shuffled], kind="stable")]
-
-
-def systematic(order: np.ndarray, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Take ``size`` items at equal steps from a random start; return the taken and the rest in order."""
-    places = np.floor((np.arange(size) + rng.random()) * len(order) / size).astype(np.int64)
-    taken = np.zeros(len(order), dtype=bool)
-    taken[places] = True
-    return order[taken], order[~taken]
 
 
 def split(

@@ -23,6 +23,13 @@ __all__ = [
     "DATASETS",
     "FORMATS",
     "WIKIPEDIA_LABELS",
+from labelgraph.data.split_files import load_splits, read_splits, save_splits
+from labelgraph.data.splits import PUBLISHED_SIZES, SPLITS, hold_out, make_splits
+
+__all__ = [
+    "DATASETS",
+    "PUBLISHED_SIZES",
+    "SPLITS",
     "CrossModalData",
     "Format",
     "LabelCounts",
@@ -57,4 +64,10 @@ __all__ = [
     "save_folder",
     "save_npz",
     "sparse_if_mostly_zero",
+    "load_splits",
+    "load_thumbnails",
+    "make_splits",
+    "read_splits",
+    "save_npz",
+    "save_splits",
 ]

@@ -1,4 +1,11 @@
-"""Evaluation protocols by name."""
+"""Evaluation protocols by name: which split searches which.
+
+A split (`labelgraph.data.SPLITS`) says which items are for what; a protocol says which of its parts search which.
+Any split can be evaluated by either protocol, as each gives all parts. What the papers do is a pair of both:
+
+- label-graph methods: split ``test-vs-test``, protocol ``test-vs-test``;
+- hashing: split ``dcmh`` or ``agah``, protocol ``query-vs-database``.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +33,8 @@ def evaluate_protocol(
 
     ``test-vs-test`` (ALGCN, DAGNN and others): the test set is both the queries and the gallery.
     ``query-vs-database`` (hashing): the query split searches the other side of the database split. Items
-    of which a side is missing do not query with it and are not found by it.
+    of which a side is missing do not query with it and are not found by it. The names are of what is searched; how
+    the items were dealt out before is the split's doing, see `labelgraph.data.make_splits`.
 
     Args:
         encode: Gives the image and the text embeddings, or packed codes, of some pairs.
