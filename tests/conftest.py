@@ -8,8 +8,8 @@ import torch
 
 from labelgraph.data import CrossModalData
 
-# Real data beside the checkout, where it is present; never part of the repository.
-REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
+# Real data, where they are present; never part of the repository.
+REAL_DATA = Path(os.environ.get("LABELGRAPH_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
 @pytest.fixture(scope="session")

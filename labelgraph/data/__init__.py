@@ -1,5 +1,6 @@
 """Image-text pairs with labels: the container, its files and those of others, and the bundled set."""
 
+from labelgraph.data.card import DataCard, LabelFacts, SideFacts, data_card
 from labelgraph.data.checks import check_encoders, check_features, check_multi_hot
 from labelgraph.data.container import CrossModalData
 from labelgraph.data.datasets import DATASETS, load_dataset, load_openclipart, load_thumbnails
@@ -41,6 +42,13 @@ __all__ = [
     "check_multi_hot",
     "csr_tensor",
     "count_labels",
+    "DataCard",
+    "LabelFacts",
+    "SideFacts",
+    "check_encoders",
+    "check_features",
+    "check_multi_hot",
+    "data_card",
     "drop_modalities",
     "encode_label_names",
     "folder_writer",

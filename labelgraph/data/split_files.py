@@ -115,9 +115,10 @@ def _rows(path: Path, found: Mapping[str, Any], data: CrossModalData) -> dict[st
             )
         if index.min() < 0 or index.max() >= len(data):
             raise ValueError(f"{path}: '{name}' must index {len(data)} items (got {index.min()} to {index.max()})")
-        rows[name] = torch.from_numpy(np.unique(index).astype(np.int64))
-        if len(rows[name]) < len(index):
-            raise ValueError(f"{path}: '{name}' must hold each item once (got {len(index) - len(rows[name])} repeats)")
+        repeats = len(index) - len(np.unique(index))
+        if repeats:
+            raise ValueError(f"{path}: '{name}' must hold each item once (got {repeats} repeats)")
+        rows[name] = torch.from_numpy(index.astype(np.int64))  # In the order of the file, which training depends on.
     return rows
 
 

@@ -75,7 +75,7 @@ def test_index_files_of_ones_own(make_data, tmp_path):
     data = make_data(size=80)
     (tmp_path / "mine.json").write_text(json.dumps({"train": list(range(40)), "test": [70, 60]}))
     ready = split_data(config(f"data.split={tmp_path / 'mine.json'}", "data.validation_size=8"), data)
-    assert ready.splits["test"].tolist() == [60, 70] and len(ready.splits["train"]) == 32
+    assert ready.splits["test"].tolist() == [70, 60] and len(ready.splits["train"]) == 32
 
 
 def test_published_sizes_are_those_of_the_data_set_unless_given(make_data):

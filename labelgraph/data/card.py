@@ -1,0 +1,269 @@
+"""What a data set holds, counted, with warnings of what would spoil a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from torch import Tensor
+
+from labelgraph.data.card_text import card_text
+from labelgraph.data.container import CrossModalData
+from labelgraph.data.duplicates import blocks, copies, groups, row_hashes
+
+# What is learned from, against what is searched with.
+PAIRS = (
+    ("train", "validation"),
+    ("train", "test"),
+    ("train", "query"),
+    ("validation", "test"),
+    ("validation", "query"),
+)
+KINDS = ("image", "text", "both")
+
+
+@dataclass(frozen=True)
+class SideFacts:
+    """Features of one side, over the items that have it.
+
+    Args:
+        channels: Number of features.
+        sparse: Whether they are kept sparse.
+        zeros: Share of values that are 0.
+        lowest: Lowest value.
+        highest: Highest value.
+        constant: Features with one value for all items.
+        zero_rows: Items whose features are all 0.
+        missing: Items without this side.
+    """
+
+    channels: int
+    sparse: bool
+    zeros: float
+    lowest: float
+    highest: float
+    constant: int
+    zero_rows: int
+    missing: int
+
+
+@dataclass(frozen=True)
+class LabelFacts:
+    """Labels of some items.
+
+    Args:
+        items: How many.
+        count: Items of each label, by name, the most frequent first.
+        never: Labels that no item has.
+        an_item: Labels an item: the mean, the median and the most.
+        without: Items without labels.
+        pairs: Share of the pairs of labels that occur together.
+    """
+
+    items: int
+    count: dict[str, int]
+    never: tuple[str, ...]
+    an_item: tuple[float, float, int]
+    without: int
+    pairs: float
+
+
+@dataclass(frozen=True)
+class DataCard:
+    """What `data_card` found.
+
+    Args:
+        items: How many.
+        image: Facts of the image features.
+        text: Facts of the text features.
+        labels: Facts of the labels of all items.
+        splits: The same for each split.
+        duplicates: Items whose features an earlier item has too: of the image, the text, or both.
+        shared: Items of the second split whose features an item of the first has, by ``"first, second"`` and by
+            kind; ``items`` counts those that are in both splits.
+        leaks: Sentences on what was learned from and is searched with.
+        warnings: All sentences of caution, the leaks first.
+    """
+
+    items: int
+    image: SideFacts
+    text: SideFacts
+    labels: LabelFacts
+    splits: dict[str, LabelFacts]
+    duplicates: dict[str, int]
+    shared: dict[str, dict[str, int]]
+    leaks: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as JSON has them."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return card_text(self.as_dict())
+
+
+def data_card(data: CrossModalData) -> DataCard:
+    """Count what a set holds, and look for what would spoil a comparison.
+
+    Features are read block by block. Duplicates are exact: the same float32 values, compared by a 128-bit hash of
+    each row; rows that are all 0, or missing, are no duplicates. The same image, or the same pair, in what was
+    trained on and in what is searched with is a leak. The same text alone is a caution: short texts agree by chance.
+    Values that are not finite cannot be in a `CrossModalData`; the readers of files report them.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.data import CrossModalData, data_card
+        >>> image = torch.tensor([[1., 2.], [3., 4.], [1., 2.]])
+        >>> data = CrossModalData(image, torch.eye(3), torch.ones(3, 1), splits={"train": [0, 1], "test": [2]})
+        >>> data_card(data).leaks
+        ("1 of 1 items of 'test' have the image features of an item of 'train', 0 the text too",)
+    """
+    hashes = {"image": row_hashes(data.image), "text": row_hashes(data.text)}
+    image, image_zero = _side(data.image, data.present[:, 0])
+    text, text_zero = _side(data.text, data.present[:, 1])
+    counted = {"image": ~image_zero, "text": ~text_zero, "both": ~(image_zero | text_zero)}
+    group = {kind: groups(hashes[kind]) for kind in hashes}
+    group["both"] = groups(np.stack([group["image"], group["text"]], axis=1))
+    splits = {name: index.numpy() for name, index in data.splits.items()}
+    labels = data.labels.numpy() > 0
+    shared = {f"{one}, {other}": found for one, other, found in _shared(splits, group, counted)}
+    parts = {name: _labels(labels[index], data.label_names) for name, index in splits.items()}
+    found: dict[str, Any] = {
+        "items": len(data),
+        "image": image,
+        "text": text,
+        "labels": _labels(labels, data.label_names),
+        "splits": parts,
+        "duplicates": {kind: copies(group[kind][counted[kind]]) for kind in KINDS},
+        "shared": shared,
+    }
+    leaks = tuple(_leaks(shared, parts))
+    return DataCard(**found, leaks=leaks, warnings=(*leaks, *_cautions(**found)))
+
+
+def _side(matrix: Tensor | sp.csr_array, present: Tensor) -> tuple[SideFacts, np.ndarray]:
+    """Facts of one side, and which of its rows are all 0 or missing."""
+    lowest = np.full(matrix.shape[1], np.inf, dtype=np.float32)
+    highest, nonzero, filled = -lowest, 0, []
+    there = present.numpy()
+    for start, rows in _starts(matrix):
+        rows = rows[there[start : start + rows.shape[0]]]
+        if rows.shape[0]:
+            low, high = (
+                (rows.min(axis=0).toarray(), rows.max(axis=0).toarray())
+                if sp.issparse(rows)
+                else (rows.min(axis=0), rows.max(axis=0))
+            )
+            lowest, highest = np.minimum(lowest, low.ravel()), np.maximum(highest, high.ravel())
+        filled.append(_nonzero(rows))
+    count = np.zeros(len(there), dtype=np.int64)
+    count[there] = np.concatenate(filled)
+    nonzero = int(count.sum())
+    values = int(there.sum()) * matrix.shape[1]
+    facts = SideFacts(
+        channels=matrix.shape[1],
+        sparse=bool(sp.issparse(matrix)),
+        zeros=1 - nonzero / values if values else 1.0,
+        lowest=float(lowest.min()) if values else 0.0,
+        highest=float(highest.max()) if values else 0.0,
+        constant=int((lowest >= highest).sum()),
+        zero_rows=int((count[there] == 0).sum()),
+        missing=int((~there).sum()),
+    )
+    return facts, count == 0
+
+
+def _starts(matrix: Tensor | sp.csr_array) -> Iterator[tuple[int, Any]]:
+    start = 0
+    for rows in blocks(matrix):
+        yield start, rows
+        start += rows.shape[0]
+
+
+def _nonzero(rows: np.ndarray | sp.csr_array) -> np.ndarray:
+    """Values of each row that are not 0."""
+    if isinstance(rows, np.ndarray):
+        return np.count_nonzero(rows, axis=1)
+    rows = rows.copy()
+    rows.eliminate_zeros()
+    return np.diff(rows.indptr)
+
+
+def _labels(labels: np.ndarray, names: Any) -> LabelFacts:
+    count, each = labels.sum(0), labels.sum(1)
+    order = np.argsort(-count, kind="stable").tolist()
+    matrix = sp.csr_array(labels.astype(np.int64))
+    together = sp.triu(matrix.T @ matrix, 1).nnz
+    pairs = len(names) * (len(names) - 1) // 2
+    return LabelFacts(
+        items=len(labels),
+        count={names[i]: int(count[i]) for i in order},
+        never=tuple(names[i] for i in np.flatnonzero(count == 0).tolist()),
+        an_item=(float(each.mean()), float(np.median(each)), int(each.max())),
+        without=int((each == 0).sum()),
+        pairs=together / pairs if pairs else 0.0,
+    )
+
+
+def _shared(
+    splits: dict[str, np.ndarray], group: dict[str, np.ndarray], counted: dict[str, np.ndarray]
+) -> Iterator[tuple[str, str, dict[str, int]]]:
+    """For each pair of splits, the items of the second that have a copy in the first."""
+    for one, other in PAIRS:
+        if one not in splits or other not in splits:
+            continue
+        if other == "query" and "test" in splits and np.array_equal(splits["test"], splits["query"]):
+            continue  # Counted already.
+        first, second = splits[one], splits[other]
+        found = {"items": int(np.isin(second, first).sum())}
+        for kind in KINDS:
+            here, there = (index[counted[kind][index]] for index in (second, first))
+            found[kind] = int(np.isin(group[kind][here], group[kind][there]).sum())
+        yield one, other, found
+
+
+def _leaks(shared: dict[str, dict[str, int]], splits: dict[str, LabelFacts]) -> Iterator[str]:
+    for pair, found in shared.items():
+        one, other = pair.split(", ")
+        of = f"of {splits[other].items:,} items of '{other}'"
+        if found["items"]:
+            yield f"{found['items']:,} {of} are items of '{one}' too"
+        if found["image"] > found["items"]:
+            copied = f"have the image features of an item of '{one}', {found['both']:,} the text too"
+            yield f"{found['image']:,} {of} {copied}"
+
+
+def _cautions(
+    items: int,
+    image: SideFacts,
+    text: SideFacts,
+    labels: LabelFacts,
+    splits: dict[str, LabelFacts],
+    duplicates: dict[str, int],
+    shared: dict[str, dict[str, int]],
+) -> Iterator[str]:
+    for pair, found in shared.items():
+        one, other = pair.split(", ")
+        if found["text"] > found["items"]:
+            yield f"{found['text']:,} of {splits[other].items:,} items of '{other}' have the text of an item of '{one}'"
+    for kind, number in duplicates.items():
+        if number and kind != "text":
+            what = "image and text features" if kind == "both" else "image features"
+            yield f"{number:,} of {items:,} items have the {what} of an earlier one"
+    for name, side in (("image", image), ("text", text)):
+        if side.zero_rows:
+            yield f"{side.zero_rows:,} of {items - side.missing:,} items have {name} features that are all 0"
+        if side.constant:
+            yield f"{side.constant:,} of {side.channels:,} {name} features have one value for all items"
+    if labels.without:
+        yield f"{labels.without:,} of {items:,} items have no label"
+    if labels.never:
+        yield f"{len(labels.never)} of {len(labels.count)} labels never occur: {', '.join(labels.never)}"
+    for name in ("train", "validation", "test", "query", "database"):
+        absent = [label for label in splits[name].never if label not in labels.never] if name in splits else []
+        if absent:
+            yield f"labels that occur, but not in '{name}': {', '.join(absent)}"
