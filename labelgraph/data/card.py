@@ -151,7 +151,8 @@ def _side(matrix: Tensor | sp.csr_array, present: Tensor) -> tuple[SideFacts, np
     highest, nonzero, filled = -lowest, 0, []
     there = present.numpy()
     for start, rows in _starts(matrix):
-        rows = rows[there[start : start + rows.shape[0]]]
+        here = there[start : start + rows.shape[0]]
+        rows = rows if here.all() else rows[here]
         if rows.shape[0]:
             low, high = (
                 (rows.min(axis=0).toarray(), rows.max(axis=0).toarray())
@@ -187,7 +188,7 @@ def _starts(matrix: Tensor | sp.csr_array) -> Iterator[tuple[int, Any]]:
 def _nonzero(rows: np.ndarray | sp.csr_array) -> np.ndarray:
     """Values of each row that are not 0."""
     if isinstance(rows, np.ndarray):
-        return np.count_nonzero(rows, axis=1)
+        return np.count_nonzero(rows != 0, axis=1)  # Quicker than of the values.
     rows = rows.copy()
     rows.eliminate_zeros()
     return np.diff(rows.indptr)

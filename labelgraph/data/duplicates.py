@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,6 +10,7 @@ import scipy.sparse as sp
 from torch import Tensor
 
 BLOCK = 1024
+SUM_BITS, HASH_BITS = 53, 128
 
 
 def blocks(matrix: Tensor | sp.csr_array, size: int = BLOCK) -> Iterator[np.ndarray | sp.csr_array]:
@@ -19,23 +21,30 @@ def blocks(matrix: Tensor | sp.csr_array, size: int = BLOCK) -> Iterator[np.ndar
 
 
 def row_hashes(matrix: Tensor | sp.csr_array) -> np.ndarray:
-    """Hash each row of float32 features, (N, 2) uint64; dense and sparse rows of the same values hash alike.
+    """Hash each row of float32 features, (N, k) float64; dense and sparse rows of the same values hash alike.
 
-    Multilinear hashing: the 32 bits of each value times a random odd number for its column, summed modulo
-    :math:`2^{64}`, twice. Two given rows that differ hash alike with a chance of at most :math:`2^{-64}`.
+    Multilinear hashing: each value is two whole numbers of 16 bits; a hash is their sum, weighted by random whole
+    numbers, of so many bits that it is exact in float64, which multiplies quickly. There are so many hashes that two
+    given rows that differ agree in all of them with a chance of at most :math:`2^{-128}`.
     """
-    weights = np.random.default_rng(0).integers(0, 2**64, (matrix.shape[1], 2), dtype=np.uint64) | np.uint64(1)
-    return np.concatenate([_bits(rows) @ weights for rows in blocks(matrix)])
+    bits = SUM_BITS - 16 - math.ceil(math.log2(2 * matrix.shape[1]))
+    size = (matrix.shape[1], 2, math.ceil(HASH_BITS / bits))
+    weights = np.random.default_rng(0).integers(0, 2**bits, size).astype(np.float64)
+    return np.concatenate([_weighted(rows, weights) for rows in blocks(matrix)])
 
 
-def _bits(rows: np.ndarray | sp.csr_array) -> np.ndarray | sp.csr_array:
-    """The bits of each value as a whole number, 0 for 0."""
+def _weighted(rows: np.ndarray | sp.csr_array, weights: np.ndarray) -> np.ndarray:
     if isinstance(rows, np.ndarray):
-        return (rows + np.float32(0)).view(np.uint32).astype(np.uint64)  # + 0 turns -0 into 0.
+        return np.asarray(_halves(rows).astype(np.float64) @ weights.reshape(-1, weights.shape[2]))
     rows = rows.copy()
     rows.sum_duplicates()
-    values = (rows.data + np.float32(0)).view(np.uint32).astype(np.uint64)
-    return sp.csr_array((values, rows.indices, rows.indptr), shape=rows.shape)
+    halves = _halves(rows.data).reshape(-1, 2).astype(np.float64)
+    parts = (sp.csr_array((halves[:, i], rows.indices, rows.indptr), shape=rows.shape) @ weights[:, i] for i in (0, 1))
+    return np.asarray(sum(parts))
+
+
+def _halves(values: np.ndarray) -> np.ndarray:
+    return (values + np.float32(0)).view(np.uint16)  # + 0 turns -0 into 0.
 
 
 def groups(hashes: np.ndarray) -> np.ndarray:
