@@ -29,7 +29,7 @@ PUBLISHED_SIZES: dict[str, dict[str, dict[str, float]]] = {
 }
 
 
-def make_splits(data: CrossModalData, name: str, seed: int = 0, **sizes: float) -> dict[str, Tensor]:
+def make_splits(data: CrossModalData | Tensor, name: str, seed: int = 0, **sizes: float) -> dict[str, Tensor]:
     """Split a set in one of the ways of ``SPLITS``; ``replace(data, splits=...)`` takes the result.
 
     Every way gives ``train``, ``validation``, ``test``, ``query`` and ``database``, so that either protocol of
@@ -38,7 +38,7 @@ def make_splits(data: CrossModalData, name: str, seed: int = 0, **sizes: float) 
     from the training part. No item that is searched with is trained or validated on.
 
     Args:
-        data: The set; its own splits are not looked at.
+        data: The set, or its labels; its own splits are not looked at.
         name: Key of ``SPLITS``.
         seed: Of all that is drawn; the same seed gives the same splits.
         sizes: Options of that way: below 1 a share, else a number of items. ``PUBLISHED_SIZES`` has those of
@@ -63,7 +63,8 @@ def make_splits(data: CrossModalData, name: str, seed: int = 0, **sizes: float) 
     for size in sizes:
         if size not in known:
             raise ValueError(f"the sizes of the split '{name}' must be among {', '.join(known)} (got {size!r})")
-    parts = SPLITS[name](data.labels.numpy() > 0, np.random.default_rng(seed), **sizes)
+    labels = data if isinstance(data, Tensor) else data.labels
+    parts = SPLITS[name](labels.numpy() > 0, np.random.default_rng(seed), **sizes)
     return complete({key: torch.from_numpy(np.sort(index)) for key, index in parts.items() if len(index)})
 
 
