@@ -62,8 +62,9 @@ COCO = _shares(
     """person 64115, bicycle 3252, car 12251, motorcycle 3502, airplane 2986, bus 3952, train 3588, truck 6127,
     boat 3025, traffic light 4139, fire hydrant 1711, stop sign 1734, parking meter 705, bench 5570, bird 3237,
     cat 4114, dog 4385, horse 2941, sheep 1529, cow 1968, elephant 2143, bear 960, zebra 1916, giraffe 2546,
-    backpack 5528, umbrella 3968, handbag 6841, tie 3810, suitcase 2402, frisbee 2184, skis 3082, snowboard 1654, sports ball 4262,
-    kite 2261, baseball bat 2506, baseball glove 2629, skateboard 3476, surfboard 3486, tennis racket 3394, bottle 8501,
+    backpack 5528, umbrella 3968, handbag 6841, tie 3810, suitcase 2402, frisbee 2184, skis 3082, snowboard 1654,
+    sports ball 4262, kite 2261, baseball bat 2506, baseball glove 2629, skateboard 3476, surfboard 3486,
+    tennis racket 3394, bottle 8501,
     wine glass 2533, cup 9189, fork 3555, knife 4326, spoon 3529, bowl 7111, banana 2243, apple 1586, sandwich 2365,
     orange 1699, broccoli 1939, carrot 1683, hot dog 1222, pizza 3166, donut 1523, cake 2925, chair 12774, couch 4423,
     potted plant 4452, bed 3682, dining table 11837, toilet 3353, tv 4561, laptop 3524, mouse 1876, remote 3076,
@@ -99,7 +100,7 @@ SETS = {
         labels=NUS_WIDE,
         topics=tuple(tuple(range(start, 21, 6)) for start in range(6)),
         words=6.0,
-        stated="Its own: sizes, the lowest share of a label (5,000 images are stated as the least). A model: the other "
+        stated="Its own: sizes, the lowest share of a label (at least 5,000 images are stated). A model: the other "
         "shares, a geometric fall from 0.38; which labels occur together; the number of words; all features.",
     ),
     "ms-coco": SyntheticSet(
