@@ -12,7 +12,7 @@ from labelgraph.data import (
     PUBLISHED_SIZES,
     SPLITS,
     CrossModalData,
-    hold_out,
+    complete_splits,
     load_dataset,
     load_splits,
     make_splits,
@@ -48,7 +48,7 @@ def split_data(config: RunConfig, data: CrossModalData) -> CrossModalData:
             f"'data.split' must be one of {', '.join(SPLITS)}, or index files with training items (got {split!r}, with "
             f"{', '.join(own) or 'no splits'})"
         )
-    return replace(data, splits=hold_out(own, seed=seed, **sizes))
+    return replace(data, splits=complete_splits(own, seed=seed, **sizes))
 
 
 def keep_splits(config: RunConfig, data: CrossModalData, folder: RunFolder) -> None:

@@ -1,12 +1,15 @@
 """What several tests share."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from labelgraph.data import CrossModalData
+from labelgraph.cli.main import main
+from labelgraph.data import CrossModalData, save_npz
+from tests.cli.small import SMALL, small_data
 
 # Real data, where they are present; never part of the repository.
 REAL_DATA = Path(os.environ.get("LABELGRAPH_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -20,10 +23,9 @@ def fixtures():
 @pytest.fixture(scope="session")
 def real_data():
     """The folder of real data, which is in no repository; tests that use it skip without it."""
-    folder = Path(os.environ.get("LABELGRAPH_DATA", REAL_DATA))
-    if not (folder / "mirflickr25k").is_dir() or not (folder / "wikipedia").is_dir():
+    if not all((REAL_DATA / name).is_dir() for name in ("mirflickr25k", "wikipedia")):
         pytest.skip("the real data is not here")
-    return folder
+    return REAL_DATA
 
 
 @pytest.fixture
@@ -46,3 +48,22 @@ def make_data():
         return CrossModalData(image=features[0], text=features[1], labels=labels, splits=splits)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory):
+    """A folder with ``data.npz``, ``bare.npz`` (without splits), ``model`` and ``index``; not to be changed."""
+    folder = tmp_path_factory.mktemp("cli")
+    data = small_data()
+    save_npz(data, folder / "data.npz")
+    save_npz(replace(data, splits={}), folder / "bare.npz")
+    train = ["train", str(folder / "data.npz"), "--out", str(folder / "model"), "--epochs", "3", "--quiet", *SMALL]
+    assert main(train) == 0
+    assert main(["index", str(folder / "model"), str(folder / "data.npz"), "--out", str(folder / "index")]) == 0
+    return folder
+
+
+@pytest.fixture
+def pairs():
+    """The data of ``place``."""
+    return small_data()

@@ -16,18 +16,18 @@ EXTRAS = {
 }  # fmt: skip
 
 
-def guarded(run: Callable[[], object], go_on: str) -> int:
+def guarded(run: Callable[[], int | None], go_on: str) -> int:
     """Run a command and give its exit status.
 
     An error of the user or the system is one line on standard error; with ``LABELGRAPH_TRACEBACK`` set, it is raised.
 
     Args:
-        run: The command.
+        run: The command; it may give an exit status of its own.
         go_on: What to do after Ctrl-C, unless the `KeyboardInterrupt` tells it.
     """
     try:
         try:
-            run()
+            status = run()
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # Whoever read has seen enough.
@@ -42,7 +42,7 @@ def guarded(run: Callable[[], object], go_on: str) -> int:
     except KeyboardInterrupt as interrupt:
         print(f"interrupted; {str(interrupt) or go_on}", file=sys.stderr)
         return INTERRUPTED
-    return 0
+    return status or 0
 
 
 def explain(error: Exception) -> str:

@@ -6,6 +6,7 @@ Examples:
   labelgraph index my-model my-data.npz --out my-index
   labelgraph search my-index --data my-data.npz --text-id 42      # pictures for the text of item 42
   labelgraph graph my-data.npz
+  labelgraph data check my-data.npz
 
 Each has a --help with more of them. With --json, what a command found is one JSON object on standard output. An
 error is one line, and exit status 2; LABELGRAPH_TRACEBACK=1 shows where it comes from.
@@ -16,13 +17,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import labelgraph
-from labelgraph.cli import evaluate, graph, index, search, train
+from labelgraph.cli import data, evaluate, graph, index, search, train
 from labelgraph.cli.errors import guarded
 from labelgraph.cli.names import did_you_mean
 from labelgraph.cli.parser import Parser, describe
 
 # Each has `add_parser(commands)`, which sets the default `run`; a further command is a file and a name here.
-COMMANDS = (train, evaluate, index, search, graph)
+COMMANDS = (train, evaluate, index, search, graph, data)
 
 
 def parser() -> Parser:
@@ -40,9 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return guarded(lambda: _run(arguments), "give the same command again")
 
 
-def _run(arguments: Sequence[str] | None) -> None:
+def _run(arguments: Sequence[str] | None) -> int:
     options, unknown = parser().parse_known_args(arguments)
     if unknown:
         own: Parser = options.parser
         own.error(f"unknown argument {unknown[0]!r}{did_you_mean(unknown[0].partition('=')[0], own.option_names())}")
-    options.run(options)
+    return options.run(options) or 0

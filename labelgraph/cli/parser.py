@@ -40,7 +40,7 @@ def add_command(
     commands: argparse._SubParsersAction[Parser],
     name: str,
     documentation: str,
-    run: Callable[[argparse.Namespace], None],
+    run: Callable[[argparse.Namespace], int | None],
 ) -> Parser:
     """Add a command with its help and the option ``--json``."""
     help_ = describe(documentation)

@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> None:
     check_writable(options.out, beside=True)
     given, method = load(options.data), method_class(options.method)
     data, held_out = training_splits(given, settings["train"].select, options.seed, method.reads_labels)
-    check_incomplete(method, data.split("train"))
+    check_incomplete(method, data)
     if not options.quiet:
         for line in told_splits(given, data, held_out, options.seed):
             note(line)
@@ -144,12 +144,11 @@ def _train(
     from labelgraph.train import fit
 
     L.seed_everything(options.seed, verbose=False)
-    train = data.split("train")
-    graph = cooccurrence_graph(train.labels, train.label_names)
+    graph = cooccurrence_graph(data.labels[data.rows("train")], data.label_names)
     method = build_method(options.method, data.image_channels, data.text_channels, graph, settings["model"])
     common: dict[str, Any] = {"seed": options.seed, "progress": not options.quiet, "keep_checkpoints": True}
     fitted = fit(method, data, settings["train"], place / "train", **common)
-    if not train.is_complete:
+    if not data.present[data.rows("train")].all():
         fitted = fit(method, data, settings["stage2"], place / "stage2", fill_missing=True, **common)
     return method, fitted
 

@@ -10,7 +10,7 @@ from typing import Any
 from labelgraph.data.container import CrossModalData
 from labelgraph.data.matlab import mat_variables, read_mat
 from labelgraph.data.npy import read_npy
-from labelgraph.data.sparsity import sparse_if_mostly_zero
+from labelgraph.data.sparse import sparse_if_mostly_zero
 
 PART = re.compile(r"(?P<set>.+?)-[ifxyl]all(-.*)?\.mat", re.IGNORECASE)
 IMAGE, TEXT, LABELS, PICTURES = ("FAll", "XAll"), ("YAll",), ("LAll",), ("IAll",)

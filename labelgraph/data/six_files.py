@@ -12,7 +12,7 @@ import torch
 
 from labelgraph.data.container import CrossModalData
 from labelgraph.data.matlab import read_mat
-from labelgraph.data.sparsity import sparse_if_mostly_zero
+from labelgraph.data.sparse import sparse_if_mostly_zero
 
 SIDES = ("img", "txt", "lab")
 SPLITS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}

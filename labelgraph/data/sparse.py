@@ -1,10 +1,15 @@
-"""Sparse matrices of SciPy as tensors."""
+"""Which features to keep sparse, and sparse matrices of SciPy as tensors."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
+
+MOSTLY = 0.75
 
 
 def csr_tensor(matrix: sp.csr_array) -> Tensor:
@@ -18,3 +23,19 @@ def csr_tensor(matrix: sp.csr_array) -> Tensor:
     """
     start, column, value = map(torch.from_numpy, (matrix.indptr, matrix.indices, matrix.data))
     return torch.sparse_csr_tensor(start, column, value, matrix.shape, check_invariants=False)
+
+
+def sparse_if_mostly_zero(matrix: Any) -> Any:
+    """Give a dense matrix of which over three quarters are zero as CSR, and any other as it is.
+
+    Example:
+        >>> import numpy as np
+        >>> from labelgraph.data import sparse_if_mostly_zero
+        >>> sparse_if_mostly_zero(np.eye(8)).nnz
+        8
+        >>> type(sparse_if_mostly_zero(np.ones((2, 2)))).__name__
+        'ndarray'
+    """
+    if not isinstance(matrix, np.ndarray) or np.count_nonzero(matrix) >= (1 - MOSTLY) * matrix.size:
+        return matrix
+    return sp.csr_array(matrix)

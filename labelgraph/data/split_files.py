@@ -71,8 +71,8 @@ def read_splits(path: str | Path, data: CrossModalData) -> dict[str, Tensor]:
 
     A ``.npz`` or ``.json`` file holds one vector a split; a folder holds ``NAME.npy`` or ``NAME.txt`` (one item a
     line) for each. Whole numbers are row numbers from 0, strings are ids; the lines of a ``.txt`` are ids if all
-    of them are, and row numbers otherwise. What `save_splits` wrote is read too, with its check. `hold_out` adds what
-    the files do not have.
+    of them are, and row numbers otherwise. What `save_splits` wrote is read too, with its check.
+    `complete_splits` adds what the files do not have.
 
     Args:
         path: The file or folder.

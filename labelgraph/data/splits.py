@@ -68,7 +68,7 @@ def make_splits(data: CrossModalData | Tensor, name: str, seed: int = 0, **sizes
     return complete({key: torch.from_numpy(np.sort(index)) for key, index in parts.items() if len(index)})
 
 
-def hold_out(splits: Mapping[str, Tensor], validation: float = 0.1, seed: int = 0) -> dict[str, Tensor]:
+def complete_splits(splits: Mapping[str, Tensor], validation: float = 0.1, seed: int = 0) -> dict[str, Tensor]:
     """Take validation items from the training items, where there are none, and add what follows from other splits.
 
     Args:
@@ -81,8 +81,8 @@ def hold_out(splits: Mapping[str, Tensor], validation: float = 0.1, seed: int = 
 
     Example:
         >>> import torch
-        >>> from labelgraph.data import hold_out
-        >>> splits = hold_out({"train": torch.arange(20), "test": torch.tensor([20])})
+        >>> from labelgraph.data import complete_splits
+        >>> splits = complete_splits({"train": torch.arange(20), "test": torch.tensor([20])})
         >>> {name: len(index) for name, index in splits.items()}
         {'train': 18, 'validation': 2, 'test': 1, 'query': 1, 'database': 20}
     """

@@ -20,7 +20,7 @@ from labelgraph.cli.main import main
 from labelgraph.data import save_npz
 from labelgraph.methods import load_method
 from labelgraph.search import Searcher
-from tests.cli.conftest import SMALL, small_data
+from tests.cli.small import SMALL, small_data
 
 POINTS = 12
 

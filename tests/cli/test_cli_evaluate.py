@@ -13,7 +13,7 @@ from labelgraph.data import load_npz, save_npz
 from labelgraph.methods import load_method
 from labelgraph.retrieval import evaluate, retrieval_metrics
 from labelgraph.train import encode
-from tests.cli.conftest import SMALL
+from tests.cli.small import SMALL
 
 
 def measured(capsys, *arguments):
@@ -23,7 +23,7 @@ def measured(capsys, *arguments):
     return json.loads(printed.out)
 
 
-def test_every_protocol_of_the_data_is_measured_both_ways(place, data, capsys):
+def test_every_protocol_of_the_data_is_measured_both_ways(place, pairs, capsys):
     found = measured(capsys, place / "model", place / "data.npz", "--metrics", "map", "recall@3", "ndcg@5")
     assert {key: found[key] for key in ("method", "similarity", "selected_on")} == {
         "method": "algcn", "similarity": "cosine", "selected_on": "validation",
@@ -31,7 +31,7 @@ def test_every_protocol_of_the_data_is_measured_both_ways(place, data, capsys):
     assert [result["protocol"] for result in found["results"]] == ["test-vs-test", "query-vs-database"]
     method = load_method(place / "model")
     for result, names in zip(found["results"], (("test", "test"), ("query", "database")), strict=True):
-        query, database = (data.split(name) for name in names)
+        query, database = (pairs.split(name) for name in names)
         sides = encode(method, query), encode(method, database)
         for asker, way in enumerate(("image_to_text", "text_to_image")):
             wanted = retrieval_metrics(
@@ -40,22 +40,22 @@ def test_every_protocol_of_the_data_is_measured_both_ways(place, data, capsys):
             assert result["metrics"][way] == pytest.approx(wanted) and set(wanted) == set(result["metrics"][way])
 
 
-def test_labels_one_by_one(place, data, capsys):
+def test_labels_one_by_one(place, pairs, capsys):
     options = ["--split", "test", "--metrics", "map", "--per-class"]
     (result,) = measured(capsys, place / "model", place / "data.npz", *options)["results"]
-    test = data.split("test")
+    test = pairs.split("test")
     image, text = encode(load_method(place / "model"), test)
     wanted = evaluate(image, text, test.labels, test.labels).per_class
-    assert result["per_class"]["image_to_text"] == pytest.approx(dict(zip(data.label_names, wanted, strict=True)))
+    assert result["per_class"]["image_to_text"] == pytest.approx(dict(zip(pairs.label_names, wanted, strict=True)))
     assert result["protocol"] == "test-vs-test"
     assert main(["evaluate", str(place / "model"), str(place / "data.npz"), *options]) == 0
     assert "| été" in capsys.readouterr().out
 
 
-def test_a_label_without_queries_is_null(place, data, tmp_path, capsys):
-    labels = data.labels.clone()
-    labels[data.splits["test"], 2] = 0
-    save_npz(replace(data, labels=labels), tmp_path / "data.npz")
+def test_a_label_without_queries_is_null(place, pairs, tmp_path, capsys):
+    labels = pairs.labels.clone()
+    labels[pairs.splits["test"], 2] = 0
+    save_npz(replace(pairs, labels=labels), tmp_path / "data.npz")
     options = ["--split", "test", "--per-class", "--metrics", "map"]
     (result,) = measured(capsys, place / "model", tmp_path / "data.npz", *options)["results"]
     assert result["per_class"]["image_to_text"]["a b"] is None
@@ -72,7 +72,7 @@ def test_the_table_names_protocol_and_definition(place, capsys):
     assert "test-vs-test" not in shown
 
 
-def test_without_splits_what_was_held_out_is_measured(place, data, tmp_path, capsys):
+def test_without_splits_what_was_held_out_is_measured(place, pairs, tmp_path, capsys):
     options = ["--epochs", "2", "--quiet", "--seed", "5", *SMALL]
     assert main(["train", str(place / "bare.npz"), "--out", str(tmp_path / "model"), *options]) == 0
     made = json.loads((tmp_path / "model" / "training.json").read_text())
@@ -83,21 +83,21 @@ def test_without_splits_what_was_held_out_is_measured(place, data, tmp_path, cap
         mean = np.mean([way["map"] for way in result["metrics"].values()])
         assert mean == pytest.approx(made["best_map"])  # Of the best epoch on these very items.
 
-    save_npz(replace(load_npz(place / "bare.npz"), image=data.image + 1), tmp_path / "other.npz")
+    save_npz(replace(load_npz(place / "bare.npz"), image=pairs.image + 1), tmp_path / "other.npz")
     assert main(["evaluate", str(tmp_path / "model"), str(tmp_path / "other.npz")]) == 2
     assert "'--split' must be one of all (got none); the data have no splits of a protocol" in capsys.readouterr().err
     (result,) = measured(capsys, tmp_path / "model", tmp_path / "other.npz", "--split", "all")["results"]
     assert result["protocol"] == "all-vs-all" and "the 60 items" in result["told"]
 
 
-def test_codes_are_measured_by_hamming_distance(place, data, tmp_path, capsys):
+def test_codes_are_measured_by_hamming_distance(place, pairs, tmp_path, capsys):
     options = ["--epochs", "1", "--quiet", *SMALL, "model.bits=16"]
     assert main(["train", str(place / "data.npz"), "--out", str(tmp_path / "model"), *options]) == 0
     capsys.readouterr()
     names = ["precision@r2", "map"]
     found = measured(capsys, tmp_path / "model", place / "data.npz", "--split", "test", "--metrics", *names)
     assert found["similarity"] == "hamming"
-    test = data.split("test")
+    test = pairs.split("test")
     image, text = encode(load_method(tmp_path / "model"), test)
     wanted = retrieval_metrics(image, text, test.labels, test.labels, names, similarity="hamming")
     assert found["results"][0]["metrics"]["image_to_text"] == pytest.approx(wanted)
@@ -132,8 +132,8 @@ def test_a_model_saved_by_the_library_is_measured_too(place, tmp_path, capsys):
         (["{broken}", "{place}/data.npz"], "the file is damaged"),
     ],
 )
-def test_errors_are_one_line(place, data, tmp_path, capsys, arguments, message):
-    save_npz(replace(data, image=torch.ones(60, 3)), tmp_path / "narrow.npz")
+def test_errors_are_one_line(place, pairs, tmp_path, capsys, arguments, message):
+    save_npz(replace(pairs, image=torch.ones(60, 3)), tmp_path / "narrow.npz")
     shutil.copytree(place / "model", tmp_path / "broken")
     (path,) = (tmp_path / "broken").glob("*.safetensors")
     path.write_bytes(path.read_bytes()[:-1])

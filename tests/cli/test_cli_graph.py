@@ -11,38 +11,38 @@ from labelgraph.cli.main import main
 from labelgraph.graph import Threshold, cooccurrence_graph, summarize
 
 
-def test_the_summary_is_that_of_the_library(place, data, capsys):
+def test_the_summary_is_that_of_the_library(place, pairs, capsys):
     assert main(["graph", str(place / "data.npz"), "--split", "train", "--threshold", "0.3"]) == 0
-    train = data.split("train")
+    train = pairs.split("train")
     graph = Threshold(0.3)(cooccurrence_graph(train.labels, train.label_names))
     assert capsys.readouterr().out == summarize(graph, 10) + "\n"
 
 
-def test_the_object_agrees_with_counting_by_hand(place, data, capsys):
+def test_the_object_agrees_with_counting_by_hand(place, pairs, capsys):
     assert main(["graph", str(place / "data.npz"), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    labels = data.labels.numpy()
+    labels = pairs.labels.numpy()
     together = labels.T @ labels
     weights = {
         (a, b): together[i, j] / together[j, j]
-        for i, a in enumerate(data.label_names) for j, b in enumerate(data.label_names) if i != j and together[i, j]
+        for i, a in enumerate(pairs.label_names) for j, b in enumerate(pairs.label_names) if i != j and together[i, j]
     }  # fmt: skip
     assert (found["labels"], found["samples"], found["edges"]) == (5, 60, len(weights))
     assert found["density"] == len(weights) / 20 and found["labels_per_sample"] == pytest.approx(labels.sum() / 60)
     assert {each["name"]: each["count"] for each in found["most_frequent"]} == dict(
-        zip(data.label_names, labels.sum(0), strict=True)
+        zip(pairs.label_names, labels.sum(0), strict=True)
     )
     heaviest = {(each["source"], each["target"]): each["weight"] for each in found["heaviest_edges"]}
     assert heaviest == pytest.approx(weights) and list(heaviest.values()) == sorted(heaviest.values(), reverse=True)
 
 
 @pytest.mark.parametrize("ending", [".png", ".svg", ".json", ".graphml"])
-def test_the_graph_is_written(place, data, tmp_path, capsys, ending):
+def test_the_graph_is_written(place, pairs, tmp_path, capsys, ending):
     out = tmp_path / "new" / f"graph{ending}"
     assert main(["graph", str(place / "data.npz"), "--out", str(out), "--json"]) == 0
     printed = capsys.readouterr()
     assert json.loads(printed.out)["out"] == str(out) and printed.err == f"written to {out}\n"
-    edges = cooccurrence_graph(data.labels).num_edges
+    edges = cooccurrence_graph(pairs.labels).num_edges
     if ending == ".png":
         assert out.read_bytes().startswith(b"\x89PNG") and out.stat().st_size > 5_000
     elif ending == ".svg":
@@ -53,21 +53,21 @@ def test_the_graph_is_written(place, data, tmp_path, capsys, ending):
         assert {"source", "target", "weight", "count"} == set(content["edges"][0])
     else:
         graph = nx.read_graphml(out)
-        assert graph.number_of_edges() == edges and set(graph) == set(data.label_names)
+        assert graph.number_of_edges() == edges and set(graph) == set(pairs.label_names)
     assert [path.name for path in out.parent.iterdir()] == [out.name]
 
 
 @pytest.mark.parametrize("form", ["npy", "csv"])
-def test_labels_alone(data, tmp_path, capsys, form):
+def test_labels_alone(pairs, tmp_path, capsys, form):
     path, names = tmp_path / f"labels.{form}", None
     if form == "npy":
-        np.save(path, data.labels.numpy().astype(bool))
+        np.save(path, pairs.labels.numpy().astype(bool))
     else:
         names = ["sky", "a, b", "été", "dog", "sea"]
-        rows = "\n".join(",".join(str(int(value)) for value in row) for row in data.labels.tolist())
+        rows = "\n".join(",".join(str(int(value)) for value in row) for row in pairs.labels.tolist())
         path.write_text('sky,"a, b",été,dog,sea\n' + rows, encoding="utf-8")
     assert main(["graph", str(path)]) == 0
-    assert capsys.readouterr().out == summarize(cooccurrence_graph(data.labels, names), 10) + "\n"
+    assert capsys.readouterr().out == summarize(cooccurrence_graph(pairs.labels, names), 10) + "\n"
 
 
 @pytest.mark.parametrize(

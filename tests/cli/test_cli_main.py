@@ -13,9 +13,9 @@ import labelgraph
 from labelgraph.cli import main as command
 from labelgraph.cli.errors import guarded
 from labelgraph.cli.main import main
-from tests.cli.conftest import SMALL
+from tests.cli.small import SMALL
 
-COMMANDS = ("train", "evaluate", "index", "search", "graph")
+COMMANDS = ("train", "evaluate", "index", "search", "graph", "data")
 
 
 @pytest.mark.parametrize("name", COMMANDS)

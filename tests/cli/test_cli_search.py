@@ -17,7 +17,7 @@ from labelgraph.data import save_npz
 from labelgraph.methods import load_method
 from labelgraph.search import Searcher
 from labelgraph.train import encode
-from tests.cli.conftest import SMALL
+from tests.cli.small import SMALL
 
 
 def searched(capsys, *arguments):
@@ -35,7 +35,7 @@ def nearest(place, data, asker, rows, among, k):
     return [[data.ids[among[i]] for i in row] for row in best.indices.tolist()], best.values.tolist()
 
 
-def test_the_split_database_is_indexed(place, data, tmp_path, capsys):
+def test_the_split_database_is_indexed(place, pairs, tmp_path, capsys):
     assert (
         main(["index", str(place / "model"), str(place / "data.npz"), "--out", str(tmp_path / "index"), "--json"]) == 0
     )
@@ -46,19 +46,19 @@ def test_the_split_database_is_indexed(place, data, tmp_path, capsys):
         "split": "database", "images": 40, "texts": 40, "labels": 5,
     }  # fmt: skip
     searcher = Searcher.load(tmp_path / "index")
-    assert searcher.label_names == data.label_names
-    assert searcher.search(image=data.image[:1], k=99).titles[0][0].startswith("title ")
+    assert searcher.label_names == pairs.label_names
+    assert searcher.search(image=pairs.image[:1], k=99).titles[0][0].startswith("title ")
 
 
 @pytest.mark.parametrize(("side", "asker", "other"), [("text", 1, "image"), ("image", 0, "text")])
-def test_items_are_searched_for_by_id(place, data, capsys, side, asker, other):
+def test_items_are_searched_for_by_id(place, pairs, capsys, side, asker, other):
     rows = [7, 42, 7]
-    names = [data.ids[row] for row in rows]
+    names = [pairs.ids[row] for row in rows]
     options = ["--data", place / "data.npz", f"--{side}-id", *names, "-k", 4]
     found = searched(capsys, place / "index", *options)
     assert (found["from"], found["to"], found["similarity"]) == (side, other, "cosine")
     assert [(each["query"], each["title"]) for each in found["queries"]] == [(n, f"title {n[5:]}") for n in names]
-    ids, scores = nearest(place, data, asker, rows, data.splits["database"].tolist(), 4)
+    ids, scores = nearest(place, pairs, asker, rows, pairs.splits["database"].tolist(), 4)
     for query, wanted, values in zip(found["queries"], ids, scores, strict=True):
         assert [each["id"] for each in query["neighbours"]] == wanted
         assert [each["title"] for each in query["neighbours"]] == [f"title {each[5:]}" for each in wanted]
@@ -67,8 +67,8 @@ def test_items_are_searched_for_by_id(place, data, capsys, side, asker, other):
 
 
 @pytest.mark.parametrize("form", ["dense.npy", "one.npz", "named.npz", "sparse.npz"])
-def test_rows_of_features_are_searched_for(place, data, tmp_path, capsys, form):
-    path, rows = tmp_path / form, data.text_rows(slice(0, 3)).numpy()
+def test_rows_of_features_are_searched_for(place, pairs, tmp_path, capsys, form):
+    path, rows = tmp_path / form, pairs.text_rows(slice(0, 3)).numpy()
     if form == "dense.npy":
         np.save(path, rows)
     elif form == "sparse.npz":
@@ -76,16 +76,16 @@ def test_rows_of_features_are_searched_for(place, data, tmp_path, capsys, form):
     else:
         np.savez(path, **({"text": rows, "other": np.ones(3)} if form == "named.npz" else {"anything": rows}))
     found = searched(capsys, place / "index", "--texts", path, "-k", 2)
-    ids, _ = nearest(place, data, 1, [0, 1, 2], data.splits["database"].tolist(), 2)
+    ids, _ = nearest(place, pairs, 1, [0, 1, 2], pairs.splits["database"].tolist(), 2)
     assert [[each["id"] for each in query["neighbours"]] for query in found["queries"]] == ids
     assert [query["query"] for query in found["queries"]] == ["row 0", "row 1", "row 2"]
 
 
-def test_filters(place, data, capsys):
+def test_filters(place, pairs, capsys):
     options = ["--data", place / "data.npz", "--text-id", "item-3", "-k", 60]
     found = searched(capsys, place / "index", *options, "--labels", "été", "dog")
-    database = data.splits["database"].tolist()
-    wanted = {data.ids[row] for row in database if data.labels[row, 1] or data.labels[row, 3]}
+    database = pairs.splits["database"].tolist()
+    wanted = {pairs.ids[row] for row in database if pairs.labels[row, 1] or pairs.labels[row, 3]}
     assert {each["id"] for each in found["queries"][0]["neighbours"]} == wanted != set()
     some = sorted(wanted)[:2]
     found = searched(capsys, place / "index", *options, "--ids", *some, "item-999")
@@ -94,13 +94,13 @@ def test_filters(place, data, capsys):
     assert "none; no item passes the filters" in capsys.readouterr().out
 
 
-def test_the_table_has_titles_only_where_there_are_any(place, data, tmp_path, capsys):
+def test_the_table_has_titles_only_where_there_are_any(place, pairs, tmp_path, capsys):
     options = ["--data", str(place / "data.npz"), "--text-id", "item-3", "-k", "2"]
     assert main(["search", str(place / "index"), *options]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "images for the text item-3 (title 3)"
     assert [cell.strip() for cell in lines[2].split("|")[1:-1]] == ["rank", "id", "title", "cosine"]
-    save_npz(replace(data, titles=()), tmp_path / "data.npz")
+    save_npz(replace(pairs, titles=()), tmp_path / "data.npz")
     assert main(["index", str(place / "model"), str(tmp_path / "data.npz"), "--out", str(tmp_path / "index")]) == 0
     capsys.readouterr()
     assert main(["search", str(tmp_path / "index"), "--data", str(tmp_path / "data.npz"), *options[2:]]) == 0
@@ -109,7 +109,7 @@ def test_the_table_has_titles_only_where_there_are_any(place, data, tmp_path, ca
     assert [cell.strip() for cell in lines[2].split("|")[1:-1]] == ["rank", "id", "cosine"]
 
 
-def test_codes_and_indexes_by_name(place, data, tmp_path, capsys):
+def test_codes_and_indexes_by_name(place, pairs, tmp_path, capsys):
     options = ["--epochs", "1", "--quiet", *SMALL, "model.bits=16"]
     assert main(["train", str(place / "data.npz"), "--out", str(tmp_path / "model"), *options]) == 0
     assert main(["index", str(tmp_path / "model"), str(place / "data.npz"), "--out", str(tmp_path / "index")]) == 0
@@ -144,9 +144,9 @@ class Counter:
         return sp.csr_array(np.array([[item.count(letter) for letter in "abcdefghi"] for item in items], np.float32))
 
 
-def test_words_and_pictures_are_encoded_as_the_data_were(place, data, tmp_path, monkeypatch, capsys):
+def test_words_and_pictures_are_encoded_as_the_data_were(place, pairs, tmp_path, monkeypatch, capsys):
     settings = {"text": {"encoder": "letters", "of": "a to i"}, "image": {"encoder": "size"}}
-    save_npz(replace(data, encoders=settings), tmp_path / "data.npz")
+    save_npz(replace(pairs, encoders=settings), tmp_path / "data.npz")
     train = ["train", str(tmp_path / "data.npz"), "--out", str(tmp_path / "model"), "--epochs", "1", "--quiet", *SMALL]
     assert main(train) == 0
     assert main(["index", str(tmp_path / "model"), str(tmp_path / "data.npz"), "--out", str(tmp_path / "index")]) == 0

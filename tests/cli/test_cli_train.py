@@ -19,7 +19,7 @@ from labelgraph.data import drop_modalities, save_npz
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import METHODS, ALGCNConfig, build_method, load_method
 from labelgraph.train import RetrievalModule, TrainConfig, fit
-from tests.cli.conftest import SMALL
+from tests.cli.small import SMALL
 
 
 def train(data, out, *more, epochs=4, quiet=True):
@@ -52,17 +52,17 @@ def stop_in_epoch(monkeypatch):
     return stop, lambda: monkeypatch.setattr(RetrievalModule, "training_step", step)
 
 
-def test_the_model_is_that_of_the_library(place, data, tmp_path, capsys):
+def test_the_model_is_that_of_the_library(place, pairs, tmp_path, capsys):
     assert train(place / "data.npz", tmp_path / "model", "--seed", "3", "--json") == 0
     printed = capsys.readouterr()
     assert printed.err == ""
     torch.manual_seed(3)
-    part = data.split("train")
+    part = pairs.split("train")
     published = {"gamma": 0.5, "label_embedding": "learned", "alpha": 0.2, "structure_weight": 0.5, "threshold": 0.4}
     config = ALGCNConfig(hidden_channels=8, num_layers=1, **published)
     method = build_method("algcn", 12, 9, cooccurrence_graph(part.labels, part.label_names), config)
     how = TrainConfig(epochs=4, batch_size=16, lr=3e-3, device="cpu")
-    fitted = fit(method, data, how, tmp_path / "by-hand", seed=3, progress=False)
+    fitted = fit(method, pairs, how, tmp_path / "by-hand", seed=3, progress=False)
     found = load_method(tmp_path / "model")
     assert found.config == config
     assert all(torch.equal(value, found.state_dict()[key]) for key, value in method.state_dict().items())
@@ -88,11 +88,11 @@ def test_data_without_splits_have_a_tenth_held_out(place, tmp_path, capsys):
     assert json.loads((tmp_path / "model" / "training.json").read_text())["held_out"] == 0.1
 
 
-def test_without_a_training_split_what_evaluates_is_not_trained_on(data, tmp_path, capsys):
-    labels = data.labels.clone()
-    free = [i for i in range(60) if i not in data.splits["test"].tolist()]
+def test_without_a_training_split_what_evaluates_is_not_trained_on(pairs, tmp_path, capsys):
+    labels = pairs.labels.clone()
+    free = [i for i in range(60) if i not in pairs.splits["test"].tolist()]
     labels[free[:3]] = 0
-    given = replace(data, labels=labels, splits={"test": data.splits["test"]})
+    given = replace(pairs, labels=labels, splits={"test": pairs.splits["test"]})
     save_npz(given, tmp_path / "data.npz")
     assert train(tmp_path / "data.npz", tmp_path / "model", "--select", "last", quiet=False) == 0
     printed = capsys.readouterr()
@@ -138,9 +138,9 @@ def test_a_training_that_could_not_be_saved_is_not_repeated(place, tmp_path, sto
     assert equal(tmp_path / "whole", tmp_path / "model")
 
 
-def test_other_settings_or_data_than_those_of_the_unfinished_training(place, data, tmp_path, stop_in_epoch, capsys):
+def test_other_settings_or_data_than_those_of_the_unfinished_training(place, pairs, tmp_path, stop_in_epoch, capsys):
     stop, undo = stop_in_epoch
-    save_npz(data, tmp_path / "data.npz")
+    save_npz(pairs, tmp_path / "data.npz")
     stop(1)
     with pytest.raises(Stop):
         train(tmp_path / "data.npz", tmp_path / "model")
@@ -148,14 +148,14 @@ def test_other_settings_or_data_than_those_of_the_unfinished_training(place, dat
     assert train(tmp_path / "data.npz", tmp_path / "model", "model.alpha=0.7", "--seed", "2") == 2
     error = capsys.readouterr().err
     assert "differs in seed (0, now 2), settings.model.alpha (0.2, now 0.7)" in error and "--restart" in error
-    text = data.text.clone()
+    text = pairs.text.clone()
     text[3, 3] += 1
-    save_npz(replace(data, text=text), tmp_path / "data.npz")
+    save_npz(replace(pairs, text=text), tmp_path / "data.npz")
     assert train(tmp_path / "data.npz", tmp_path / "model") == 2
     assert "differs in data.text;" in capsys.readouterr().err
     assert not (tmp_path / "model").exists()
     assert train(tmp_path / "data.npz", tmp_path / "model", "--restart") == 0
-    save_npz(replace(data, text=text), tmp_path / "again.npz")
+    save_npz(replace(pairs, text=text), tmp_path / "again.npz")
     assert train(tmp_path / "again.npz", tmp_path / "whole") == 0
     assert equal(tmp_path / "whole", tmp_path / "model")
 
@@ -183,8 +183,8 @@ def test_a_folder_of_something_else_is_kept(place, tmp_path, capsys, more):
     assert (tmp_path / "model.training" / "thesis.tex").read_text() == "all I have"
 
 
-def test_incomplete_items_are_learned_from_in_two_stages(data, tmp_path, capsys):
-    save_npz(drop_modalities(data, 0.6), tmp_path / "data.npz")
+def test_incomplete_items_are_learned_from_in_two_stages(pairs, tmp_path, capsys):
+    save_npz(drop_modalities(pairs, 0.6), tmp_path / "data.npz")
     more = ["model.text_generator_channels=8", "model.image_generator_channels=8", "stage2.epochs=2",
             "stage2.checkpoint_every=1", "stage2.lr=1e-3", "--method", "dagnn"]  # fmt: skip
     assert train(tmp_path / "data.npz", tmp_path / "whole", *more, epochs=2) == 0
@@ -247,13 +247,13 @@ def test_the_settings_are_listed(method, capsys):
         (["{eye}", "--out", "{out}"], "--select last needs none held out"),
     ],
 )
-def test_errors_are_one_line_and_leave_nothing(place, data, tmp_path, monkeypatch, capsys, arguments, message):
+def test_errors_are_one_line_and_leave_nothing(place, pairs, tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     names = {"data": tmp_path / "data.npz", "out": tmp_path / "model", "cut": tmp_path / "cut.npz"}
     names["eye"] = tmp_path / "eye.npz"
-    save_npz(data, names["data"])
+    save_npz(pairs, names["data"])
     names["cut"].write_bytes(names["data"].read_bytes()[:500])
-    save_npz(replace(data.select(range(5)), labels=np.eye(5)), names["eye"])
+    save_npz(replace(pairs.select(range(5)), labels=np.eye(5)), names["eye"])
     before = sorted(tmp_path.rglob("*"))
     assert main(["train", *(each.format(**names) for each in arguments)]) == 2
     printed = capsys.readouterr()

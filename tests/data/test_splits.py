@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from labelgraph.data import PUBLISHED_SIZES, SPLITS, CrossModalData, hold_out, make_splits
+from labelgraph.data import PUBLISHED_SIZES, SPLITS, CrossModalData, complete_splits, make_splits
 
 SMALL = {"agah": {"query": 3, "train": 8}}
 
@@ -105,14 +105,14 @@ def test_stratified_gives_the_rarest_label_its_share():
 
 def test_hold_out_keeps_what_there_is():
     own = {"train": torch.arange(10, 30), "test": torch.arange(5), "extra": torch.tensor([31])}
-    splits = hold_out(own, 5, seed=2)
+    splits = complete_splits(own, 5, seed=2)
     assert len(splits["train"]) == 15 and len(splits["validation"]) == 5
     assert sorted(splits["train"].tolist() + splits["validation"].tolist()) == list(range(10, 30))
     assert torch.equal(splits["database"], own["train"]) and torch.equal(splits["query"], own["test"])
     assert splits["extra"].tolist() == [31]
-    again = hold_out(splits, 5, seed=9)
+    again = complete_splits(splits, 5, seed=9)
     assert all(torch.equal(again[name], splits[name]) for name in splits)
-    assert "validation" not in hold_out(own, 0)
+    assert "validation" not in complete_splits(own, 0)
 
 
 @pytest.mark.parametrize(
@@ -135,4 +135,4 @@ def test_wrong_sizes_are_named(data, name, sizes, message):
 
 def test_hold_out_needs_training_items():
     with pytest.raises(ValueError, match=r"'splits' must have training items, 'train' \(got test\)"):
-        hold_out({"test": torch.arange(3)})
+        complete_splits({"test": torch.arange(3)})
