@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ import torch
 from torch import Tensor
 
 MOSTLY = 0.75
+
+# torch says so of every CSR tensor; of what is done with them here it means nothing.
+warnings.filterwarnings("ignore", ".*Sparse CSR tensor support is in beta.*")
 
 
 def csr_tensor(matrix: sp.csr_array) -> Tensor:

@@ -76,7 +76,7 @@ def test_wrong_choices_are_told_by_the_parser(arguments, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--dataset", "absent.npz"], "absent.npz: no such data file"),
+        (["--dataset", "absent.npz"], "absent.npz: no such file or folder"),
         (["--resume", "absent"], "expected a run folder with config.yaml"),
         (
             ["--method", "dagnn", "--set", "data.incomplete=0.5"],

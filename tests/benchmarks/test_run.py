@@ -104,7 +104,7 @@ def test_selection_on_test_is_marked(small_file, tmp_path, capsys):
     [
         (["--method", "algnc"], "i-gnn-con, p-gnn-con (got 'algnc')"),
         (["--dataset", "openclipat"], "'dataset' must be one of ['openclipart']"),
-        (["--dataset", "absent.npz"], "absent.npz: no such data file"),
+        (["--dataset", "absent.npz"], "absent.npz: no such file or folder"),
         (["--set", "train.epoch=3"], "the nearest is 'train.epochs'"),
         (["--resume", "absent"], "absent: expected a run folder with config.yaml"),
         (["--eval", "absent"], "absent: expected a run folder with config.yaml"),

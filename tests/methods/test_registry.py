@@ -7,6 +7,7 @@ import torch
 
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import ALGCN, METHODS, ALGCNConfig, Method, build_method, load_method, method_class
+from labelgraph.methods.saving import _checksum
 
 GRAPH = cooccurrence_graph([[1, 1, 0], [0, 0, 1]])
 
@@ -41,7 +42,7 @@ def test_loading_refuses_an_unknown_method(tmp_path, name):
     build_method("algcn", 4, 3, GRAPH, ALGCNConfig(hidden_channels=7)).save_pretrained(tmp_path)
     path = tmp_path / "model.json"
     meaning = json.loads(path.read_text()) | {"method": name}
-    path.write_text(json.dumps(meaning))
+    path.write_text(json.dumps(meaning | {"checksum": _checksum(meaning)}))
     with pytest.raises(ValueError, match=f"'method' must be one of agah, algcn, .*{name}"):
         load_method(tmp_path)
 
