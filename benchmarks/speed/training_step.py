@@ -87,7 +87,10 @@ def steps(case: Case, items: Items, dtype: torch.dtype = torch.float32) -> tuple
     for name, parameter in method.named_parameters():
         parameters[name].requires_grad_(parameter.requires_grad)
     loss = case.plain(parameters, binary_matrix(items[2]).to(dtype))
-    return library_step(method, batch, case.config), plain_step(loss, parameters, batch, case.config)
+    image, text, labels = batch
+    # Bags of words come to the library's step sparse, as its loader draws them.
+    ours = library_step(method, (image, text.to_sparse_csr(), labels), case.config)
+    return ours, plain_step(loss, parameters, batch, case.config)
 
 
 def batch_of(items: Items, config: TrainConfig, dtype: torch.dtype = torch.float32) -> Items:
