@@ -4,7 +4,7 @@ from labelgraph.losses.adversarial import adversarial_loss
 from labelgraph.losses.classification import classification_loss
 from labelgraph.losses.contrastive import contrastive_loss
 from labelgraph.losses.hashing import balance_loss, decorrelation_loss, quantisation_loss
-from labelgraph.losses.pairwise import pairwise_loss
+from labelgraph.losses.pairwise import joint_pairwise_loss, pairwise_loss
 from labelgraph.losses.similarity import similarity_loss
 from labelgraph.losses.structure import structure_loss
 
@@ -14,6 +14,7 @@ __all__ = [
     "classification_loss",
     "contrastive_loss",
     "decorrelation_loss",
+    "joint_pairwise_loss",
     "pairwise_loss",
     "quantisation_loss",
     "similarity_loss",

@@ -32,6 +32,43 @@ def pairwise_loss(left: Tensor, right: Tensor, labels: Tensor) -> Tensor:
         >>> pairwise_loss(item, item, torch.ones(1, 1))  # log(1 + e^0.5) - 0.5
         tensor(0.4741)
     """
-    lengths = left.norm(dim=1, keepdim=True) * right.norm(dim=1)
-    theta = left @ right.t() / lengths.clamp(min=1e-6) / 2
-    return torch.mean(F.softplus(theta) - labels @ labels.t() * theta)
+    return _likelihood(_cosines(left, right, left.norm(dim=1), right.norm(dim=1)), labels @ labels.t())
+
+
+def joint_pairwise_loss(image: Tensor, text: Tensor, labels: Tensor) -> Tensor:
+    r"""The sum of `pairwise_loss` within images, between images and texts, and within texts.
+
+    Lengths and shared labels are worked out once for all three.
+
+    Args:
+        image: Embeddings, shape :math:`(B, H)`.
+        text: Embeddings of the same items, shape :math:`(B, H)`.
+        labels: Multi-hot, shape :math:`(B, C)`.
+
+    Returns:
+        A scalar.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.losses import joint_pairwise_loss
+        >>> item = torch.tensor([[1.0, 0.0]])
+        >>> joint_pairwise_loss(item, item, torch.ones(1, 1))  # 3 (log(1 + e^0.5) - 0.5)
+        tensor(1.4222)
+    """
+    shared = labels @ labels.t()
+    image_length, text_length = image.norm(dim=1), text.norm(dim=1)
+    cosines = (
+        _cosines(image, image, image_length, image_length),
+        _cosines(image, text, image_length, text_length),
+        _cosines(text, text, text_length, text_length),
+    )
+    return torch.stack([_likelihood(cosine, shared) for cosine in cosines]).sum()
+
+
+def _cosines(left: Tensor, right: Tensor, left_length: Tensor, right_length: Tensor) -> Tensor:
+    return left @ right.t() / (left_length[:, None] * right_length).clamp(min=1e-6)
+
+
+def _likelihood(cosines: Tensor, shared: Tensor) -> Tensor:
+    theta = cosines / 2
+    return torch.mean(F.softplus(theta) - shared * theta)

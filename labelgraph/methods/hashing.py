@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from labelgraph.losses import balance_loss, decorrelation_loss, pairwise_loss, quantisation_loss
+from labelgraph.losses import balance_loss, decorrelation_loss, joint_pairwise_loss, quantisation_loss
 from labelgraph.nn import HashHead
 
 
@@ -45,9 +45,7 @@ def hash_terms(outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
     image, text = outputs["image_code"], outputs["text_code"]
     sides = (image, text)
     return {
-        "code": pairwise_loss(image, image, labels)
-        + pairwise_loss(image, text, labels)
-        + pairwise_loss(text, text, labels),
+        "code": joint_pairwise_loss(image, text, labels),
         "quantisation": sum(map(quantisation_loss, sides), image.new_zeros(())),
         "balance": sum(map(balance_loss, sides), image.new_zeros(())),
         "decorrelation": sum(map(decorrelation_loss, sides), image.new_zeros(())),

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from labelgraph.graph import BinaryAdjacency
-from labelgraph.losses import classification_loss, pairwise_loss
+from labelgraph.losses import classification_loss, joint_pairwise_loss
 from labelgraph.methods.base import Method
 from labelgraph.methods.hashing import HashConfig, hash_heads, hash_terms, hash_weights
 from labelgraph.nn import (
@@ -174,5 +174,4 @@ def classification_terms(outputs: dict[str, Tensor], labels: Tensor) -> Tensor:
 
 def pairwise_terms(outputs: dict[str, Tensor], labels: Tensor) -> Tensor:
     """The pairwise loss within and between the sides, summed."""
-    image, text = outputs["image_embedding"], outputs["text_embedding"]
-    return pairwise_loss(image, image, labels) + pairwise_loss(image, text, labels) + pairwise_loss(text, text, labels)
+    return joint_pairwise_loss(outputs["image_embedding"], outputs["text_embedding"], labels)

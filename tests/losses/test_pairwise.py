@@ -5,7 +5,7 @@ from math import exp, log, sqrt
 import pytest
 import torch
 
-from labelgraph.losses import pairwise_loss
+from labelgraph.losses import joint_pairwise_loss, pairwise_loss
 
 
 def case(size=5, channels=4, num_labels=3):
@@ -30,6 +30,22 @@ def test_against_a_loop(size, channels, num_labels):
     arguments = case(size, channels, num_labels)
     assert pairwise_loss(*arguments).item() == pytest.approx(slow(*arguments))
     assert slow(*arguments) != pytest.approx(log(2))
+
+
+@pytest.mark.parametrize("size", [1, 5])
+def test_the_joint_loss_is_the_sum_of_three(size):
+    image, text, labels = case(size)
+    image[0] = 0
+    both = [side.clone().requires_grad_() for side in (image, text)]
+    apart = [side.clone().requires_grad_() for side in (image, text)]
+    joint = joint_pairwise_loss(*both, labels)
+    assert joint.item() == pytest.approx(
+        slow(image, image, labels) + slow(image, text, labels) + slow(text, text, labels)
+    )
+    joint.backward()
+    sum(pairwise_loss(apart[i], apart[j], labels) for i, j in ((0, 0), (0, 1), (1, 1))).backward()
+    for ours, expected in zip(both, apart, strict=True):
+        torch.testing.assert_close(ours.grad, expected.grad)
 
 
 def test_items_without_labels():
