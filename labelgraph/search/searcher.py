@@ -17,7 +17,7 @@ from labelgraph.search.items import Items
 from labelgraph.search.lock import SharedLock
 from labelgraph.search.neighbours import Neighbours
 from labelgraph.search.saving import read_items, read_meaning, read_method, write_searcher
-from labelgraph.search.storage import read_version, write_version
+from labelgraph.search.storage import Version, read_current, write_version
 
 
 class Searcher:
@@ -202,12 +202,17 @@ class Searcher:
     def load(cls, folder: str | Path) -> Self:
         """Read what `save` wrote. Every file is checked by its SHA-256; nothing is unpickled.
 
+        Another process may save into the folder meanwhile: what is loaded is one version, whole.
+
         Raises:
             FileNotFoundError: If the folder or a file of it is missing.
             ValueError: If it is damaged or of another format.
             ImportError: If the index needs FAISS, which is not installed.
         """
-        version = read_version(Path(folder))
+        return read_current(Path(folder), cls._read)
+
+    @classmethod
+    def _read(cls, version: Version) -> Self:
         try:
             meaning = read_meaning(version)
             searcher = cls(read_method(version), meaning["index"], meaning["label_names"], **meaning["settings"])

@@ -7,6 +7,7 @@
 
 A new version is written out beside the current one; then `index.json` is renamed into place, which is atomic;
 then older versions are deleted. Whenever that is interrupted, `index.json` names a complete version.
+Who reads while another process writes may find that the version has gone, and then reads the one after it.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from labelgraph.data.writing import PART, replace_file, settle, settle_folder
 
 FORMAT = 1
+ATTEMPTS = 8  # Versions that may be replaced, one after the other, while they are being read.
 INDEX = "index.json"
 VERSION_NAME = re.compile(r"version-[0-9a-f]{16}")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,31 @@ def read_version(folder: Path) -> Version:
             f"{path}: expected the entries 'current' and 'files' (got {current!r}, {type(files).__name__})"
         )
     return Version(folder / current, files)
+
+
+def read_current(folder: Path, read: Callable[[Version], T]) -> T:
+    """Read the current version of a folder, which another process may replace meanwhile.
+
+    Args:
+        folder: What `write_version` wrote.
+        read: Reads all that is wanted of a version; called anew with the next one if files of it are gone because
+            `index.json` names another by then.
+
+    Returns:
+        What ``read`` gave, all of it from one version.
+
+    Raises:
+        FileNotFoundError: If the folder holds no version, a file of it is missing, or every version was replaced
+            before it was read.
+    """
+    for _ in range(ATTEMPTS - 1):
+        version = read_version(folder)
+        try:
+            return read(version)
+        except FileNotFoundError:
+            if read_version(folder) == version:
+                raise
+    return read(read_version(folder))
 
 
 def write_version(folder: Path, fill: Callable[[Path], None]) -> None:

@@ -13,7 +13,8 @@ import torch
 from labelgraph.data import CrossModalData
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import ALGCN, AGAHConfig, ALGCNConfig, build_method
-from labelgraph.search import INDEXES, Searcher
+from labelgraph.search import INDEXES, Searcher, saving
+from labelgraph.search import searcher as searcher_file
 from tests.damage import damage
 
 SIZE = 40
@@ -192,6 +193,51 @@ def test_a_method_of_own_parts_cannot_be_saved_and_the_previous_stays(tmp_path):
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere/index\.json: no such saved index"):
         Searcher.load(tmp_path / "nowhere")
+
+
+def test_a_searcher_that_is_saved_while_it_is_loaded_is_loaded_in_its_new_version(tmp_path, monkeypatch):
+    """The version goes away after its meaning and its method were read, before its vectors are."""
+    searchers = [make(seed=seed) for seed in (0, 1)]
+    searchers[0].save(tmp_path)
+    read, others = saving.read_method, [searchers[1]]
+
+    def and_save(version):
+        method = read(version)
+        if others:
+            others.pop().save(tmp_path)
+        return method
+
+    monkeypatch.setattr(searcher_file, "read_method", and_save)
+    assert answers(Searcher.load(tmp_path)) == answers(searchers[1])
+    assert not others
+
+
+SAVE = """
+import sys
+from labelgraph.search import Searcher
+
+searchers = [Searcher.load(each) for each in sys.argv[1:3]]
+print("ready", flush=True)
+while True:
+    for searcher in searchers:
+        searcher.save(sys.argv[3])
+"""
+
+
+def test_loading_while_another_process_saves_gives_one_of_both(tmp_path):
+    searchers, folders = [make(seed=seed) for seed in (0, 1)], [str(tmp_path / name) for name in ("0", "1", "both")]
+    for searcher, folder in zip(searchers, folders[:2], strict=True):
+        searcher.save(folder)
+    searchers[0].save(folders[2])
+    wanted, found = [answers(searcher) for searcher in searchers], []
+    command = [sys.executable, "-c", SAVE, *folders]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as saver:
+        try:
+            assert saver.stdout.readline() == "ready\n"
+            found = [wanted.index(answers(Searcher.load(folders[2]))) for _ in range(25)]
+        finally:
+            saver.kill()
+    assert set(found) == {0, 1}
 
 
 KILL = """

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from labelgraph.search.storage import read_version, write_version
+from labelgraph.search.storage import ATTEMPTS, read_current, read_version, write_version
 
 
 def filler(content):
@@ -159,6 +159,41 @@ def test_a_wrong_entry_is_refused(saved, changes, message):
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         read_version(saved).read("a.bin")
+
+
+def replacing(folder, times):
+    """Reads both files, between which another save takes the version away, for the first so many calls."""
+    seen = []
+
+    def read(version):
+        first = version.read("a.bin")
+        seen.append(first)
+        if len(seen) <= times:
+            write_version(folder, filler(b"save %d" % len(seen)))
+        return first, version.read("deep/b.bin")[::-1]
+
+    return read, seen
+
+
+def test_a_version_that_is_replaced_while_it_is_read_gives_way_to_the_next(saved):
+    read, seen = replacing(saved, 2)
+    assert read_current(saved, read) == (b"save 2", b"save 2")
+    assert seen == [b"first", b"save 1", b"save 2"]
+
+
+def test_versions_that_are_replaced_again_and_again_are_given_up(saved):
+    read, seen = replacing(saved, 1000)
+    with pytest.raises(FileNotFoundError, match=r"deep/b\.bin: no such file"):
+        read_current(saved, read)
+    assert len(seen) == ATTEMPTS
+
+
+def test_a_file_that_is_missing_in_the_current_version_is_told_at_once(saved):
+    (versions(saved)[0] / "deep" / "b.bin").unlink()
+    read, seen = replacing(saved, 0)
+    with pytest.raises(FileNotFoundError, match=r"deep/b\.bin: no such file"):
+        read_current(saved, read)
+    assert len(seen) == 1
 
 
 def test_saving_over_a_damaged_index_json_mends_it(saved):
