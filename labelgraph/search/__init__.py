@@ -2,6 +2,7 @@
 
 from labelgraph.search.hamming import hamming_neighbours
 from labelgraph.search.index import INDEXES, Index, build_index
+from labelgraph.search.merging import merge_neighbours
 from labelgraph.search.neighbours import Neighbours
 from labelgraph.search.product import product_neighbours
 from labelgraph.search.searcher import Searcher
@@ -13,5 +14,6 @@ __all__ = [
     "Searcher",
     "build_index",
     "hamming_neighbours",
+    "merge_neighbours",
     "product_neighbours",
 ]
