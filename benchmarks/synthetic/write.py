@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.lib import format as npy
+from torch import Tensor
 
 from benchmarks.synthetic.generate import SyntheticData
-from benchmarks.synthetic.sets import SETS
+from benchmarks.synthetic.sets import SETS, SyntheticSet
 from labelgraph.data import PUBLISHED_SIZES, make_splits
 
 BLOCK = 4096
@@ -52,16 +53,49 @@ def write_set(
     for argument, value in (("items", total), ("block", block)):
         if value < 1:
             raise ValueError(f"'{argument}' must be at least 1 (got {value})")
+    published = PUBLISHED_SIZES.get(split, {}).get(name, {}) if total == spec.items else {}
+    write_items(
+        spec, path, total, seed, block, tell,
+        splits=lambda labels: make_splits(torch.from_numpy(labels), split, seed, **published),
+        about={"set": name, "split": split},
+    )  # fmt: skip
+
+
+def write_items(
+    spec: SyntheticSet,
+    path: Path,
+    total: int,
+    seed: int,
+    block: int = BLOCK,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    splits: Callable[[np.ndarray], Mapping[str, Tensor]] = lambda labels: {},
+    about: Mapping[str, Any],
+) -> None:
+    """Write items after any description as `write_set` does.
+
+    Args:
+        spec: What to imitate.
+        path: A new folder.
+        total: How many items.
+        seed: Of everything.
+        block: Items at a time.
+        tell: Called with the items that are done and all.
+        splits: Takes all labels, (N, C), and gives index vectors by name; by default none.
+        about: Kept in ``data.json``.
+
+    Raises:
+        ValueError: If the folder is there.
+    """
     if path.exists():
         raise ValueError(f"'path' must be a new folder (got {path})")
     beside = path.with_name(path.name + ".part")
     shutil.rmtree(beside, ignore_errors=True)
     (beside / "splits").mkdir(parents=True)
     labels = _write_rows(SyntheticData(spec, seed), beside, total, block, tell)
-    published = PUBLISHED_SIZES.get(split, {}).get(name, {}) if total == spec.items else {}
-    for part, index in make_splits(torch.from_numpy(labels), split, seed, **published).items():
+    for part, index in splits(labels).items():
         np.save(beside / "splits" / f"{part}.npy", index.numpy())
-    made = {"set": name, "seed": seed, "split": split, "stated": spec.stated}
+    made = {**about, "seed": seed, "stated": spec.stated}
     settings = {"format": "labelgraph folder", "version": 1, "shapes": {"text": [total, spec.text_channels]},
                 "label_names": list(spec.labels), "synthetic": made}  # fmt: skip
     (beside / "data.json").write_text(json.dumps(settings), encoding="utf-8")

@@ -1,0 +1,111 @@
+"""Take a million items from a memory-mapped folder to answers, and tell what each command takes.
+
+Examples:
+  python -m benchmarks.scale                                       # a million items, in a temporary folder
+  python -m benchmarks.scale --items 100000 --method agah
+  python -m benchmarks.scale --report benchmarks/results/scale.json
+
+It makes a synthetic folder of images with 512 features, bags of words and labels, and runs `labelgraph train`, `index`
+and `search` on it, each as a process of its own. Linux only, for it tells what memory a process holds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.environment import environment
+from benchmarks.run_folder import write_text
+from benchmarks.scale.steps import SETTINGS, make, measure
+from labelgraph.report import markdown_table
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    description, _, rest = (__doc__ or "").partition("\n\n")
+    command = argparse.ArgumentParser(
+        prog="python -m benchmarks.scale",
+        description=description,
+        epilog=rest,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("--items", metavar="N", type=int, default=1_000_000, help="how many (default: 1,000,000)")
+    command.add_argument("--out", metavar="DIR", type=Path,
+                         help="new folder for data, model and index (default: a temporary one, deleted at the "
+                         "end)")  # fmt: skip
+    command.add_argument("--method", metavar="NAME", default="algcn", choices=list(SETTINGS),
+                         help=f"one of: {', '.join(SETTINGS)} (default: algcn)")  # fmt: skip
+    command.add_argument("--threads", metavar="N", type=int, default=2, help="threads of torch (default: 2)")
+    command.add_argument("--report", metavar="FILE", type=Path, help="JSON to write")
+    return command
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; gives its exit status."""
+    command = parser()
+    options = command.parse_args(arguments)
+    if options.items < 100:
+        command.error(f"'--items' must be at least 100 (got {options.items})")
+    if options.out is not None and options.out.exists():
+        command.error(f"'--out' must be a new folder (got {options.out})")
+    folder = options.out or Path(tempfile.mkdtemp(prefix="labelgraph-scale-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        report = _report(folder, options)
+    finally:
+        if options.out is None:
+            shutil.rmtree(folder)
+    print(table(report))
+    if options.report:
+        write_text(options.report, json.dumps(report, indent=1) + "\n")
+    return 0
+
+
+def _report(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Make the data and run all commands."""
+    started = time.perf_counter()
+    make(folder, options.items, lambda done, total: _say(f"\r{done:,} of {total:,} items"))
+    made = time.perf_counter() - started
+    size = sum(path.stat().st_size for path in (folder / "data").rglob("*.*"))
+    steps = []
+    for step in measure(folder, options.method, options.threads):
+        _say(f"\n{step['name']}: {step['seconds']:.1f} s")
+        steps.append(step)
+    _say("\n")
+    return {
+        "environment": {**environment(), "threads": options.threads},
+        "items": options.items,
+        "data_bytes": size,
+        "making_seconds": made,
+        "steps": steps,
+    }
+
+
+def _say(text: str) -> None:
+    print(text, end="", file=sys.stderr, flush=True)
+
+
+def table(report: dict[str, Any]) -> str:
+    """Seconds and memory of each command."""
+    rows = [
+        [step["name"], f"{step['seconds']:.1f} s", *(f"{step[kind] / 1e6:,.0f} MB" for kind in KINDS)]
+        for step in report["steps"]
+    ]
+    total = sum(step["seconds"] for step in report["steps"])
+    made = f"{report['items']:,} items, {report['data_bytes'] / 1e6:,.0f} MB on disk"
+    head = [made, "time", "most memory", "its own", "mapped files"]
+    return markdown_table(head, [*rows, ["all commands", f"{total:.1f} s", "", "", ""]])
+
+
+KINDS = ("peak_bytes", "anonymous_bytes", "mapped_bytes")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
