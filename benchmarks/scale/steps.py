@@ -66,7 +66,7 @@ def measure(folder: Path, method: str, threads: int) -> Iterator[dict[str, Any]]
 def _told(finished: Finished) -> dict[str, Any]:
     """The plain numbers and words of a command's answer, without its lists; how many neighbours a search gave."""
     answer = json.loads(finished.output)
-    told = {key: value for key, value in answer.items() if isinstance(value, str | int | float)}
+    told: dict[str, Any] = {key: value for key, value in answer.items() if isinstance(value, str | int | float)}
     if "queries" in answer:
         told["neighbours"] = [len(answer["queries"]), len(answer["queries"][0]["neighbours"])]
     return told

@@ -1,9 +1,10 @@
 """Measure the speed of the parts, and write the figures with the machine they were taken on.
 
 Examples:
-  python -m benchmarks.speed                       # all, about five minutes
+  python -m benchmarks.speed                       # all, about ten minutes
   python -m benchmarks.speed ranking propagation   # some
   python -m benchmarks.speed training_step         # every case whose name begins so
+  python -m benchmarks.speed search --out search.json --plot search.png
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from benchmarks.environment import environment
 from benchmarks.run_folder import write_text
+from benchmarks.speed.approximate import RECALL, draw_recall
 from benchmarks.speed.cases import CASES, alone
 from labelgraph.report import markdown_table
 
@@ -31,19 +33,29 @@ def main() -> None:
     command.add_argument("cases", nargs="*", metavar="CASE", help=f"some of: {', '.join(CASES)} (default: all)")
     command.add_argument("--threads", type=int, default=2, metavar="N", help="threads of torch (default: 2)")
     command.add_argument("--out", type=Path, metavar="FILE", help="JSON to write")
+    command.add_argument("--plot", type=Path, metavar="FILE", help="picture of recall and time of search_approximate")
     options = command.parse_args()
+    if options.plot and not chosen("search_approximate", options.cases):
+        command.error("'--plot' needs the case search_approximate")
     unknown = [begin for begin in options.cases if not any(name.startswith(begin) for name in CASES)]
     if unknown:
         command.error(f"unknown case {', '.join(unknown)}; expected some of {', '.join(CASES)}")
     figures: list[dict[str, Any]] = []
     for name in CASES:
-        if options.cases and not name.startswith(tuple(options.cases)):
+        if not chosen(name, options.cases):
             continue
         print(f"measuring {name} ...", flush=True)
         figures += alone(name, options.threads)
     print(table(figures))
     if options.out:
         write_text(options.out, json.dumps({"environment": environment(), "figures": figures}, indent=1) + "\n")
+    if options.plot:
+        draw_recall(figures, options.plot)
+
+
+def chosen(name: str, begins: list[str]) -> bool:
+    """Whether a case is to be measured."""
+    return not begins or name.startswith(tuple(begins))
 
 
 def table(figures: list[dict[str, Any]]) -> str:
@@ -58,8 +70,9 @@ def table(figures: list[dict[str, Any]]) -> str:
             f"{rival['median']:.4f} s" if rival else "-",
             f"{ratio['median']:.3f}{quartiles}" if ratio else "-",
             f"{figure['bytes'] / 1e6:.0f} MB" if "bytes" in figure else "-",
+            f"{figure[RECALL]:.3f}" if RECALL in figure else "-",
         ])  # fmt: skip
-    return markdown_table(["what", "ours", "rival", "ours / rival", "memory"], rows)
+    return markdown_table(["what", "ours", "rival", "ours / rival", "memory", "recall"], rows)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,15 @@ from typing import Any
 
 import torch
 
-from benchmarks.speed import cooccurrence, propagation, ranking, training_step
+from benchmarks.speed import approximate, cooccurrence, propagation, ranking, search, training_step
 
 CASES: dict[str, Callable[[int], list[dict[str, Any]]]] = {
     "propagation": propagation.measure,
     "cooccurrence": cooccurrence.measure,
     "ranking": ranking.measure,
+    "search_hamming": search.hamming,
+    "search_cosine": search.cosine,
+    "search_approximate": approximate.measure,
     **{f"training_step_{name}": case for name, case in training_step.CASES.items()},
 }
 

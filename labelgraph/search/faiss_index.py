@@ -117,7 +117,7 @@ class FaissIndex:
         return {"faiss": serialize(self._index).tobytes()}
 
     def restore(self, vectors: Tensor, files: Mapping[str, bytes]) -> None:
-        """Take vectors and the FAISS file as they were saved.
+        """Take vectors and the FAISS file as they were saved; probes and search width are those of this index.
 
         FAISS trusts what it reads: hand in only what is known to be undamaged.
 
@@ -136,6 +136,7 @@ class FaissIndex:
         if (self._index.ntotal, self._index.d) != (len(self), self._width()):
             got = f"{self._index.ntotal} of {self._index.d}"
             raise ValueError(f"expected {len(self)} items of width {self._width()} in the FAISS file (got {got})")
+        self._tune()
 
     def _width(self) -> int:
         return self.vectors.shape[1] * (8 if self.similarity == "hamming" else 1)
@@ -153,11 +154,15 @@ class FaissIndex:
             index = faiss.index_binary_factory(self._width(), factory)
         else:
             index = faiss.index_factory(self._width(), factory, faiss.METRIC_INNER_PRODUCT)
-        if self.structure == "ivf":
-            index.nprobe = self._num_probes
-        elif self.structure == "hnsw":
-            index.hnsw.efSearch = self._search_width
         vectors = self.vectors.numpy()
         index.train(vectors)
         index.add(vectors)
         self._index = index
+        self._tune()
+
+    def _tune(self) -> None:
+        """Set how thoroughly is searched."""
+        if self.structure == "ivf":
+            self._index.nprobe = self._num_probes
+        elif self.structure == "hnsw":
+            self._index.hnsw.efSearch = self._search_width
