@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.config import RunConfig
@@ -30,7 +29,7 @@ def load_data(config: RunConfig, folder: RunFolder | None = None) -> CrossModalD
     """
     data = load_known(config.dataset) if config.dataset in KNOWN_SETS else load_dataset(config.dataset)
     if folder and folder.splits.is_file():
-        return replace(data, splits=load_splits(folder.splits, data))
+        return data.with_splits(load_splits(folder.splits, data))
     return split_data(config, data)
 
 
@@ -39,7 +38,7 @@ def split_data(config: RunConfig, data: CrossModalData) -> CrossModalData:
     split, seed, sizes = config.data.split, config.data.split_seed, config.data.sizes
     if split in SPLITS:
         sizes = {**PUBLISHED_SIZES.get(split, {}).get(config.dataset, {}), **sizes}
-        return replace(data, splits=make_splits(data, split, seed, **sizes))
+        return data.with_splits(make_splits(data, split, seed, **sizes))
     if split is not None and not Path(split).exists():
         raise ValueError(f"'data.split' must be one of {', '.join(SPLITS)}, or index files (got {split!r})")
     own = data.splits if split is None else read_splits(split, data)
@@ -48,7 +47,7 @@ def split_data(config: RunConfig, data: CrossModalData) -> CrossModalData:
             f"'data.split' must be one of {', '.join(SPLITS)}, or index files with training items (got {split!r}, with "
             f"{', '.join(own) or 'no splits'})"
         )
-    return replace(data, splits=complete_splits(own, seed=seed, **sizes))
+    return data.with_splits(complete_splits(own, seed=seed, **sizes))
 
 
 def keep_splits(config: RunConfig, data: CrossModalData, folder: RunFolder) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 INTERVAL = 0.02  # Seconds between two looks at a process's memory.
-MEMORY = ("RssAnon", "RssFile", "RssShmem")
+MEMORY = ("VmHWM", "RssAnon", "RssFile", "RssShmem")
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Finished:
 
     Args:
         seconds: From its start to its end, imports included.
-        peak_bytes: Most memory held at a time, mapped pages of files included: the kernel's own mark.
+        peak_bytes: Most memory held at a time, mapped pages of files included: the kernel's own mark, which it keeps
+            between two looks.
         anonymous_bytes: Most memory of its own, which cannot be dropped for others, as it was seen every 20 ms.
         mapped_bytes: Most pages of mapped files, seen in the same way; the kernel drops these when memory is short.
         output: Its standard output.
@@ -42,26 +43,26 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Finished:
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         started = time.perf_counter()
         process = subprocess.Popen(command, stdout=output, stderr=errors, env={**os.environ, **environment})
-        peak, most = _watch(process)
+        most = _watch(process)
         seconds = time.perf_counter() - started
         output.seek(0)
         errors.seek(0)
         if process.returncode:
             raise RuntimeError(f"{' '.join(command)} failed with {process.returncode}: {errors.read()[-2000:]}")
-        return Finished(seconds, peak, most["RssAnon"] + most["RssShmem"], most["RssFile"], output.read())
+        return Finished(seconds, most["VmHWM"], most["RssAnon"] + most["RssShmem"], most["RssFile"], output.read())
 
 
-def _watch(process: subprocess.Popen[bytes]) -> tuple[int, dict[str, int]]:
-    """Wait for a process; gives the kernel's mark of its memory, and the most that was seen of each kind."""
+def _watch(process: subprocess.Popen[bytes]) -> dict[str, int]:
+    """Wait for a process; gives the most memory of each kind.
+
+    What the kernel tells of an ended process counts the memory of the one that began it: it is looked at while it runs.
+    """
     most = dict.fromkeys(MEMORY, 0)
-    ended, status, usage = os.wait4(process.pid, os.WNOHANG)
-    while not ended:
+    while process.poll() is None:
         for kind, held in _memory(process.pid).items():
             most[kind] = max(most[kind], held)
         time.sleep(INTERVAL)
-        ended, status, usage = os.wait4(process.pid, os.WNOHANG)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return usage.ru_maxrss * 1024, most
+    return most
 
 
 def _memory(pid: int) -> dict[str, int]:

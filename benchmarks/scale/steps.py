@@ -20,8 +20,8 @@ from benchmarks.synthetic.write import write_items
 SPEC = replace(SETS["mirflickr"], image_channels=512, text_channels=512)
 QUERIES, NEIGHBOURS = 1_000, 100
 SETTINGS = {
-    "algcn": ("model.bits=64", "model.hidden_channels=256", "train.batch_size=512", "train.lr=1e-3"),
-    "agah": ("model.bits=64", "model.hidden_channels=512", "model.graph_channels=[256,128]", "train.batch_size=512"),
+    "algcn": ("model.bits=64", "model.hidden_channels=256", "train.batch_size=256", "train.lr=1e-3"),
+    "agah": ("model.bits=64", "model.hidden_channels=512", "model.graph_channels=[256,128]", "train.batch_size=256"),
 }
 
 

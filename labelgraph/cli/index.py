@@ -16,10 +16,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from labelgraph.cli.names import check_name
 from labelgraph.cli.output import print_json
 from labelgraph.cli.parser import Parser, add_command
-from labelgraph.cli.source import DATA_HELP, choose, load
+from labelgraph.cli.source import DATA_HELP, chosen_rows, load
 from labelgraph.cli.writable import check_writable
 from labelgraph.data import CrossModalData
 from labelgraph.methods import load_method
@@ -49,12 +52,13 @@ def run(options: argparse.Namespace) -> None:
     check_writable(options.out)
     data = load(options.data)
     split = options.split or ("database" if "database" in data.splits else None)
-    chosen = choose(data, split)
+    rows = torch.arange(len(data)) if split is None else chosen_rows(data, split)
     method = load_method(options.model)
     kind = options.kind or ("hamming" if method.similarity == "hamming" else "exact")
     searcher = Searcher(method, kind, data.label_names, **_settings(kind, options.settings))
+    present = data.present[rows]
     started = time.perf_counter()
-    _fit(searcher, chosen, options.progress)
+    _fit(searcher, data, rows, options.progress)
     searcher.save(options.out)
     made = {
         "index": str(options.out),
@@ -63,12 +67,12 @@ def run(options: argparse.Namespace) -> None:
         "method": method.name,
         "similarity": method.similarity,
         "split": split,
-        "images": int(chosen.present[:, 0].sum()),
-        "texts": int(chosen.present[:, 1].sum()),
-        "labels": chosen.num_labels,
+        "images": int(present[:, 0].sum()),
+        "texts": int(present[:, 1].sum()),
+        "labels": data.num_labels,
         "seconds": time.perf_counter() - started,
     }
-    print_json(made) if options.json else print(_told(options, made, chosen.ids[0]))
+    print_json(made) if options.json else print(_told(options, made, data.ids[int(rows[0])]))
 
 
 def _told(options: argparse.Namespace, made: dict[str, Any], each: str) -> str:
@@ -93,10 +97,10 @@ def _settings(kind: str, given: list[str]) -> dict[str, int]:
     return settings
 
 
-def _fit(searcher: Searcher, data: CrossModalData, progress: bool) -> None:
+def _fit(searcher: Searcher, data: CrossModalData, rows: Tensor, progress: bool) -> None:
     """Embed and index, with a progress bar on a terminal or where it is asked for."""
     from tqdm import tqdm
 
-    shown = {"total": int(data.present.sum()), "disable": False if progress else None, "leave": progress}
+    shown = {"total": int(data.present[rows].sum()), "disable": False if progress else None, "leave": progress}
     with tqdm(desc="embedding", unit="item", **shown) as bar:
-        searcher.fit(data, advance=bar.update)
+        searcher.fit(data, advance=bar.update, rows=rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,7 @@ def _protocol(name: str, data: CrossModalData) -> Setup:
 def _itself(split: str, data: CrossModalData, rows: Tensor, told: str = "") -> Setup:
     """Some items that search themselves, as the test set does."""
     protocol, splits = next(iter(PROTOCOLS.items()))
-    pairs = replace(data, splits=dict.fromkeys(splits, rows))
+    pairs = data.with_splits(dict.fromkeys(splits, rows))
     return Setup(
         f"{split}-vs-{split}", protocol, pairs, f"the {len(rows):,} items of {split!r} search themselves{told}"
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from torch import Tensor
+
 from labelgraph.cli.names import check_name, did_you_mean
 from labelgraph.data import DATASETS, CrossModalData, load_dataset
 
@@ -32,10 +34,17 @@ def choose(data: CrossModalData, split: str | None) -> CrossModalData:
     Raises:
         ValueError: If there is no such split.
     """
-    if split is None:
-        return data
+    return data if split is None else data.select(chosen_rows(data, split))
+
+
+def chosen_rows(data: CrossModalData, split: str) -> Tensor:
+    """The row numbers of one split.
+
+    Raises:
+        ValueError: If there is no such split.
+    """
     check_name("--split", split, data.splits)
-    return data.split(split)
+    return data.rows(split)
 
 
 def _siblings(path: Path) -> list[str]:

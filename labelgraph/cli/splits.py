@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import torch
 
 from labelgraph.data import CrossModalData, hold_out
 
 HELD_OUT = 0.1
+MOST_HELD_OUT = 10_000  # Each of them searches all of them after every epoch.
 EVALUATED = ("validation", "test", "query")  # Splits that no training reads.
 
 
@@ -18,7 +18,7 @@ def training_splits(data: CrossModalData, select: str, seed: int, reads_labels: 
 
     Without a split ``train``, all items are in it that are in no split for evaluation; for a method that reads
     labels, those that have any. Without ``validation``, where the best epoch is chosen on it, a tenth of ``train``
-    is held out.
+    is held out, at most 10,000 items.
 
     Returns:
         The data, and whether items were held out.
@@ -35,11 +35,11 @@ def training_splits(data: CrossModalData, select: str, seed: int, reads_labels: 
             rest &= data.labels.any(1)
         if not rest.any():
             raise ValueError("the data must have items with labels outside the splits for evaluation (got none)")
-        data = replace(data, splits={**data.splits, "train": rest.nonzero().flatten()})
+        data = data.with_splits({**data.splits, "train": rest.nonzero().flatten()})
     if select != "validation" or "validation" in data.splits:
         return data, False
     try:
-        return hold_out(data, HELD_OUT, seed), True
+        return hold_out(data, min(HELD_OUT, MOST_HELD_OUT / len(data.splits["train"])), seed), True
     except ValueError as error:
         raise ValueError(f"{error}; --select last needs none held out") from error
 

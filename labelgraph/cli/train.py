@@ -7,9 +7,9 @@ Examples:
   labelgraph train --method dagnn --list-settings                       # what --set and --config can change
 
 The best epoch is the one with the best mAP on the split 'validation'; data without it have a tenth of their training
-items held out. A training that was interrupted goes on when the same command is given again; until it is done, a model
-that was in MODEL stays. Beside the model, training.json tells how it was made. Of items without an image or a text,
-methods with generators (dagnn, p-gnn-con, i-gnn-con) learn in two stages.
+items held out, at most 10,000. A training that was interrupted goes on when the same command is given again; until it
+is done, a model that was in MODEL stays. Beside the model, training.json tells how it was made. Of items without an
+image or a text, methods with generators (dagnn, p-gnn-con, i-gnn-con) learn in two stages.
 """
 
 from __future__ import annotations

@@ -131,11 +131,39 @@ def check_features(name: str, features: Any, present: Tensor | None = None) -> T
     dense = dense.to(torch.float32).contiguous()
     if present is not None and not present.all():
         dense = dense.masked_fill(~present.unsqueeze(1), 0.0)
-    # Block by block: a memory-mapped matrix may be larger than memory.
-    bad = torch.cat([~torch.isfinite(block).all(1) for block in dense.split(ROW_BLOCK)])
-    if bad.any():
-        rows = bad.nonzero().flatten()
-        raise ValueError(
-            f"'{name}' must be finite (got NaN or infinity in {len(rows)} rows, first row {rows[0].item()})"
-        )
+    rows = _rows_not_finite(dense)
+    if len(rows):
+        raise ValueError(f"'{name}' must be finite (got NaN or infinity in {len(rows)} rows, first row {rows[0]})")
     return dense
+
+
+def _rows_not_finite(matrix: Tensor) -> Tensor:
+    """The rows that hold NaN or infinity; block by block, since a memory-mapped matrix may be larger than memory.
+
+    A sum with NaN or infinity in it is not finite, and is far sooner found than each value looked at. Finite values
+    may also sum to infinity, so that such rows are looked at.
+    """
+    bad = torch.cat([~torch.isfinite(block.sum(1)) for block in matrix.split(ROW_BLOCK)])
+    rows = bad.nonzero().flatten()
+    return rows[[not torch.isfinite(matrix[row]).all() for row in rows.tolist()]]
+
+
+def check_split(name: str, index: Any, size: int) -> Tensor:
+    """Check an index vector, and give it as int64.
+
+    Raises:
+        ValueError: If it is empty, no vector of whole numbers, out of range, or holds an item twice.
+    """
+    index = torch.as_tensor(np.asarray(index))
+    if index.numel() == 0:
+        raise ValueError(f"split '{name}' must have at least one item (got none)")
+    if index.ndim != 1 or index.is_floating_point() or index.dtype == torch.bool:
+        raise ValueError(f"split '{name}' must be a vector of whole numbers (got {index.dtype}, {tuple(index.shape)})")
+    index = index.long()
+    if index.min() < 0 or index.max() >= size:
+        raise ValueError(f"split '{name}' must index {size} items (got {index.min().item()} to {index.max().item()})")
+    if index.unique().numel() != index.numel():
+        raise ValueError(
+            f"split '{name}' must hold each item once (got {index.numel() - index.unique().numel()} repeats)"
+        )
+    return index

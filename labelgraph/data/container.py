@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from labelgraph.data.checks import check_encoders, check_features, check_multi_hot, check_present
+from labelgraph.data.checks import check_encoders, check_features, check_multi_hot, check_present, check_split
 from labelgraph.data.sparse import csr_tensor
 
 
@@ -79,7 +80,7 @@ class CrossModalData:
         if len(set(names)) != num_labels:
             repeated = next(name for name in names if names.count(name) > 1)
             raise ValueError(f"'label_names' must be distinct (got {repeated!r} twice)")
-        splits = {name: _check_split(name, index, size) for name, index in self.splits.items()}
+        splits = {name: check_split(name, index, size) for name, index in self.splits.items()}
         for attribute, value in (
             ("image", image), ("text", text), ("labels", labels), ("label_names", names),
             ("splits", splits), ("ids", ids), ("titles", titles), ("present", present),
@@ -149,7 +150,7 @@ class CrossModalData:
 
     def select(self, index: Any) -> CrossModalData:
         """Give the items at some indices, in their order, without splits."""
-        index = _check_split("index", index, len(self))
+        index = check_split("index", index, len(self))
         return CrossModalData(
             image=self.image[index],
             text=self.text[index] if isinstance(self.text, Tensor) else self.text[index.numpy()],
@@ -161,24 +162,21 @@ class CrossModalData:
             encoders=self.encoders,
         )
 
+    def with_splits(self, splits: Mapping[str, Any]) -> CrossModalData:
+        """Give the same items with other splits; nothing else is copied, or read to be checked again.
+
+        Args:
+            splits: Index vectors by name, in place of all that are there.
+
+        Raises:
+            ValueError: If a split is empty, out of range or repeats an item.
+        """
+        other = copy.copy(self)
+        checked = {name: check_split(name, index, len(self)) for name, index in splits.items()}
+        object.__setattr__(other, "splits", checked)
+        return other
+
     @property
     def is_complete(self) -> bool:
         """Whether every item has both sides."""
         return bool(self.present.all())
-
-
-def _check_split(name: str, index: Any, size: int) -> Tensor:
-    """Check an index vector: not empty, in range, no item twice."""
-    index = torch.as_tensor(np.asarray(index))
-    if index.numel() == 0:
-        raise ValueError(f"split '{name}' must have at least one item (got none)")
-    if index.ndim != 1 or index.is_floating_point() or index.dtype == torch.bool:
-        raise ValueError(f"split '{name}' must be a vector of whole numbers (got {index.dtype}, {tuple(index.shape)})")
-    index = index.long()
-    if index.min() < 0 or index.max() >= size:
-        raise ValueError(f"split '{name}' must index {size} items (got {index.min().item()} to {index.max().item()})")
-    if index.unique().numel() != index.numel():
-        raise ValueError(
-            f"split '{name}' must hold each item once (got {index.numel() - index.unique().numel()} repeats)"
-        )
-    return index

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 
 from labelgraph.data.container import CrossModalData
@@ -45,4 +43,4 @@ def hold_out(data: CrossModalData, share: float = 0.1, seed: int = 0) -> CrossMo
     if not len(held_out):
         raise ValueError(f"'data' must have training items whose labels others have too (got none of {len(train)})")
     kept = train[~torch.isin(train, held_out)]
-    return replace(data, splits={**data.splits, "train": kept, "validation": held_out})
+    return data.with_splits({**data.splits, "train": kept, "validation": held_out})

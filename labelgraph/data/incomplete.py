@@ -58,4 +58,4 @@ def keep_complete(data: CrossModalData) -> CrossModalData:
         1
     """
     train = data.splits["train"]
-    return replace(data, splits={**data.splits, "train": train[data.present[train].all(1)]})
+    return data.with_splits({**data.splits, "train": train[data.present[train].all(1)]})

@@ -30,7 +30,7 @@ PUBLISHED_SIZES: dict[str, dict[str, dict[str, float]]] = {
 
 
 def make_splits(data: CrossModalData | Tensor, name: str, seed: int = 0, **sizes: float) -> dict[str, Tensor]:
-    """Split a set in one of the ways of ``SPLITS``; ``replace(data, splits=...)`` takes the result.
+    """Split a set in one of the ways of ``SPLITS``; ``data.with_splits`` takes the result.
 
     Every way gives ``train``, ``validation``, ``test``, ``query`` and ``database``, so that either protocol of
     `labelgraph.retrieval` can follow: where a way has no queries of its own they are the test items, and the

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from labelgraph.data import CrossModalData, check_multi_hot
+from labelgraph.data.checks import check_split
 from labelgraph.methods import Method
 from labelgraph.search.encoding import SIDES, encode_side
 from labelgraph.search.index import INDEXES, build_index
@@ -69,26 +70,35 @@ class Searcher:
             f"{len(self.label_names)} labels)"
         )
 
-    def fit(self, data: CrossModalData, batch_size: int = 4096, advance: Callable[[int], object] | None = None) -> Self:
+    def fit(
+        self,
+        data: CrossModalData,
+        batch_size: int = 4096,
+        advance: Callable[[int], object] | None = None,
+        rows: Any = None,
+    ) -> Self:
         """Embed the images and texts of a data set and index them in place of all that was here.
 
         Args:
             data: Pairs with distinct ids; a missing side is left out.
             batch_size: How many to embed at a time.
             advance: Called after each batch with its size; images and texts count one each.
+            rows: Row numbers of the items to index, such as ``data.rows("database")``, which are then not copied as
+                `CrossModalData.split` does; by default all.
 
         Raises:
-            ValueError: If an id is repeated, or the features are not those that the method takes.
+            ValueError: If an id or a row is repeated, or the features are not those that the method takes.
         """
-        _check_distinct(data.ids)
+        chosen = check_split("rows", torch.arange(len(data)) if rows is None else rows, len(data))
+        _check_distinct([data.ids[row] for row in chosen.tolist()])
         sides = self._empty_sides(data.label_names)
         for column, side in enumerate(SIDES):
-            rows = data.present[:, column].nonzero().flatten()
-            if len(rows):
+            there = chosen[data.present[chosen, column]]
+            if len(there):
                 features = data.image if side == "image" else data.text
-                vectors = encode_side(self.method, side, features, batch_size, rows, advance)
-                ids, titles = ([names[row] for row in rows.tolist()] for names in (data.ids, data.titles))
-                sides[side].add(ids, titles, vectors, data.labels[rows].bool())
+                vectors = encode_side(self.method, side, features, batch_size, there, advance)
+                ids, titles = ([names[row] for row in there.tolist()] for names in (data.ids, data.titles))
+                sides[side].add(ids, titles, vectors, data.labels[there].bool())
         with self._lock.write():
             self._sides, self.label_names = sides, tuple(data.label_names)
         return self

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import labelgraph
+from labelgraph.cli import splits
 from labelgraph.cli.main import main
 from labelgraph.data import drop_modalities, save_npz
 from labelgraph.graph import cooccurrence_graph
@@ -86,6 +87,12 @@ def test_data_without_splits_have_a_tenth_held_out(place, tmp_path, capsys):
     assert "no split 'validation': 6 of the training items, drawn with seed 0, are held out" in printed.err
     assert "algcn trained on 54 items" in printed.out and "mAP" in printed.out
     assert json.loads((tmp_path / "model" / "training.json").read_text())["held_out"] == 0.1
+
+
+def test_of_many_items_no_more_are_held_out_than_can_search_each_other(place, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(splits, "MOST_HELD_OUT", 3)
+    assert train(place / "bare.npz", tmp_path / "model", quiet=False) == 0
+    assert "3 of the training items, drawn with seed 0, are held out" in capsys.readouterr().err
 
 
 def test_without_a_training_split_what_evaluates_is_not_trained_on(pairs, tmp_path, capsys):
@@ -280,6 +287,7 @@ def test_a_full_disk_is_one_line_and_keeps_the_model(place, tmp_path):
 import resource, signal, sys
 import jsonargparse
 import labelgraph.train
+from labelgraph.cli import splits
 from labelgraph.cli.main import main
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, resource.RLIM_INFINITY))

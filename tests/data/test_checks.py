@@ -125,3 +125,25 @@ def test_encoders_must_be_plain():
 def test_encoders_come_as_json_would_give_them():
     given = {"text": {"encoder": "bag-of-words", "vocabulary": ("cat", "dog")}}
     assert check_encoders(given) == {"text": {"encoder": "bag-of-words", "vocabulary": ["cat", "dog"]}}
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", [(0, 0), (3, 2), (4, 4)])
+def test_a_value_that_is_not_finite_is_found_wherever_it_is(value, place):
+    features = torch.rand(5, 5)
+    features[place] = value
+    with pytest.raises(ValueError, match=rf"in 1 rows, first row {place[0]}\)"):
+        check_features("image", features)
+
+
+def test_infinities_that_cancel_are_found():
+    with pytest.raises(ValueError, match=r"in 1 rows, first row 1\)"):
+        check_features("image", [[1.0, 2.0], [np.inf, -np.inf]])
+
+
+def test_values_whose_sum_is_too_large_are_finite():
+    features = torch.full((3, 8), torch.finfo(torch.float32).max)
+    assert torch.equal(check_features("image", features), features)
+    features[1, 7] = np.nan
+    with pytest.raises(ValueError, match=r"in 1 rows, first row 1\)"):
+        check_features("image", features)

@@ -111,6 +111,20 @@ def test_unknown_split_names_those_there_are():
         pairs().split("dev")
 
 
+def test_other_splits_come_with_the_same_items_which_are_not_copied():
+    data = pairs()
+    other = data.with_splits({"query": [1, 0]})
+    assert other.splits.keys() == {"query"} and other.rows("query").tolist() == [1, 0]
+    assert data.splits.keys() == {"train", "test"}
+    assert all(getattr(other, name) is getattr(data, name) for name in ("image", "text", "labels", "ids", "present"))
+
+
+@pytest.mark.parametrize("index", [[5], [], [0, 0], [0.5]])
+def test_other_splits_are_checked(index):
+    with pytest.raises(ValueError, match="'query'"):
+        pairs().with_splits({"query": index})
+
+
 def test_one_pair_with_one_label():
     data = CrossModalData(torch.ones(1, 1), torch.ones(1, 1), torch.ones(1, 1), splits={"test": [0]})
     assert data.split("test").labels.tolist() == [[1.0]]

@@ -159,6 +159,22 @@ def test_fitting_again_replaces_all(searcher, data):
     assert sorted(searcher.search(image=data.image[0]).ids[0]) == ["item 4", "item 5"]
 
 
+def test_some_rows_are_fitted_as_their_copy_is(method, index, data):
+    data = CrossModalData(**{**vars(data), "present": torch.tensor([[1, 1], [0, 1], [1, 0]] * 20)})
+    rows = torch.randperm(60, generator=torch.Generator().manual_seed(0))[:41]
+    some, copied = Searcher(method, index).fit(data, rows=rows), Searcher(method, index).fit(data.select(rows))
+    assert repr(some) == repr(copied)
+    for query in ({"image": data.image[:5]}, {"text": data.text[:5]}):
+        found, wanted = (each.search(**query, k=4, labels=["a", "c"]) for each in (some, copied))
+        assert found.ids == wanted.ids and torch.equal(found.scores, wanted.scores)
+
+
+@pytest.mark.parametrize("rows", [[60], [], [1, 1]])
+def test_wrong_rows_are_refused(searcher, data, rows):
+    with pytest.raises(ValueError, match="'rows'"):
+        searcher.fit(data, rows=rows)
+
+
 def test_sparse_texts(searcher, data):
     text = sp.csr_array(data.text.numpy())
     wanted = searcher.search(text=data.text[:5], k=3), searcher.search(image=data.image[:5], k=3)
