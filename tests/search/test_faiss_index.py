@@ -171,3 +171,24 @@ def test_wrong_vectors_leave_the_index_as_it_was(index, similarity):
     with pytest.raises(ValueError, match="'vectors' must have the shape"):
         index.add(clustered(similarity, 4, width=64))
     assert len(index) == 3000 and index._index.ntotal == 3000
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        (name, setting)
+        for name in NAMES
+        for setting in ("num_probes", "search_width")
+        if setting in INDEXES[name].settings
+    ],
+)
+def test_what_is_restored_searches_as_this_index_is_set(name, setting, similarity):
+    vectors, query = clustered(similarity, 3000), clustered(similarity, 60, seed=2)
+    whole = build_index(name)
+    whole.add(vectors)
+    narrow, again = build_index(name, **{setting: 1}), build_index(name)
+    narrow.restore(vectors, whole.dump())
+    again.restore(narrow.vectors, narrow.dump())
+    wanted = whole.search(query, 10)[0]
+    assert torch.equal(again.search(query, 10)[0], wanted)
+    assert not torch.equal(narrow.search(query, 10)[0], wanted)

@@ -1,12 +1,12 @@
 """A small run of the scale measurement, and the memory of a process against what it is known to take."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks.scale.__main__ import main
 from benchmarks.scale.process import run
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the memory of a process is Linux's")
@@ -44,11 +44,11 @@ def test_a_failing_command_is_told_with_its_last_words():
         of_python("import sys; print('no room', file=sys.stderr); sys.exit(3)")
 
 
-def test_items_go_from_a_folder_to_answers(tmp_path):
-    command = [sys.executable, "-m", "benchmarks.scale", "--items", "600", "--method", "agah"]
-    options = ["--out", tmp_path / "kept", "--report", tmp_path / "report.json"]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, check=True)
-    assert "600 items" in done.stdout and done.stdout.count("MB") > 12
+def test_items_go_from_a_folder_to_answers(tmp_path, capsys):
+    options = ["--out", str(tmp_path / "kept"), "--report", str(tmp_path / "report.json")]
+    assert main(["--items", "600", "--method", "agah", *options]) == 0
+    printed = capsys.readouterr().out
+    assert "600 items" in printed and printed.count("MB") > 12
     report = json.loads((tmp_path / "report.json").read_text())
     train, index, one, many = report["steps"]
     assert train["told"]["method"] == "agah" and index["told"]["images"] == index["told"]["texts"] == 600
