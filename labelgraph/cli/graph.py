@@ -22,7 +22,7 @@ from torch_geometric.data import Data
 from labelgraph.cli.label_file import read_labels
 from labelgraph.cli.output import note, print_json
 from labelgraph.cli.parser import Parser, add_command
-from labelgraph.cli.source import DATA_HELP, choose, load
+from labelgraph.cli.source import DATA_HELP, chosen_rows, load
 from labelgraph.data.writing import replace_file
 from labelgraph.graph import Threshold, cooccurrence_graph, graph_statistics, summarize, to_networkx
 
@@ -61,8 +61,8 @@ def _graph(options: argparse.Namespace) -> Data:
         if options.split:
             raise ValueError(f"'--split' needs data with splits (got the labels {path})")
         return cooccurrence_graph(*read_labels(path))
-    data = choose(load(options.data), options.split)
-    return cooccurrence_graph(data.labels, data.label_names)
+    data = load(options.data)
+    return cooccurrence_graph(data.labels[chosen_rows(data, options.split)], data.label_names)
 
 
 def _picture(graph: Data, form: str) -> bytes:

@@ -16,7 +16,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from labelgraph.cli.names import check_name
@@ -52,7 +51,7 @@ def run(options: argparse.Namespace) -> None:
     check_writable(options.out)
     data = load(options.data)
     split = options.split or ("database" if "database" in data.splits else None)
-    rows = torch.arange(len(data)) if split is None else chosen_rows(data, split)
+    rows = chosen_rows(data, split)
     method = load_method(options.model)
     kind = options.kind or ("hamming" if method.similarity == "hamming" else "exact")
     searcher = Searcher(method, kind, data.label_names, **_settings(kind, options.settings))

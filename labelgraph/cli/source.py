@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from labelgraph.cli.names import check_name, did_you_mean
@@ -28,21 +29,14 @@ def load(name: str) -> CrossModalData:
         raise type(error)(f"{error}{near}") from error
 
 
-def choose(data: CrossModalData, split: str | None) -> CrossModalData:
-    """One split of the data, or all of it for none.
+def chosen_rows(data: CrossModalData, split: str | None) -> Tensor:
+    """The row numbers of one split, or of all items for none.
 
     Raises:
         ValueError: If there is no such split.
     """
-    return data if split is None else data.select(chosen_rows(data, split))
-
-
-def chosen_rows(data: CrossModalData, split: str) -> Tensor:
-    """The row numbers of one split.
-
-    Raises:
-        ValueError: If there is no such split.
-    """
+    if split is None:
+        return torch.arange(len(data))
     check_name("--split", split, data.splits)
     return data.rows(split)
 
