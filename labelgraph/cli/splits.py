@@ -39,9 +39,14 @@ def training_splits(data: CrossModalData, select: str, seed: int, reads_labels: 
     if select != "validation" or "validation" in data.splits:
         return data, False
     try:
-        return hold_out(data, min(HELD_OUT, MOST_HELD_OUT / len(data.splits["train"])), seed), True
+        return hold_out(data, held_out_share(len(data.splits["train"])), seed), True
     except ValueError as error:
         raise ValueError(f"{error}; --select last needs none held out") from error
+
+
+def held_out_share(num_items: int) -> float:
+    """Which share of so many training items is held out."""
+    return min(HELD_OUT, MOST_HELD_OUT / num_items)
 
 
 def told_splits(given: CrossModalData, data: CrossModalData, held_out: bool, seed: int) -> Iterable[str]:

@@ -26,7 +26,7 @@ from labelgraph.cli.names import check_name
 from labelgraph.cli.output import note, print_json
 from labelgraph.cli.parser import Parser, add_command
 from labelgraph.cli.source import DATA_HELP, load
-from labelgraph.cli.splits import HELD_OUT, told_splits, training_splits
+from labelgraph.cli.splits import held_out_share, told_splits, training_splits
 from labelgraph.cli.training_folder import STATE, TrainingFolder
 from labelgraph.cli.writable import check_writable
 from labelgraph.data import CrossModalData
@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> None:
         "labelgraph": labelgraph.__version__,
         "method": options.method,
         "seed": options.seed,
-        "held_out": HELD_OUT if held_out else None,
+        "held_out": held_out_share(len(data.rows("train")) + len(data.rows("validation"))) if held_out else None,
         "settings": as_plain({group: vars(values) for group, values in settings.items()}),
         "data": fingerprint(data),
     }

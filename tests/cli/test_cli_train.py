@@ -93,6 +93,7 @@ def test_of_many_items_no_more_are_held_out_than_can_search_each_other(place, tm
     monkeypatch.setattr(splits, "MOST_HELD_OUT", 3)
     assert train(place / "bare.npz", tmp_path / "model", quiet=False) == 0
     assert "3 of the training items, drawn with seed 0, are held out" in capsys.readouterr().err
+    assert json.loads((tmp_path / "model" / "training.json").read_text())["held_out"] == 3 / 60
 
 
 def test_without_a_training_split_what_evaluates_is_not_trained_on(pairs, tmp_path, capsys):
