@@ -32,3 +32,12 @@ def test_every_public_name_is_there_and_explained(name):
         value = getattr(module, each)
         if inspect.isclass(value) or inspect.isfunction(value):
             assert value.__doc__, f"{name}.{each} has no docstring"
+
+
+def test_names_that_are_loaded_when_asked_for_are_all_listed():
+    assert {name for names in labelgraph._LAYERS.values() for name in names} | {"__version__"} == set(
+        PUBLIC["labelgraph"]
+    )
+    assert set(PUBLIC["labelgraph"]) | {"data", "nn"} <= set(dir(labelgraph))
+    with pytest.raises(AttributeError, match="module 'labelgraph' has no attribute 'cooccurence_graph'"):
+        labelgraph.cooccurence_graph  # noqa: B018

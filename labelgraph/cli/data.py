@@ -15,7 +15,6 @@ import argparse
 from labelgraph.cli.output import print_json
 from labelgraph.cli.parser import Parser, add_command, describe
 from labelgraph.cli.source import DATA_HELP, load
-from labelgraph.data import data_card
 
 
 def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -29,6 +28,8 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the data card; gives the exit status, 1 if there are leaks."""
+    from labelgraph.data import data_card  # Here, so that --help is quick.
+
     card = data_card(load(options.data))
     if options.json:
         print_json(card.as_dict())

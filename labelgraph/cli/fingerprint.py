@@ -23,7 +23,7 @@ def fingerprint(data: CrossModalData) -> dict[str, str]:
         "encoders": [_bytes(data.encoders)],
         **{name: [data.splits[name].numpy()] for name in ("train", "validation", "test") if name in data.splits},
     }
-    return {name: _digest(arrays) for name, arrays in parts.items()}
+    return {name: digest(arrays) for name, arrays in parts.items()}
 
 
 def _csr_parts(matrix: Any) -> list[np.ndarray]:
@@ -34,7 +34,8 @@ def _bytes(content: Any) -> np.ndarray:
     return np.frombuffer(json.dumps(content, sort_keys=True).encode(), np.uint8)
 
 
-def _digest(arrays: list[np.ndarray]) -> str:
+def digest(arrays: list[np.ndarray]) -> str:
+    """SHA-256 of arrays, with their types and shapes."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype}{array.shape}".encode())

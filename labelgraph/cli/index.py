@@ -21,7 +21,7 @@ from torch import Tensor
 from labelgraph.cli.names import check_name
 from labelgraph.cli.output import print_json
 from labelgraph.cli.parser import Parser, add_command
-from labelgraph.cli.source import DATA_HELP, chosen_rows, load
+from labelgraph.cli.source import DATA_HELP, chosen_rows, load, searched_split
 from labelgraph.cli.writable import check_writable
 from labelgraph.data import CrossModalData
 from labelgraph.methods import load_method
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
         check_name("--index", options.kind, INDEXES)
     check_writable(options.out)
     data = load(options.data)
-    split = options.split or ("database" if "database" in data.splits else None)
+    split = options.split or searched_split(data)
     rows = chosen_rows(data, split)
     method = load_method(options.model)
     kind = options.kind or ("hamming" if method.similarity == "hamming" else "exact")

@@ -7,6 +7,7 @@ Examples:
   labelgraph search my-index --data my-data.npz --text-id 42      # pictures for the text of item 42
   labelgraph graph my-data.npz
   labelgraph data check my-data.npz
+  labelgraph data make my-pictures --out my-data.npz              # from a folder of pictures with captions and tags
 
 Each has a --help with more of them. With --json, what a command found is one JSON object on standard output. An
 error is one line, and exit status 2; LABELGRAPH_TRACEBACK=1 shows where it comes from.
@@ -14,25 +15,33 @@ error is one line, and exit status 2; LABELGRAPH_TRACEBACK=1 shows where it come
 
 from __future__ import annotations
 
+import argparse
+import ast
+import sys
 from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
 
-import labelgraph
-from labelgraph.cli import data, evaluate, graph, index, search, train
 from labelgraph.cli.errors import guarded
 from labelgraph.cli.names import did_you_mean
 from labelgraph.cli.parser import Parser, describe
+from labelgraph.version import __version__
 
-# Each has `add_parser(commands)`, which sets the default `run`; a further command is a file and a name here.
-COMMANDS = (train, evaluate, index, search, graph, data)
+# Modules beside this one, each with `add_parser(commands)`, which sets the default `run`; a further command is a file
+# and a name here.
+COMMANDS = ("train", "evaluate", "index", "search", "graph", "data")
 
 
-def parser() -> Parser:
-    """The command line, with all its commands."""
+def parser(chosen: str | None) -> Parser:
+    """The command line, with the options of one of its commands: only that is loaded, so that help is quick."""
     command = Parser(prog="labelgraph", **describe(__doc__ or ""))
-    command.add_argument("--version", action="version", version=f"labelgraph {labelgraph.__version__}")
+    command.add_argument("--version", action="version", version=f"labelgraph {__version__}")
     commands = command.add_subparsers(metavar="COMMAND", title="commands", required=True, parser_class=Parser)
-    for module in COMMANDS:
-        module.add_parser(commands)
+    for name in COMMANDS:
+        if name == chosen:
+            import_module(f"labelgraph.cli.{name}").add_parser(commands)
+        else:
+            _add_name(commands, name)
     return command
 
 
@@ -41,8 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return guarded(lambda: _run(arguments), "give the same command again")
 
 
+def _add_name(commands: argparse._SubParsersAction[Parser], name: str) -> None:
+    """Add a command to the list in the help, with the first line of its file."""
+    content = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+    documentation = ast.get_docstring(ast.parse(content)) or ""
+    commands.add_parser(name, help=describe(documentation)["description"].rstrip(".").lower())
+
+
 def _run(arguments: Sequence[str] | None) -> int:
-    options, unknown = parser().parse_known_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options, unknown = parser(next((each for each in given if not each.startswith("-")), None)).parse_known_args(given)
     if unknown:
         own: Parser = options.parser
         own.error(f"unknown argument {unknown[0]!r}{did_you_mean(unknown[0].partition('=')[0], own.option_names())}")

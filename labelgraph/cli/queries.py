@@ -14,6 +14,7 @@ import scipy.sparse as sp
 
 from labelgraph.cli.names import did_you_mean
 from labelgraph.data import CrossModalData
+from labelgraph.features import Encoder, build_encoder
 from labelgraph.methods import Method
 from labelgraph.search.encoding import SIDES
 
@@ -75,25 +76,30 @@ def feature_queries(path: Path, side: str) -> Queries:
     return Queries(side, features, names, names)
 
 
-def encoded_queries(method: Method, side: str, items: Sequence[str | Path]) -> Queries:
-    """Words or pictures, encoded as the data were.
+def query_encoder(method: Method, side: str) -> Encoder:
+    """What made the features of one side of the data that a method was trained on.
 
     Raises:
-        ValueError: If the method does not know how its features were made.
-        FileNotFoundError: If a picture is not there.
+        ValueError: If the method does not know.
+        ImportError: If it needs a package that is not installed.
     """
     if side not in method.encoders:
         raise ValueError(
             f"'--{side}' needs a model that keeps how its {side} features were made (got none: the data that it was "
             f"trained on did not tell); --{side}s FILE takes features, --{side}-id ID an item of --data"
         )
-    missing = [each for each in items if isinstance(each, Path) and not each.is_file()]
-    if missing:
-        raise FileNotFoundError(f"{missing[0]}: no such picture")
-    from labelgraph.features import build_encoder  # type: ignore[import-not-found, unused-ignore]
+    return build_encoder(method.encoders[side])
 
+
+def encoded_queries(encoder: Encoder, side: str, items: Sequence[str | Path]) -> Queries:
+    """Words or pictures, encoded as the data were.
+
+    Raises:
+        ValueError: If an item cannot be read.
+        FileNotFoundError: If a picture is not there.
+    """
     names = [str(each) for each in items]
-    return Queries(side, build_encoder(method.encoders[side]).encode(items), names, names)
+    return Queries(side, encoder.encode(items), names, names)
 
 
 def _read(path: Path, side: str) -> Any:

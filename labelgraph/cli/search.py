@@ -1,14 +1,17 @@
-"""Search an index: pictures for texts, or texts for pictures.
+"""Search an index or a model's data: pictures for texts, or texts for pictures.
 
 Examples:
+  labelgraph search my-index --text "a dog on the beach" "a red car"
+  labelgraph search my-index --image picture.png
+  labelgraph search my-model --data openclipart --text red --labels bird --sheet found.png
   labelgraph search my-index --data my-data.npz --text-id 42            # pictures for the text of item 42
   labelgraph search my-index --data my-data.npz --image-id 7 8 -k 3     # texts for the pictures of two items
-  labelgraph search my-index --data my-data.npz --text-id 42 --labels dog cat
   labelgraph search my-index --texts features.npy --json                # a row of features each
-  labelgraph search my-index --text "a dog on the beach"
-  labelgraph search my-index --image picture.png
 
-Words and pictures can be searched for where the data told how their features were made, and the model keeps it.
+In an index of `labelgraph index`, or with a model and --data in the split 'database' of the data, or in all items where
+they have none. Words and pictures can be searched for where the data told how their features were made, and the model
+keeps it. --sheet shows what was found as pictures: those of the bundled set, or files that the ids of items are paths
+of; for texts, the pictures that they belong to.
 """
 
 from __future__ import annotations
@@ -17,13 +20,19 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from labelgraph.cli.known_words import tell_words
 from labelgraph.cli.names import check_name
-from labelgraph.cli.output import print_json
+from labelgraph.cli.output import note, print_json
 from labelgraph.cli.parser import Parser, add_command
-from labelgraph.cli.queries import Queries, encoded_queries, feature_queries, item_queries
-from labelgraph.cli.source import DATA_HELP, load
+from labelgraph.cli.queries import Queries, encoded_queries, feature_queries, item_queries, query_encoder
+from labelgraph.cli.sheet import Picture, check_sheet, find_pictures, write_sheet
+from labelgraph.cli.source import DATA_HELP, choose, load, searched_split
+from labelgraph.data import CrossModalData
+from labelgraph.methods import load_method
+from labelgraph.methods.saving import MEANING
 from labelgraph.report import markdown_table
 from labelgraph.search import Neighbours, Searcher
+from labelgraph.search.storage import INDEX
 
 SCORES = {"cosine": "cosine", "hamming": "Hamming distance"}
 
@@ -31,8 +40,9 @@ SCORES = {"cosine": "cosine", "hamming": "Hamming distance"}
 def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command."""
     command = add_command(commands, "search", __doc__ or "", run)
-    command.add_argument("index", metavar="INDEX", type=Path, help="folder of an index")
-    command.add_argument("--data", metavar="DATA", help=f"where items to search for are: {DATA_HELP}")
+    command.add_argument("place", metavar="MODEL_OR_INDEX", type=Path, help="folder of an index, or of a model")
+    command.add_argument("--data", metavar="DATA", help="where items to search for are, and for a model what to "
+                         f"search in: {DATA_HELP}")  # fmt: skip
     asked = command.add_mutually_exclusive_group(required=True)
     for side, other in (("text", "pictures"), ("image", "texts")):
         asked.add_argument(
@@ -45,16 +55,22 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument("-k", metavar="N", type=int, default=10, help="how many for each (default: 10)")
     command.add_argument("--labels", metavar="NAME", nargs="+", help="only items with one of these labels")
     command.add_argument("--ids", metavar="ID", nargs="+", help="only items with one of these ids")
+    command.add_argument("--sheet", metavar="FILE.png", type=Path, help="write what was found as pictures, too")
+    command.add_argument("--pictures", metavar="FOLDER", type=Path, help="for --sheet: folder that the ids of items "
+                         "are paths in (default: that of the data, or the working directory)")  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
     if (options.text_id or options.image_id) and options.data is None:
         raise ValueError("'--data' must be given with --text-id and --image-id: it has the items' features")
-    searcher = Searcher.load(options.index)
+    if options.sheet:
+        check_sheet(options.sheet)
+    data = load(options.data) if options.data else None
+    searcher = _searcher(options.place, data)
     for label in options.labels or ():
         check_name("--labels", label, searcher.label_names)
-    queries = _queries(options, searcher)
+    queries = _queries(options, searcher, data)
     found = searcher.search(
         image=queries.features if queries.side == "image" else None,
         text=queries.features if queries.side == "text" else None,
@@ -62,6 +78,8 @@ def run(options: argparse.Namespace) -> None:
         labels=options.labels,
         ids=options.ids,
     )
+    if options.sheet:
+        _show(options, data, queries, found)
     if options.json:
         print_json(_as_json(queries, found, searcher))
         return
@@ -69,14 +87,41 @@ def run(options: argparse.Namespace) -> None:
         print(("\n" if row else "") + _table(queries, found, row, SCORES[searcher.method.similarity]))
 
 
-def _queries(options: argparse.Namespace, searcher: Searcher) -> Queries:
+def _searcher(place: Path, data: CrossModalData | None) -> Searcher:
+    """An index that was saved, or one made now of a model and data."""
+    if (place / INDEX).exists() or not (place / MEANING).exists():
+        return Searcher.load(place)
+    if data is None:
+        raise ValueError(f"'--data' must be given with a model: it has what is searched in (got {place} alone)")
+    return Searcher(load_method(place)).fit(choose(data, searched_split(data)))
+
+
+def _queries(options: argparse.Namespace, searcher: Searcher, data: CrossModalData | None) -> Queries:
     """What is searched for, from wherever it is given."""
     side = "text" if options.text_id or options.texts or options.text else "image"
-    if ids := options.text_id or options.image_id:
-        return item_queries(load(options.data), side, ids)
+    if data is not None and (ids := options.text_id or options.image_id):
+        return item_queries(data, side, ids)
     if file := options.texts or options.images:
         return feature_queries(file, side)
-    return encoded_queries(searcher.method, side, options.text or options.image)
+    encoder = query_encoder(searcher.method, side)
+    if options.text:
+        tell_words(encoder, options.text, searcher.label_names, options.labels or ())
+    return encoded_queries(encoder, side, options.text or options.image)
+
+
+def _show(options: argparse.Namespace, data: CrossModalData | None, queries: Queries, found: Neighbours) -> None:
+    """Write the sheet, each row with the picture ahead that it was searched for."""
+
+    def pictures(ids: list[str]) -> list[Picture]:
+        return find_pictures(data, options.data, options.pictures, ids)
+
+    asked: list[Picture] = [None] * len(queries.names)
+    if options.image:
+        asked = list(options.image)
+    elif options.image_id:
+        asked = pictures(options.image_id)
+    write_sheet(options.sheet, queries, asked, found, [pictures(ids) for ids in found.ids])
+    note(f"written to {options.sheet}")
 
 
 def _as_json(queries: Queries, found: Neighbours, searcher: Searcher) -> dict[str, Any]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from labelgraph.cli.names import check_name, did_you_mean
-from labelgraph.data import DATASETS, CrossModalData, load_dataset
 
-DATA_HELP = f"name of a bundled set ({', '.join(DATASETS)}) or path of a data file"
+if TYPE_CHECKING:
+    from labelgraph.data import CrossModalData
+
+# In words, and what is heavy within functions: help is quick then.
+DATA_HELP = "openclipart, the bundled set, or path of a data file or folder"
 
 
 def load(name: str) -> CrossModalData:
@@ -20,6 +24,8 @@ def load(name: str) -> CrossModalData:
         ValueError: If the name is unknown or the file damaged.
         FileNotFoundError: If there is no such file.
     """
+    from labelgraph.data import DATASETS, load_dataset
+
     try:
         return load_dataset(name)
     except (ValueError, FileNotFoundError) as error:
@@ -39,6 +45,11 @@ def chosen_rows(data: CrossModalData, split: str | None) -> Tensor:
         return torch.arange(len(data))
     check_name("--split", split, data.splits)
     return data.rows(split)
+
+
+def searched_split(data: CrossModalData) -> str | None:
+    """The split that is searched in by default: ``database`` where there is one, or else all items."""
+    return "database" if "database" in data.splits else None
 
 
 def _siblings(path: Path) -> list[str]:

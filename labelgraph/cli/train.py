@@ -4,6 +4,7 @@ Examples:
   labelgraph train my-data.npz --out my-model
   labelgraph train openclipart --out my-model --method dagnn --epochs 10 --set train.lr=2e-4
   labelgraph train my-data.npz --out my-codes --set model.bits=64       # codes, searched by Hamming distance
+  labelgraph train my-data.npz --out my-model --label-vectors glove.6B.300d.txt
   labelgraph train --method dagnn --list-settings                       # what --set and --config can change
 
 The best epoch is the one with the best mAP on the split 'validation'; data without it have a tenth of their training
@@ -17,11 +18,11 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import labelgraph
-from labelgraph.cli.fingerprint import fingerprint
+from labelgraph.cli.fingerprint import digest, fingerprint
 from labelgraph.cli.names import check_name
 from labelgraph.cli.output import note, print_json
 from labelgraph.cli.parser import Parser, add_command
@@ -31,10 +32,14 @@ from labelgraph.cli.training_folder import STATE, TrainingFolder
 from labelgraph.cli.writable import check_writable
 from labelgraph.data import CrossModalData
 from labelgraph.data.writing import replace_file
+from labelgraph.features import label_name_vectors
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import METHODS, Method, build_method, method_class, published_settings
+from labelgraph.version import __version__
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from labelgraph.train import FitResult
 
 
@@ -50,6 +55,8 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], dest="settings",
                          help="change settings, such as model.bits=64 train.lr=1e-4")  # fmt: skip
     command.add_argument("--config", metavar="FILE", type=Path, help="YAML with settings; --set goes over it")
+    command.add_argument("--label-vectors", metavar="FILE", help="embed labels by the words of their names: word vectors "
+                         "in .txt, .vec, .bin (.gz) or .mat; 'sentence' for a sentence encoder")  # fmt: skip
     command.add_argument("--select", choices=["validation", "last"],
                          help="split to choose the best epoch on (default: validation); 'last' takes the last "
                          "epoch")  # fmt: skip
@@ -82,15 +89,17 @@ def run(options: argparse.Namespace) -> None:
     if not options.quiet:
         for line in told_splits(given, data, held_out, options.seed):
             note(line)
+    vectors = _label_vectors(options, settings, data)
     about = {
-        "labelgraph": labelgraph.__version__,
+        "labelgraph": __version__,
         "method": options.method,
         "seed": options.seed,
         "held_out": held_out_share(len(data.rows("train")) + len(data.rows("validation"))) if held_out else None,
         "settings": as_plain({group: vars(values) for group, values in settings.items()}),
         "data": fingerprint(data),
+        "label_vectors": None if vectors is None else digest([vectors.numpy()]),
     }
-    _tell(options, _train_and_save(options, settings, data, about))
+    _tell(options, _train_and_save(options, settings, data, about, vectors))
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
@@ -103,25 +112,63 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
     own = {"select": options.select, "device": options.device, "precision": options.precision}
     given = [f"{stage}.{name}={value}" for stage in stages for name, value in own.items() if value]
     given += [] if options.epochs is None else [f"train.epochs={options.epochs}"]
+    if options.label_vectors is not None:
+        if "label_embedding" not in {field.name for field in fields(method.Config)}:
+            raise ValueError(f"'--label-vectors' needs a method with label embeddings (got {options.method!r})")
+        given.append("model.label_embedding=given")
     files = [*published_settings(options.method), *([options.config] if options.config else [])]
     return build_settings(groups, merge_settings(groups, files, [*given, *options.settings]))
 
 
+def _label_vectors(options: argparse.Namespace, settings: Mapping[str, Any], data: CrossModalData) -> Tensor | None:
+    """Embeddings of the label names, where they are asked for; names without any are told."""
+    wanted = getattr(settings["model"], "label_embedding", None) == "given"
+    if wanted != (options.label_vectors is not None):
+        got = f"'model.label_embedding' is {getattr(settings['model'], 'label_embedding', None)!r}"
+        raise ValueError(f"'--label-vectors' and model.label_embedding=given need each other (got one alone: {got})")
+    if not wanted:
+        return None
+    vectors, missing = label_name_vectors(options.label_vectors, data.label_names)
+    if missing and not options.quiet:
+        listed = ", ".join(map(repr, missing[:10])) + (", ..." if len(missing) > 10 else "")
+        note(f"{options.label_vectors} has no vectors of {len(missing)} of {data.num_labels} labels, which are zero "
+             f"then: {listed}")  # fmt: skip
+    return vectors
+
+
 def _train_and_save(
-    options: argparse.Namespace, settings: Mapping[str, Any], data: CrossModalData, about: Mapping[str, Any]
+    options: argparse.Namespace,
+    settings: Mapping[str, Any],
+    data: CrossModalData,
+    about: Mapping[str, Any],
+    vectors: Tensor | None,
 ) -> dict[str, Any]:
     """Train in the folder beside the model, put the model into its place, and tell how it was made."""
     folder = TrainingFolder.beside(options.out)
-    if folder.begin(about, options.restart) and not options.quiet:
-        note(f"going on with the unfinished training in {folder.path}")
-    try:
-        method, fitted = _train(options, settings, data, folder.path)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("the same command goes on with the training") from None
-    method.save_pretrained(options.out)
+    with folder.held():
+        if folder.begin(about, options.restart) and not options.quiet:
+            note(f"going on with the unfinished training in {folder.path}")
+        try:
+            method, fitted = _train(options, settings, data, folder.path, vectors)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("the same command goes on with the training") from None
+        method.save_pretrained(options.out)
+        made = {**about, **_made(options, settings, data, about, fitted)}
+        replace_file(options.out / STATE, json.dumps(made, indent=1).encode())
+        folder.delete()
+    return made
+
+
+def _made(
+    options: argparse.Namespace,
+    settings: Mapping[str, Any],
+    data: CrossModalData,
+    about: Mapping[str, Any],
+    fitted: FitResult,
+) -> dict[str, Any]:
+    """What ``training.json`` tells beside what the training depends on."""
     chosen = settings["train"].select
-    made = {
-        **about,
+    return {
         "data": {"name": options.data, "train": len(data.splits["train"]), "sha256": about["data"]},
         "selected_on": None if chosen == "last" else chosen,
         "best_epoch": fitted.best_epoch,
@@ -130,13 +177,10 @@ def _train_and_save(
         "seconds": fitted.seconds,
         "history": fitted.history,
     }
-    replace_file(options.out / STATE, json.dumps(made, indent=1).encode())
-    folder.delete()
-    return made
 
 
 def _train(
-    options: argparse.Namespace, settings: Mapping[str, Any], data: CrossModalData, place: Path
+    options: argparse.Namespace, settings: Mapping[str, Any], data: CrossModalData, place: Path, vectors: Tensor | None
 ) -> tuple[Method, FitResult]:
     """Train, in the second stage with what the generators make of missing sides; checkpoints stay."""
     import lightning as L
@@ -144,7 +188,7 @@ def _train(
     from labelgraph.train import fit
 
     L.seed_everything(options.seed, verbose=False)
-    graph = cooccurrence_graph(data.labels[data.rows("train")], data.label_names)
+    graph = cooccurrence_graph(data.labels[data.rows("train")], data.label_names, x=vectors)
     method = build_method(options.method, data.image_channels, data.text_channels, graph, settings["model"])
     common: dict[str, Any] = {"seed": options.seed, "progress": not options.quiet, "keep_checkpoints": True}
     fitted = fit(method, data, settings["train"], place / "train", **common)

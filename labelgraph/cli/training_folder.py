@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout  # PyTorch brings it.
+
 from labelgraph.data.writing import PART, replace_file
 
-STATE = "training.json"
+STATE, LOCK = "training.json", "lock"
 STAGES = ("train", "stage2")
 
 
 @dataclass(frozen=True)
 class TrainingFolder:
-    """``MODEL.training/``: ``training.json``, which tells what is trained, and a folder for each stage.
+    """``MODEL.training/``: ``training.json``, which tells what is trained, a folder for each stage, and ``lock``.
 
     A folder without ``training.json`` is what a finished training left when it was killed while tidying up.
     """
@@ -30,6 +33,35 @@ class TrainingFolder:
         """The folder of the training that makes a model."""
         place = model.absolute()
         return cls(place.with_name(place.name + ".training"))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes out of the folder, which is made if it is not there, and goes if it is empty then.
+
+        ``lock`` holds the number of the process. The system lets go of it when that ends, however it ends.
+
+        Raises:
+            ValueError: If another process is in it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        path = self.path / LOCK
+        lock = FileLock(path, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            process = path.read_text(encoding="utf-8", errors="replace") or "unknown"
+            raise ValueError(
+                f"{self.path}: a training of process {process} is at work there; wait for it, or give another --out"
+            ) from None
+        try:
+            path.write_text(str(os.getpid()), encoding="utf-8")
+            yield
+        finally:
+            with suppress(OSError):  # Windows does not unlink what is open.
+                path.unlink(missing_ok=True)
+            lock.release()
+            with suppress(OSError):
+                self.path.rmdir()
 
     def begin(self, about: Mapping[str, Any], restart: bool) -> bool:
         """Make the folder, or go on with it; tell which, true for going on.
@@ -46,26 +78,29 @@ class TrainingFolder:
             self._compare(kept, about)
             return True
         self.delete()
-        self.path.mkdir(parents=True)
+        self.path.mkdir(parents=True, exist_ok=True)
         replace_file(self.path / STATE, json.dumps(about, indent=1).encode())
         return False
 
     def delete(self) -> None:
-        """Delete the folder, first the file that says that there is something to go on with.
+        """Delete what is in the folder but its lock, first the file that says that there is something to go on with.
 
         Raises:
             ValueError: If it holds what is no training.
         """
         if not self.path.exists():
             return
-        names = {STATE, STATE + PART, *STAGES}
+        names = {STATE, STATE + PART, LOCK, *STAGES}
         foreign = sorted(path.name for path in self.path.iterdir() if path.name not in names)
         if foreign:
             raise ValueError(
                 f"{self.path}: expected an unfinished training (got {', '.join(foreign[:3])}); move it away"
             )
-        (self.path / STATE).unlink(missing_ok=True)
-        shutil.rmtree(self.path)
+        for name in (STATE, STATE + PART):
+            (self.path / name).unlink(missing_ok=True)
+        for stage in STAGES:
+            if (self.path / stage).exists():
+                shutil.rmtree(self.path / stage)
 
     def _read(self) -> dict[str, Any] | None:
         path = self.path / STATE

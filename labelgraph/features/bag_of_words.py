@@ -108,6 +108,16 @@ class BagOfWords(Encoder):
         """Build an encoder from what ``options`` gave; there is nothing for a device to do."""
         return cls(**options)
 
+    def unknown_words(self, text: str) -> list[str]:
+        """The words of a text that are not in the vocabulary, each once, in their order.
+
+        Example:
+            >>> from labelgraph.features import BagOfWords
+            >>> BagOfWords(["bird", "red"]).unknown_words("A red fish on a dish, a red dish")
+            ['fish', 'dish']
+        """
+        return [word for word in dict.fromkeys(words_of(check_text(text))) if word not in self._column]
+
     def prepare(self, item: str | Path) -> Counter[int]:
         """Count the words of a text, by their column."""
         words = words_of(check_text(item))

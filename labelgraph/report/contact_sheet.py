@@ -19,7 +19,7 @@ GAP, PADDING = 12, 8
 def contact_sheet(
     pictures: Sequence[Image | str | Path | None],
     captions: Sequence[str],
-    scores: Sequence[float] | None = None,
+    scores: Sequence[float | str] | None = None,
     *,
     columns: int = 5,
     size: int = 160,
@@ -31,7 +31,7 @@ def contact_sheet(
     Args:
         pictures: Pillow images, or paths; nothing, or a file that cannot be read, leaves its place empty.
         captions: One of each; those that are too long for one line are cut.
-        scores: One of each, written below the caption.
+        scores: One of each, written below the caption; numbers with three decimals, texts as they are.
         columns: How many side by side, at most.
         size: Of the square that a picture is fitted into, in pixels; small ones are enlarged.
         title: Above all, such as what was searched for.
@@ -75,7 +75,9 @@ def contact_sheet(
         middle, below = left + width // 2, upper + PADDING + size + 4
         draw.text((middle, below), shortened(caption, small, size), INK, small, "ma")
         if scores is not None:
-            draw.text((middle, below + 18), f"{scores[place]:.3f}", FAINT, small, "ma")
+            score = scores[place]
+            shown = score if isinstance(score, str) else f"{score:.3f}"
+            draw.text((middle, below + 18), shown, FAINT, small, "ma")
     return sheet
 
 

@@ -10,12 +10,9 @@ from pathlib import Path
 import pytest
 
 import labelgraph
-from labelgraph.cli import main as command
 from labelgraph.cli.errors import guarded
-from labelgraph.cli.main import main
+from labelgraph.cli.main import COMMANDS, main
 from tests.cli.small import SMALL
-
-COMMANDS = ("train", "evaluate", "index", "search", "graph", "data")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -128,6 +125,22 @@ print("loaded:", *sorted({{name.split(".")[0] for name in sys.modules}} & {set(H
     assert shown.splitlines()[-1].split() == ["loaded:"]
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["data", "--help"], ["data", "make", "--help"]])
+def test_what_needs_no_model_loads_no_network_library(arguments):
+    """So it answers at once: PyTorch alone takes seconds to load."""
+    code = f"""
+import sys
+from labelgraph.cli.main import main
+try:
+    main({arguments})
+except SystemExit:
+    pass
+print("loaded:", *sorted({{name.split(".")[0] for name in sys.modules}} & {{"torch", "numpy", "scipy", "networkx"}}))
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.splitlines()[-1].split() == ["loaded:"]
+
+
 def run(*arguments, **options):
     command = [sys.executable, "-m", "labelgraph", *map(str, arguments)]
     there = {**os.environ, "PYTHONPATH": str(Path(labelgraph.__file__).parents[1])}
@@ -168,7 +181,3 @@ def test_from_a_file_to_answers_in_five_lines(place, tmp_path):
     assert len(json.loads(done[3].stdout)["queries"][0]["neighbours"]) == 10
     assert done[4].stdout.startswith("Label graph: 5 labels")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["my-index", "my-model"]
-
-
-def test_a_new_command_is_a_module_in_the_list():
-    assert [module.__name__.rpartition(".")[2] for module in command.COMMANDS] == list(COMMANDS)
