@@ -161,8 +161,9 @@ def _train(job: Job) -> list[Any]:
 @functools.cache
 def _data(path: Path) -> tuple[CrossModalData, Data]:
     """The data of an ablation, read once a process."""
-    data = load_data(RunFolder(path).config(), RunFolder(path))
-    return data, training_graph(data)
+    config = RunFolder(path).config()
+    data = load_data(config, RunFolder(path))
+    return data, training_graph(config, data)
 
 
 if __name__ == "__main__":

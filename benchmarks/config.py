@@ -64,6 +64,8 @@ class DataConfig:
         incomplete: Share of the training items to lose a side; published 0.8. Needs a method with generators.
         image_only: Of these, the share that keeps its image; the others keep their text.
         seed: Of the choice of those that lose a side.
+        label_vectors: Embeddings of the label names, for methods whose ``model.label_embedding`` is ``given`` then: a
+            file of word vectors, or ``sentence`` for a sentence encoder.
     """
 
     split: str | None = None
@@ -75,6 +77,7 @@ class DataConfig:
     incomplete: float = 0.0
     image_only: float = 0.5
     seed: int = 0
+    label_vectors: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("incomplete", "image_only"):
@@ -149,8 +152,13 @@ def resolve(
     if len(set(seeds)) != len(seeds) or not seeds:
         raise ValueError(f"'seeds' must be distinct and at least one (got {list(seeds)})")
     own = CONFIGS / dataset / f"{method}.yaml"
-    files = [*published_settings(method), *([own] if own.is_file() else []), *([file] if file else [])]
-    return _build(method, dataset, seeds, merge_settings(sections(method), files, settings))
+    files = [*published_settings(method), *([own] if own.is_file() else [])]
+    values = merge_settings(sections(method), files)
+    given = merge_settings(sections(method), [file] if file else [], settings)
+    embeds = "model.label_embedding" in setting_names(sections(method))
+    if given["data"].get("label_vectors") and embeds:  # Over the published choice, below the user's own.
+        given["model"].setdefault("label_embedding", "given")
+    return _build(method, dataset, seeds, {group: {**values[group], **given[group]} for group in values})
 
 
 def resolve_all(

@@ -19,6 +19,7 @@ from benchmarks.report import write_report
 from benchmarks.run_folder import RunFolder
 from benchmarks.trainings import VARIANTS, Training, trainings
 from labelgraph.data import CrossModalData
+from labelgraph.features import label_name_vectors
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import Method, build_method, load_method
 from labelgraph.report import Result, read_results, write_results
@@ -35,7 +36,7 @@ def run(
     """Fit baselines, train every seed, evaluate, and write the folder; what is done already is kept."""
     say(f"{config.dataset}: {data}")
     keep_splits(config, data, folder)
-    graph = training_graph(data)
+    graph = training_graph(config, data, say)
     todo = trainings(config, data)
     results = run_baselines(config, todo[-1].data, data, folder, say)
     for seed in config.seeds:
@@ -63,9 +64,16 @@ def run_baselines(
     return results
 
 
-def training_graph(data: CrossModalData) -> Data:
-    """The label graph, counted on the training items alone."""
-    return cooccurrence_graph(data.labels[data.rows("train")], data.label_names)
+def training_graph(config: RunConfig, data: CrossModalData, say: Say = print) -> Data:
+    """The label graph, counted on the training items alone, with the embeddings of the names that are asked for."""
+    vectors = None
+    if config.data.label_vectors:
+        vectors, missing = label_name_vectors(config.data.label_vectors, data.label_names)
+        if missing:
+            say(f"{config.data.label_vectors} has no vectors of {', '.join(missing)}, which are zero then")
+    elif getattr(config.model, "label_embedding", None) == "given":
+        raise ValueError("'model.label_embedding=given' needs 'data.label_vectors' (got none)")
+    return cooccurrence_graph(data.labels[data.rows("train")], data.label_names, x=vectors)
 
 
 def train_one(

@@ -1,38 +1,22 @@
-"""Look at data: what a set holds, and what would spoil a comparison on it.
+"""Make data of pictures with captions and tags, and check what a set holds.
 
 Examples:
+  labelgraph data make my-pictures --out my-data.npz
   labelgraph data check my-data.npz
-  labelgraph data check my-data.npz --json > card.json
-
-Exit status: 0; 1 if something that is searched with was learned from (items, or images, of the training or validation
-items among the test items or queries); 2 for an error.
 """
 
 from __future__ import annotations
 
 import argparse
 
-from labelgraph.cli.output import print_json
-from labelgraph.cli.parser import Parser, add_command, describe
-from labelgraph.cli.source import DATA_HELP, load
+from labelgraph.cli import data_check, data_make
+from labelgraph.cli.parser import Parser, describe
 
 
 def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command and what is below it."""
-    documentation = __doc__ or ""
-    own = commands.add_parser("data", help="look at data", **describe(documentation))
+    help_ = describe(__doc__ or "")
+    own = commands.add_parser("data", help=help_["description"].rstrip(".").lower(), **help_)
     below = own.add_subparsers(metavar="COMMAND", title="commands", required=True, parser_class=Parser)
-    check = add_command(below, "check", documentation, run)
-    check.add_argument("data", metavar="DATA", help=DATA_HELP)
-
-
-def run(options: argparse.Namespace) -> int:
-    """Print the data card; gives the exit status, 1 if there are leaks."""
-    from labelgraph.data import data_card  # Here, so that --help is quick.
-
-    card = data_card(load(options.data))
-    if options.json:
-        print_json(card.as_dict())
-    else:
-        print(card)
-    return 1 if card.leaks else 0
+    for module in (data_make, data_check):
+        module.add_parser(below)

@@ -56,8 +56,8 @@ def find_pictures(
     if ids and not any(found):
         where = f"within {folder}" if folder else "beside the data or here"
         raise ValueError(
-            f"'--sheet' needs pictures: ids that are paths of picture files {where} (got {ids[0]!r}); --pictures FOLDER "
-            "tells where they are, --data openclipart has those of the bundled set"
+            f"'--sheet' needs pictures: ids that are paths of picture files {where} (got {ids[0]!r}); --pictures "
+            "FOLDER tells where they are, --data openclipart has those of the bundled set"
         )
     return found
 

@@ -55,8 +55,8 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], dest="settings",
                          help="change settings, such as model.bits=64 train.lr=1e-4")  # fmt: skip
     command.add_argument("--config", metavar="FILE", type=Path, help="YAML with settings; --set goes over it")
-    command.add_argument("--label-vectors", metavar="FILE", help="embed labels by the words of their names: word vectors "
-                         "in .txt, .vec, .bin (.gz) or .mat; 'sentence' for a sentence encoder")  # fmt: skip
+    command.add_argument("--label-vectors", metavar="FILE", help="embed labels by the words of their names: word "
+                         "vectors in .txt, .vec, .bin (.gz) or .mat; 'sentence' for a sentence encoder")  # fmt: skip
     command.add_argument("--select", choices=["validation", "last"],
                          help="split to choose the best epoch on (default: validation); 'last' takes the last "
                          "epoch")  # fmt: skip

@@ -18,7 +18,7 @@ from labelgraph.data.six_files import load_six_files
 from labelgraph.data.sparse import csr_tensor, sparse_if_mostly_zero
 from labelgraph.data.split_files import load_splits, read_splits, save_splits
 from labelgraph.data.splits import PUBLISHED_SIZES, SPLITS, complete_splits, make_splits
-from labelgraph.data.tables import Table, read_table
+from labelgraph.data.tables import Table, column_names, read_table
 from labelgraph.data.wikipedia import WIKIPEDIA_LABELS, load_wikipedia
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "check_encoders",
     "check_features",
     "check_multi_hot",
+    "column_names",
     "complete_splits",
     "count_labels",
     "csr_tensor",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -27,6 +28,7 @@ class Table:
         labels: Multi-hot labels, shape (N, C), CSR of ``uint8``.
         label_names: The C tags, sorted.
         ids: What users call the items.
+        titles: What to show of them.
         splits: Row numbers of the items by split.
         empty: Numbers of the rows of the table, from 0, that were left out: neither picture nor caption.
         unlabelled: Rows of the items, from 0, that have no label left.
@@ -37,12 +39,19 @@ class Table:
     labels: sp.csr_array
     label_names: tuple[str, ...]
     ids: list[str]
+    titles: list[str] = field(default_factory=list)
     splits: dict[str, np.ndarray] = field(default_factory=dict)
     empty: tuple[int, ...] = ()
     unlabelled: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def tags(self) -> list[list[str]]:
+        """The tags of each item."""
+        parts = np.split(self.labels.indices, self.labels.indptr[1:-1])
+        return [[self.label_names[column] for column in part.tolist()] for part in parts]
 
     @property
     def present(self) -> np.ndarray:
@@ -54,11 +63,12 @@ class Table:
 def read_table(
     path: str | Path,
     *,
-    image: str | None = "image",
+    image: str | None = "file",
     caption: str | None = "caption",
     tags: str = "tags",
     split: str | None = None,
     id: str | None = None,
+    title: str | None = None,
     separator: str = ";",
     min_count: int = 1,
 ) -> Table:
@@ -76,6 +86,7 @@ def read_table(
         split: Column of the names of splits, such as ``train``; ``val``, ``valid`` and ``dev`` mean ``validation``,
             an empty one means none.
         id: Column of what users call the items; by default the numbers of the rows.
+        title: Column of what to show of the items; where it is empty, and by default, the caption, or else the id.
         separator: Between tags.
         min_count: Leave out labels that occur less often.
 
@@ -93,7 +104,7 @@ def read_table(
         >>> from pathlib import Path
         >>> from labelgraph.data import read_table
         >>> path = Path(tempfile.mkdtemp()) / "items.csv"
-        >>> _ = path.write_text("image,caption,tags,split\na.jpg,A red cat,cat; red,train\nb.jpg,A dog,dog,test\n")
+        >>> _ = path.write_text("file,caption,tags,split\na.jpg,A red cat,cat; red,train\nb.jpg,A dog,dog,test\n")
         >>> table = read_table(path, split="split")
         >>> table.label_names, table.labels.toarray().tolist(), table.captions
         (('cat', 'dog', 'red'), [[1, 0, 1], [0, 1, 0]], ['A red cat', 'A dog'])
@@ -101,10 +112,10 @@ def read_table(
     path = Path(path)
     if not separator or (image is None and caption is None):
         raise ValueError("'separator' must not be empty, nor both 'image' and 'caption' be None (got that)")
-    wanted = [name for name in (image, caption, tags, split, id) if name is not None]
+    wanted = list(dict.fromkeys(name for name in (image, caption, tags, split, id, title) if name is not None))
     columns = read_columns(path, wanted)
     size = len(columns[tags])
-    pictures, captions, splits = (_texts(path, columns, name, size) for name in (image, caption, split))
+    pictures, captions, splits, titles = (_texts(path, columns, name, size) for name in (image, caption, split, title))
     kept = [row for row in range(size) if pictures[row] or captions[row]]
     if not kept:
         raise ValueError(f"{path}: expected rows with a picture or a caption (got {size} rows with neither)")
@@ -116,6 +127,7 @@ def read_table(
         labels=labels,
         label_names=names,
         ids=[ids[row] for row in kept],
+        titles=[titles[row] or captions[row] or ids[row] for row in kept],
         splits=_splits([splits[row] for row in kept]),
         empty=tuple(sorted(set(range(size)) - set(kept))),
         unlabelled=tuple(np.flatnonzero(np.diff(labels.indptr) == 0).tolist()),
@@ -124,58 +136,86 @@ def read_table(
     return table
 
 
+def column_names(path: str | Path) -> list[str]:
+    """The names of the columns of a file that `read_table` reads.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read.
+        ImportError: If it is Parquet and pyarrow is not installed.
+    """
+    with _opened(Path(path)) as table:
+        return table.names
+
+
 def read_columns(path: Path, names: Sequence[str]) -> dict[str, list[Any]]:
     """Some columns of a CSV or Parquet file, as lists."""
+    with _opened(path) as table:
+        for name in names:
+            if table.names.count(name) != 1:
+                raise ValueError(f"{path}: expected one column '{name}' (got {', '.join(table.names) or 'none'})")
+        return table.read(names)
+
+
+class _Opened(NamedTuple):
+    """The names of the columns of a file, and how to read some of them."""
+
+    names: list[str]
+    read: Callable[[Sequence[str]], dict[str, list[Any]]]
+
+
+def _opened(path: Path) -> AbstractContextManager[_Opened]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such table")
-    readers = {".csv": _read_csv, ".tsv": _read_csv, ".parquet": _read_parquet}
-    if path.suffix.lower() not in readers:
-        raise ValueError(f"{path}: expected a table ending in {', '.join(readers)} (got {path.suffix or 'no ending'})")
-    return readers[path.suffix.lower()](path, names)
+    openers = {".csv": _open_csv, ".tsv": _open_csv, ".parquet": _open_parquet}
+    if path.suffix.lower() not in openers:
+        raise ValueError(f"{path}: expected a table ending in {', '.join(openers)} (got {path.suffix or 'no ending'})")
+    return openers[path.suffix.lower()](path)
 
 
-def _read_csv(path: Path, names: Sequence[str]) -> dict[str, list[Any]]:
+@contextmanager
+def _open_csv(path: Path) -> Iterator[_Opened]:
     before = csv.field_size_limit(LONGEST_FIELD)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
             header = [name.strip() for name in next(rows, [])]
-            places = [_place(path, name, header) for name in names]
-            columns: dict[str, list[Any]] = {name: [] for name in names}
-            for row in rows:
-                if row and len(row) != len(header):
-                    raise ValueError(f"{path}: line {rows.line_num} must have {len(header)} values (got {len(row)})")
-                for name, place in zip(names, places, strict=True):
-                    columns[name].append(row[place] if row else "")
-            return columns
+            yield _Opened(header, lambda names: _csv_columns(path, rows, header, names))
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path}: expected a CSV table in UTF-8 (got {error})") from error
     finally:
         csv.field_size_limit(before)
 
 
-def _read_parquet(path: Path, names: Sequence[str]) -> dict[str, list[Any]]:
+def _csv_columns(path: Path, rows: Any, header: list[str], names: Sequence[str]) -> dict[str, list[Any]]:
+    places = [header.index(name) for name in names]
+    columns: dict[str, list[Any]] = {name: [] for name in names}
+    for row in rows:
+        if row and len(row) != len(header):
+            raise ValueError(f"{path}: line {rows.line_num} must have {len(header)} values (got {len(row)})")
+        for name, place in zip(names, places, strict=True):
+            columns[name].append(row[place] if row else "")
+    return columns
+
+
+@contextmanager
+def _open_parquet(path: Path) -> Iterator[_Opened]:
     try:
         import pyarrow.parquet as parquet
     except ImportError as error:
         raise ImportError(f"{path}: Parquet tables need pyarrow: pip install 'labelgraph[tables]'") from error
-    try:
-        file = parquet.ParquetFile(path)
-        for name in names:
-            _place(path, name, file.schema_arrow.names)
+
+    def read(names: Sequence[str]) -> dict[str, list[Any]]:
         table = file.read(columns=list(names), use_threads=False)
         return {name: table.column(name).to_pylist() for name in names}
-    except ValueError as error:
-        known = str(error).startswith(f"{path}: ")
-        raise error if known else ValueError(f"{path}: expected a Parquet table (got {error})") from error
+
+    try:
+        file = parquet.ParquetFile(path)
+        yield _Opened(list(file.schema_arrow.names), read)
     except Exception as error:  # Damage shows in many ways; all of them are one to the user.
+        if isinstance(error, ValueError) and str(error).startswith(f"{path}: "):
+            raise
         raise ValueError(f"{path}: expected a Parquet table (got {type(error).__name__}: {error})") from error
-
-
-def _place(path: Path, name: str, header: Sequence[str]) -> int:
-    if list(header).count(name) != 1:
-        raise ValueError(f"{path}: expected one column '{name}' (got {', '.join(header) or 'none'})")
-    return list(header).index(name)
 
 
 def _texts(path: Path, columns: dict[str, list[Any]], name: str | None, size: int) -> list[str]:

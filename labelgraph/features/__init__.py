@@ -7,6 +7,7 @@ from labelgraph.features.encoder import Encoder
 from labelgraph.features.extract import Extraction, Failure, extract
 from labelgraph.features.from_files import data_from_files
 from labelgraph.features.from_folder import data_from_folder
+from labelgraph.features.from_table import data_from_table
 from labelgraph.features.label_names import label_name_vectors
 from labelgraph.features.open_clip import OpenClip
 from labelgraph.features.pictures import open_picture
@@ -26,6 +27,7 @@ __all__ = [
     "build_encoder",
     "data_from_files",
     "data_from_folder",
+    "data_from_table",
     "extract",
     "label_name_vectors",
     "open_picture",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,21 @@ import torch
 from labelgraph.data import CrossModalData
 from labelgraph.features.bag_of_words import BagOfWords
 from labelgraph.features.efficientnet import EfficientNetLite0
-from labelgraph.features.encoder import Encoder
+from labelgraph.features.encoder import Encoder, Features
 from labelgraph.features.extract import Failure, extract
 
 MISSING = ("mark", "drop")
 
 
 def data_from_files(
-    images: Sequence[str | Path],
+    images: Sequence[str | Path | None],
     captions: Sequence[str],
     tags: Sequence[Collection[str]],
     *,
     image_encoder: Encoder | None = None,
     text_encoder: Encoder | None = None,
     min_tag_count: int = 5,
+    min_word_count: int = 3,
     missing: str = "mark",
     splits: Mapping[str, Any] | None = None,
     seed: int = 0,
@@ -38,6 +40,7 @@ def data_from_files(
     batch_size: int = 32,
     workers: int = 2,
     progress: bool = True,
+    on_failure: Callable[[Failure], object] | None = None,
 ) -> CrossModalData:
     """Extract the features of pictures and captions, and make labels of the tags.
 
@@ -45,29 +48,32 @@ def data_from_files(
     there is no such split. Training items that none of the labels is left to are taken out of that split.
 
     Args:
-        images: Paths of N pictures.
+        images: Paths of N pictures; none where there is no picture.
         captions: N texts; one of blanks alone is missing.
         tags: Of each item, spelled alike wherever they mean the same.
         image_encoder: By default `EfficientNetLite0`.
-        text_encoder: By default a `BagOfWords` fitted on the captions, of words that three of them share.
+        text_encoder: By default a `BagOfWords` fitted on the captions.
         min_tag_count: How many items must have a tag for it to become a label.
+        min_word_count: How many captions must have a word for it to be in that bag.
         missing: Items whose picture cannot be read, or whose caption is missing: ``"mark"`` the side as missing, or
-            ``"drop"`` them. Those with neither side are dropped. A warning tells of pictures that cannot be read.
+            ``"drop"`` them. Those with neither side are dropped.
         splits: Row numbers by name; by default a random tenth each for ``validation`` and ``test``, the rest for
             ``train``, the test items as ``query`` and all others as ``database``.
         seed: Of the random splits.
-        ids: By default the paths as given.
+        ids: By default the paths as given, or else the row numbers.
         titles: By default the captions.
         out: Where to keep the image features, so that a killed run can go on; see `extract`.
         batch_size: Pictures at a time.
         workers: Threads that read pictures.
         progress: Show a progress bar where the output is a terminal.
+        on_failure: Called for each picture that cannot be read; by default a warning tells of them.
 
     Raises:
         ValueError: If lengths differ, no picture can be read, or no tag is frequent enough.
         ImportError: If an encoder needs a package that is not installed.
     """
-    ids = [str(image) for image in images] if ids is None else ids
+    if ids is None:
+        ids = [str(row if image is None else image) for row, image in enumerate(images)]
     titles = captions if titles is None else titles
     for name, given in (("captions", captions), ("tags", tags), ("ids", ids), ("titles", titles)):
         if len(given) != len(images):
@@ -75,13 +81,22 @@ def data_from_files(
     if missing not in MISSING:
         raise ValueError(f"'missing' must be one of {', '.join(MISSING)} (got {missing!r})")
     image_encoder = image_encoder or EfficientNetLite0()
+    there = np.flatnonzero([image is not None for image in images])
+    if not len(there):
+        raise ValueError("'images' must have one that can be read (got none)")
     found = extract(
-        image_encoder, images, out, on_error="skip", batch_size=batch_size, workers=workers, progress=progress
-    )
-    present = _present(captions, found.failures)
+        image_encoder, [image for image in images if image is not None], out, on_error="skip",
+        batch_size=batch_size, workers=workers, progress=progress,
+    )  # fmt: skip
+    failures = [replace(failure, row=int(there[failure.row])) for failure in found.failures]
+    _tell(failures, len(there), on_failure)
+    present = np.zeros((len(images), 2), dtype=bool)
+    present[there, 0] = True
+    present[[failure.row for failure in failures], 0] = False
+    present[:, 1] = [bool(caption.strip()) for caption in captions]
     kept = np.flatnonzero(present.all(1) if missing == "drop" else present.any(1))
     if not present[kept, 0].any():
-        raise ValueError(f"'images' must have one that can be read (got none; {found.failures[0].reason})")
+        raise ValueError(f"'images' must have one that can be read (got none; {failures[0].reason})")
     parts = _random_splits(len(kept), seed) if splits is None else _renumbered(splits, kept, len(images))
     learned = parts.get("train", np.arange(len(kept)))
     rows = kept.tolist()
@@ -89,10 +104,10 @@ def data_from_files(
     if "train" in parts:
         parts["train"] = learned[labels[learned].sum(1) > 0]
     texts = [captions[i] for i in rows]
-    text_encoder = text_encoder or BagOfWords.fit(texts[i] for i in learned.tolist())
+    text_encoder = text_encoder or BagOfWords.fit((texts[i] for i in learned.tolist()), min_word_count)
     text = extract(text_encoder, texts, progress=False, batch_size=256, workers=1).features
     return CrossModalData(
-        image=torch.from_numpy(np.asarray(found.features[kept])),
+        image=torch.from_numpy(_spread(found.features, there, kept)),
         text=text,
         labels=labels,
         label_names=names,
@@ -104,15 +119,22 @@ def data_from_files(
     )
 
 
-def _present(captions: Sequence[str], failures: Sequence[Failure]) -> np.ndarray:
-    """Which side of each item is there, (N, 2)."""
-    present = np.ones((len(captions), 2), dtype=bool)
-    present[[failure.row for failure in failures], 0] = False
-    present[:, 1] = [bool(caption.strip()) for caption in captions]
-    if failures:
-        message = f"{len(failures)} of {len(captions)} pictures cannot be read, the first: {failures[0].reason}"
+def _tell(failures: Sequence[Failure], size: int, on_failure: Callable[[Failure], object] | None) -> None:
+    """Tell of pictures that cannot be read."""
+    if on_failure is not None:
+        for failure in failures:
+            on_failure(failure)
+    elif failures:
+        message = f"{len(failures)} of {size} pictures cannot be read, the first: {failures[0].reason}"
         warnings.warn(message, stacklevel=3)
-    return present
+
+
+def _spread(features: Features, there: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Features of the items that stay, 0 for those without a picture."""
+    rows = np.zeros((len(kept), features.shape[1]), np.float32)
+    to, of = np.intersect1d(kept, there, assume_unique=True, return_indices=True)[1:]
+    rows[to] = np.asarray(features[of])
+    return rows
 
 
 def _random_splits(size: int, seed: int) -> dict[str, np.ndarray]:

@@ -10,6 +10,7 @@ import yaml
 from benchmarks import run as command
 from benchmarks.run_folder import RunFolder
 from labelgraph.data import save_npz
+from labelgraph.methods import load_method
 
 SCHEMA = Path(command.__file__).with_name("metrics.schema.json")
 SMALL = ["model.hidden_channels=16", "train.lr=1e-3", "eval.baselines=[random, ridge]", "train.checkpoint_every=1"]
@@ -225,3 +226,16 @@ def test_several_methods_make_one_table(small_file, tmp_path, capfd):
     assert json.loads((out / "metrics.json").read_text()) == metrics
     assert command.main(["--eval", str(out)]) == 0
     assert capfd.readouterr().out.count("| agah") == 4
+
+
+def test_label_vectors_come_from_a_file(small_file, tmp_path, capsys):
+    (tmp_path / "words.txt").write_text("label 1 2 3\n0 1 1 1\n1 0 0 1\n")
+    options = ["--set", f"data.label_vectors={tmp_path / 'words.txt'}"]
+    assert start(small_file, tmp_path / "run", *options, epochs=1, seeds=(0,)) == 0
+    method = load_method(tmp_path / "run" / "seed-0" / "model")
+    assert method.label_branch.embedding.weight[:3].tolist() == [[1, 1.5, 2], [0.5, 1, 2], [1, 2, 3]]
+    assert start(small_file, tmp_path / "own", *options, "model.label_embedding=one-hot", epochs=1, seeds=(0,)) == 0
+    assert load_method(tmp_path / "own" / "seed-0" / "model").config.label_embedding == "one-hot"
+    capsys.readouterr()
+    assert start(small_file, tmp_path / "none", "--set", "model.label_embedding=given", epochs=1, seeds=(0,)) == 2
+    assert "'model.label_embedding=given' needs 'data.label_vectors' (got none)" in capsys.readouterr().err

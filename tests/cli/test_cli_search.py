@@ -5,7 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -13,7 +13,9 @@ import scipy.sparse as sp
 import torch
 
 from labelgraph.cli.main import main
-from labelgraph.data import save_npz
+from labelgraph.cli.sheet import find_pictures
+from labelgraph.data import load_openclipart, load_thumbnails, save_npz
+from labelgraph.features import ENCODERS, BagOfWords, Encoder
 from labelgraph.methods import load_method
 from labelgraph.search import Searcher
 from labelgraph.train import encode
@@ -135,38 +137,164 @@ def test_the_progress_bar_is_shown_where_it_is_asked_for(place, tmp_path, capsys
     assert "embedding" in printed.err and "80/80" in printed.err and json.loads(printed.out)["images"] == 40
 
 
-class Counter:
-    """Stands for an encoder: the number of each letter a to i, or the size of a file."""
+class Letters(Encoder):
+    """Stands for an encoder: how often each letter a to i is in a text, or how often each byte 1 to 12 in a file."""
 
-    def encode(self, items):
-        if isinstance(items[0], Path):
-            return np.array([[path.stat().st_size] * 12 for path in items], dtype=np.float32)
-        return sp.csr_array(np.array([[item.count(letter) for letter in "abcdefghi"] for item in items], np.float32))
+    name = "letters"
+    options: ClassVar[dict] = {}
+
+    def __init__(self, side, device="cpu"):
+        self.side = side
+
+    @property
+    def settings(self):
+        return {"encoder": self.name, "side": self.side}
+
+    @property
+    def channels(self):
+        return 9 if self.side == "text" else 12
+
+    def prepare(self, item):
+        if self.side == "text":
+            return [item.count(letter) for letter in "abcdefghi"]
+        return [item.read_bytes().count(byte) for byte in range(1, 13)]
+
+    def embed(self, prepared):
+        return np.array(prepared, dtype=np.float32)
 
 
-def test_words_and_pictures_are_encoded_as_the_data_were(place, pairs, tmp_path, monkeypatch, capsys):
-    settings = {"text": {"encoder": "letters", "of": "a to i"}, "image": {"encoder": "size"}}
+@pytest.fixture
+def encoded(pairs, tmp_path, monkeypatch, capsys):
+    """Data, a model and an index that keep encoders."""
+    monkeypatch.setitem(ENCODERS, "letters", Letters)
+    settings = {side: {"encoder": "letters", "side": side} for side in ("text", "image")}
     save_npz(replace(pairs, encoders=settings), tmp_path / "data.npz")
     train = ["train", str(tmp_path / "data.npz"), "--out", str(tmp_path / "model"), "--epochs", "1", "--quiet", *SMALL]
     assert main(train) == 0
     assert main(["index", str(tmp_path / "model"), str(tmp_path / "data.npz"), "--out", str(tmp_path / "index")]) == 0
     capsys.readouterr()
-    asked = []
-    features = ModuleType("labelgraph.features")
-    features.build_encoder = lambda given: asked.append(given) or Counter()
-    monkeypatch.setitem(sys.modules, "labelgraph.features", features)
-    searcher = Searcher.load(tmp_path / "index")
-    found = searched(capsys, tmp_path / "index", "--text", "a big dog", "die Geige", "-k", 3)
-    wanted = searcher.search(text=Counter().encode(["a big dog", "die Geige"]).toarray(), k=3)
-    assert [[each["id"] for each in query["neighbours"]] for query in found["queries"]] == wanted.ids
-    assert [query["query"] for query in found["queries"]] == ["a big dog", "die Geige"]
-    (tmp_path / "picture.png").write_bytes(b"12345")
-    found = searched(capsys, tmp_path / "index", "--image", tmp_path / "picture.png", "-k", 3)
-    wanted = searcher.search(image=np.full((1, 12), 5.0, np.float32), k=3)
-    assert [each["id"] for each in found["queries"][0]["neighbours"]] == wanted.ids[0] and found["from"] == "image"
-    assert asked == [settings["text"], settings["image"]]
-    assert main(["search", str(tmp_path / "index"), "--image", str(tmp_path / "none.png")]) == 2
-    assert "none.png: no such picture" in capsys.readouterr().err
+    return tmp_path
+
+
+def ids_of(found):
+    return [[each["id"] for each in query["neighbours"]] for query in found["queries"]]
+
+
+@pytest.mark.parametrize("of", [["index"], ["model", "--data", "data.npz"]])
+def test_words_and_pictures_are_encoded_as_the_data_were(encoded, monkeypatch, capsys, of):
+    monkeypatch.chdir(encoded)
+    searcher = Searcher.load(encoded / "index")
+    found = searched(capsys, *of, "--text", "a big hedge", "die Geige", "-k", 3)
+    assert ids_of(found) == searcher.search(text=Letters("text").encode(["a big hedge", "die Geige"]), k=3).ids
+    assert [query["query"] for query in found["queries"]] == ["a big hedge", "die Geige"]
+    (encoded / "picture.png").write_bytes(bytes([1, 2, 2, 12, 99]))
+    found = searched(capsys, *of, "--image", "picture.png", "-k", 3)
+    wanted = searcher.search(image=Letters("image").encode([encoded / "picture.png"]), k=3)
+    assert ids_of(found) == wanted.ids and found["from"] == "image"
+    assert main(["search", *of, "--image", "none.png"]) == 2
+    assert "none.png: No such file" in capsys.readouterr().err
+
+
+def test_a_model_searches_all_items_of_data_without_a_database(place, pairs, capsys):
+    options = ["--data", place / "bare.npz", "--text-id", "item-3", "-k", 60]
+    found = searched(capsys, place / "model", *options)
+    ids, scores = nearest(place, pairs, 1, [3], list(range(60)), 60)
+    assert set(ids_of(found)[0]) == set(ids[0]) == set(pairs.ids)
+    assert [each["score"] for each in found["queries"][0]["neighbours"]] == pytest.approx(scores[0], abs=1e-6)
+    assert main(["search", str(place / "model"), "--texts", "x.npy"]) == 2
+    assert "'--data' must be given with a model" in capsys.readouterr().err
+
+
+@pytest.fixture
+def worded(pairs, tmp_path, capsys):
+    """A model that knows nine words, five of the labels not among them."""
+    words = BagOfWords(["red", "blue", "house", "hill", "boat", "lamp", "road", "rain", "cup"])
+    rng = np.random.default_rng(0)
+    text = sp.csr_array((rng.random((60, 9)) < 0.4).astype(np.float32))
+    save_npz(replace(pairs, text=text, encoders={"text": words.settings}), tmp_path / "data.npz")
+    train = ["train", str(tmp_path / "data.npz"), "--out", str(tmp_path / "model"), "--epochs", "1", "--quiet", *SMALL]
+    assert main(train) == 0
+    capsys.readouterr()
+    return ["search", str(tmp_path / "model"), "--data", str(tmp_path / "data.npz")]
+
+
+def test_unknown_words_and_labels_are_noted(worded, pairs, capsys):
+    assert main([*worded, "--text", "a red dog on the Sea", "blue hill", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.splitlines() == [
+        "'a red dog on the Sea': the model does not know 'dog', 'the', 'sea', and leaves that out",
+        "'a red dog on the Sea': 'dog', 'sea' are labels; --labels dog sea finds only what has one",
+    ]
+    with_a_dog = {pairs.ids[i] for i in pairs.labels[:, 3].nonzero().flatten().tolist()}
+    assert not set(ids_of(json.loads(printed.out))[0]) <= with_a_dog
+    assert main([*worded, "--text", "a red dog", "--labels", "dog", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == "'a red dog': the model does not know 'dog', and leaves that out\n"
+    assert set(ids_of(json.loads(printed.out))[0]) <= with_a_dog
+
+
+def test_a_sentence_without_a_known_word_is_an_error(worded, capsys):
+    assert main([*worded, "--text", "red", "dog at sea"]) == 2
+    error = capsys.readouterr().err
+    assert error == (
+        "error: '--text' must have a word that the model knows (got 'dog at sea'); 'dog' is a label: --labels takes "
+        "it, beside other words\n"
+    )
+
+
+@pytest.fixture
+def pictured(place, pairs, tmp_path):
+    """Data whose ids are paths of pictures, a colour each, below a folder."""
+    image_module = pytest.importorskip("PIL.Image")
+    (tmp_path / "in").mkdir()
+    for row in range(60):
+        image_module.new("RGB", (8, 8), (4 * row, 255 - row, row)).save(tmp_path / "in" / f"{row}.png")
+    save_npz(replace(pairs, ids=[f"in/{row}.png" for row in range(60)]), tmp_path / "data.npz")
+    return ["search", str(place / "model"), "--data", str(tmp_path / "data.npz")]
+
+
+def colours(path):
+    from PIL import Image
+
+    with Image.open(path) as sheet:
+        assert sheet.format == "PNG"
+        return [tuple(colour) for _, colour in sheet.getcolors(1 << 20)], sheet.size
+
+
+def test_a_sheet_shows_the_pictures_that_were_found(pictured, tmp_path, capsys):
+    ask = ["--text-id", "in/3.png", "in/4.png", "-k", "3", "--sheet", str(tmp_path / "out" / "found.png"), "--json"]
+    assert main([*pictured, *ask]) == 0
+    shown, (width, height) = colours(tmp_path / "out" / "found.png")
+    rows = [int(each[3:-4]) for query in ids_of(json.loads(capsys.readouterr().out)) for each in query]
+    assert {(4 * row, 255 - row, row) for row in rows} <= set(shown)
+    assert not {(4 * row, 255 - row, row) for row in range(60) if row not in rows} & set(shown)
+    assert main([*pictured, "--image-id", "in/59.png", *ask[3:]]) == 0
+    shown, other = colours(tmp_path / "out" / "found.png")
+    assert (4 * 59, 255 - 59, 59) in shown and (other[0] > width) and 2 * other[1] == height
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--sheet", "found.jpg"], "'--sheet' must end in .png (got found.jpg)"),
+        (["--sheet", "found.png", "--pictures", "elsewhere"], "ids that are paths of picture files within elsewhere"),
+        (["--sheet", "found.png", "--ids", "none"], "'--sheet' must have something to show"),
+    ],
+)
+def test_a_sheet_that_cannot_be_is_refused(pictured, tmp_path, monkeypatch, capsys, more, message):
+    monkeypatch.chdir(tmp_path)
+    assert main([*pictured, "--text-id", "in/3.png", *more]) == 2
+    printed = capsys.readouterr()
+    assert message in printed.err and printed.err.count("\n") == 1 and printed.out == ""
+    assert not (tmp_path / "found.png").exists()
+
+
+def test_the_bundled_set_has_its_own_thumbnails():
+    data = load_openclipart()
+    (found,) = find_pictures(data, "openclipart", None, [data.ids[7]])
+    assert found.tobytes() == load_thumbnails([7])[0].tobytes()
+    with pytest.raises(ValueError, match="--data openclipart has those of the bundled set"):
+        find_pictures(None, None, None, [data.ids[7]])
 
 
 INDEX = ("index", "{place}/model", "{place}/data.npz", "--out", "{out}")

@@ -325,3 +325,94 @@ def test_killed_at_random_points_the_model_is_whole_and_training_goes_on(tmp_pat
     for state in states:
         assert state["then"] in ("previous", "new") and state["in the end"] == "new", states
     assert sum(state["went on"] for state in states) >= 2 and {state["then"] for state in states} >= {"previous"}
+
+
+GLOVE = "sky 1 0 0.5\ndog 0 2 0\nSea 0 0 3\nthe 9 9 9\na 0 1 1\n"
+
+
+def test_label_vectors_are_what_labels_start_from(place, pairs, tmp_path, capsys):
+    (tmp_path / "glove.txt").write_text(GLOVE)
+    assert (
+        train(place / "data.npz", tmp_path / "model", "--label-vectors", str(tmp_path / "glove.txt"), quiet=False) == 0
+    )
+    assert "has no vectors of 1 of 5 labels, which are zero then: 'été'" in capsys.readouterr().err
+    found = load_method(tmp_path / "model")
+    wanted = torch.tensor([[1, 0, 0.5], [0, 0, 0], [0, 1, 1], [0, 2, 0], [0, 0, 3]])
+    assert found.config.label_embedding == "given"
+    assert torch.equal(found.label_branch.embedding.weight.detach(), wanted)
+    made = json.loads((tmp_path / "model" / "training.json").read_text())
+    assert len(made["label_vectors"]) == 64 and made["settings"]["model"]["label_embedding"] == "given"
+
+
+def test_a_training_goes_on_with_the_same_label_vectors_alone(place, tmp_path, stop_in_epoch, capsys):
+    stop, undo = stop_in_epoch
+    (tmp_path / "glove.txt").write_text(GLOVE)
+    more = ["--label-vectors", str(tmp_path / "glove.txt")]
+    stop(2)
+    with pytest.raises(Stop):
+        train(place / "data.npz", tmp_path / "model", *more)
+    undo()
+    (tmp_path / "glove.txt").write_text(GLOVE.replace("dog 0 2 0", "dog 0 2 1"))
+    assert train(place / "data.npz", tmp_path / "model", *more) == 2
+    assert "the unfinished training there differs in label_vectors" in capsys.readouterr().err
+    (tmp_path / "glove.txt").write_text(GLOVE)
+    assert train(place / "data.npz", tmp_path / "model", *more, quiet=False) == 0
+    assert "going on with the unfinished training" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--label-vectors", "none.txt"], "none.txt: no such file of word vectors"),
+        (["--label-vectors", "other.txt"], "expected vectors of the label names (got none of sky, été, a b, dog, sea)"),
+        (
+            ["--label-vectors", "glove.txt", "--method", "agah"],
+            "'--label-vectors' needs a method with label embeddings",
+        ),
+        (["--label-vectors", "glove.txt", "--set", "model.label_embedding=one-hot"], "need each other (got one alone"),
+        (["--set", "model.label_embedding=given"], "need each other (got one alone"),
+    ],
+)
+def test_label_vectors_that_do_not_fit_are_refused(place, tmp_path, monkeypatch, capsys, more, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "glove.txt").write_text(GLOVE)
+    (tmp_path / "other.txt").write_text("cat 1 2\n")
+    assert main(["train", str(place / "data.npz"), "--out", "model", "--quiet", *more]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1 and not (tmp_path / "model").exists()
+
+
+def test_label_vectors_of_a_sentence_encoder(place, tmp_path, monkeypatch):
+    class Lengths:
+        def encode(self, texts):
+            return [[len(text), 1.0] for text in texts]
+
+    monkeypatch.setattr("labelgraph.features.label_names.SentenceEncoder", Lengths)
+    assert train(place / "data.npz", tmp_path / "model", "--label-vectors", "sentence", epochs=1) == 0
+    weight = load_method(tmp_path / "model").label_branch.embedding.weight
+    assert weight.tolist() == [[3, 1], [3, 1], [3, 1], [3, 1], [3, 1]]
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from labelgraph.cli.training_folder import TrainingFolder
+with TrainingFolder(Path(sys.argv[1])).held():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_two_trainings_of_one_model_are_refused_and_a_dead_one_is_not_in_the_way(place, tmp_path, capsys):
+    there = {**os.environ, "PYTHONPATH": str(Path(labelgraph.__file__).parents[1])}
+    command = [sys.executable, "-c", HOLD, str(tmp_path / "model.training")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=there) as other:
+        assert other.stdout.readline() == "held\n"
+        for _ in range(2):  # Being refused leaves the lock as it is.
+            assert train(place / "data.npz", tmp_path / "model", "--restart") == 2
+            assert f"a training of process {other.pid} is at work there; wait for it" in capsys.readouterr().err
+        assert not (tmp_path / "model").exists()
+        other.kill()
+    assert (tmp_path / "model.training" / "lock").read_text() == str(other.pid)
+    assert train(place / "data.npz", tmp_path / "model", epochs=1) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]

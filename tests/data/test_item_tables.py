@@ -67,13 +67,13 @@ def test_parquet_is_the_same_table_with_lists_of_tags_as_well(tmp_path, path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("image,caption\na,b\n", r"expected one column 'tags' \(got image, caption\)"),
-        ("", r"expected one column 'image' \(got none\)"),
-        ("image,image,caption,tags\n", "expected one column 'image'"),
-        ("image,caption,tags\na,b\n", r"line 2 must have 3 values \(got 2\)"),
-        ('image,caption,tags\na,"b,c\n', "expected a CSV table in UTF-8"),
-        ("image,caption,tags\n,,cat\n", r"expected rows with a picture or a caption \(got 1 rows with neither\)"),
-        ("image,caption,tags\n", "expected rows with a picture"),
+        ("file,caption\na,b\n", r"expected one column 'tags' \(got file, caption\)"),
+        ("", r"expected one column 'file' \(got none\)"),
+        ("file,file,caption,tags\n", "expected one column 'file'"),
+        ("file,caption,tags\na,b\n", r"line 2 must have 3 values \(got 2\)"),
+        ('file,caption,tags\na,"b,c\n', "expected a CSV table in UTF-8"),
+        ("file,caption,tags\n,,cat\n", r"expected rows with a picture or a caption \(got 1 rows with neither\)"),
+        ("file,caption,tags\n", "expected rows with a picture"),
     ],
 )
 def test_wrong_tables_are_refused_by_name(tmp_path, content, message):
@@ -83,7 +83,7 @@ def test_wrong_tables_are_refused_by_name(tmp_path, content, message):
 
 
 def test_files_that_are_no_tables(tmp_path):
-    (tmp_path / "items.csv").write_bytes(b"image,caption,tags\n\xff\xfe,b,c\n")
+    (tmp_path / "items.csv").write_bytes(b"file,caption,tags\n\xff\xfe,b,c\n")
     with pytest.raises(ValueError, match="expected a CSV table in UTF-8"):
         read_table(tmp_path / "items.csv")
     (tmp_path / "items.xlsx").write_bytes(b"")
