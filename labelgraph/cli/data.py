@@ -3,6 +3,8 @@
 Examples:
   labelgraph data make my-pictures --out my-data.npz
   labelgraph data check my-data.npz
+
+Each has a --help with more of them, and --json for scripts.
 """
 
 from __future__ import annotations

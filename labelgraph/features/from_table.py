@@ -47,16 +47,19 @@ def data_from_table(
         ImportError: If it is Parquet and pyarrow is not installed, or an encoder needs a package that is not.
     """
     there = column_names(path)
-    given = {"title": title, "split": split, "id": id}
-    columns = {name: column or (name if name in there else None) for name, column in given.items()}
-    columns["id"] = columns["id"] or image
+    title, split, id = (
+        given or (name if name in there else None) for name, given in (("title", title), ("split", split), ("id", id))
+    )
+    id = id or image
     with warnings.catch_warnings():  # Labels are chosen later: which items have none is not known yet.
         warnings.simplefilter("ignore")
-        table = read_table(path, image=image, caption=caption, tags=tags, separator=separator, **columns)
+        table = read_table(
+            path, image=image, caption=caption, tags=tags, split=split, id=id, title=title, separator=separator
+        )
     ids = [each or f"item {number}" for number, each in enumerate(table.ids)]
     if len(set(ids)) != len(ids):
         repeated = next(each for each in ids if ids.count(each) > 1)
-        raise ValueError(f"{path}: expected each {columns['id']} once (got {repeated!r} twice)")
+        raise ValueError(f"{path}: expected each {id} once (got {repeated!r} twice)")
     made = {"ids": ids, "titles": table.titles, "splits": table.splits or None}
     data = data_from_files(table.image_paths, table.captions, table.tags, **{**made, **options})
     if table.splits and "train" in data.splits:
