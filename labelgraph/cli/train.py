@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelgraph.cli.fingerprint import digest, fingerprint
+from labelgraph.cli.label_vectors import label_vectors
 from labelgraph.cli.names import check_name
 from labelgraph.cli.output import note, print_json
 from labelgraph.cli.parser import Parser, add_command
@@ -32,7 +33,6 @@ from labelgraph.cli.training_folder import STATE, TrainingFolder
 from labelgraph.cli.writable import check_writable
 from labelgraph.data import CrossModalData
 from labelgraph.data.writing import replace_file
-from labelgraph.features import label_name_vectors
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import METHODS, Method, build_method, method_class, published_settings
 from labelgraph.version import __version__
@@ -89,7 +89,7 @@ def run(options: argparse.Namespace) -> None:
     if not options.quiet:
         for line in told_splits(given, data, held_out, options.seed):
             note(line)
-    vectors = _label_vectors(options, settings, data)
+    vectors = label_vectors(options.label_vectors, settings["model"], data.label_names, options.quiet)
     about = {
         "labelgraph": __version__,
         "method": options.method,
@@ -118,22 +118,6 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
         given.append("model.label_embedding=given")
     files = [*published_settings(options.method), *([options.config] if options.config else [])]
     return build_settings(groups, merge_settings(groups, files, [*given, *options.settings]))
-
-
-def _label_vectors(options: argparse.Namespace, settings: Mapping[str, Any], data: CrossModalData) -> Tensor | None:
-    """Embeddings of the label names, where they are asked for; names without any are told."""
-    wanted = getattr(settings["model"], "label_embedding", None) == "given"
-    if wanted != (options.label_vectors is not None):
-        got = f"'model.label_embedding' is {getattr(settings['model'], 'label_embedding', None)!r}"
-        raise ValueError(f"'--label-vectors' and model.label_embedding=given need each other (got one alone: {got})")
-    if not wanted:
-        return None
-    vectors, missing = label_name_vectors(options.label_vectors, data.label_names)
-    if missing and not options.quiet:
-        listed = ", ".join(map(repr, missing[:10])) + (", ..." if len(missing) > 10 else "")
-        note(f"{options.label_vectors} has no vectors of {len(missing)} of {data.num_labels} labels, which are zero "
-             f"then: {listed}")  # fmt: skip
-    return vectors
 
 
 def _train_and_save(
