@@ -34,7 +34,7 @@ from labelgraph.report import markdown_table
 from labelgraph.search import Neighbours, Searcher
 from labelgraph.search.storage import INDEX
 
-SCORES = {"cosine": "cosine", "hamming": "Hamming distance"}
+SCORES = {"cosine": "cosine", "dot": "product", "hamming": "Hamming distance"}
 
 
 def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:

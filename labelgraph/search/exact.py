@@ -16,8 +16,8 @@ class ExactIndex:
     """Vectors or codes, by position, and an exact search among them; equal scores keep the order of addition.
 
     Args:
-        similarity: ``"cosine"`` for vectors, which are kept as float32 of unit length, or ``"hamming"`` for
-            codes of `pack_bits`.
+        similarity: ``"cosine"`` for vectors, which are kept as float32 of unit length, ``"dot"`` for vectors
+            kept as float32 of their own length, or ``"hamming"`` for codes of `pack_bits`.
 
     Attributes:
         vectors: What was added, in order: float32 (N, H), or uint8 (N, B).
@@ -63,7 +63,7 @@ class ExactIndex:
             among: Positions to choose among, rising; by default all.
 
         Returns:
-            Cosines, falling, or Hamming distances, rising; and positions: both of the shape (Q, k).
+            Cosines or products, falling, or Hamming distances, rising; and positions: both of the shape (Q, k).
         """
         query = self.check("query", query)
         database = self.vectors if among is None else self.vectors[among]
@@ -88,7 +88,7 @@ class ExactIndex:
         self.vectors = vectors
 
     def check(self, name: str, vectors: Tensor) -> Tensor:
-        """Check vectors or codes to add or to search for, and bring vectors to unit length."""
+        """Check vectors or codes to add or to search for, and bring those for cosines to unit length."""
         vectors = vectors.detach().cpu()
         width = self.vectors.shape[1]
         if vectors.ndim != 2 or vectors.shape[1] == 0 or (width and vectors.shape[1] != width):
@@ -100,4 +100,4 @@ class ExactIndex:
         vectors = vectors.to(torch.float32)
         if not torch.isfinite(vectors).all():
             raise ValueError(f"'{name}' must be finite (got NaN or infinity)")
-        return F.normalize(vectors).contiguous()
+        return (F.normalize(vectors) if self.similarity == "cosine" else vectors).contiguous()

@@ -14,12 +14,12 @@ from torch import Tensor
 from labelgraph.search.exact import ExactIndex
 
 FACTORY = {
-    ("cosine", "flat"): "Flat",
-    ("cosine", "ivf"): "IVF{lists},Flat",
-    ("cosine", "hnsw"): "HNSW{links},Flat",
-    ("hamming", "flat"): "BFlat",
-    ("hamming", "ivf"): "BIVF{lists}",
-    ("hamming", "hnsw"): "BHNSW{links}",
+    ("vectors", "flat"): "Flat",
+    ("vectors", "ivf"): "IVF{lists},Flat",
+    ("vectors", "hnsw"): "HNSW{links},Flat",
+    ("codes", "flat"): "BFlat",
+    ("codes", "ivf"): "BIVF{lists}",
+    ("codes", "hnsw"): "BHNSW{links}",
 }
 ITEMS_PER_LIST = 39  # FAISS asks for as many to train a list.
 
@@ -50,7 +50,7 @@ class FaissIndex:
     anew when the items have outgrown them.
 
     Args:
-        similarity: ``"cosine"`` or ``"hamming"``.
+        similarity: ``"cosine"``, ``"dot"`` or ``"hamming"``.
         structure: ``"flat"``, ``"ivf"`` or ``"hnsw"``.
         num_probes: Lists of IVF that a query looks into.
         num_links: Links of an item in the graph of HNSW.
@@ -149,7 +149,8 @@ class FaissIndex:
 
     def _build(self) -> None:
         faiss = import_faiss()
-        factory = FACTORY[self.similarity, self.structure].format(lists=self._num_lists(), links=self._num_links)
+        kind = "codes" if self.similarity == "hamming" else "vectors"
+        factory = FACTORY[kind, self.structure].format(lists=self._num_lists(), links=self._num_links)
         if self.similarity == "hamming":
             index = faiss.index_binary_factory(self._width(), factory)
         else:

@@ -45,38 +45,41 @@ class IndexKind:
     """A kind of index.
 
     Args:
-        similarity: Of embeddings that it is for, ``"cosine"`` or ``"hamming"``.
+        similarities: Of embeddings that it is for: ``"cosine"`` and ``"dot"``, or ``"hamming"``.
         build: Takes the similarity and the settings, and gives an empty index.
         settings: What can be set, positive whole numbers, with their defaults.
     """
 
-    similarity: str
+    similarities: tuple[str, ...]
     build: Callable[..., Index]
     settings: Mapping[str, int] = field(default_factory=dict)
 
 
+VECTORS, CODES = ("cosine", "dot"), ("hamming",)
 IVF, HNSW = {"num_probes": 16}, {"num_links": 32, "search_width": 128}
 INDEXES: dict[str, IndexKind] = {
-    "exact": IndexKind("cosine", ExactIndex),
-    "hamming": IndexKind("hamming", ExactIndex),
-    "faiss-flat": IndexKind("cosine", partial(FaissIndex, structure="flat")),
-    "faiss-ivf": IndexKind("cosine", partial(FaissIndex, structure="ivf"), IVF),
-    "faiss-hnsw": IndexKind("cosine", partial(FaissIndex, structure="hnsw"), HNSW),
-    "faiss-binary-flat": IndexKind("hamming", partial(FaissIndex, structure="flat")),
-    "faiss-binary-ivf": IndexKind("hamming", partial(FaissIndex, structure="ivf"), IVF),
-    "faiss-binary-hnsw": IndexKind("hamming", partial(FaissIndex, structure="hnsw"), HNSW),
+    "exact": IndexKind(VECTORS, ExactIndex),
+    "hamming": IndexKind(CODES, ExactIndex),
+    "faiss-flat": IndexKind(VECTORS, partial(FaissIndex, structure="flat")),
+    "faiss-ivf": IndexKind(VECTORS, partial(FaissIndex, structure="ivf"), IVF),
+    "faiss-hnsw": IndexKind(VECTORS, partial(FaissIndex, structure="hnsw"), HNSW),
+    "faiss-binary-flat": IndexKind(CODES, partial(FaissIndex, structure="flat")),
+    "faiss-binary-ivf": IndexKind(CODES, partial(FaissIndex, structure="ivf"), IVF),
+    "faiss-binary-hnsw": IndexKind(CODES, partial(FaissIndex, structure="hnsw"), HNSW),
 }
 
 
-def build_index(name: str, **settings: int) -> Index:
+def build_index(name: str, similarity: str | None = None, **settings: int) -> Index:
     """Build an empty index by name.
 
     Args:
         name: Key of ``INDEXES``.
+        similarity: One that it is for: ``"cosine"``, ``"dot"`` or ``"hamming"``; by default its first.
         settings: ``num_probes`` of IVF; ``num_links`` and ``search_width`` of HNSW.
 
     Raises:
-        ValueError: If there is no index of that name, or it has no such setting or value.
+        ValueError: If there is no index of that name, or it is not for the similarity, or has no such setting or
+            value.
         ImportError: If it needs FAISS, which is not installed.
 
     Example:
@@ -90,10 +93,14 @@ def build_index(name: str, **settings: int) -> Index:
     if name not in INDEXES:
         raise ValueError(f"'index' must be one of {', '.join(INDEXES)} (got {name!r})")
     kind = INDEXES[name]
+    similarity = similarity or kind.similarities[0]
+    if similarity not in kind.similarities:
+        fitting = ", ".join(other for other, each in INDEXES.items() if similarity in each.similarities)
+        raise ValueError(f"'index' must be one for {similarity!r}, {fitting or 'if there were any'} (got {name!r})")
     for setting, value in settings.items():
         if setting not in kind.settings:
             known = ", ".join(kind.settings) or "none"
             raise ValueError(f"settings of the index {name!r} must be among: {known} (got {setting!r})")
         if not isinstance(value, int) or value < 1:
             raise ValueError(f"'{setting}' must be a positive whole number (got {value!r})")
-    return kind.build(kind.similarity, **{**kind.settings, **settings})
+    return kind.build(similarity, **{**kind.settings, **settings})

@@ -14,7 +14,7 @@ class Neighbours:
     Attributes:
         ids: The users' ids, a list of k for each of the Q queries; k is less than asked for if fewer items
             are there or pass the filters.
-        scores: Shape (Q, k): cosines, falling; or for codes Hamming distances, rising.
+        scores: Shape (Q, k): cosines or products, falling; or for codes Hamming distances, rising.
         titles: What to show of the items, by their places in ``ids``; their ids where they came without titles.
 
     Example:

@@ -1,4 +1,4 @@
-"""Exact search by the largest product, which is the cosine of unit vectors."""
+"""Exact search by the largest product, which of unit vectors is the cosine."""
 
 from __future__ import annotations
 

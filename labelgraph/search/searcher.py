@@ -13,7 +13,7 @@ from labelgraph.data import CrossModalData, check_multi_hot
 from labelgraph.data.checks import check_split
 from labelgraph.methods import Method
 from labelgraph.search.encoding import SIDES, encode_side
-from labelgraph.search.index import INDEXES, build_index
+from labelgraph.search.index import build_index
 from labelgraph.search.items import Items
 from labelgraph.search.lock import SharedLock
 from labelgraph.search.neighbours import Neighbours
@@ -232,12 +232,8 @@ class Searcher:
         return searcher
 
     def _empty_sides(self, label_names: Sequence[str]) -> dict[str, Items]:
-        sides = {side: Items(build_index(self.index, **self.settings), len(label_names)) for side in SIDES}
         similarity = self.method.similarity
-        if INDEXES[self.index].similarity != similarity:
-            fitting = ", ".join(name for name, kind in INDEXES.items() if kind.similarity == similarity)
-            raise ValueError(f"'index' must be one for {similarity!r}, {fitting} (got {self.index!r})")
-        return sides
+        return {side: Items(build_index(self.index, similarity, **self.settings), len(label_names)) for side in SIDES}
 
     def _check_labels(self, labels: Any, size: int) -> Tensor:
         """Multi-hot labels, bool, (size, C)."""

@@ -16,13 +16,15 @@ def codes(size, seed=0, bits=20):
     return pack_bits(vectors(size, seed, bits))
 
 
-MAKE = {"cosine": vectors, "hamming": codes}
+MAKE = {"cosine": vectors, "dot": vectors, "hamming": codes}
 
 
 def by_brute_force(similarity, query, database):
     """Keys by which the nearest come first, (Q, N)."""
     if similarity == "cosine":
-        return -(F.normalize(query.double()) @ F.normalize(database.double()).t())
+        query, database = F.normalize(query), F.normalize(database)
+    if similarity != "hamming":
+        return -(query.double() @ database.double().t())
     different = query[:, None] ^ database
     return torch.tensor([[sum(byte.bit_count() for byte in code) for code in row] for row in different.tolist()])
 
@@ -42,7 +44,7 @@ def test_the_nearest_come_first(similarity):
     keys = by_brute_force(similarity, query, torch.cat(parts))
     assert torch.equal(positions, keys.sort(stable=True, dim=1).indices[:, :5])
     wanted = keys.gather(1, positions)
-    torch.testing.assert_close(scores.double(), wanted.double() * (-1 if similarity == "cosine" else 1))
+    torch.testing.assert_close(scores.double(), wanted.double() * (1 if similarity == "hamming" else -1))
 
 
 def test_removal_moves_those_behind_up(similarity):
@@ -76,6 +78,13 @@ def test_vectors_count_by_direction():
     index.add(torch.tensor([[0.1, 0.0], [0.0, 100.0], [0.0, 0.0]]))
     scores, positions = index.search(torch.tensor([[5.0, 0.0]]), 3)
     assert positions.tolist() == [[0, 1, 2]] and scores.tolist() == [[1.0, 0.0, 0.0]]
+
+
+def test_products_count_lengths():
+    index = ExactIndex("dot")
+    index.add(torch.tensor([[0.1, 0.0], [2.0, 100.0], [0.0, 0.0]]))
+    scores, positions = index.search(torch.tensor([[5.0, 0.0]]), 3)
+    assert positions.tolist() == [[1, 0, 2]] and scores.tolist() == [[10.0, 0.5, 0.0]]
 
 
 def test_what_is_dumped_can_be_restored(similarity):

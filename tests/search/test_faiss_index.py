@@ -11,6 +11,7 @@ from labelgraph.search.exact import ExactIndex
 pytest.importorskip("faiss")
 
 NAMES = [name for name in INDEXES if name.startswith("faiss")]
+KINDS = [(name, similarity) for name in NAMES for similarity in INDEXES[name].similarities]
 
 
 def clustered(similarity, size, seed=1, width=32):
@@ -37,44 +38,47 @@ def keys(similarity, scores):
     return scores.double() * (1 if similarity == "hamming" else -1)
 
 
-@pytest.fixture(params=NAMES)
-def name(request):
+@pytest.fixture(params=KINDS, ids="-".join)
+def kind(request):
     return request.param
 
 
 @pytest.fixture
-def similarity(name):
-    return INDEXES[name].similarity
+def name(kind):
+    return kind[0]
+
+
+@pytest.fixture
+def similarity(kind):
+    return kind[1]
 
 
 @pytest.fixture
 def index(name, similarity):
-    index = build_index(name)
+    index = build_index(name, similarity)
     index.add(clustered(similarity, 3000))
     return index
 
 
 @pytest.mark.parametrize("k", [1, 10, 5000])
 def test_flat_is_exact(k):
-    for name in ("faiss-flat", "faiss-binary-flat"):
-        similarity = INDEXES[name].similarity
+    for name, similarity in [kind for kind in KINDS if kind[0].endswith("flat")]:
         database, query = clustered(similarity, 500), clustered(similarity, 20, seed=2)
-        index = build_index(name)
+        index = build_index(name, similarity)
         index.add(database)
         scores, positions = index.search(query, k)
         wanted, wanted_positions = exact(similarity, database).search(query, k)
         torch.testing.assert_close(scores, wanted)
-        if similarity == "cosine":
+        if similarity != "hamming":
             assert torch.equal(positions, wanted_positions)
         for row in range(20):
             assert len(set(positions[row].tolist())) == min(k, 500)
 
 
 def test_probing_every_list_is_exact():
-    for name in ("faiss-ivf", "faiss-binary-ivf"):
-        similarity = INDEXES[name].similarity
+    for name, similarity in [kind for kind in KINDS if kind[0].endswith("ivf")]:
         database, query = clustered(similarity, 3000), clustered(similarity, 20, seed=2)
-        index = build_index(name, num_probes=10_000)
+        index = build_index(name, similarity, num_probes=10_000)
         index.add(database)
         scores, _ = index.search(query, 10)
         torch.testing.assert_close(scores, exact(similarity, database).search(query, 10)[0])
@@ -149,7 +153,7 @@ def test_lists_grow_with_the_items():
 
 
 def test_what_is_dumped_can_be_restored(name, index, similarity):
-    again = build_index(name)
+    again = build_index(name, similarity)
     again.restore(index.vectors, index.dump())
     query = clustered(similarity, 20, seed=2)
     for found, wanted in zip(again.search(query, 5), index.search(query, 5), strict=True):
@@ -159,12 +163,12 @@ def test_what_is_dumped_can_be_restored(name, index, similarity):
 
 
 def test_a_file_of_another_index_is_refused(name, index, similarity):
-    other = build_index(name)
+    other = build_index(name, similarity)
     other.add(clustered(similarity, 50))
     with pytest.raises(ValueError, match=r"expected 50 items of width 32 in the FAISS file .got 3000 of 32"):
-        build_index(name).restore(other.vectors, index.dump())
+        build_index(name, similarity).restore(other.vectors, index.dump())
     with pytest.raises(ValueError, match="expected an index of FAISS"):
-        build_index(name).restore(other.vectors, {"faiss": np.zeros(64, np.uint8).tobytes()})
+        build_index(name, similarity).restore(other.vectors, {"faiss": np.zeros(64, np.uint8).tobytes()})
 
 
 def test_wrong_vectors_leave_the_index_as_it_was(index, similarity):

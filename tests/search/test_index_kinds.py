@@ -8,17 +8,20 @@ from labelgraph.search import INDEXES, build_index
 
 
 def test_the_names():
-    cosine, hamming = (
-        [name for name, kind in INDEXES.items() if kind.similarity == each] for each in ("cosine", "hamming")
+    cosine, dot, hamming = (
+        [name for name, kind in INDEXES.items() if each in kind.similarities] for each in ("cosine", "dot", "hamming")
     )
-    assert cosine == ["exact", "faiss-flat", "faiss-ivf", "faiss-hnsw"]
+    assert cosine == dot == ["exact", "faiss-flat", "faiss-ivf", "faiss-hnsw"]
     assert hamming == ["hamming", "faiss-binary-flat", "faiss-binary-ivf", "faiss-binary-hnsw"]
 
 
-@pytest.mark.parametrize("name", ["exact", "hamming"])
-def test_built_in_indexes_are_empty_and_of_their_similarity(name):
-    index = build_index(name)
-    assert len(index) == 0 and index.similarity == INDEXES[name].similarity
+@pytest.mark.parametrize(
+    ("name", "asked", "similarity"),
+    [("exact", None, "cosine"), ("exact", "dot", "dot"), ("hamming", None, "hamming")],
+)
+def test_built_in_indexes_are_empty_and_of_their_similarity(name, asked, similarity):
+    index = build_index(name, asked)
+    assert len(index) == 0 and index.similarity == similarity
 
 
 @pytest.mark.parametrize("name", [name for name in INDEXES if name.startswith("faiss")])
@@ -32,6 +35,8 @@ def test_without_faiss_the_extra_is_named(monkeypatch, name):
     ("name", "settings", "message"),
     [
         ("annoy", {}, r"'index' must be one of exact, hamming, .* \(got 'annoy'\)"),
+        ("exact", {"similarity": "hamming"}, r"one for 'hamming', hamming, faiss-binary-flat, .* \(got 'exact'\)"),
+        ("hamming", {"similarity": "dot"}, r"one for 'dot', exact, faiss-flat, faiss-ivf, faiss-hnsw \(got 'hamming'"),
         ("exact", {"num_probes": 2}, r"of the index 'exact' must be among: none \(got 'num_probes'\)"),
         ("faiss-ivf", {"num_links": 2}, r"'faiss-ivf' must be among: num_probes \(got 'num_links'\)"),
         ("faiss-hnsw", {"num_links": 0}, r"'num_links' must be a positive whole number \(got 0\)"),

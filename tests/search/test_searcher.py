@@ -33,7 +33,7 @@ def index(request):
 
 @pytest.fixture
 def method(index):
-    return build(INDEXES[index].similarity)
+    return build(INDEXES[index].similarities[0])
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ SIZE = 40
 
 def make(index="exact", seed=0):
     torch.manual_seed(seed)
-    if INDEXES[index].similarity == "hamming":
+    if "hamming" in INDEXES[index].similarities:
         config = AGAHConfig(bits=16, hidden_channels=4, graph_channels=(4, 4), attention_channels=4)
         method = build_method("agah", 6, 5, config=config)
     else:
