@@ -5,6 +5,7 @@ from labelgraph.nn.adjacency import ADJACENCIES, label_adjacency
 from labelgraph.nn.attention import AttentionAdjacency
 from labelgraph.nn.attention_conv import LabelAttentionConv
 from labelgraph.nn.batch_norm import FeatureNorm
+from labelgraph.nn.calibration import CALIBRATIONS, Calibration, platt_scaling, temperature_scaling
 from labelgraph.nn.complete_graph import complete_edges
 from labelgraph.nn.conv import LabelConv
 from labelgraph.nn.discriminator import ModalityDiscriminator
@@ -21,6 +22,8 @@ from labelgraph.nn.metric import MetricAdjacency
 from labelgraph.nn.norm import source_norm
 from labelgraph.nn.projector import Projector
 from labelgraph.nn.propagation import dense_adjacency, propagate
+from labelgraph.nn.relevance_features import relevance_features
+from labelgraph.nn.reliability import ReliabilityCurve, expected_calibration_error, reliability_curve
 from labelgraph.nn.residual import ResidualAdjacency
 from labelgraph.nn.scores import cosine_scores
 from labelgraph.nn.similarity import fused_similarity
@@ -28,8 +31,10 @@ from labelgraph.nn.static import StaticAdjacency
 
 __all__ = [
     "ADJACENCIES",
+    "CALIBRATIONS",
     "AdaptiveAdjacency",
     "AttentionAdjacency",
+    "Calibration",
     "FeatureLinear",
     "FeatureNorm",
     "Generator",
@@ -44,16 +49,22 @@ __all__ = [
     "MetricAdjacency",
     "ModalityDiscriminator",
     "Projector",
+    "ReliabilityCurve",
     "ResidualAdjacency",
     "StaticAdjacency",
     "complete_edges",
     "cosine_scores",
     "dense_adjacency",
+    "expected_calibration_error",
     "feature_product",
     "fused_similarity",
     "label_adjacency",
     "occurring_columns",
+    "platt_scaling",
     "propagate",
+    "relevance_features",
+    "reliability_curve",
     "reverse_gradient",
     "source_norm",
+    "temperature_scaling",
 ]

@@ -7,6 +7,7 @@ from labelgraph.retrieval.by_name import class_means, query_metrics, retrieval_m
 from labelgraph.retrieval.codes import pack_bits, unpack_bits
 from labelgraph.retrieval.evaluate import RetrievalReport, evaluate, mean_average_precision
 from labelgraph.retrieval.expected import expected_average_precision, expected_precision_at_recall
+from labelgraph.retrieval.expected_relevance import expected_relevance, expected_shared
 from labelgraph.retrieval.metrics import (
     DEFINITIONS,
     average_precision,
@@ -36,6 +37,8 @@ __all__ = [
     "evaluate_protocol",
     "expected_average_precision",
     "expected_precision_at_recall",
+    "expected_relevance",
+    "expected_shared",
     "mean_average_precision",
     "ndcg_at",
     "pack_bits",
