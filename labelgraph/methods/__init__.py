@@ -9,6 +9,7 @@ from labelgraph.methods.gnn_con import IGNNCON, PGNNCON, IGNNCONConfig, PGNNCONC
 from labelgraph.methods.hashing import HashConfig
 from labelgraph.methods.label_graph import LabelGraphConfig, LabelGraphMethod
 from labelgraph.methods.registry import METHODS, build_method, load_method, method_class, published_settings
+from labelgraph.methods.relevance import ExpectedRelevance, ExpectedRelevanceConfig
 
 __all__ = [
     "AGAH",
@@ -22,6 +23,8 @@ __all__ = [
     "DAGNNConfig",
     "DualAdversarialConfig",
     "DualAdversarialMethod",
+    "ExpectedRelevance",
+    "ExpectedRelevanceConfig",
     "HashConfig",
     "IGNNCONConfig",
     "LabelGraphConfig",

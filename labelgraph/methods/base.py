@@ -30,7 +30,8 @@ class Method(nn.Module, ABC):
     reads_labels: ClassVar[bool] = True  # In training; one that does not is given none.
     generates: ClassVar[bool] = False  # Missing sides of incomplete pairs, by `fill_missing`.
     takes_sparse_text: ClassVar[bool] = False  # As CSR tensors; otherwise sparse texts come dense.
-    similarity: str = "cosine"  # Of embeddings; "hamming" says that they are codes of -1 and 1.
+    scores_labels: ClassVar[bool] = False  # Of either side, by `label_scores`.
+    similarity: str = "cosine"  # Of embeddings, or "dot"; "hamming" says that they are codes of -1 and 1.
 
     # What `save_pretrained` needs to build the parts anew; set by `from_config`.
     _graph: Data | None = None
@@ -114,6 +115,28 @@ class Method(nn.Module, ABC):
             ValueError: If the method has no generators.
         """
         raise ValueError(f"'method' must have generators to fill missing sides (got {self.name!r})")
+
+    def label_scores(self, side: str, features: Tensor) -> Tensor:
+        """Score every label for images or texts; the higher, the more likely, on the method's own scale.
+
+        Args:
+            side: ``"image"`` or ``"text"``.
+            features: Of that side, as the method takes them, shape (B, D).
+
+        Returns:
+            Shape (B, C).
+
+        Raises:
+            ValueError: If the method knows no labels.
+        """
+        raise ValueError(f"'method' must score labels (got {self.name!r}, which does not)")
+
+    def calibrate(self, scores: Mapping[str, tuple[Tensor, Tensor]]) -> None:
+        """Adapt to held-out items once the best weights are loaded; most methods need not.
+
+        Args:
+            scores: For ``"image"`` and for ``"text"`` what `label_scores` gives, and the labels, both (N, C).
+        """
 
     def on_epoch(self, epoch: int) -> None:
         """Adapt to the epoch, counted from 0, before its first batch; most methods need not."""

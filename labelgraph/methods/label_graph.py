@@ -72,6 +72,7 @@ class LabelGraphMethod(Method):
 
     batch_norm = False  # Of the published projectors.
     takes_sparse_text = True
+    scores_labels = True
 
     def __init__(
         self,
@@ -101,7 +102,7 @@ class LabelGraphMethod(Method):
         return {
             "image_projector": Projector(image_channels, config.hidden_channels, cls.batch_norm),
             "text_projector": Projector(text_channels, config.hidden_channels, cls.batch_norm),
-            "label_branch": _label_branch(config, graph),
+            "label_branch": build_label_branch(config, graph),
             **hash_heads(config, config.hidden_channels),
         }
 
@@ -114,6 +115,11 @@ class LabelGraphMethod(Method):
         """Text features (B, D_t) to embeddings (B, H), or with a hash head to codes of -1 and 1, (B, bits)."""
         embedding: Tensor = self.text_projector(text)
         return embedding if self.text_hash is None else self.text_hash.codes(embedding)
+
+    def label_scores(self, side: str, features: Tensor) -> Tensor:
+        """Cosines of embeddings and classifiers, shape (B, C), which the classification loss draws to the labels."""
+        project = self.image_projector if side == "image" else self.text_projector
+        return cosine_scores(project(features), self.label_branch()[0])
 
     def on_epoch(self, epoch: int) -> None:
         """Tell the hash heads their epoch."""
@@ -152,7 +158,8 @@ class LabelGraphMethod(Method):
         return self._groups(lr, {self.config.residual_lr_scale: fast})
 
 
-def _label_branch(config: LabelGraphConfig, graph: Data) -> LabelBranch:
+def build_label_branch(config: LabelGraphConfig, graph: Data) -> LabelBranch:
+    """The label branch that the settings ask for."""
     binary = BinaryAdjacency(config.threshold)(graph)
     embedding = LabelEmbedding(graph, config.label_embedding, config.embedding_channels, config.trainable_embedding)
     adjacency = label_adjacency(

@@ -12,10 +12,13 @@ from labelgraph.methods.algcn import ALGCN
 from labelgraph.methods.base import Method
 from labelgraph.methods.dagnn import DAGNN
 from labelgraph.methods.gnn_con import IGNNCON, PGNNCON
+from labelgraph.methods.relevance import ExpectedRelevance
 from labelgraph.methods.saving import read_meaning
 
 CONFIGS = Path(__file__).parent / "configs"
-METHODS: dict[str, type[Method]] = {method.name: method for method in (ALGCN, DAGNN, PGNNCON, IGNNCON, AGAH)}
+METHODS: dict[str, type[Method]] = {
+    method.name: method for method in (ALGCN, DAGNN, PGNNCON, IGNNCON, AGAH, ExpectedRelevance)
+}
 
 
 def method_class(name: str) -> type[Method]:

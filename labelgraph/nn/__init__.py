@@ -18,6 +18,7 @@ from labelgraph.nn.hash_head import HashHead
 from labelgraph.nn.hash_network import HashNetwork
 from labelgraph.nn.item_branch import ItemBranch
 from labelgraph.nn.label_branch import LabelBranch
+from labelgraph.nn.label_smoothing import LabelSmoothing
 from labelgraph.nn.metric import MetricAdjacency
 from labelgraph.nn.norm import source_norm
 from labelgraph.nn.projector import Projector
@@ -46,6 +47,7 @@ __all__ = [
     "LabelConv",
     "LabelEmbedding",
     "LabelEncoder",
+    "LabelSmoothing",
     "MetricAdjacency",
     "ModalityDiscriminator",
     "Projector",

@@ -154,5 +154,5 @@ def _least(loss: Callable[[Tensor], Tensor], start: Tensor) -> Tensor:
         value.backward()
         return value
 
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    optimizer.step(closure)
     return at.detach()

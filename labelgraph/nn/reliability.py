@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from torch import Tensor
 
 
-class ReliabilityCurve(NamedTuple):
+@dataclass(frozen=True)
+class ReliabilityCurve:
     """Probabilities in bins of equal width over [0, 1]; means are NaN where a bin is empty.
 
     Args:
@@ -68,6 +69,6 @@ def expected_calibration_error(probabilities: Tensor, labels: Tensor, num_bins: 
         >>> expected_calibration_error(torch.tensor([[0.25, 0.75]]), torch.tensor([[0.0, 1.0]]))
         0.25
     """
-    predicted, observed, count = reliability_curve(probabilities, labels, num_bins)
-    weight = count / count.sum()
-    return (weight * (predicted - observed).abs())[count > 0].sum().item()
+    curve = reliability_curve(probabilities, labels, num_bins)
+    distance = curve.count / curve.count.sum() * (curve.predicted - curve.observed).abs()
+    return distance[curve.count > 0].sum().item()

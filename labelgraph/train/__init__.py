@@ -4,6 +4,7 @@ from labelgraph.train.config import TrainConfig
 from labelgraph.train.datamodule import Batch, CrossModalDataModule
 from labelgraph.train.embed import embed, encode
 from labelgraph.train.fit import FitResult, check_device, check_incomplete, fit
+from labelgraph.train.label_scores import held_out_scores, label_scores, relevance_encoder
 from labelgraph.train.memory import peak_memory, reset_peak_memory
 from labelgraph.train.module import NonFiniteLossError, RetrievalModule
 from labelgraph.train.settings import (
@@ -30,9 +31,12 @@ __all__ = [
     "embed",
     "encode",
     "fit",
+    "held_out_scores",
+    "label_scores",
     "merge_settings",
     "parse_setting",
     "peak_memory",
+    "relevance_encoder",
     "reset_peak_memory",
     "setting_names",
 ]

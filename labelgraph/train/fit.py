@@ -21,6 +21,7 @@ from labelgraph.train.checkpoint import SafetensorsCheckpointIO
 from labelgraph.train.config import TrainConfig
 from labelgraph.train.datamodule import CrossModalDataModule
 from labelgraph.train.interrupt import interruptible
+from labelgraph.train.label_scores import held_out_scores
 from labelgraph.train.module import MONITOR, RetrievalModule
 
 HISTORY, BEST, LAST = "history.csv", "best", "last"
@@ -59,7 +60,7 @@ def fit(
     keep_checkpoints: bool = False,
     callbacks: tuple[Callback, ...] = (),
 ) -> FitResult:
-    """Train a method, choose its best epoch by mAP on the split ``config.select``, and load its weights.
+    """Train a method, choose its best epoch by mAP on the split ``config.select``, load its weights, and calibrate it.
 
     If ``folder`` holds a checkpoint of an interrupted training, it goes on from there, and ends as if it
     had not been interrupted. Checkpoints are deleted once the training is done, unless they are to be kept.
@@ -98,6 +99,8 @@ def fit(
         unfinished = folder / f"{LAST}.ckpt"
         trainer.fit(module, batches, ckpt_path=unfinished if unfinished.exists() else None)
     _take_best(module, folder)
+    if method.scores_labels and config.select != "last":
+        method.calibrate(held_out_scores(method, data.split(config.select)))
     if not keep_checkpoints:
         # The last one first: without it the training begins anew, but from it alone it would not know the best.
         for name in (LAST, BEST):
