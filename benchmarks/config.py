@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from labelgraph.data import SPLITS
-from labelgraph.methods import method_class, published_settings
+from labelgraph.methods import METHODS, method_class, published_settings
 from labelgraph.retrieval import PROTOCOLS
 from labelgraph.train import (
     TrainConfig,
@@ -21,6 +21,7 @@ from labelgraph.train import (
 )
 
 CONFIGS = Path(__file__).parent / "configs"
+SCORES = ("own", "expected_relevance", "expected_shared")
 BASELINES = ("random", "ridge", "cca", "pls")
 
 
@@ -31,6 +32,8 @@ class EvalConfig:
     Args:
         protocols: ``test-vs-test`` and ``query-vs-database``, or one of them.
         k: Cut-off of mAP; none ranks the whole gallery.
+        score: What a method ranks by: own, its own similarity; or with calibrated probabilities of labels,
+            expected_relevance, of sharing one, or expected_shared, how many.
         definition: Of mAP with a cut-off: topk, first-k, recall-normalised, min(k,R).
         baselines: Simple methods fitted on the same split: random, ridge, cca, pls.
     """
@@ -38,9 +41,12 @@ class EvalConfig:
     protocols: tuple[str, ...] = tuple(PROTOCOLS)
     k: int | None = None
     definition: str = "topk"
+    score: str = "own"
     baselines: tuple[str, ...] = BASELINES
 
     def __post_init__(self) -> None:
+        if self.score not in SCORES:
+            raise ValueError(f"'eval.score' must be one of {', '.join(SCORES)} (got {self.score!r})")
         for name, known in (("protocols", tuple(PROTOCOLS)), ("baselines", BASELINES)):
             for given in getattr(self, name):
                 if given not in known:
@@ -121,6 +127,11 @@ class RunConfig:
     train: TrainConfig = field(default_factory=TrainConfig)
     stage2: TrainConfig | None = None
     eval: EvalConfig = field(default_factory=EvalConfig)
+
+    def __post_init__(self) -> None:
+        if self.eval.score != "own" and not method_class(self.method).scores_labels:
+            able = ", ".join(name for name, method in METHODS.items() if method.scores_labels)
+            raise ValueError(f"'eval.score' must be 'own' for {self.method!r}, which scores no labels, as {able} do")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain containers, as YAML has them."""

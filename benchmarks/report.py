@@ -67,7 +67,20 @@ def how(config: RunConfig, folder: RunFolder, *others: RunConfig) -> str:
         "that the process held while it trained. "
         f"labelgraph {environment['labelgraph']}, commit {environment['commit'] or 'unknown'}, torch "
         f"{packages['torch']}, {environment['processor']}, {environment['threads']} threads, {environment['time']}."
-        f"{_incomplete(config)}{''.join(map(_unlabelled, (config, *others)))}"
+        f"{_score(config)}{_incomplete(config)}{''.join(map(_unlabelled, (config, *others)))}"
+    )
+
+
+def _score(config: RunConfig) -> str:
+    ranked_by = {
+        "expected_relevance": "the expected relevance, the probability of sharing a label",
+        "expected_shared": "the expected number of shared labels",
+    }
+    if config.eval.score == "own":
+        return ""
+    return (
+        f" Methods rank by {ranked_by[config.eval.score]}, from their label scores, calibrated on held-out items; the "
+        "baselines by their own similarity."
     )
 
 

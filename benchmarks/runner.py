@@ -23,8 +23,8 @@ from labelgraph.features import label_name_vectors
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import Method, build_method, load_method
 from labelgraph.report import Result, read_results, write_results
-from labelgraph.retrieval import evaluate_protocol
-from labelgraph.train import encode, fit
+from labelgraph.retrieval import Encoder, evaluate_protocol
+from labelgraph.train import encode, fit, relevance_encoder
 
 PRECISION = "precision_"
 Say = Callable[[str], None]
@@ -114,9 +114,8 @@ def evaluate_method(method: Method, config: RunConfig, data: CrossModalData, see
     options: dict[str, Any] = {
         "k": config.eval.k,
         "definition": config.eval.definition,
-        "similarity": method.similarity,
     }
-    encoder = partial(encode, method)
+    encoder, options["similarity"] = scoring(method, config, data)
     measured = {name: evaluate_protocol(encoder, data, name, **options) for name in config.eval.protocols}
     return [
         Result(
@@ -130,6 +129,16 @@ def evaluate_method(method: Method, config: RunConfig, data: CrossModalData, see
         )
         for protocol, reports in measured.items()
     ]
+
+
+def scoring(method: Method, config: RunConfig, data: CrossModalData) -> tuple[Encoder, str]:
+    """What embeds for the score that is asked for, and how its embeddings compare."""
+    if config.eval.score == "own":
+        return partial(encode, method), method.similarity
+    # Calibrated on the items that the epoch is chosen on; never on the test items, unless these are.
+    held_out = data.split("test" if config.train.select == "test" else "validation")
+    counts = config.eval.score == "expected_shared"
+    return relevance_encoder(method, held_out, order=1 if counts else 4), "dot"
 
 
 def evaluate_run(folder: RunFolder) -> list[Result]:

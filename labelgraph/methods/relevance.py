@@ -13,7 +13,7 @@ from torch_geometric.data import Data
 
 from labelgraph.losses import relevance_loss
 from labelgraph.methods.base import Method
-from labelgraph.methods.hashing import hash_heads, hash_terms, hash_weights
+from labelgraph.methods.hashing import hash_terms, hash_weights
 from labelgraph.methods.label_graph import LabelGraphConfig, build_label_branch
 from labelgraph.nn import Calibration, HashHead, LabelBranch, LabelSmoothing, Projector, relevance_features
 
@@ -38,7 +38,7 @@ class ExpectedRelevanceConfig(LabelGraphConfig):
         alpha: Weight of the relevance loss of the pairs of a batch.
         order: Powers in the features, see `relevance_features`.
         exact_at: See there.
-        calibration: ``"platt"``, ``"temperature"`` or ``"none"``.
+        calibration: ``"temperature"``, ``"platt"`` or ``"none"``.
         shrinkage: Of ``platt``: how much alike its lines are.
     """
 
@@ -49,10 +49,10 @@ class ExpectedRelevanceConfig(LabelGraphConfig):
     shared: bool = False
     smoothing: float = 0.0
     alpha: float = 0.0
-    order: int = 6
-    exact_at: float | None = None
-    calibration: str = "platt"
-    shrinkage: float = 1.0
+    order: int = 4
+    exact_at: float | None = 0.95
+    calibration: str = "temperature"
+    shrinkage: float = 1000.0
 
 
 class GraphClassifier(nn.Module):
@@ -84,7 +84,8 @@ class ExpectedRelevance(Method):
     A network with one hidden layer a side is trained by binary cross-entropy to tell the labels of its items, and
     calibrated on held-out items. If labels are independent given the items, two items share one with the
     probability :math:`1 - \prod_c (1 - p_c q_c)`. Embeddings are `relevance_features` of the probabilities, whose
-    products rank by it. Codes are signs of linear maps of these features, learned beside from the labels.
+    products rank by it. Codes are signs of one linear map of the probabilities
+    of either side, learned beside from the labels.
 
     .. math:: L = L_{image} + L_{text} + \alpha L_{relevance}
 
@@ -92,13 +93,12 @@ class ExpectedRelevance(Method):
         image_projector: Image features (B, D_v) to hidden units (B, H).
         text_projector: Text features (B, D_t) to hidden units (B, H).
         image_classifier: Hidden units to label scores (B, C).
-        text_classifier: The same of texts; it may be the same module.
         image_calibration: Label scores to calibrated logits (B, C).
         text_calibration: The same of texts.
         smoothing: Labels (B, C) to targets.
         config: The method's hyper-parameters.
-        image_hash: Relevance features of images to relaxed codes (B, bits); with both, search is by codes.
-        text_hash: The same of texts.
+        text_classifier: Hidden units of texts to label scores; by default that of images serves both.
+        hash_head: Probabilities (B, C) of either side to relaxed codes (B, bits); with it, search is by codes.
 
     Example:
         >>> import torch
@@ -120,25 +120,21 @@ class ExpectedRelevance(Method):
         image_projector: nn.Module,
         text_projector: nn.Module,
         image_classifier: nn.Module,
-        text_classifier: nn.Module,
         image_calibration: Calibration,
         text_calibration: Calibration,
         smoothing: nn.Module,
         config: ExpectedRelevanceConfig,
-        image_hash: HashHead | None = None,
-        text_hash: HashHead | None = None,
+        text_classifier: nn.Module | None = None,
+        hash_head: HashHead | None = None,
     ) -> None:
         super().__init__()
         self.projectors = nn.ModuleDict({"image": image_projector, "text": text_projector})
-        self.classifiers = nn.ModuleDict({"image": image_classifier, "text": text_classifier})
+        self.image_classifier, self.text_classifier = image_classifier, text_classifier
         self.calibrations = nn.ModuleDict({"image": image_calibration, "text": text_calibration})
-        heads = {"image": image_hash, "text": text_hash}
-        self.hashes = nn.ModuleDict({side: head for side, head in heads.items() if head is not None})
-        if len(self.hashes) == 1:
-            raise ValueError("'image_hash' and 'text_hash' must be given together (got one)")
+        self.hash_head = hash_head
         self.smoothing = smoothing
         self.config = config
-        self.similarity = "hamming" if self.hashes else "dot"
+        self.similarity = "dot" if hash_head is None else "hamming"
 
     @classmethod
     def parts(cls, config: Any, image_channels: int, text_channels: int, graph: Data | None) -> dict[str, nn.Module]:
@@ -146,20 +142,19 @@ class ExpectedRelevance(Method):
         if graph is None:
             raise ValueError(f"'graph' must be a label graph for {cls.name!r} (got none)")
         width, channels = config.hidden_channels, {"image": image_channels, "text": text_channels}
-        image_classifier, text_classifier = _classifiers(config, graph)
         return {
             **{f"{side}_projector": Projector(size, width, config.batch_norm) for side, size in channels.items()},
             **{f"{side}_calibration": Calibration(graph.num_nodes) for side in channels},
-            "image_classifier": image_classifier,
-            "text_classifier": text_classifier,
+            **_classifiers(config, graph),
             "smoothing": LabelSmoothing(graph, config.smoothing) if config.smoothing else nn.Identity(),
-            **hash_heads(config, graph.num_nodes * config.order),
+            **({} if config.bits is None else {"hash_head": HashHead(graph.num_nodes, config.bits, config.relaxation)}),
         }
 
     def label_scores(self, side: str, features: Tensor) -> Tensor:
         """Logits of the labels (B, C), before calibration."""
         hidden = F.dropout(self.projectors[side](features), self.config.dropout, self.training)
-        scores: Tensor = self.classifiers[side](hidden)
+        own = self.text_classifier if side == "text" else None
+        scores: Tensor = (own or self.image_classifier)(hidden)
         return scores
 
     def calibrate(self, scores: Mapping[str, tuple[Tensor, Tensor]]) -> None:
@@ -172,28 +167,28 @@ class ExpectedRelevance(Method):
         return self._calibration(side)(self.label_scores(side, features)).sigmoid()
 
     def encode_image(self, image: Tensor) -> Tensor:
-        """Image features (B, D_v) to relevance features (B, C K), or with hash heads to codes (B, bits)."""
+        """Image features (B, D_v) to relevance features (B, C K), or with a hash head to codes (B, bits)."""
         return self._encode("image", image)
 
     def encode_text(self, text: Tensor) -> Tensor:
-        """Text features (B, D_t) to relevance features (B, C K), or with hash heads to codes (B, bits)."""
+        """Text features (B, D_t) to relevance features (B, C K), or with a hash head to codes (B, bits)."""
         return self._encode("text", text)
 
     def on_epoch(self, epoch: int) -> None:
-        """Tell the hash heads their epoch."""
-        for head in self.hashes.values():
-            cast(HashHead, head).on_epoch(epoch)
+        """Tell the hash head its epoch."""
+        if self.hash_head is not None:
+            self.hash_head.on_epoch(epoch)
 
     def forward(self, image: Tensor, text: Tensor) -> dict[str, Tensor]:
         """Score every label for both sides of a batch, and relax their codes."""
         outputs = {
             f"{side}_scores": self.label_scores(side, each) for side, each in zip(SIDES, (image, text), strict=True)
         }
-        # Codes follow the probabilities, which stay what cross-entropy makes them.
-        return outputs | {
-            f"{side}_code": head(self._features(outputs[f"{side}_scores"].detach().sigmoid()))
-            for side, head in self.hashes.items()
-        }
+        if self.hash_head is not None:
+            for side in SIDES:
+                # Codes follow the probabilities, which stay what cross-entropy makes them.
+                outputs[f"{side}_code"] = self.hash_head(outputs[f"{side}_scores"].detach().sigmoid())
+        return outputs
 
     def loss_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
         """The losses by name, each a scalar without its weight."""
@@ -204,9 +199,9 @@ class ExpectedRelevance(Method):
             "image": _cross_entropy(image, targets),
             "text": _cross_entropy(text, targets),
         }
-        return terms | (
-            {"relevance": relevance_loss(image.sigmoid(), text.sigmoid(), labels)} if self.config.alpha else {}
-        )
+        if self.config.alpha:
+            terms["relevance"] = relevance_loss(image.sigmoid(), text.sigmoid(), labels)
+        return terms
 
     def loss_weights(self) -> dict[str, float]:
         """The weight of each loss term."""
@@ -220,15 +215,12 @@ class ExpectedRelevance(Method):
     def _calibration(self, side: str) -> Calibration:
         return cast(Calibration, self.calibrations[side])
 
-    def _features(self, probabilities: Tensor) -> Tensor:
-        return relevance_features(probabilities, self.config.order, self.config.exact_at)
-
     def _encode(self, side: str, features: Tensor) -> Tensor:
-        if not self.hashes:
-            return self._features(self.label_probabilities(side, features))
-        # Not calibrated, as they were learned.
-        features = self._features(self.label_scores(side, features).sigmoid())
-        return cast(HashHead, self.hashes[side]).codes(features)
+        if self.hash_head is None:
+            probabilities = self.label_probabilities(side, features)
+            return relevance_features(probabilities, self.config.order, self.config.exact_at)
+        # Not calibrated, as the codes were learned.
+        return self.hash_head.codes(self.label_scores(side, features).sigmoid())
 
 
 def _cross_entropy(scores: Tensor, targets: Tensor) -> Tensor:
@@ -236,12 +228,11 @@ def _cross_entropy(scores: Tensor, targets: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(scores, targets) * scores.shape[1]
 
 
-def _classifiers(config: ExpectedRelevanceConfig, graph: Data) -> tuple[nn.Module, nn.Module]:
-    """One for each side; the same where they are shared."""
+def _classifiers(config: ExpectedRelevanceConfig, graph: Data) -> dict[str, nn.Module]:
+    """One for each side, or that of images alone, which then serves both."""
     if config.classifiers not in CLASSIFIERS:
         raise ValueError(f"'classifiers' must be one of {', '.join(CLASSIFIERS)} (got {config.classifiers!r})")
     if config.classifiers == "graph":
-        both: nn.Module = GraphClassifier(build_label_branch(config, graph), graph.num_nodes)
-        return both, both
-    first = nn.Linear(config.hidden_channels, graph.num_nodes)
-    return first, first if config.shared else nn.Linear(config.hidden_channels, graph.num_nodes)
+        return {"image_classifier": GraphClassifier(build_label_branch(config, graph), graph.num_nodes)}
+    sides = ("image",) if config.shared else SIDES
+    return {f"{side}_classifier": nn.Linear(config.hidden_channels, graph.num_nodes) for side in sides}

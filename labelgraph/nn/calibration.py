@@ -41,7 +41,7 @@ class Calibration(nn.Module):
         self.register_buffer("slope", torch.ones(num_labels))
         self.register_buffer("intercept", torch.zeros(num_labels))
 
-    def fit(self, scores: Tensor, labels: Tensor, kind: str = "platt", shrinkage: float = 1.0) -> Calibration:
+    def fit(self, scores: Tensor, labels: Tensor, kind: str = "platt", shrinkage: float = 1000.0) -> Calibration:
         """Fit the lines on items that the scores were not trained on.
 
         Args:
@@ -90,7 +90,7 @@ def temperature_scaling(scores: Tensor, labels: Tensor) -> Tensor:
     return _least(lambda log: _entropy(scores * log.exp(), labels) + WEAK * log.square(), log).neg().exp().float()
 
 
-def platt_scaling(scores: Tensor, labels: Tensor, shrinkage: float = 1.0) -> tuple[Tensor, Tensor]:
+def platt_scaling(scores: Tensor, labels: Tensor, shrinkage: float = 1000.0) -> tuple[Tensor, Tensor]:
     r"""A line for each label, by which :math:`\sigma(a_c s_c + b_c)` is most likely (Platt 1999).
 
     First comes one line :math:`u = a s + b` for all labels; it serves scores on any scale, cosines too. Then each

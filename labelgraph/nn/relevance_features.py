@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-def relevance_features(probabilities: Tensor, order: int = 6, exact_at: float | None = None) -> Tensor:
+def relevance_features(probabilities: Tensor, order: int = 4, exact_at: float | None = None) -> Tensor:
     r"""Powers of probabilities, of which the inner product ranks by expected relevance.
 
     Two items with the probabilities :math:`p` and :math:`q` of the labels share none of them with the probability

@@ -3,6 +3,7 @@
 from labelgraph.report.contact_sheet import contact_sheet
 from labelgraph.report.curves import plot_discriminators, plot_precision_recall, plot_quality, plot_training
 from labelgraph.report.drawing import draw_graph, draw_heat_map, grouped_order
+from labelgraph.report.reliability import plot_reliability
 from labelgraph.report.results import Result, read_results, summarize_results, write_results
 from labelgraph.report.tables import markdown_table, results_table
 
@@ -16,6 +17,7 @@ __all__ = [
     "plot_discriminators",
     "plot_precision_recall",
     "plot_quality",
+    "plot_reliability",
     "plot_training",
     "read_results",
     "results_table",

@@ -43,9 +43,10 @@ def held_out_scores(method: Method, data: CrossModalData) -> dict[str, tuple[Ten
 def relevance_encoder(
     method: Method,
     held_out: CrossModalData,
-    order: int = 6,
+    order: int = 4,
+    exact_at: float | None = 0.95,
     kind: str = "platt",
-    shrinkage: float = 1.0,
+    shrinkage: float = 1000.0,
 ) -> Encoder:
     """Let any method that scores labels rank by expected relevance.
 
@@ -53,6 +54,7 @@ def relevance_encoder(
         method: Trained, in evaluation mode.
         held_out: Items that it was not trained on, to calibrate its scores.
         order: Of `relevance_features`; 1 ranks by the expected number of shared labels.
+        exact_at: See there.
         kind: Of `Calibration.fit`.
         shrinkage: See there.
 
@@ -69,7 +71,9 @@ def relevance_encoder(
 
     def encode(pairs: CrossModalData) -> tuple[Tensor, Tensor]:
         scores = label_scores(method, pairs)
-        image, text = (relevance_features(calibrations[side](scores[side]).sigmoid(), order) for side in SIDES)
+        image, text = (
+            relevance_features(calibrations[side](scores[side]).sigmoid(), order, exact_at) for side in SIDES
+        )
         return image, text
 
     return encode

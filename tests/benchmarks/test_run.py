@@ -239,3 +239,22 @@ def test_label_vectors_come_from_a_file(small_file, tmp_path, capsys):
     capsys.readouterr()
     assert start(small_file, tmp_path / "none", "--set", "model.label_embedding=given", epochs=1, seeds=(0,)) == 2
     assert "'model.label_embedding=given' needs 'data.label_vectors' (got none)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("score", ["expected_relevance", "expected_shared"])
+def test_label_scores_can_rank_instead_of_cosines(small_file, tmp_path, capsys, score):
+    out = tmp_path / "run"
+    assert start(small_file, out, "--set", f"eval.score={score}", seeds=[0], epochs=2) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| algcn"))
+    assert "probability of sharing" in (out / "report.md").read_text() or score == "expected_shared"
+    assert start(small_file, tmp_path / "own", seeds=[0], epochs=2) == 0
+    own = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| algcn"))
+    assert row.split("|")[2:4] != own.split("|")[2:4]  # Another ranking of the same model.
+    assert command.main(["--eval", str(out)]) == 0
+    again = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| algcn"))
+    assert [cell.strip() for cell in row.split("|")][:5] == [cell.strip() for cell in again.split("|")][:5]
+
+
+def test_a_method_without_label_scores_ranks_by_its_own(small_file, tmp_path, capsys):
+    assert command.main(["--method", "agah", "--dataset", str(small_file), "--set", "eval.score=expected_relevance"])
+    assert "'eval.score' must be 'own' for 'agah', which scores no labels, as algcn, " in capsys.readouterr().err

@@ -20,6 +20,10 @@ SMALL: dict[str, list[dict[str, Any]]] = {
     "i-gnn-con": [{**GENERATORS, "threshold": 0.0}, {**GENERATORS, "metric_heads": 2, "label_embedding": "learned"}],
     "agah": [{"bits": 8, "graph_channels": (8, 6)}, {"bits": 8, "graph_channels": (8, 6), "adjacency": "residual",
                                                      "num_items": 60}],
+    # Without dropout, which draws anew at every call.
+    "expected-relevance": [{"dropout": 0.0, "alpha": 0.5},
+                           {"dropout": 0.0, "shared": True, "bits": 6, "smoothing": 0.2},
+                           {"dropout": 0.0, "classifiers": "graph", "alpha": 2.0, "adjacency": "adaptive"}],
 }  # fmt: skip
 CASES = [
     (name, METHODS[name].Config(hidden_channels=8, **settings)) for name, all_of in SMALL.items() for settings in all_of
