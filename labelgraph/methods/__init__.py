@@ -1,4 +1,4 @@
-"""Published methods as thin heads over the library's parts; ``METHODS`` holds them by name."""
+"""Methods as thin heads over the library's parts, published ones and one of our own; ``METHODS`` holds them."""
 
 from labelgraph.methods.agah import AGAH, AGAHConfig
 from labelgraph.methods.algcn import ALGCN, ALGCNConfig

@@ -231,7 +231,11 @@ def test_the_settings_are_listed(method, capsys):
     assert main(["train", "--list-settings", "--method", method, "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert {f"{group}.{name}" for group, entries in listed.items() for name in entries} == set(lines)
-    assert listed["train"]["lr"] == float(lines["train.lr"]) == {"agah": 0.01}.get(method, 5e-5)  # As published.
+    assert (
+        listed["train"]["lr"]
+        == float(lines["train.lr"])
+        == {"agah": 0.01, "expected-relevance": 0.002}.get(method, 5e-5)
+    )  # As published.
 
 
 @pytest.mark.parametrize(
