@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.data import Data
@@ -15,7 +14,7 @@ from labelgraph.losses import relevance_loss
 from labelgraph.methods.base import Method
 from labelgraph.methods.hashing import hash_terms, hash_weights
 from labelgraph.methods.label_graph import LabelGraphConfig, build_label_branch
-from labelgraph.nn import Calibration, HashHead, LabelBranch, LabelSmoothing, Projector, relevance_features
+from labelgraph.nn import Calibration, GraphClassifier, HashHead, LabelSmoothing, Projector, relevance_features
 
 SIDES = ("image", "text")
 CLASSIFIERS = ("free", "graph")
@@ -53,29 +52,6 @@ class ExpectedRelevanceConfig(LabelGraphConfig):
     exact_at: float | None = 0.95
     calibration: str = "temperature"
     shrinkage: float = 1000.0
-
-
-class GraphClassifier(nn.Module):
-    r"""Label scores by classifiers of a label graph, :math:`s = h Z^\top / \sqrt{H} + b`.
-
-    Args:
-        label_branch: Gives the classifiers :math:`Z`, shape :math:`(C, H)`.
-        num_labels: :math:`C`.
-
-    Shapes:
-        - **input:** hidden units :math:`(B, H)`.
-        - **output:** scores :math:`(B, C)`.
-    """
-
-    def __init__(self, label_branch: LabelBranch, num_labels: int) -> None:
-        super().__init__()
-        self.label_branch = label_branch
-        self.bias = nn.Parameter(torch.zeros(num_labels))
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Score a batch."""
-        classifiers, *_ = self.label_branch()
-        return F.linear(hidden, classifiers / hidden.shape[1] ** 0.5, self.bias)
 
 
 class ExpectedRelevance(Method):

@@ -14,6 +14,7 @@ from labelgraph.nn.encoder import LabelEncoder
 from labelgraph.nn.feature_linear import FeatureLinear, feature_product, occurring_columns
 from labelgraph.nn.generator import Generator
 from labelgraph.nn.gradient_reversal import reverse_gradient
+from labelgraph.nn.graph_classifier import GraphClassifier
 from labelgraph.nn.hash_head import HashHead
 from labelgraph.nn.hash_network import HashNetwork
 from labelgraph.nn.item_branch import ItemBranch
@@ -39,6 +40,7 @@ __all__ = [
     "FeatureLinear",
     "FeatureNorm",
     "Generator",
+    "GraphClassifier",
     "HashHead",
     "HashNetwork",
     "ItemBranch",

@@ -59,7 +59,7 @@ def test_much_shrinkage_gives_one_line():
 def test_labels_that_no_item_or_every_item_has_keep_finite_lines():
     scores, _ = drawn(20, [1.0, 1.0, 1.0], [0.0, 0.0, 0.0])
     labels = torch.stack([torch.zeros(20), torch.ones(20), (scores[:, 2] > 0).float()], 1)  # The last one separable.
-    slope, intercept = platt_scaling(scores, labels)
+    slope, intercept = platt_scaling(scores, labels, shrinkage=1.0)
     probabilities = (slope * scores + intercept).sigmoid()
     assert torch.isfinite(probabilities).all()
     assert probabilities[:, 0].mean() < 0.2 < 0.8 < probabilities[:, 1].mean()

@@ -300,3 +300,18 @@ def test_fitting_tells_how_far_it_is(method, index, data):
     steps = []
     Searcher(method, index).fit(data, batch_size=25, advance=steps.append)
     assert steps == [25, 25, 10, 25, 25, 10]
+
+
+@pytest.mark.parametrize("kind", [None, "exact", "faiss-flat", "faiss-hnsw"])
+def test_embeddings_of_products_are_searched_by_products(data, kind):
+    if kind and kind.startswith("faiss"):
+        pytest.importorskip("faiss")
+    torch.manual_seed(0)
+    graph = cooccurrence_graph(data.labels, data.label_names)
+    method = build_method("expected-relevance", 12, 9, graph).eval()
+    found = Searcher(method, kind).fit(data).search(image=data.image, k=4)
+    with torch.no_grad():
+        products = method.encode_image(data.image) @ method.encode_text(data.text).t()
+    torch.testing.assert_close(found.scores, products.topk(4).values)
+    with pytest.raises(ValueError, match=r"'index' must be one for 'dot', exact, faiss-flat.* \(got 'hamming'\)"):
+        Searcher(method, "hamming")
