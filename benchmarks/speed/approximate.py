@@ -52,7 +52,7 @@ def searching(index: Index, query: Tensor) -> Callable[[], object]:
 
 def with_setting(kind: str, whole: Index, settings: Mapping[str, int]) -> Index:
     """The same index with other settings of its search; it is not built again."""
-    index = build_index(kind, **settings)
+    index = build_index(kind, None, **settings)
     index.restore(whole.vectors, whole.dump())
     return index
 

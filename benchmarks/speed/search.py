@@ -62,7 +62,7 @@ def pin(threads: int) -> None:
 
 def filled(name: str, vectors: Tensor, **settings: int) -> Index:
     """An index with vectors in it."""
-    index = build_index(name, **settings)
+    index = build_index(name, None, **settings)
     index.add(vectors)
     return index
 

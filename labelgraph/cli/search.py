@@ -26,7 +26,7 @@ from labelgraph.cli.output import note, print_json
 from labelgraph.cli.parser import Parser, add_command
 from labelgraph.cli.queries import Queries, encoded_queries, feature_queries, item_queries, query_encoder
 from labelgraph.cli.sheet import Picture, check_sheet, find_pictures, write_sheet
-from labelgraph.cli.source import DATA_HELP, choose, load, searched_split
+from labelgraph.cli.source import DATA_HELP, chosen_rows, load, searched_split
 from labelgraph.data import CrossModalData
 from labelgraph.methods import load_method
 from labelgraph.methods.saving import MEANING
@@ -93,7 +93,7 @@ def _searcher(place: Path, data: CrossModalData | None) -> Searcher:
         return Searcher.load(place)
     if data is None:
         raise ValueError(f"'--data' must be given with a model: it has what is searched in (got {place} alone)")
-    return Searcher(load_method(place)).fit(choose(data, searched_split(data)))
+    return Searcher(load_method(place)).fit(data, rows=chosen_rows(data, searched_split(data)))
 
 
 def _queries(options: argparse.Namespace, searcher: Searcher, data: CrossModalData | None) -> Queries:
