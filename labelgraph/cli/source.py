@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
 from labelgraph.cli.names import check_name, did_you_mean
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from labelgraph.data import CrossModalData
 
 # In words, and what is heavy within functions: help is quick then.
@@ -41,6 +40,8 @@ def chosen_rows(data: CrossModalData, split: str | None) -> Tensor:
     Raises:
         ValueError: If there is no such split.
     """
+    import torch
+
     if split is None:
         return torch.arange(len(data))
     check_name("--split", split, data.splits)

@@ -76,11 +76,11 @@ def own_folder(folder):
 
 
 def csv_table(folder):
-    (folder / "items.csv").write_text("image,caption,tags,split\n" + "a.jpg,a red cat,cat;red,train\n" * 9 + ",b,,\n")
+    (folder / "items.csv").write_text("file,caption,tags,split\n" + "a.jpg,a red cat,cat;red,train\n" * 9 + ",b,,\n")
 
 
 def parquet_table(folder):
-    columns = {"image": ["a.jpg"] * 9, "caption": ["a cat", None, "b"] * 3, "tags": [["a", "b"], [], None] * 3}
+    columns = {"file": ["a.jpg"] * 9, "caption": ["a cat", None, "b"] * 3, "tags": [["a", "b"], [], None] * 3}
     pyarrow.parquet.write_table(pyarrow.table(columns), folder / "items.parquet")
 
 

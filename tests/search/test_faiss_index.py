@@ -178,19 +178,19 @@ def test_wrong_vectors_leave_the_index_as_it_was(index, similarity):
 
 
 @pytest.mark.parametrize(
-    ("name", "setting"),
+    ("name", "similarity", "setting"),
     [
-        (name, setting)
-        for name in NAMES
+        (name, similarity, setting)
+        for name, similarity in KINDS
         for setting in ("num_probes", "search_width")
         if setting in INDEXES[name].settings
     ],
 )
-def test_what_is_restored_searches_as_this_index_is_set(name, setting, similarity):
+def test_what_is_restored_searches_as_this_index_is_set(name, similarity, setting):
     vectors, query = clustered(similarity, 3000), clustered(similarity, 60, seed=2)
-    whole = build_index(name)
+    whole = build_index(name, similarity)
     whole.add(vectors)
-    narrow, again = build_index(name, **{setting: 1}), build_index(name)
+    narrow, again = build_index(name, similarity, **{setting: 1}), build_index(name, similarity)
     narrow.restore(vectors, whole.dump())
     again.restore(narrow.vectors, narrow.dump())
     wanted = whole.search(query, 10)[0]
