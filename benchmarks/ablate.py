@@ -10,43 +10,23 @@ Examples:
 from __future__ import annotations
 
 import argparse
-import functools
-import os
 import sys
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch_geometric.data import Data
-from tqdm import tqdm
 
 from benchmarks.ablation_report import FACTORS, Variation, write_ablation
 from benchmarks.config import RunConfig, resolve
 from benchmarks.data import keep_splits, load_data
 from benchmarks.environment import environment
+from benchmarks.jobs import Job, check_workers, default_workers, run_jobs
 from benchmarks.run_folder import RunFolder, write_text
-from benchmarks.runner import kept, train_one, training_graph
-from benchmarks.trainings import Training
 from labelgraph.cli.errors import guarded
-from labelgraph.data import CrossModalData
 from labelgraph.methods import METHODS, LabelGraphMethod
 
 ABLE = [name for name, method in METHODS.items() if issubclass(method, LabelGraphMethod)]
 MARKER = "ablation.txt"
-
-
-@dataclass(frozen=True)
-class Job:
-    """One training: a seed of the method with one setting changed."""
-
-    config: RunConfig
-    path: Path
-    seed: int
 
 
 def parser() -> argparse.ArgumentParser:
@@ -68,18 +48,13 @@ def parser() -> argparse.ArgumentParser:
                          help="trainings of each setting (default: 0 1 2)")  # fmt: skip
     command.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], dest="settings",
                          help="settings for all trainings, as of benchmarks.run")  # fmt: skip
-    command.add_argument("--jobs", metavar="N", type=int, default=_default_jobs(),
-                         help=f"trainings at a time, sharing the cores (here: {_default_jobs()})")  # fmt: skip
+    command.add_argument("--jobs", metavar="N", type=int, default=default_workers(),
+                         help=f"trainings at a time, sharing the cores (here: {default_workers()})")  # fmt: skip
     command.add_argument(
         "--out", metavar="DIR", type=Path, help="new folder (default: runs/DATASET-METHOD-ablation-TIME)"
     )
     command.add_argument("--resume", metavar="DIR", type=Path, help="go on with an interrupted ablation")
     return command
-
-
-def _default_jobs() -> int:
-    """One a core: small trainings gain little from a second thread. On a GPU one at a time."""
-    return 1 if torch.cuda.is_available() else os.cpu_count() or 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _begin(options: argparse.Namespace) -> tuple[RunConfig, list[str], RunFolder]:
     """The settings of a new ablation, or of one to go on with."""
+    check_workers(options.jobs)
     if options.resume:
         folder = RunFolder(options.resume)
         return folder.config(), (options.resume / MARKER).read_text(encoding="utf-8").split(), folder
@@ -110,16 +86,11 @@ def ablate(base: RunConfig, over: Sequence[str], folder: RunFolder, jobs: int) -
     data = load_data(base, folder)
     print(f"{base.method} on {base.dataset}: {data}\nfolder {folder.path}", flush=True)
     variations = list(_variations(base, over))
-    todo = {job.path: job for job in _jobs(base, variations, folder)}
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    print(f"{len(todo)} trainings, {jobs} at a time with {threads} threads each", flush=True)
-    with ProcessPoolExecutor(jobs, get_context("spawn"), torch.set_num_threads, (threads,)) as pool:
-        running = [pool.submit(train_job, job) for job in todo.values()]
-        for done in tqdm(as_completed(running), total=len(running), unit="training", disable=None):
-            done.result()
-    results = {job.path: train_job(job) for job in todo.values()}
+    results = run_jobs(_jobs(base, variations, folder), jobs)
+    places = [_place(folder, variation) for variation in variations]
     measured = [
-        replace(v, results=[r for seed in base.seeds for r in results[_place(folder, v, seed)]]) for v in variations
+        replace(variation, results=[result for seed in base.seeds for result in results[place.results(seed)]])
+        for variation, place in zip(variations, places, strict=True)
     ]
     write_ablation(folder, base, measured)
 
@@ -138,32 +109,13 @@ def _jobs(base: RunConfig, variations: Iterable[Variation], folder: RunFolder) -
         changed = {} if variation.is_own else {FACTORS[variation.factor][0]: variation.value}
         config = replace(base, model=replace(base.model, **changed))
         for seed in base.seeds:
-            yield Job(config, _place(folder, variation, seed), seed)
+            yield Job(config, seed, _place(folder, variation), folder)
 
 
-def _place(folder: RunFolder, variation: Variation, seed: int) -> Path:
-    """Where the results of a training are; all settings of the method itself share one place."""
+def _place(folder: RunFolder, variation: Variation) -> RunFolder:
+    """Where the trainings of a variation are; all settings of the method itself share one place."""
     name = "own" if variation.is_own else f"{FACTORS[variation.factor][0]}={variation.value}"
-    return RunFolder(folder.path / name).results(seed)
-
-
-def train_job(job: Job) -> list[Any]:
-    """Train and evaluate, or read what was done before."""
-    return kept(job.path, lambda: _train(job))
-
-
-def _train(job: Job) -> list[Any]:
-    data, graph = _data(job.path.parents[2])
-    folder = RunFolder(job.path.parents[1])
-    return train_one(Training(data, job.config.train), job.seed, job.config, data, graph, folder, False)
-
-
-@functools.cache
-def _data(path: Path) -> tuple[CrossModalData, Data]:
-    """The data of an ablation, read once a process."""
-    config = RunFolder(path).config()
-    data = load_data(config, RunFolder(path))
-    return data, training_graph(config, data)
+    return RunFolder(folder.path / name)
 
 
 if __name__ == "__main__":

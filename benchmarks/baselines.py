@@ -62,10 +62,10 @@ def _encoder(sides: Sides, image: Transform, text: Transform) -> Encoder:
     return encode
 
 
-def ridge(train: CrossModalData) -> Iterable[tuple[str, Encoder]]:
+def ridge(train: CrossModalData, penalties: Iterable[float] = PENALTIES) -> Iterable[tuple[str, Encoder]]:
     """Linear regression to the labels, one for each side, ranked by the cosine of their predictions."""
     sides, labels = Sides(train), train.labels.double().numpy()
-    for penalty in PENALTIES:
+    for penalty in penalties:
         pairs = zip((sides.image, sides.text), sides.present, strict=True)
         image, text = (Ridge(penalty).fit(side, labels[there]) for side, there in pairs)
         yield f"penalty {penalty:g}", _encoder(sides, image.predict, text.predict)

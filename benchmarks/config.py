@@ -182,14 +182,15 @@ def resolve_all(
     """
     if len(set(methods)) != len(methods):
         raise ValueError(f"'method' must be given once each (got {', '.join(methods)})")
-    names = {method: setting_names(sections(method)) for method in methods}
+    return [resolve(method, dataset, seeds, file, own_settings(settings, method, methods)) for method in methods]
+
+
+def own_settings(settings: Sequence[str], method: str, methods: Sequence[str]) -> list[str]:
+    """Of settings for several methods those that one has, and those that none has, which `resolve` refuses."""
+    names = {each: setting_names(sections(each)) for each in methods}
     everyone = {name for own in names.values() for name in own}
-    configs = []
-    for method in methods:
-        given = [(parse_setting(setting)[0], setting) for setting in settings]
-        own = [setting for name, setting in given if name in names[method] or name not in everyone]
-        configs.append(resolve(method, dataset, seeds, file, own))
-    return configs
+    given = [(parse_setting(setting)[0], setting) for setting in settings]
+    return [setting for name, setting in given if name in names[method] or name not in everyone]
 
 
 def describe(method: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks import ablate
+from benchmarks import ablate, jobs
 from benchmarks.ablation_report import Variation, _verdict
 from labelgraph.data import save_npz
 from labelgraph.report import Result
@@ -35,7 +35,7 @@ def test_every_value_is_trained_once_and_resumed_for_nothing(small_file, tmp_pat
     assert "The label graph" in report and "| hops" in report and "| threshold" in report
 
     (out / "report.md").unlink()
-    monkeypatch.setattr(ablate, "train_one", None)  # Nothing is left to train.
+    monkeypatch.setattr(jobs, "train_one", None)  # Nothing is left to train.
     assert ablate.main(["--resume", str(out), "--jobs", "1"]) == 0
     assert (out / "report.md").read_text() == report
 

@@ -1,0 +1,1 @@
+"""Every method tuned with the same number of random trials, then compared over seeds."""
