@@ -15,24 +15,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from statistics import fmean, stdev
 
 import yaml
-from matplotlib.figure import Figure
 
+from benchmarks.bits_report import write_bits
 from benchmarks.config import RunConfig, resolve_all
-from benchmarks.data import keep_splits, load_data, tell_splits
+from benchmarks.data import keep_splits, load_data
 from benchmarks.environment import environment
 from benchmarks.jobs import Job, check_workers, default_workers, run_jobs
-from benchmarks.plots import save
-from benchmarks.report import how
 from benchmarks.run_folder import FORMAT, RunFolder, make_new, write_text
 from labelgraph.cli.errors import guarded
 from labelgraph.methods import METHODS
-from labelgraph.report import Result, markdown_table
+from labelgraph.report import Result
 
 BITS = (16, 32, 64, 128)
-Found = Mapping[tuple[str, int | None], Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -87,6 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _begin(options: argparse.Namespace) -> tuple[Plan, RunFolder]:
     check_workers(options.jobs)
+    if min(options.bits) < 1 or len(set(options.bits)) < len(options.bits):
+        raise ValueError(f"'--bits' must be distinct and at least 1 (got {' '.join(map(str, options.bits))})")
     if options.resume:
         file = options.resume / "plan.yaml"
         try:
@@ -119,15 +117,11 @@ def measure(plan: Plan, folder: RunFolder, workers: int) -> None:
     for job in _jobs(configs, folder):
         key = job.config.method, job.config.model.bits
         found.setdefault(key, []).append(_average(results[job.path], protocol))
-    content = [{"method": name, "bits": bits, "test": values} for (name, bits), values in found.items()]
-    write_text(folder.path / "bits.json", json.dumps({"protocol": protocol, "results": content}, indent=1) + "\n")
-    _plot(found, f"{Path(plan.dataset).stem}, {protocol}, {len(plan.seeds)} seeds", folder)
-    table = _table(found, plan)
-    told = f"Codes are ranked by Hamming distance. {how(first, folder)} {tell_splits(first, data)}"
-    picture = "![mAP against bits](plots/bits.png)"
-    title = f"# mAP against bits on {Path(plan.dataset).stem}"
-    write_text(folder.path / "report.md", f"{title}\n\n{told}\n\n{protocol}\n\n{table}\n\n{picture}\n")
-    print(f"\n{protocol}, both ways averaged\n\n{table}\n\nReport: {folder.path / 'report.md'}")
+    write_bits(folder, first, data, found)
+
+
+def _average(results: Sequence[Result], protocol: str) -> float:
+    return next(result.average for result in results if result.protocol == protocol)
 
 
 def _jobs(configs: Mapping[tuple[str, int | None], RunConfig], folder: RunFolder) -> Iterator[Job]:
@@ -135,43 +129,6 @@ def _jobs(configs: Mapping[tuple[str, int | None], RunConfig], folder: RunFolder
         place = RunFolder(folder.path / name / (f"bits={bits}" if bits else "without-codes"))
         for seed in config.seeds:
             yield Job(config, seed, place, folder)
-
-
-def _average(results: Sequence[Result], protocol: str) -> float:
-    return next(result.average for result in results if result.protocol == protocol)
-
-
-def _table(found: Found, plan: Plan) -> str:
-    columns = [*sorted(plan.bits), None]
-    rows = [[name, *(_spread(found.get((name, bits), ())) for bits in columns)] for name in plan.methods]
-    return markdown_table(["method", *(f"{bits} bits" if bits else "without codes" for bits in columns)], rows)
-
-
-def _spread(values: Sequence[float]) -> str:
-    if not values:
-        return "-"
-    return f"{fmean(values):.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else "")
-
-
-def _plot(found: Found, title: str, folder: RunFolder) -> None:
-    """A curve a method with its seeds as dots, and a dashed line for what it reaches without codes."""
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    ax = figure.subplots()
-    for number, name in enumerate(dict.fromkeys(name for name, _ in found)):
-        own = sorted((bits, values) for (each, bits), values in found.items() if each == name and bits)
-        ax.plot([bits for bits, _ in own], [fmean(values) for _, values in own], "-", color=f"C{number}", label=name)
-        for bits, values in own:
-            ax.plot([bits] * len(values), values, "o", ms=3.5, alpha=0.6, color=f"C{number}")
-        if real := found.get((name, None)):
-            ax.axhline(fmean(real), ls="--", lw=1, color=f"C{number}")
-    every = sorted({bits for _, bits in found if bits})
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(every, [str(bits) for bits in every])
-    ax.set(xlabel="bits (dashed: without codes)", ylabel="mAP, both ways averaged", title=title)
-    ax.grid(alpha=0.3)
-    ax.legend(fontsize="small", edgecolor="none", loc="center left", bbox_to_anchor=(1, 0.5))
-    folder.plots.mkdir(exist_ok=True)
-    save(figure, folder, "bits.png")
 
 
 if __name__ == "__main__":

@@ -70,11 +70,15 @@ def run_jobs(jobs: Iterable[Job], workers: int) -> dict[Path, list[Result]]:
     """Do all trainings, and give their results by path; what is done already is kept."""
     check_workers(workers)
     todo = {job.path: job for job in jobs}
+    bar = functools.partial(tqdm, total=len(todo), unit="training", disable=None)
+    if workers == 1:
+        print(f"{len(todo)} trainings", flush=True)
+        return {path: run_job(job) for path, job in bar(todo.items())}
     threads = max(1, (os.cpu_count() or 1) // workers)
     print(f"{len(todo)} trainings, {workers} at a time with {threads} threads each", flush=True)
     with ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (threads,)) as pool:
         running = [pool.submit(run_job, job) for job in todo.values()]
-        for done in tqdm(as_completed(running), total=len(running), unit="training", disable=None):
+        for done in bar(as_completed(running)):
             done.result()
     return {path: run_job(job) for path, job in todo.items()}
 

@@ -70,6 +70,8 @@ def tune(options: argparse.Namespace) -> None:
                          options.search_seed)  # fmt: skip
         # Before the folder is made, so that a wrong name leaves none behind.
         configs = [plan.config(method, 0) for method in plan.methods]
+        if any(config.train.select == "last" for config in configs):
+            raise ValueError("'train.select' must be a split, to choose trials on (got 'last')")
         data = load_data(configs[0])
         path = options.out or Path("runs") / f"{Path(plan.dataset).stem}-tuning-{datetime.now():%Y%m%d-%H%M%S}"
         plan.create(path, environment())
