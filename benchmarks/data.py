@@ -67,3 +67,8 @@ def tell_splits(config: RunConfig, data: CrossModalData) -> str:
     else:
         made = f"were read from `{config.data.split}`"
     return f"The splits {made}: {sizes}. Their indices are in `splits.json`."
+
+
+def held_out(config: RunConfig, data: CrossModalData) -> CrossModalData:
+    """Items to calibrate on: those that the epoch is chosen on, and never the test items, unless these are."""
+    return data.split("test" if config.train.select == "test" else "validation")

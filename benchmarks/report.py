@@ -22,15 +22,24 @@ from labelgraph.report import Result, markdown_table
 
 
 def write_report(
-    folder: RunFolder, config: RunConfig, data: CrossModalData, graph: Data, results: Sequence[Result]
+    folder: RunFolder,
+    config: RunConfig,
+    data: CrossModalData,
+    graph: Data,
+    results: Sequence[Result],
+    calibration: str = "",
 ) -> None:
-    """Write ``report.md``: the tables, how they came about, the pictures, the labels one by one."""
+    """Write ``report.md``: the tables, how they came about, the pictures, the labels one by one.
+
+    ``calibration`` is the section on label probabilities, where the run ranks by them.
+    """
     parts = [
         f"# {config.method} on {config.dataset}",
         warning(config),
         tables(results, config),
         how(config, folder),
         _discriminators(results),
+        calibration,
         f"## Data\n\n{data!r}\n\n{tell_splits(config, data)}\n\n```\n{summarize(graph)}\n```",
         "## Pictures\n\n" + "\n\n".join(picture(name, caption) for name, caption in captions(config).items()),
         "## Average precision by label\n\n" + _by_label(config, data, results),

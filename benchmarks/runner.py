@@ -12,8 +12,9 @@ import lightning as L
 from torch_geometric.data import Data
 
 from benchmarks.baselines import run_baseline
+from benchmarks.calibration import ranks_by_probabilities, write_reliability
 from benchmarks.config import RunConfig
-from benchmarks.data import keep_splits, load_data
+from benchmarks.data import held_out, keep_splits, load_data
 from benchmarks.plots import write_plots
 from benchmarks.report import write_report
 from benchmarks.run_folder import RunFolder
@@ -48,7 +49,9 @@ def run(
     folder.write_metrics(config, results)
     model = folder.model(config.seeds[0], todo[-1].variant)
     write_plots(folder, config, graph, results, histories(folder, config), model)
-    write_report(folder, config, data, graph, results)
+    models = {seed: folder.model(seed, todo[-1].variant) for seed in config.seeds}
+    calibration = write_reliability(folder, config, data, models) if ranks_by_probabilities(config) else ""
+    write_report(folder, config, data, graph, results, calibration)
     return results
 
 
@@ -135,10 +138,8 @@ def scoring(method: Method, config: RunConfig, data: CrossModalData) -> tuple[En
     """What embeds for the score that is asked for, and how its embeddings compare."""
     if config.eval.score == "own":
         return partial(encode, method), method.similarity
-    # Calibrated on the items that the epoch is chosen on; never on the test items, unless these are.
-    held_out = data.split("test" if config.train.select == "test" else "validation")
     counts = config.eval.score == "expected_shared"
-    return relevance_encoder(method, held_out, order=1 if counts else 4), "dot"
+    return relevance_encoder(method, held_out(config, data), order=1 if counts else 4), "dot"
 
 
 def evaluate_run(folder: RunFolder) -> list[Result]:

@@ -59,13 +59,13 @@ def measure(folder: Path, method: str, threads: int) -> Iterator[dict[str, Any]]
             "name": name,
             "command": " ".join(["labelgraph", *words]).replace(str(folder), "DIR"),
             **{key: value for key, value in asdict(finished).items() if key != "output"},
-            "told": _told(finished),
+            "told": _told(finished, folder),
         }
 
 
-def _told(finished: Finished) -> dict[str, Any]:
+def _told(finished: Finished, folder: Path) -> dict[str, Any]:
     """The plain numbers and words of a command's answer, without its lists; how many neighbours a search gave."""
-    answer = json.loads(finished.output)
+    answer = json.loads(finished.output.replace(str(folder), "DIR"))
     told: dict[str, Any] = {key: value for key, value in answer.items() if isinstance(value, str | int | float)}
     if "queries" in answer:
         told["neighbours"] = [len(answer["queries"]), len(answer["queries"][0]["neighbours"])]

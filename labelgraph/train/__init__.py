@@ -4,7 +4,7 @@ from labelgraph.train.config import TrainConfig
 from labelgraph.train.datamodule import Batch, CrossModalDataModule
 from labelgraph.train.embed import embed, encode
 from labelgraph.train.fit import FitResult, check_device, check_incomplete, fit
-from labelgraph.train.label_scores import held_out_scores, label_scores, relevance_encoder
+from labelgraph.train.label_scores import fit_calibrations, held_out_scores, label_scores, relevance_encoder
 from labelgraph.train.memory import peak_memory, reset_peak_memory
 from labelgraph.train.module import NonFiniteLossError, RetrievalModule
 from labelgraph.train.settings import (
@@ -31,6 +31,7 @@ __all__ = [
     "embed",
     "encode",
     "fit",
+    "fit_calibrations",
     "held_out_scores",
     "label_scores",
     "merge_settings",

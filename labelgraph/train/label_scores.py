@@ -40,6 +40,29 @@ def held_out_scores(method: Method, data: CrossModalData) -> dict[str, tuple[Ten
     return {side: (scores[side][has], data.labels[has]) for side, has in there if has.any()}
 
 
+def fit_calibrations(
+    method: Method, held_out: CrossModalData, kind: str = "platt", shrinkage: float = 1000.0
+) -> dict[str, Calibration]:
+    """Calibrate the label scores of a method, which itself stays as it is.
+
+    Args:
+        method: Trained, in evaluation mode.
+        held_out: Items that it was not trained on.
+        kind: Of `Calibration.fit`.
+        shrinkage: See there.
+
+    Returns:
+        A calibration for each side that the items have.
+
+    Raises:
+        ValueError: If the method knows no labels.
+    """
+    return {
+        side: Calibration(scores.shape[1]).fit(scores, labels, kind, shrinkage)
+        for side, (scores, labels) in held_out_scores(method, held_out).items()
+    }
+
+
 def relevance_encoder(
     method: Method,
     held_out: CrossModalData,
@@ -64,10 +87,7 @@ def relevance_encoder(
     Raises:
         ValueError: If the method knows no labels.
     """
-    calibrations = {
-        side: Calibration(scores.shape[1]).fit(scores, labels, kind, shrinkage)
-        for side, (scores, labels) in held_out_scores(method, held_out).items()
-    }
+    calibrations = fit_calibrations(method, held_out, kind, shrinkage)
 
     def encode(pairs: CrossModalData) -> tuple[Tensor, Tensor]:
         scores = label_scores(method, pairs)
