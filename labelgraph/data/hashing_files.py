@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from labelgraph.data.container import CrossModalData
-from labelgraph.data.matlab import mat_variables, read_mat
+from labelgraph.data.mat_splits import mat_splits
+from labelgraph.data.matlab import find_key, mat_variables, mat_version, read_mat
 from labelgraph.data.npy import read_npy
 from labelgraph.data.sparse import sparse_if_mostly_zero
 
 PART = re.compile(r"(?P<set>.+?)-[ifxyl]all(-.*)?\.mat", re.IGNORECASE)
 IMAGE, TEXT, LABELS, PICTURES = ("FAll", "XAll"), ("YAll",), ("LAll",), ("IAll",)
+PARAM = "param"
 
 
 def load_hashing_files(
-    path: str | Path, *, image: Any = None, text: Any = None, label_names: Sequence[str] = ()
+    path: str | Path,
+    *,
+    image: Any = None,
+    text: Any = None,
+    label_names: Sequence[str] = (),
+    train: int = 10_000,
+    seed: int = 0,
 ) -> CrossModalData:
     r"""Read a hashing set from its MATLAB files, version 5 or 7.3.
 
@@ -25,16 +36,21 @@ def load_hashing_files(
     or one such as ``COCO.mat`` with its texts in a ``.npy`` beside it. Arrays are found by their keys, whatever
     file they are in: ``FAll`` or ``XAll`` :math:`(N, D_v)` image features, ``YAll`` :math:`(N, D_t)` texts (a bag
     of words stays sparse), ``LAll`` :math:`(N, C)` labels 0 or 1. ``IAll``, raw pictures, is not read: make
-    features of it block by block (`MatPictures`) and hand them in.
+    features of it block by block (`MatPictures`) and hand them in. The struct ``param`` of a file of version 7.3 gives
+    the splits: ``indexQuery`` or ``indexTest``, ``indexDatabase`` or ``indexRetrieval``, ``indexTrain``, which count
+    from 0 if a 0 is among them, and otherwise from 1 as MATLAB does.
 
     Args:
         path: The folder, or one of the files.
         image: Image features, shape :math:`(N, D_v)`, instead of those of the files.
         text: Text features, shape :math:`(N, D_t)`, or the path of a ``.npy`` file with them.
         label_names: The :math:`C` names; by default ``label 0``, ``label 1``, ...
+        train: Items to draw from the database for training, where ``param`` gives a database alone; by default as
+            many as published works take.
+        seed: Of that draw.
 
     Returns:
-        The pairs, without splits: each work draws its own.
+        The pairs, without splits where there is no ``param``: each work draws its own.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
@@ -53,6 +69,8 @@ def load_hashing_files(
         >>> load_hashing_files(folder, label_names=["sky", "sea"])
         CrossModalData(5 pairs, image 4, text 6, 2 labels)
     """
+    if train < 1:
+        raise ValueError(f"'train' must be at least 1 (got {train})")
     path = Path(path)
     keys = _keys(set_files(path))
     labels = _read(path, keys, LABELS, "labels")
@@ -60,8 +78,9 @@ def load_hashing_files(
         image = _read(path, keys, IMAGE, "image features")
     if text is None or isinstance(text, str | Path):
         text = _text(path, keys, text)
+    splits = _splits(path, keys, labels.shape[0], train, seed)
     try:
-        return CrossModalData(image, sparse_if_mostly_zero(text), labels, label_names)
+        return CrossModalData(image, sparse_if_mostly_zero(text), labels, label_names, splits)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -123,3 +142,18 @@ def _text(path: Path, keys: dict[str, list[Path]], file: str | Path | None) -> A
             )
         file = arrays[0]
     return read_npy(Path(file))
+
+
+def _splits(path: Path, keys: dict[str, list[Path]], size: int, train: int, seed: int) -> dict[str, Tensor]:
+    """The splits that a file gives in its struct."""
+    files = keys.get(PARAM, [])
+    if len(files) > 1:
+        raise ValueError(f"{path}: expected one '{PARAM}' (got one in {', '.join(file.name for file in files)})")
+    variables = mat_variables(files[0]) if files else {}
+    key = find_key(files[0], variables, PARAM) if files else ""
+    if not files or variables[key][0] != "struct":
+        return {}
+    if mat_version(files[0]) == "5":
+        warnings.warn(f"{files[0]}: '{key}' of a MATLAB 5 file is not read; -v7.3 files give splits", stacklevel=3)
+        return {}
+    return mat_splits(files[0], key, size, train, seed)

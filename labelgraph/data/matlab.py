@@ -66,7 +66,7 @@ def mat_variables(path: str | Path) -> Variables:
     """
     path = Path(path)
     read = variables5 if mat_version(path) == "5" else variables73
-    return _guarded(path, lambda: read(path))
+    return guarded(path, lambda: read(path))
 
 
 def read_mat(
@@ -105,7 +105,7 @@ def read_mat(
         sides = ", ".join("any" if side is None else str(side) for side in wanted)
         raise ValueError(f"{path}: '{name}' must have the shape ({sides}) (got {found})")
     read = read5 if mat_version(path) == "5" else read73
-    array = _guarded(path, lambda: read(path, name), f"'{name}' {found}: ")
+    array = guarded(path, lambda: read(path, name), f"'{name}' {found}: ")
     return array if sp.issparse(array) else array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
@@ -127,7 +127,7 @@ def describe_variables(variables: Variables) -> str:
     return ", ".join(shown) + (", ..." if len(variables) > 12 else "") or "none"
 
 
-def _guarded(path: Path, read: Callable[[], Result], what: str = "") -> Result:
+def guarded(path: Path, read: Callable[[], Result], what: str = "") -> Result:
     """A damaged file makes parsers fail in many ways; all of them are one to the user."""
     try:
         return read()

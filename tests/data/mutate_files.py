@@ -58,6 +58,13 @@ def hashing(folder):
         save(folder / f"mirflickr25k-{part.lower()}.mat", {part: array})
 
 
+def coco(folder):
+    save73(folder / "COCO.mat", {"XAll": some(12, 5), "LAll": LABELS, "YAll": LABELS})
+    with h5py.File(folder / "COCO.mat", "a") as file:
+        struct = file.create_group("param")
+        struct["indexQuery"], struct["indexDatabase"] = [[1.0, 2.0, 3.0]], np.arange(4.0, 13.0)[:, None]
+
+
 def wikipedia(folder):
     arrays = {f"{side}_{half}": some(10, 6) for side in "IT" for half in ("tr", "te")}
     savemat(folder / "raw_features.mat", arrays)
@@ -101,6 +108,7 @@ def pictures(folder):
 READERS = {
     "six_files": (six, readers.load_six_files),
     "hashing_files": (hashing, readers.load_hashing_files),
+    "coco": (coco, readers.load_hashing_files),
     "wikipedia": (wikipedia, readers.load_wikipedia),
     "folder": (own_folder, lambda folder: readers.load_folder(folder / "own")),
     "folder_read_whole": (own_folder, lambda folder: readers.load_folder(folder / "own", memory_map=False)),

@@ -39,7 +39,7 @@ def test_a_set_is_found_by_its_keys(tmp_path, save, stem, part, key):
 def test_coco_has_its_texts_in_a_file_beside_it(tmp_path):
     save73(tmp_path / "COCO.mat", {"XAll": IMAGE, "LAll": LABELS, "IAll": np.zeros((4, 4, 3, 9), np.uint8)})
     with h5py.File(tmp_path / "COCO.mat", "a") as file:
-        file.create_group("param")["indexQuery"] = [[1.0, 2.0]]
+        file.create_group("param")["indexQuery"] = [[1.0, 9.0]]
     with pytest.raises(ValueError, match=r"expected the texts 'YAll' or one \.npy file"):
         load_hashing_files(tmp_path)
     np.save(tmp_path / "text.npy", TEXT + 1)
@@ -48,6 +48,72 @@ def test_coco_has_its_texts_in_a_file_beside_it(tmp_path):
     with pytest.raises(ValueError, match=r"give its path as 'text' \(got .*more\.npy, text\.npy"):
         load_hashing_files(tmp_path)
     np.testing.assert_array_equal(load_hashing_files(tmp_path, text=tmp_path / "more.npy").text_rows(), TEXT)
+
+
+def coco(folder, **fields):
+    save73(folder / "COCO.mat", {"XAll": IMAGE, "LAll": LABELS, "YAll": TEXT})
+    with h5py.File(folder / "COCO.mat", "a") as file:
+        struct = file.create_group("param")
+        struct.attrs["MATLAB_class"] = np.bytes_("struct")
+        for name, values in fields.items():
+            struct[name] = values
+    return folder / "COCO.mat"
+
+
+def splits_of(data):
+    return {name: index.tolist() for name, index in data.splits.items()}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("names", [("indexQuery", "indexDatabase"), ("indexTest", "indexRetrieval")])
+def test_indices_of_a_struct_are_splits_from_0_or_from_1(tmp_path, first, names):
+    query, database, train = np.array([[3, 1]]), np.array([[0], [2], [4], [5], [6], [7], [8]]), np.array([8, 0, 5])
+    fields = {names[0]: query + first, names[1]: (database + first).astype(float), "indexTrain": train + first}
+    wanted = {"train": [0, 5, 8], "test": [1, 3], "query": [1, 3], "database": [0, 2, 4, 5, 6, 7, 8]}
+    assert splits_of(load_dataset(coco(tmp_path, **fields, bits=np.array([[16.0]])))) == wanted
+
+
+def test_training_items_that_a_struct_does_not_give_are_drawn_from_the_database(tmp_path):
+    path = coco(tmp_path, indexQuery=np.array([[1.0, 2.0]]))
+    one, again, other = (splits_of(load_hashing_files(path, train=4, seed=seed)) for seed in (0, 0, 1))
+    assert one == again != other
+    assert one["database"] == list(range(2, 9)) and one["query"] == one["test"] == [0, 1]
+    assert len(one["train"]) == 4 and set(one["train"]) < set(one["database"])
+    assert splits_of(load_hashing_files(path))["train"] == one["database"]
+    with pytest.raises(ValueError, match=r"'train' must be at least 1 \(got 0\)"):
+        load_hashing_files(path, train=0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"indexQuery": [1, 10]}, r"indices of 'query' in 'param' must be distinct, 1 to 9 \(got 2 of 2, 1 to 10\)"),
+        ({"indexQuery": [0, 9]}, r"must be distinct, 0 to 8 \(got 2 of 2, 0 to 9\)"),
+        ({"indexQuery": [-1, 2]}, r"must be distinct, 1 to 9"),
+        ({"indexTrain": [2, 2]}, r"'train' in 'param' must be distinct, 1 to 9 \(got 1 of 2, 2 to 2\)"),
+        ({"indexQuery": [1.5, 2]}, r"'/param' must have whole numbers in 'indexQuery'"),
+        ({"indexQuery": [np.nan, 2]}, r"'/param' must have whole numbers in 'indexQuery'"),
+        ({"indexQuery": np.ones((2, 3))}, r"'/param' must have a vector of numbers 'indexQuery' \(got .*shape \(2, 3"),
+        ({"indexQuery": np.bytes_("no")}, r"'/param' must have a vector of numbers 'indexQuery'"),
+        ({"indexQuery": [1], "indexTest": [2]}, r"one field for each split \(got indexQuery, indexTest\)"),
+    ],
+)
+def test_indices_that_are_none_are_refused(tmp_path, fields, message):
+    with pytest.raises(ValueError, match=rf"COCO\.mat: .*{message}"):
+        load_hashing_files(coco(tmp_path, **fields))
+
+
+def test_a_struct_without_indices_and_another_param_give_no_splits(tmp_path):
+    assert load_hashing_files(coco(tmp_path, bits=np.array([[16.0]]))).splits == {}
+    save73(tmp_path / "COCO.mat", {"XAll": IMAGE, "LAll": LABELS, "YAll": TEXT, "param": np.ones((2, 2))})
+    assert load_hashing_files(tmp_path).splits == {}
+
+
+def test_a_struct_of_version_5_is_told_not_to_be_read(tmp_path):
+    arrays = {"XAll": IMAGE, "LAll": LABELS, "YAll": TEXT, "param": {"indexQuery": [1, 2]}}
+    savemat(tmp_path / "COCO.mat", arrays)
+    with pytest.warns(UserWarning, match=r"COCO\.mat: 'param' of a MATLAB 5 file is not read"):
+        assert load_hashing_files(tmp_path).splits == {}
 
 
 def test_raw_pictures_alone_need_features_first(tmp_path):

@@ -11,8 +11,8 @@ pytest.importorskip("h5py")
 pytest.importorskip("pyarrow")
 
 READERS = (
-    "six_files", "hashing_files", "wikipedia", "folder", "folder_read_whole", "npz", "csv", "parquet", "text_vectors",
-    "binary_vectors", "mat_vectors", "label_counts", "pictures",
+    "six_files", "hashing_files", "coco", "wikipedia", "folder", "folder_read_whole", "npz", "csv", "parquet",
+    "text_vectors", "binary_vectors", "mat_vectors", "label_counts", "pictures",
 )  # fmt: skip
 
 
