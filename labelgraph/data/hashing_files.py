@@ -35,8 +35,9 @@ def load_hashing_files(
     Files such as ``mirflickr25k-{iall,fall,yall,lall}.mat`` and ``nus-wide-tc10-{iall,xall,yall,lall}.mat``,
     or one such as ``COCO.mat`` with its texts in a ``.npy`` beside it. Arrays are found by their keys, whatever
     file they are in: ``FAll`` or ``XAll`` :math:`(N, D_v)` image features, ``YAll`` :math:`(N, D_t)` texts (a bag
-    of words stays sparse), ``LAll`` :math:`(N, C)` labels 0 or 1. ``IAll``, raw pictures, is not read: make
-    features of it block by block (`MatPictures`) and hand them in. The struct ``param`` of a file of version 7.3 gives
+    of words stays sparse), ``LAll`` :math:`(N, C)` labels 0 or 1. ``IAll``, raw pictures, is not read: hand
+    in features of it, ``extract(EfficientNetLite0(), MatPictures(file)).features``, made batch by batch by
+    `labelgraph.features`. The struct ``param`` of a file of version 7.3 gives
     the splits: ``indexQuery`` or ``indexTest``, ``indexDatabase`` or ``indexRetrieval``, ``indexTrain``, which count
     from 0 if a 0 is among them, and otherwise from 1 as MATLAB does.
 
@@ -121,7 +122,10 @@ def _read(path: Path, keys: dict[str, list[Path]], names: Sequence[str], what: s
     if found:
         raise ValueError(f"{path}: expected one array {wanted} (got {', '.join(f'{n} in {f.name}' for n, f in found)})")
     pictures = any(name.casefold() in keys for name in PICTURES)
-    advice = "; make features of the raw pictures 'IAll' by MatPictures first, and give them as 'image'"
+    advice = (
+        "; make features of the raw pictures 'IAll' first, labelgraph.features.extract(EfficientNetLite0(), "
+        "MatPictures(FILE)).features, and give them to load_hashing_files as 'image'"
+    )
     raise ValueError(
         f"{path}: expected the {what} {wanted} (got {', '.join(sorted(keys)) or 'none'})"
         f"{advice if pictures and names is IMAGE else ''}"

@@ -77,6 +77,11 @@ class MatPictures:
         except (OSError, RuntimeError, KeyError, TypeError) as error:
             raise ValueError(f"{self.path}: '{self.key}' cannot be read (got {error})") from error
 
+    @property
+    def names(self) -> list[str]:
+        """What to call the pictures."""
+        return [f"{self.path} {self.key}[{row}]" for row in range(len(self))]
+
     def _read(self, dataset: Any, rows: np.ndarray) -> np.ndarray:
         check_storage(dataset)
         turned = has_matlab_axes(dataset)

@@ -6,13 +6,12 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 
-from labelgraph.features.encoder import Encoder, check_text
+from labelgraph.features.encoder import Encoder, Item, check_text
 
 SHORTEST = 3
 LETTERS = re.compile(r"[^\W\d_]+")
@@ -118,7 +117,7 @@ class BagOfWords(Encoder):
         """
         return [word for word in dict.fromkeys(words_of(check_text(text))) if word not in self._column]
 
-    def prepare(self, item: str | Path) -> Counter[int]:
+    def prepare(self, item: Item) -> Counter[int]:
         """Count the words of a text, by their column."""
         words = words_of(check_text(item))
         return Counter(self._column[word] for word in words if word in self._column)

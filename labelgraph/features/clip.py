@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize
 
-from labelgraph.features.encoder import Encoder, check_text, import_package
+from labelgraph.features.encoder import Encoder, Item, check_text, import_package
 from labelgraph.features.pictures import open_picture
 
 SIDES = ("image", "text")
@@ -67,7 +67,7 @@ class Clip(Encoder):
         """Model and side."""
         return {"model": self.model, "side": self.side}
 
-    def prepare(self, item: str | Path) -> Any:
+    def prepare(self, item: Item) -> Any:
         """Open a picture as the input of the network; a text stays as it is."""
         if self.side == "text":
             return check_text(item)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labelgraph.features.encoder import Encoder, import_package
+from labelgraph.features.encoder import Encoder, Item, import_package
 from labelgraph.features.pictures import cut_margins, open_picture
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class EfficientNetLite0(Encoder):
         """The framing."""
         return {"framing": self.framing}
 
-    def prepare(self, item: str | Path) -> np.ndarray:
+    def prepare(self, item: Item) -> np.ndarray:
         """Open a picture as the input of the network, (3, 224, 224)."""
         picture = open_picture(item)
         return to_input(cut_margins(picture) if self.framing == "drawing" else picture)

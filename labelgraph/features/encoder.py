@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 Features: TypeAlias = np.ndarray | sp.csr_array
+Item: TypeAlias = str | Path | np.ndarray
 
 
 class Encoder(ABC):
@@ -51,7 +52,7 @@ class Encoder(ABC):
         return cls(**{**options, "device": device})
 
     @abstractmethod
-    def prepare(self, item: str | Path) -> Any:
+    def prepare(self, item: Item) -> Any:
         """Read one item; several threads may do so at once.
 
         Raises:
@@ -63,11 +64,11 @@ class Encoder(ABC):
     def embed(self, prepared: Sequence[Any]) -> Features:
         """Features of some items that `prepare` gave, at least one, shape (B, channels)."""
 
-    def encode(self, items: Sequence[str | Path]) -> Features:
+    def encode(self, items: Sequence[Item]) -> Features:
         """Features of some items, all at once; `labelgraph.features.extract` goes batch by batch.
 
         Args:
-            items: Paths of pictures, or texts.
+            items: Paths of pictures, pictures as `open_picture` takes them, or texts.
 
         Returns:
             Shape (B, channels), float32.

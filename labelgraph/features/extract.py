@@ -13,7 +13,8 @@ import numpy as np
 import scipy.sparse as sp
 from tqdm import tqdm
 
-from labelgraph.features.encoder import Encoder, Features
+from labelgraph.data import MatPictures
+from labelgraph.features.encoder import Encoder, Features, Item
 from labelgraph.features.feature_file import FeatureFile
 
 
@@ -48,7 +49,7 @@ class Extraction:
 
 def extract(
     encoder: Encoder,
-    items: Sequence[str | Path],
+    items: Sequence[Item] | MatPictures,
     out: str | Path | None = None,
     *,
     batch_size: int = 32,
@@ -64,7 +65,7 @@ def extract(
 
     Args:
         encoder: Of the items.
-        items: Paths of pictures, or texts.
+        items: Paths of pictures, or texts; or `labelgraph.data.MatPictures`, of which a batch is in memory at a time.
         out: A file to keep the features in; by default they stay in memory. Not for sparse features.
         batch_size: How many items at a time.
         on_error: What to do about an item that cannot be read: ``"raise"``, or ``"skip"`` it, which leaves its row 0
@@ -93,12 +94,13 @@ def extract(
         raise ValueError(f"'items' must be a sequence of at least one item (got {items!r})")
     if out is not None and encoder.sparse:
         raise ValueError("'out' must not be given for sparse features (got a path); keep them by 'save_npz'")
-    rows = _Rows(encoder, len(items)) if out is None else FeatureFile(Path(out), encoder, items)
+    names = items.names if isinstance(items, MatPictures) else list(map(str, items))
+    rows = _Rows(encoder, len(items)) if out is None else FeatureFile(Path(out), encoder, names)
     failures = [Failure(**each) for each in rows.failures]
     skip = on_error == "skip"
     with tqdm(total=len(items), initial=rows.done, desc=encoder.name, disable=None if progress else True) as bar:
         for start, futures in _read_ahead(encoder, items, rows.done, batch_size, workers):
-            prepared, failed = _collect(items, start, futures, skip)
+            prepared, failed = _collect(names, start, futures, skip)
             failures += failed
             rows.write(start, _embed(encoder, prepared), [vars(failure) for failure in failures])
             bar.update(len(prepared))
@@ -126,7 +128,7 @@ class _Rows:
 
 
 def _read_ahead(
-    encoder: Encoder, items: Sequence[str | Path], begin: int, batch_size: int, workers: int
+    encoder: Encoder, items: Sequence[Item] | MatPictures, begin: int, batch_size: int, workers: int
 ) -> Iterator[tuple[int, list[Future]]]:
     """Yield batches that are being read, the next one begun already."""
     pool = ThreadPoolExecutor(workers)
@@ -142,7 +144,7 @@ def _read_ahead(
 
 
 def _collect(
-    items: Sequence[str | Path], start: int, futures: Sequence[Future], skip: bool
+    names: Sequence[str], start: int, futures: Sequence[Future], skip: bool
 ) -> tuple[list[Any], list[Failure]]:
     """Wait for what was read; an item that could not be is none."""
     prepared: list[Any] = []
@@ -154,7 +156,7 @@ def _collect(
             if not skip:
                 raise
             prepared.append(None)
-            failed.append(Failure(row, str(items[row]), str(error)))
+            failed.append(Failure(row, names[row], str(error)))
     return prepared, failed
 
 

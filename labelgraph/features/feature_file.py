@@ -21,7 +21,7 @@ class FeatureFile:
     Args:
         path: Of the file.
         encoder: Whose features these are.
-        items: What they are of.
+        items: What they are of, as they are called.
 
     Attributes:
         done: How many rows an earlier run has written.
@@ -32,7 +32,7 @@ class FeatureFile:
             such is begun anew.
     """
 
-    def __init__(self, path: Path, encoder: Encoder, items: Sequence[str | Path]) -> None:
+    def __init__(self, path: Path, encoder: Encoder, items: Sequence[str]) -> None:
         self.path = path
         self._part = path.with_name(path.name + ".part")
         self._told = path.with_name(path.name + ".json")
@@ -84,7 +84,7 @@ class FeatureFile:
         beside.replace(self._told)
 
 
-def digest(encoder: Encoder, items: Sequence[str | Path]) -> str:
+def digest(encoder: Encoder, items: Sequence[str]) -> str:
     """SHA-256 of the settings of an encoder and of what the items are called, in their order."""
-    content = json.dumps([encoder.settings, [str(item) for item in items]], sort_keys=True)
+    content = json.dumps([encoder.settings, list(items)], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()

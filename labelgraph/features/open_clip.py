@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import normalize
 
 from labelgraph.features.clip import check_side, model_name
-from labelgraph.features.encoder import Encoder, check_text, import_package
+from labelgraph.features.encoder import Encoder, Item, check_text, import_package
 from labelgraph.features.pictures import open_picture
 
 
@@ -63,7 +63,7 @@ class OpenClip(Encoder):
         """Architecture, weights and side."""
         return {"architecture": self.architecture, "weights": self.weights, "side": self.side}
 
-    def prepare(self, item: str | Path) -> Any:
+    def prepare(self, item: Item) -> Any:
         """Open a picture as the input of the network; a text stays as it is."""
         return check_text(item) if self.side == "text" else self._transform(open_picture(item))
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from labelgraph.features.encoder import import_package
+import numpy as np
+
+from labelgraph.features.encoder import Item, import_package
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -17,21 +19,22 @@ FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP
 DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 
 
-def open_picture(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image:
+def open_picture(item: Item, max_pixels: int = MAX_PIXELS) -> Image:
     """Open a picture as RGB: upright, on white ground, the first frame of an animation.
 
     One whose longer side is at least twice 2,048 pixels is shrunk by a whole number.
 
     Args:
-        path: A file of one of the formats AVIF, BMP, GIF, JPEG, JPEG 2000, PNG, PPM, TIFF, WebP, as far as
-            Pillow was built with them.
+        item: A file of one of the formats AVIF, BMP, GIF, JPEG, JPEG 2000, PNG, PPM, TIFF, WebP, as far as
+            Pillow was built with them; or an array (3, H, W) of values 0 to 255, such as `labelgraph.data.MatPictures`
+            has.
         max_pixels: Larger pictures are refused before they are decoded. Pillow itself refuses those of twice
             its ``Image.MAX_IMAGE_PIXELS``.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no picture, truncated or damaged, too large, or of kinds of pixels without a
-            meaning as colours.
+            meaning as colours; if an array is of another shape or has other values.
         ImportError: If Pillow is not installed.
 
     Example:
@@ -46,7 +49,9 @@ def open_picture(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image:
         (255, 255, 255)
     """
     image_module = import_package("PIL.Image", "features")
-    path = Path(path)
+    if isinstance(item, np.ndarray):
+        return _of_array(item, image_module)
+    path = Path(item)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such picture")
     image_module.init()
@@ -58,6 +63,16 @@ def open_picture(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image:
     except Exception as error:  # Decoders raise whatever comes to them on damaged files.
         raise ValueError(f"{path}: expected a picture that can be read (got {error})") from error
     raise ValueError(f"{path}: expected 1 to {max_pixels:,} pixels (got {size[0]:,} x {size[1]:,})")
+
+
+def _of_array(array: np.ndarray, image_module: Any) -> Image:
+    """A picture of numbers."""
+    numbers = array.ndim == 3 and array.shape[0] == 3 and array.size and array.dtype.kind in "iuf"
+    if not numbers or not 0 <= array.min() <= array.max() <= 255:
+        values = f"{array.min():g} to {array.max():g}" if array.size and array.dtype.kind in "iuf" else "no numbers"
+        raise ValueError(f"'item' must be a picture (3, H, W) of values 0 to 255 (got {array.shape}, {values})")
+    picture: Image = image_module.fromarray(np.moveaxis(array, 0, -1).round().astype(np.uint8))
+    return picture
 
 
 def _upright(picture: Image) -> Image:

