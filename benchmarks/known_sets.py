@@ -76,7 +76,9 @@ def load_known(name: str) -> CrossModalData:
     """Load a known set from its folder.
 
     Raises:
-        FileNotFoundError: If the folder is absent or empty; the message says what belongs there and who has it.
+        FileNotFoundError: If the folder is absent or empty, or a file is; the message says what belongs there and
+            who has it.
+        ValueError: If the files cannot be read, or something is missing of them, which the message says too.
     """
     known = KNOWN_SETS[name]
     if not known.folder.is_dir() or not any(known.folder.iterdir()):
@@ -84,4 +86,9 @@ def load_known(name: str) -> CrossModalData:
             f"{known.folder}: the data set '{name}' is not here; expected {', '.join(known.files)} from {known.source} "
             "(benchmarks/README.md says more)"
         )
-    return load_dataset(str(known.folder))
+    try:
+        return load_dataset(str(known.folder))
+    except (FileNotFoundError, ValueError) as error:
+        absent = [name for name in known.files if not (known.folder / name).is_file()]
+        advice = f" (missing of the files of '{name}': {', '.join(absent)}; {known.source} has them)" if absent else ""
+        raise type(error)(f"{error}{advice}") from error

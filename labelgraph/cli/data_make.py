@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,18 +80,29 @@ def run(options: argparse.Namespace) -> None:
         shutil.rmtree(making)
     failures: list[Failure] = []
     try:
-        data = data_from_table(
-            table, **columns, image_encoder=encoders["image"], text_encoder=encoders["text"],
-            min_tag_count=options.min_tag_count, min_word_count=options.min_word_count, missing=options.missing,
-            seed=options.seed, batch_size=options.batch_size, out=making / "image.npy", progress=not options.quiet,
-            on_failure=failures.append,
-        )  # fmt: skip
+        with _warnings_as_notes():
+            data = data_from_table(
+                table, **columns, image_encoder=encoders["image"], text_encoder=encoders["text"],
+                min_tag_count=options.min_tag_count, min_word_count=options.min_word_count, missing=options.missing,
+                seed=options.seed, batch_size=options.batch_size, out=making / "image.npy", progress=not options.quiet,
+                on_failure=failures.append,
+            )  # fmt: skip
     except ValueError as error:
         again = "; --restart begins anew" if str(error).startswith(str(making)) else ""
         raise ValueError(f"{error}{again}") from error
     _save(data, options.out)
     shutil.rmtree(making, ignore_errors=True)
     _tell(options, data, failures)
+
+
+@contextmanager
+def _warnings_as_notes() -> Iterator[None]:
+    """Tell warnings in a line each, without the place in the code; that of Pillow on sizes becomes a failure anyway."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("always", category=UserWarning)
+        warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
+        warnings.showwarning = lambda message, *_, **__: note(str(message))
+        yield
 
 
 def _encoder(side: str, options: argparse.Namespace) -> Encoder | None:

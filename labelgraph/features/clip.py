@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,10 @@ class Clip(Encoder):
         else:
             processor = transformers.AutoTokenizer
         try:
-            self._processor = processor.from_pretrained(self.model, **where)
-            # The whole: classes of one half alone do not always find the size of the common space.
-            whole = transformers.CLIPModel.from_pretrained(self.model, use_safetensors=True, **where)
+            with no_bar():
+                self._processor = processor.from_pretrained(self.model, **where)
+                # The whole: classes of one half alone do not always find the size of the common space.
+                whole = transformers.CLIPModel.from_pretrained(self.model, use_safetensors=True, **where)
         except OSError as error:
             raise not_here(self.model, error) from error
         if side == "image":
@@ -87,6 +89,19 @@ class Clip(Encoder):
             found = self._network(**tokens.to(self.device))
         vectors: np.ndarray = normalize(self._projection(found.pooler_output).float()).cpu().numpy()
         return vectors
+
+
+@contextmanager
+def no_bar() -> Iterator[None]:
+    """Load models of transformers without its progress bar, which takes longer to read than they to load."""
+    logging = import_package("transformers.utils.logging", "clip")
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def not_here(model: str, error: OSError) -> FileNotFoundError:

@@ -56,7 +56,7 @@ def data_from_files(
         min_tag_count: How many items must have a tag for it to become a label.
         min_word_count: How many captions must have a word for it to be in that bag.
         missing: Items whose picture cannot be read, or whose caption is missing: ``"mark"`` the side as missing, or
-            ``"drop"`` them. Those with neither side are dropped.
+            ``"drop"`` them. Those with neither side are dropped. A warning tells how many.
         splits: Row numbers by name; by default a random tenth each for ``validation`` and ``test``, the rest for
             ``train``, the test items as ``query`` and all others as ``database``.
         seed: Of the random splits.
@@ -72,31 +72,19 @@ def data_from_files(
         ValueError: If lengths differ, no picture can be read, or no tag is frequent enough.
         ImportError: If an encoder needs a package that is not installed.
     """
-    if ids is None:
-        ids = [str(row if image is None else image) for row, image in enumerate(images)]
+    ids = _ids(images) if ids is None else ids
     titles = captions if titles is None else titles
-    for name, given in (("captions", captions), ("tags", tags), ("ids", ids), ("titles", titles)):
-        if len(given) != len(images):
-            raise ValueError(f"'{name}' must have an entry per picture, {len(images)} (got {len(given)})")
-    if missing not in MISSING:
-        raise ValueError(f"'missing' must be one of {', '.join(MISSING)} (got {missing!r})")
+    _check(images, missing, captions=captions, tags=tags, ids=ids, titles=titles)
     image_encoder = image_encoder or EfficientNetLite0()
     there = np.flatnonzero([image is not None for image in images])
-    if not len(there):
-        raise ValueError("'images' must have one that can be read (got none)")
     found = extract(
         image_encoder, [image for image in images if image is not None], out, on_error="skip",
         batch_size=batch_size, workers=workers, progress=progress,
     )  # fmt: skip
     failures = [replace(failure, row=int(there[failure.row])) for failure in found.failures]
     _tell(failures, len(there), on_failure)
-    present = np.zeros((len(images), 2), dtype=bool)
-    present[there, 0] = True
-    present[[failure.row for failure in failures], 0] = False
-    present[:, 1] = [bool(caption.strip()) for caption in captions]
-    kept = np.flatnonzero(present.all(1) if missing == "drop" else present.any(1))
-    if not present[kept, 0].any():
-        raise ValueError(f"'images' must have one that can be read (got none; {failures[0].reason})")
+    present = _present(images, captions, failures)
+    kept = _kept(present, missing, failures)
     parts = _random_splits(len(kept), seed) if splits is None else _renumbered(splits, kept, len(images))
     learned = parts.get("train", np.arange(len(kept)))
     rows = kept.tolist()
@@ -105,10 +93,9 @@ def data_from_files(
         parts["train"] = learned[labels[learned].sum(1) > 0]
     texts = [captions[i] for i in rows]
     text_encoder = text_encoder or BagOfWords.fit((texts[i] for i in learned.tolist()), min_word_count)
-    text = extract(text_encoder, texts, progress=False, batch_size=256, workers=1).features
     return CrossModalData(
         image=torch.from_numpy(_spread(found.features, there, kept)),
-        text=text,
+        text=extract(text_encoder, texts, progress=False, batch_size=256, workers=1).features,
         labels=labels,
         label_names=names,
         splits=parts,
@@ -119,6 +106,22 @@ def data_from_files(
     )
 
 
+def _ids(images: Sequence[str | Path | None]) -> list[str]:
+    """Paths as they are given, or row numbers."""
+    return [str(row if image is None else image) for row, image in enumerate(images)]
+
+
+def _check(images: Sequence[str | Path | None], missing: str, **given: Sequence[Any]) -> None:
+    """Refuse sequences of other lengths, and pictures of which there is none."""
+    for name, each in given.items():
+        if len(each) != len(images):
+            raise ValueError(f"'{name}' must have an entry per picture, {len(images)} (got {len(each)})")
+    if missing not in MISSING:
+        raise ValueError(f"'missing' must be one of {', '.join(MISSING)} (got {missing!r})")
+    if all(image is None for image in images):
+        raise ValueError("'images' must have one that can be read (got none)")
+
+
 def _tell(failures: Sequence[Failure], size: int, on_failure: Callable[[Failure], object] | None) -> None:
     """Tell of pictures that cannot be read."""
     if on_failure is not None:
@@ -127,6 +130,30 @@ def _tell(failures: Sequence[Failure], size: int, on_failure: Callable[[Failure]
     elif failures:
         message = f"{len(failures)} of {size} pictures cannot be read, the first: {failures[0].reason}"
         warnings.warn(message, stacklevel=3)
+
+
+def _present(images: Sequence[str | Path | None], captions: Sequence[str], failures: Sequence[Failure]) -> np.ndarray:
+    """Which side of each item is there, image and text, shape (N, 2)."""
+    image = np.array([image is not None for image in images])
+    image[[failure.row for failure in failures]] = False
+    return np.stack([image, np.array([bool(caption.strip()) for caption in captions])], axis=1)
+
+
+def _kept(present: np.ndarray, missing: str, failures: Sequence[Failure]) -> np.ndarray:
+    """Rows of the items that stay; a warning tells of others than those whose picture cannot be read."""
+    stays = np.asarray(present.all(1) if missing == "drop" else present.any(1))
+    if not (stays & present[:, 0]).any():
+        reason = f"; {failures[0].reason}" if failures else ""
+        raise ValueError(f"'images' must have one that can be read (got none{reason})")
+    left_out = ~stays
+    left_out[[failure.row for failure in failures]] = False
+    if left_out.any():
+        without = {
+            side: int((left_out & ~present[:, place]).sum()) for place, side in enumerate(("picture", "caption"))
+        }
+        told = ", ".join(f"{number} without a {side}" for side, number in without.items() if number)
+        warnings.warn(f"{int(left_out.sum())} of {len(stays)} items are left out: {told}", stacklevel=3)
+    return np.flatnonzero(stays)
 
 
 def _spread(features: Features, there: np.ndarray, kept: np.ndarray) -> np.ndarray:

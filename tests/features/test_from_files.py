@@ -109,7 +109,9 @@ def test_missing_sides_are_marked_and_items_without_any_left_out(incomplete):
 @pytest.mark.filterwarnings("ignore:.*cannot be read")
 def test_incomplete_items_are_dropped_where_asked(incomplete, tmp_path):
     out = tmp_path / "features.npy"
-    data = make(incomplete, missing="drop", splits={"train": [0, 2, 3, 7], "test": [6, 8]}, min_tag_count=1, out=out)
+    options = {"splits": {"train": [0, 2, 3, 7], "test": [6, 8]}, "min_tag_count": 1, "out": out}
+    with pytest.warns(UserWarning, match="1 of 40 items are left out: 1 without a caption"):
+        data = make(incomplete, missing="drop", **options)
     assert len(data) == 37 and data.is_complete
     assert [data.ids[i][-6:] for i in data.splits["train"].tolist()] == ["00.png", "03.png", "07.png"]
     assert [data.ids[i][-6:] for i in data.splits["test"].tolist()] == ["08.png"]

