@@ -1,6 +1,7 @@
 """Image-text pairs with labels: the container, its files and those of others, splits, a card, and the bundled set."""
 
-from labelgraph.data.card import DataCard, LabelFacts, SideFacts, data_card
+from labelgraph.data.card import DataCard, data_card
+from labelgraph.data.card_facts import LabelFacts, SideFacts
 from labelgraph.data.checks import check_encoders, check_features, check_multi_hot
 from labelgraph.data.container import CrossModalData
 from labelgraph.data.datasets import DATASETS, load_dataset, load_openclipart, load_thumbnails

@@ -7,12 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
-from torch import Tensor
 
+from labelgraph.data.card_facts import LabelFacts, SideFacts, label_facts, side_facts
 from labelgraph.data.card_text import card_text
 from labelgraph.data.container import CrossModalData
-from labelgraph.data.duplicates import blocks, copies, groups, row_hashes
+from labelgraph.data.duplicates import copies, groups, row_hashes
 
 # What is learned from, against what is searched with.
 PAIRS = (
@@ -23,52 +22,6 @@ PAIRS = (
     ("validation", "query"),
 )
 KINDS = ("image", "text", "both")
-
-
-@dataclass(frozen=True)
-class SideFacts:
-    """Features of one side, over the items that have it.
-
-    Args:
-        channels: Number of features.
-        sparse: Whether they are kept sparse.
-        zeros: Share of values that are 0.
-        lowest: Lowest value.
-        highest: Highest value.
-        constant: Features with one value for all items.
-        zero_rows: Items whose features are all 0.
-        missing: Items without this side.
-    """
-
-    channels: int
-    sparse: bool
-    zeros: float
-    lowest: float
-    highest: float
-    constant: int
-    zero_rows: int
-    missing: int
-
-
-@dataclass(frozen=True)
-class LabelFacts:
-    """Labels of some items.
-
-    Args:
-        items: How many.
-        count: Items of each label, by name, the most frequent first.
-        never: Labels that no item has.
-        an_item: Labels an item: the mean, the median and the most.
-        without: Items without labels.
-        pairs: Share of the pairs of labels that occur together.
-    """
-
-    items: int
-    count: dict[str, int]
-    never: tuple[str, ...]
-    an_item: tuple[float, float, int]
-    without: int
-    pairs: float
 
 
 @dataclass(frozen=True)
@@ -123,91 +76,26 @@ def data_card(data: CrossModalData) -> DataCard:
         ("1 of 1 items of 'test' have the image features of an item of 'train', 0 the text too",)
     """
     hashes = {"image": row_hashes(data.image), "text": row_hashes(data.text)}
-    image, image_zero = _side(data.image, data.present[:, 0])
-    text, text_zero = _side(data.text, data.present[:, 1])
+    image, image_zero = side_facts(data.image, data.present[:, 0])
+    text, text_zero = side_facts(data.text, data.present[:, 1])
     counted = {"image": ~image_zero, "text": ~text_zero, "both": ~(image_zero | text_zero)}
     group = {kind: groups(hashes[kind]) for kind in hashes}
     group["both"] = groups(np.stack([group["image"], group["text"]], axis=1))
     splits = {name: index.numpy() for name, index in data.splits.items()}
     labels = data.labels.numpy() > 0
     shared = {f"{one}, {other}": found for one, other, found in _shared(splits, group, counted)}
-    parts = {name: _labels(labels[index], data.label_names) for name, index in splits.items()}
+    parts = {name: label_facts(labels[index], data.label_names) for name, index in splits.items()}
     found: dict[str, Any] = {
         "items": len(data),
         "image": image,
         "text": text,
-        "labels": _labels(labels, data.label_names),
+        "labels": label_facts(labels, data.label_names),
         "splits": parts,
         "duplicates": {kind: copies(group[kind][counted[kind]]) for kind in KINDS},
         "shared": shared,
     }
     leaks = tuple(_leaks(shared, parts))
     return DataCard(**found, leaks=leaks, warnings=(*leaks, *_cautions(**found)))
-
-
-def _side(matrix: Tensor | sp.csr_array, present: Tensor) -> tuple[SideFacts, np.ndarray]:
-    """Facts of one side, and which of its rows are all 0 or missing."""
-    lowest = np.full(matrix.shape[1], np.inf, dtype=np.float32)
-    highest, nonzero, filled = -lowest, 0, []
-    there = present.numpy()
-    for start, rows in _starts(matrix):
-        here = there[start : start + rows.shape[0]]
-        rows = rows if here.all() else rows[here]
-        if rows.shape[0]:
-            low, high = (
-                (rows.min(axis=0).toarray(), rows.max(axis=0).toarray())
-                if sp.issparse(rows)
-                else (rows.min(axis=0), rows.max(axis=0))
-            )
-            lowest, highest = np.minimum(lowest, low.ravel()), np.maximum(highest, high.ravel())
-        filled.append(_nonzero(rows))
-    count = np.zeros(len(there), dtype=np.int64)
-    count[there] = np.concatenate(filled)
-    nonzero = int(count.sum())
-    values = int(there.sum()) * matrix.shape[1]
-    facts = SideFacts(
-        channels=matrix.shape[1],
-        sparse=bool(sp.issparse(matrix)),
-        zeros=1 - nonzero / values if values else 1.0,
-        lowest=float(lowest.min()) if values else 0.0,
-        highest=float(highest.max()) if values else 0.0,
-        constant=int((lowest >= highest).sum()),
-        zero_rows=int((count[there] == 0).sum()),
-        missing=int((~there).sum()),
-    )
-    return facts, count == 0
-
-
-def _starts(matrix: Tensor | sp.csr_array) -> Iterator[tuple[int, Any]]:
-    start = 0
-    for rows in blocks(matrix):
-        yield start, rows
-        start += rows.shape[0]
-
-
-def _nonzero(rows: np.ndarray | sp.csr_array) -> np.ndarray:
-    """Values of each row that are not 0."""
-    if isinstance(rows, np.ndarray):
-        return np.count_nonzero(rows != 0, axis=1)  # Quicker than of the values.
-    rows = rows.copy()
-    rows.eliminate_zeros()
-    return np.diff(rows.indptr)
-
-
-def _labels(labels: np.ndarray, names: Any) -> LabelFacts:
-    count, each = labels.sum(0), labels.sum(1)
-    order = np.argsort(-count, kind="stable").tolist()
-    matrix = sp.csr_array(labels.astype(np.int64))
-    together = sp.triu(matrix.T @ matrix, 1).nnz
-    pairs = len(names) * (len(names) - 1) // 2
-    return LabelFacts(
-        items=len(labels),
-        count={names[i]: int(count[i]) for i in order},
-        never=tuple(names[i] for i in np.flatnonzero(count == 0).tolist()),
-        an_item=(float(each.mean()), float(np.median(each)), int(each.max())),
-        without=int((each == 0).sum()),
-        pairs=together / pairs if pairs else 0.0,
-    )
 
 
 def _shared(
