@@ -19,7 +19,8 @@ from labelgraph.data.six_files import load_six_files
 from labelgraph.data.sparse import csr_tensor, sparse_if_mostly_zero
 from labelgraph.data.split_files import load_splits, read_splits, save_splits
 from labelgraph.data.splits import PUBLISHED_SIZES, SPLITS, complete_splits, make_splits
-from labelgraph.data.tables import Table, column_names, read_table
+from labelgraph.data.table_columns import column_names
+from labelgraph.data.tables import Table, read_table
 from labelgraph.data.wikipedia import WIKIPEDIA_LABELS, load_wikipedia
 
 __all__ = [
