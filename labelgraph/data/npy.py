@@ -12,12 +12,16 @@ DEFLATE_RATIO = 1032  # More than that no compressed byte can stand for.
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
-def read_npy(path: Path) -> np.ndarray:
+def read_npy(path: Path, kinds: str = "biuf") -> np.ndarray:
     """Map a ``.npy`` file: nothing is read yet, and changes stay in memory.
+
+    Args:
+        path: The file.
+        kinds: Of types that are expected: those of numbers, ``"U"`` for texts.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is damaged, smaller than its header declares, or not of numbers.
+        ValueError: If it is damaged, smaller than its header declares, or of another kind.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such .npy file")
@@ -25,8 +29,9 @@ def read_npy(path: Path) -> np.ndarray:
         array = np.load(path, mmap_mode="c", allow_pickle=False)
     except Exception as error:  # A damaged header fails in many ways; all of them are one to the user.
         raise ValueError(f"{path}: expected a readable .npy file without pickled arrays (got {error})") from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
-        raise ValueError(f"{path}: expected an array of numbers (got {getattr(array, 'dtype', 'an archive')})")
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds:
+        what = "numbers or texts" if "U" in kinds else "numbers"
+        raise ValueError(f"{path}: expected an array of {what} (got {getattr(array, 'dtype', 'an archive')})")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 

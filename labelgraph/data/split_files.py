@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from labelgraph.data.container import CrossModalData
+from labelgraph.data.npy import check_npz_sizes, read_npy
 
 FORMAT = 1
 
@@ -103,7 +104,10 @@ def _rows(path: Path, found: Mapping[str, Any], data: CrossModalData) -> dict[st
     place = {name: row for row, name in enumerate(data.ids)}
     rows = {}
     for name, items in found.items():
-        index = np.asarray(items)
+        try:
+            index = np.asarray(items)
+        except ValueError as error:
+            raise ValueError(f"{path}: '{name}' must be a vector of row numbers or ids (got {error})") from error
         if index.dtype.kind == "U":
             unknown = [item for item in index.ravel().tolist() if item not in place]
             if unknown:
@@ -139,7 +143,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"{path}: no such file of splits")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: expected JSON (got {error})") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected splits by name (got {type(content).__name__})")
@@ -150,6 +154,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file of splits")
     try:
+        check_npz_sizes(path)
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except Exception as error:  # NumPy and zipfile have many kinds of error for one cause: a damaged file.
@@ -158,12 +163,12 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
 
 def _read_index(path: Path, data: CrossModalData) -> np.ndarray:
     """One index vector from a ``.npy`` or ``.txt`` file."""
+    if path.suffix == ".npy":
+        return read_npy(path, "biufU")
     try:
-        if path.suffix == ".npy":
-            return np.asarray(np.load(path, allow_pickle=False))
         lines = np.array(path.read_text(encoding="utf-8").split("\n"))
         lines = np.char.strip(lines)
         lines = lines[lines != ""]
         return lines if set(lines.tolist()) <= set(data.ids) else lines.astype(np.int64)
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError) as error:
         raise ValueError(f"{path}: expected row numbers or ids (got {error})") from error

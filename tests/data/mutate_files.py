@@ -105,6 +105,21 @@ def pictures(folder):
     save73(folder / "iall.mat", {"IAll": RANDOM.integers(0, 256, (6, 4, 3, 9)).astype(np.uint8)})
 
 
+def index_folder(folder):
+    (folder / "rows").mkdir()
+    np.save(folder / "rows" / "train.npy", np.arange(8))
+    np.save(folder / "rows" / "validation.npy", np.array(["8", "9"]))
+    (folder / "rows" / "test.txt").write_text("10\n11\n")
+
+
+def index_json(folder):
+    readers.save_splits(container().splits, container(), folder / "rows.json", seed=0)
+
+
+def index_npz(folder):
+    np.savez(folder / "rows.npz", train=np.arange(8), test=np.array(["8", "9"]))
+
+
 READERS = {
     "six_files": (six, readers.load_six_files),
     "hashing_files": (hashing, readers.load_hashing_files),
@@ -128,6 +143,9 @@ READERS = {
         lambda folder: savemat(folder / "adj.mat", {"adj": np.zeros((4, 4)), "nums": np.full((1, 4), 3)}),
         lambda folder: readers.load_label_counts(folder, LABELS),
     ),
+    "index_folder": (index_folder, lambda folder: readers.read_splits(folder / "rows", container())),
+    "index_json": (index_json, lambda folder: readers.read_splits(folder / "rows.json", container())),
+    "index_npz": (index_npz, lambda folder: readers.read_splits(folder / "rows.npz", container())),
     "pictures": (pictures, lambda folder: next(readers.MatPictures(folder / "iall.mat").blocks(4))),
 }  # fmt: skip
 
@@ -213,6 +231,8 @@ def is_right(result):
         return len(result.vectors) == len(NAMES) and bool(torch.isfinite(result.vectors).all())
     if isinstance(result, readers.Table):
         return result.labels.shape == (len(result), len(result.label_names)) and len(result.captions) == len(result)
+    if isinstance(result, dict):
+        return all(len(set(index.tolist()) & set(range(12))) == len(index) > 0 for index in result.values())
     return len(result if isinstance(result, np.ndarray) else result.count) > 0
 
 

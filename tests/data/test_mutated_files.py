@@ -12,7 +12,8 @@ pytest.importorskip("pyarrow")
 
 READERS = (
     "six_files", "hashing_files", "coco", "wikipedia", "folder", "folder_read_whole", "npz", "csv", "parquet",
-    "text_vectors", "binary_vectors", "mat_vectors", "label_counts", "pictures",
+    "text_vectors", "binary_vectors", "mat_vectors", "label_counts", "index_folder", "index_json", "index_npz",
+    "pictures",
 )  # fmt: skip
 
 

@@ -83,6 +83,7 @@ def test_lines_that_are_ids_are_ids(data, tmp_path):
         ({"train": [1, 1, 2]}, r"mine\.json: 'train' must hold each item once \(got 1 repeats\)"),
         ({"train": ["im1", "im99"]}, r"mine\.json: 'train' has 1 ids that the data lack \(first 'im99'\)"),
         ({"train": [0.5]}, r"mine\.json: 'train' must be a vector of row numbers or ids"),
+        ({"train": [[1], [2, 3]]}, r"mine\.json: 'train' must be a vector of row numbers or ids \(got .*inhomogeneous"),
         ({"train": []}, r"mine\.json: 'train' must be a vector of row numbers or ids"),
     ],
 )
