@@ -1,7 +1,14 @@
 """Tables of raw items."""
 
+import csv
+import tempfile
+import warnings
+from pathlib import Path
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from labelgraph.data import read_table
 
@@ -91,3 +98,39 @@ def test_files_that_are_no_tables(tmp_path):
         read_table(tmp_path / "items.xlsx")
     with pytest.raises(FileNotFoundError, match=r"none\.csv: no such table"):
         read_table(tmp_path / "none.csv")
+
+
+WRITTEN = st.text(st.characters(codec="utf-8"), max_size=12)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    rows=st.lists(st.tuples(WRITTEN, WRITTEN, st.lists(WRITTEN, max_size=3)), min_size=1, max_size=6),
+    ending=st.sampled_from([".csv", ".tsv", ".parquet"]),
+)
+def test_any_text_is_read_as_it_was_written(rows, ending):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    names, captions, tags = (list(column) for column in zip(*rows, strict=True))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"items{ending}"
+        if ending == ".parquet":
+            pq.write_table(
+                pa.table({"file": names, "caption": captions, "tags": pa.array(tags, pa.list_(pa.string()))}), path
+            )
+        else:
+            tags = [[part for tag in each for part in tag.split(";")] for each in tags]
+            with path.open("w", encoding="utf-8", newline="") as file:
+                table = csv.writer(file, delimiter="\t" if ending == ".tsv" else ",")
+                table.writerows([["file", "caption", "tags"], *zip(names, captions, map(";".join, tags), strict=True)])
+        kept = [row for row in range(len(rows)) if names[row].strip() or captions[row].strip()]
+        wanted = [sorted({tag.strip() for tag in tags[row]} - {""}) for row in kept]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if not any(wanted):
+                with pytest.raises(ValueError, match=r"items\.\w+: expected"):
+                    read_table(path)
+                return
+            found = read_table(path)
+    assert found.captions == [captions[row].strip() for row in kept]
+    assert [found.tags[place] for place in range(len(kept))] == wanted
+    assert found.empty == tuple(sorted(set(range(len(rows))) - set(kept)))
