@@ -1,11 +1,17 @@
 """The data file."""
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
-from labelgraph.data import CrossModalData, load_npz, save_npz
+from labelgraph.data import CrossModalData, load_npz, load_path, save_folder, save_npz
 
 ARRAYS = {
     "image": np.arange(12, dtype=np.float32).reshape(4, 3),
@@ -148,3 +154,34 @@ def test_files_of_other_kinds_are_refused(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nothing\.npz: no such data file"):
         load_npz(tmp_path / "nothing.npz")
+
+
+WRITTEN = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)  # NumPy ends texts at zeros.
+
+
+@st.composite
+def any_data(draw):
+    size, image, text, labels = (draw(st.integers(1, 5)) for _ in range(4))
+    numbers = st.floats(-(2.0**100), 2.0**100, width=32)
+    features = draw(hnp.arrays(np.float32, (size, text), elements=numbers))
+    return CrossModalData(
+        draw(hnp.arrays(np.float32, (size, image), elements=numbers)),
+        sp.csr_array(features) if draw(st.booleans()) else features,
+        draw(hnp.arrays(np.uint8, (size, labels), elements=st.integers(0, 1))),
+        draw(st.lists(WRITTEN, min_size=labels, max_size=labels, unique=True)),
+        {draw(WRITTEN.filter(bool)): draw(st.permutations(range(size)))[: draw(st.integers(1, size))]},
+        titles=draw(st.lists(WRITTEN, min_size=size, max_size=size)),
+    )
+
+
+@settings(max_examples=80, deadline=None)
+@given(data=any_data(), save=st.sampled_from([save_npz, save_folder]))
+def test_any_data_come_back_as_they_were_saved(data, save):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / ("data.npz" if save is save_npz else "data")
+        save(data, path)
+        again = load_path(path)
+        assert torch.equal(again.image, data.image) and torch.equal(again.labels, data.labels)
+        assert torch.equal(again.text_rows(), data.text_rows()) and type(again.text) is type(data.text)
+        assert (again.label_names, again.ids, again.titles) == (data.label_names, data.ids, data.titles)
+        assert {k: v.tolist() for k, v in again.splits.items()} == {k: v.tolist() for k, v in data.splits.items()}
