@@ -37,9 +37,9 @@ def load_hashing_files(
     file they are in: ``FAll`` or ``XAll`` :math:`(N, D_v)` image features, ``YAll`` :math:`(N, D_t)` texts (a bag
     of words stays sparse), ``LAll`` :math:`(N, C)` labels 0 or 1. ``IAll``, raw pictures, is not read: hand
     in features of it, ``extract(EfficientNetLite0(), MatPictures(file)).features``, made batch by batch by
-    `labelgraph.features`. The struct ``param`` of a file of version 7.3 gives
-    the splits: ``indexQuery`` or ``indexTest``, ``indexDatabase`` or ``indexRetrieval``, ``indexTrain``, which count
-    from 0 if a 0 is among them, and otherwise from 1 as MATLAB does.
+    `labelgraph.features`. The struct ``param`` of a file of version 7.3 gives the splits: ``indexQuery`` or
+    ``indexTest``, ``indexDatabase`` or ``indexRetrieval``, ``indexTrain``, which count from 0 if a 0 is among them, and
+    otherwise from 1 as MATLAB does.
 
     Args:
         path: The folder, or one of the files.
