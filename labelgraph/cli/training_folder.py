@@ -36,7 +36,7 @@ class TrainingFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other processes out of the folder, which is made if it is not there, and goes if it is empty then.
+        """Keep other processes out of the folder, which is made if it is not there, and goes if nothing was trained.
 
         ``lock`` holds the number of the process. The system lets go of it when that ends, however it ends.
 
@@ -57,6 +57,8 @@ class TrainingFolder:
             path.write_text(str(os.getpid()), encoding="utf-8")
             yield
         finally:
+            if not any((self.path / stage).exists() for stage in STAGES):
+                (self.path / STATE).unlink(missing_ok=True)  # Nothing to go on with, so that nothing needs to fit.
             with suppress(OSError):  # Windows does not unlink what is open.
                 path.unlink(missing_ok=True)
             lock.release()

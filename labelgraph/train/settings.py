@@ -40,6 +40,7 @@ def merge_settings(
 
     Raises:
         ValueError: If a name is unknown, or a file is not such YAML.
+        FileNotFoundError: If a file is not there.
 
     Example:
         >>> from labelgraph.train import TrainConfig, build_settings, merge_settings
@@ -121,6 +122,8 @@ def parse_setting(setting: str) -> tuple[str, Any]:
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path}: no such file of settings") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: expected YAML ({' '.join(str(error).split())})") from error
     if not isinstance(content or {}, dict):

@@ -64,7 +64,7 @@ def test_wrong_file_is_named(tmp_path):
     file.write_text("train: [")
     with pytest.raises(ValueError, match=r"mine\.yaml: expected YAML"):
         settings(file=file)
-    with pytest.raises(ValueError, match=r"none\.yaml"):
+    with pytest.raises(FileNotFoundError, match=r"none\.yaml: no such file of settings"):
         settings(file=tmp_path / "none.yaml")
 
 
