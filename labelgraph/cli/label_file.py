@@ -25,7 +25,10 @@ def read_labels(path: Path) -> tuple[np.ndarray, list[str] | None]:
             return np.load(path, allow_pickle=False), None
         with path.open(encoding="utf-8-sig", newline="") as file:
             names = next(csv.reader(file), [])
-            labels = np.loadtxt(file, delimiter=",", ndmin=2)
+            rows = file.read().splitlines()
+        if not any(rows):
+            raise ValueError("got no row below a header")
+        labels = np.loadtxt(rows, delimiter=",", ndmin=2)
     except (ValueError, OSError, EOFError) as error:
         raise ValueError(f"{path}: expected 0/1 labels, a row an item ({' '.join(str(error).split())})") from error
     if labels.shape[1] != len(names):

@@ -74,7 +74,8 @@ def test_labels_alone(pairs, tmp_path, capsys, form):
     ("content", "name", "message"),
     [
         (None, "labels.csv", "labels.csv: no such file of labels"),
-        (b"", "labels.csv", "labels.csv: expected"),
+        (b"", "labels.csv", "labels.csv: expected 0/1 labels, a row an item (got no row below a header)"),
+        (b"a,b\n\n", "labels.csv", "labels.csv: expected 0/1 labels, a row an item (got no row below a header)"),
         (b"a,b\n1,x\n", "labels.csv", "labels.csv: expected 0/1 labels, a row an item"),
         (b"a,b\n1,0,1\n", "labels.csv", "labels.csv: expected a column per name in the header, 2 (got 3)"),
         (b"a,b\n1,2\n", "labels.csv", "must be 0 or 1 (got 2.0 at row 0, column 1)"),
@@ -83,7 +84,7 @@ def test_labels_alone(pairs, tmp_path, capsys, form):
         (b"", "labels.npy", "labels.npy: expected 0/1 labels"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:.*input contained no data")
+@pytest.mark.filterwarnings("error")
 def test_wrong_labels_are_one_line(tmp_path, capsys, content, name, message):
     if content is not None:
         (tmp_path / name).write_bytes(content)
