@@ -96,7 +96,7 @@ def build_index(name: str, similarity: str | None = None, **settings: int) -> In
     similarity = similarity or kind.similarities[0]
     if similarity not in kind.similarities:
         fitting = ", ".join(other for other, each in INDEXES.items() if similarity in each.similarities)
-        raise ValueError(f"'index' must be one for {similarity!r}, {fitting or 'if there were any'} (got {name!r})")
+        raise ValueError(f"'index' must be one of {fitting or 'none'} for {similarity!r} (got {name!r})")
     for setting, value in settings.items():
         if setting not in kind.settings:
             known = ", ".join(kind.settings) or "none"

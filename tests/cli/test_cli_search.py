@@ -307,7 +307,7 @@ INDEX = ("index", "{place}/model", "{place}/data.npz", "--out", "{out}")
         (["index", "{place}/model", "{place}/dat.npz", "--out", "{out}"], "did you mean '{place}/data.npz'?"),
         ([*INDEX, "--split", "tset"], "did you mean 'test'?"),
         ([*INDEX, "--index", "exat"], "did you mean 'exact'?"),
-        ([*INDEX, "--index", "hamming"], "must be one for 'cos"),
+        ([*INDEX, "--index", "hamming"], "faiss-hnsw for 'cosine' (got 'hamming')"),
         ([*INDEX, "--index", "faiss-ivf", "--set", "num_prob=1"],
          "did you mean 'num_probes'?"),
         ([*INDEX, "--index", "faiss-ivf", "--set",

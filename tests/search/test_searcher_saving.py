@@ -158,7 +158,7 @@ def rewrite(folder, changes):
     ("changes", "message"),
     [
         ({"index": "best"}, "'index' must be one of"),
-        ({"index": "hamming"}, "'index' must be one for 'cosine'"),
+        ({"index": "hamming"}, "'index' must be one of exact, .* for 'cosine'"),
         ({"index": None}, "expected the entry 'index'"),
         ({"settings": {"num_probes": 3}}, "settings of the index 'exact'"),
         ({"settings": 3}, "expected the entry"),
