@@ -15,7 +15,7 @@ def code_words(packed: Tensor) -> np.ndarray:
 
 
 def count_bits_by_table(words: np.ndarray) -> np.ndarray:
-    """The number of ones in each word, for NumPy before 2.0."""
+    """The number of ones in each word of any width, for NumPy before 2.0."""
     return BITS_OF_A_BYTE[words[..., None].view(np.uint8)].sum(-1, dtype=np.uint8)
 
 

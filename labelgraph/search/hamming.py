@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labelgraph.retrieval.hamming import count_bits
 from labelgraph.search.nearest import Nearest
 
 # A block of 16 x 16384 words, 2 MiB for codes of 64 bits, which stays in the caches.
 BLOCK_QUERIES = 2**4
 BLOCK_ITEMS = 2**14
 WORDS: dict[int, type[np.unsignedinteger]] = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
-BITS_OF_BYTE = np.array([byte.bit_count() for byte in range(256)], np.uint8)
 
 
 def hamming_neighbours(query: Tensor, database: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -51,15 +51,6 @@ def hamming_neighbours(query: Tensor, database: Tensor, k: int) -> tuple[Tensor,
 def as_words(codes: np.ndarray) -> np.ndarray:
     """View codes as words, as wide as divide their bytes: (N, B) as (N, W)."""
     return np.ascontiguousarray(codes).view(WORDS[math.gcd(codes.shape[1], 8)])
-
-
-def count_by_table(words: np.ndarray) -> np.ndarray:
-    """Count the bits of each word byte by byte, as ``numpy.bitwise_count`` does from NumPy 2 on."""
-    each = np.ascontiguousarray(words).view(np.uint8).reshape(*words.shape, words.itemsize)
-    return BITS_OF_BYTE[each].sum(axis=-1, dtype=np.uint8)
-
-
-count_bits = getattr(np, "bitwise_count", count_by_table)
 
 
 def _search(query: np.ndarray, items: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

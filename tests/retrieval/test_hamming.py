@@ -41,10 +41,14 @@ def test_what_is_excluded_lies_beyond_every_distance():
 
 
 @quick
-@given(values=st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=20))
-def test_bits_are_counted_with_and_without_a_table(values):
-    given_words = np.array(values, dtype=np.uint64)[:, None]
-    expected = [[value.bit_count()] for value in values]
+@given(
+    values=st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=20),
+    dtype=st.sampled_from([np.uint8, np.uint16, np.uint32, np.uint64]),
+)
+def test_bits_are_counted_with_and_without_a_table(values, dtype):
+    largest = int(np.iinfo(dtype).max)
+    given_words = np.array([largest, *(value & largest for value in values)], dtype)[:, None]
+    expected = [[int(word).bit_count()] for word in given_words[:, 0]]
     assert hamming.count_bits_by_table(given_words).tolist() == expected
     assert hamming.count_bits(given_words).tolist() == expected
 
