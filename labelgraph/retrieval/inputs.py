@@ -14,6 +14,7 @@ from labelgraph.retrieval.codes import unpack_bits
 from labelgraph.retrieval.relevance import Relevance, RelevanceRows
 
 SIMILARITIES = ("cosine", "dot", "hamming")
+LONGEST = 1e19  # No product of two such rows is beyond float32.
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,16 @@ def _check(query: Tensor, database: Tensor, similarity: str) -> None:
             raise ValueError(f"'{name}' must be a matrix with at least one row (got shape {tuple(embedding.shape)})")
         if similarity == "hamming" and embedding.dtype != torch.uint8:
             raise ValueError(f"'{name}' must be codes of 'pack_bits', uint8, for 'hamming' (got {embedding.dtype})")
-        # A sum is not finite if a summand is not; the slower look is for sums that only grow too large.
-        if not torch.isfinite(embedding.sum()) and not torch.isfinite(embedding).all():
-            raise ValueError(f"'{name}' must be finite (got NaN or infinity)")
+        if similarity != "hamming":
+            check_finite(name, embedding)
+
+
+def check_finite(name: str, embedding: Tensor) -> None:
+    """Refuse embeddings that are not finite, or so long that their products in float32 are not."""
+    numbers = embedding.detach() if embedding.is_floating_point() else embedding.float()
+    length = torch.linalg.vector_norm(numbers, dim=1, dtype=torch.promote_types(numbers.dtype, torch.float32))
+    if (length < LONGEST).all():
+        return
+    if not torch.isfinite(numbers).all():
+        raise ValueError(f"'{name}' must be finite (got NaN or infinity)")
+    raise ValueError(f"'{name}' must have rows no longer than {LONGEST:g} (got {length.max().item():.3g})")

@@ -52,7 +52,7 @@ class RelevanceRows:
         if isinstance(relevance, Tensor):
             _check_size("relevance", relevance, size)
         else:
-            check_labels(query_labels, database_labels, size)
+            check_labels(query_labels, database_labels, size, multi_hot=isinstance(relevance, str))
         _check_ids(query_ids, database_ids, size)
         self.relevance, self.size = relevance, size
         self.labels = query_labels, database_labels
@@ -109,13 +109,17 @@ class RelevanceRows:
         return torch.mm(asked, kept.t(), out=self._buffer[: len(asked)])
 
 
-def check_labels(query_labels: Tensor | None, database_labels: Tensor | None, size: tuple[int, int]) -> None:
-    """Both must be matrices with a row an item and a column a label."""
+def check_labels(
+    query_labels: Tensor | None, database_labels: Tensor | None, size: tuple[int, int], multi_hot: bool
+) -> None:
+    """Both must be matrices with a row an item and a column a label, of 0 and 1 alone if they are to be counted."""
     sides = (("query", query_labels, size[0]), ("database", database_labels, size[1]))
     for name, labels, rows in sides:
         if labels is None or labels.ndim != 2 or len(labels) != rows:
             got = "none" if labels is None else f"shape {tuple(labels.shape)}"
             raise ValueError(f"'{name}_labels' must have {rows} rows, as '{name}' has (got {got})")
+        if multi_hot and (other := labels[(labels != 0) & (labels != 1)]).numel():
+            raise ValueError(f"'{name}_labels' must be 0 or 1 (got {other[0].item()})")
     assert query_labels is not None and database_labels is not None
     if query_labels.shape[1] == 0:
         raise ValueError(f"'query_labels' must have at least one column (got shape {tuple(query_labels.shape)})")

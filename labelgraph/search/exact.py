@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from labelgraph.retrieval.inputs import check_finite
 from labelgraph.search.hamming import hamming_neighbours
 from labelgraph.search.product import product_neighbours
 
@@ -98,6 +99,5 @@ class ExactIndex:
                 raise ValueError(f"'{name}' must be codes of 'pack_bits', uint8 (got {vectors.dtype})")
             return vectors.contiguous()
         vectors = vectors.to(torch.float32)
-        if not torch.isfinite(vectors).all():
-            raise ValueError(f"'{name}' must be finite (got NaN or infinity)")
+        check_finite(name, vectors)
         return (F.normalize(vectors) if self.similarity == "cosine" else vectors).contiguous()

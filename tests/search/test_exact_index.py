@@ -102,6 +102,7 @@ def test_what_is_dumped_can_be_restored(similarity):
         ("cosine", lambda index: index.add(torch.ones(2, 5)), r"'vectors' must have the shape \(N, 6\) \(got \(2, 5"),
         ("cosine", lambda index: index.search(torch.ones(6), 1), r"'query' must have the shape \(N, 6\) \(got \(6,"),
         ("cosine", lambda index: index.add(torch.full((1, 6), torch.nan)), "'vectors' must be finite"),
+        ("cosine", lambda index: index.add(torch.full((1, 6), 1e20)), "'vectors' must have rows no longer than"),
         ("cosine", lambda index: index.restore(torch.ones(2), {}), "'vectors' must be a matrix of torch.float32"),
         ("hamming", lambda index: index.add(torch.ones(2, 3)), "'vectors' must be codes of 'pack_bits', uint8"),
         ("hamming", lambda index: index.search(codes(1, bits=9), 1), r"'query' must have the shape \(N, 3\)"),
