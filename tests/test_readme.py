@@ -1,11 +1,13 @@
-"""The README's Python runs as printed, from top to bottom; the method that it adds runs by the command."""
+"""The README's Python and commands run as printed; the method that it adds runs by the command."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
 from benchmarks import run as command
+from labelgraph.cli.main import main
 from labelgraph.data import save_npz
 from labelgraph.methods import METHODS, load_method
 
@@ -19,6 +21,19 @@ def registry():
     yield METHODS
     METHODS.clear()
     METHODS.update(before)
+
+
+def test_five_lines_go_from_features_to_answers(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    lines = re.search(r"## From features to answers.*?```bash\n(.*?)```", README.read_text("utf-8"), re.DOTALL)[1]
+    commands = [shlex.split(line)[1:] for line in lines.splitlines()]
+    assert [command[0] for command in commands] == ["train", "evaluate", "search", "search", "graph"]
+    commands[0] += ["--epochs", "1", "--set", "model.hidden_channels=8", "train.batch_size=1000"]  # Quick.
+    assert [main(each) for each in commands] == [0] * 5
+    printed = capsys.readouterr().out
+    for told in ("saved in my-model", "test-vs-test:", "images for the text ice cream", "Label graph: 71 labels"):
+        assert told in printed
+    assert {path.name for path in tmp_path.iterdir()} == {"my-model", "found.png", "graph.png"}
 
 
 def test_blocks_run_in_their_order(tmp_path, monkeypatch, capsys, registry, make_data):
