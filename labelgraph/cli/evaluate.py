@@ -27,7 +27,7 @@ from labelgraph.data import CrossModalData
 from labelgraph.methods import Method, load_method
 from labelgraph.report import markdown_table
 from labelgraph.retrieval import DIRECTIONS, METRICS, PROTOCOLS, evaluate_protocol, protocol_metrics
-from labelgraph.retrieval.by_name import DEFAULT_METRICS
+from labelgraph.retrieval.by_name import DEFAULT_METRICS, TIES
 from labelgraph.retrieval.names import read_name
 from labelgraph.search.encoding import SIDES, encode_side
 
@@ -40,6 +40,7 @@ MEANINGS = {
     "r-precision": "share of the first R that is relevant, of R relevant items",
     "ndcg@K/GAIN": "normalised discounted cumulative gain, graded by the number of shared labels",
 }
+TOLD_TIES = {"database": "keep the order of the data", "expected": "count in expectation over every order"}
 
 
 def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -54,12 +55,17 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     which.add_argument("--split", metavar="NAME", help="a split that searches itself; 'all' for all items")
     command.add_argument("--metrics", metavar="NAME", nargs="+", default=list(DEFAULT_METRICS),
                          help=f"of the forms {', '.join(METRICS)} (default: {' '.join(DEFAULT_METRICS)})")  # fmt: skip
+    command.add_argument("--ties", choices=TIES, default=TIES[0], help="items of equal score keep the order of the "
+                         "data (database, the default), or count in expectation over every order (expected), as is "
+                         "fair to short codes")  # fmt: skip
     command.add_argument("--per-class", action="store_true", help="mAP of the queries of each label, too")
 
 
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
     _check_metrics(options.metrics)
+    if options.per_class and options.ties != TIES[0]:
+        raise ValueError(f"'--per-class' goes with --ties {TIES[0]} alone (got {options.ties})")
     data = load(options.data)
     method, made = load_method(options.model), read_made(options.model)
     setups = find_setups(data, made, options.protocols, options.split)
@@ -71,6 +77,7 @@ def run(options: argparse.Namespace) -> None:
         "similarity": method.similarity,
         "selected_on": made.get("selected_on"),
         "relevance": "an item is relevant that shares a label with the query",
+        "ties": options.ties,
     }
     if options.json:
         print_json({**about, "results": results})
@@ -79,7 +86,7 @@ def run(options: argparse.Namespace) -> None:
     print(f"{method.name}{marked} on {options.data}, by {method.similarity}; {about['relevance']}.")
     for result in results:
         _show(result)
-    _explain(results[0]["metrics"][DIRECTIONS[0]])
+    _explain(results[0]["metrics"][DIRECTIONS[0]], options.ties)
 
 
 def _check_metrics(names: Sequence[str]) -> None:
@@ -98,7 +105,7 @@ def _measure(method: Method, setup: Setup, options: argparse.Namespace) -> dict[
         image, text = (encode_side(method, side, getattr(pairs, side)) for side in SIDES)
         return image, text
 
-    metrics = protocol_metrics(encode, setup.data, setup.protocol, options.metrics, **similarity)
+    metrics = protocol_metrics(encode, setup.data, setup.protocol, options.metrics, ties=options.ties, **similarity)
     result: dict[str, Any] = {"protocol": setup.name, "told": setup.told, "metrics": metrics}
     if options.per_class:
         reports = evaluate_protocol(encode, setup.data, setup.protocol, **similarity)
@@ -121,10 +128,10 @@ def _number(value: float) -> str:
     return "-" if value != value else f"{value:.4f}" if value <= 1 else f"{value:,.1f}"
 
 
-def _explain(metrics: Mapping[str, float]) -> None:
+def _explain(metrics: Mapping[str, float], ties: str) -> None:
     """What the kinds of metrics in the table mean."""
     forms = dict.fromkeys(read_name(name).form for name in metrics)
     told = [f"  {form}: {MEANINGS[form]}" for form in forms if form in MEANINGS]
     if told:
         print("\n" + "\n".join(told))
-    print("  Queries without a relevant item count 0; items of equal score keep the order of the data.")
+    print(f"  Queries without a relevant item count 0; items of equal score {TOLD_TIES[ties]}.")

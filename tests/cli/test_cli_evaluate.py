@@ -99,8 +99,17 @@ def test_codes_are_measured_by_hamming_distance(place, pairs, tmp_path, capsys):
     assert found["similarity"] == "hamming"
     test = pairs.split("test")
     image, text = encode(load_method(tmp_path / "model"), test)
-    wanted = retrieval_metrics(image, text, test.labels, test.labels, names, similarity="hamming")
+    sides, options = (image, text, test.labels, test.labels), {"similarity": "hamming"}
+    wanted = retrieval_metrics(*sides, names, **options)
     assert found["results"][0]["metrics"]["image_to_text"] == pytest.approx(wanted)
+    asked = tmp_path / "model", place / "data.npz", "--split", "test", "--ties", "expected", "--metrics", *names
+    fair = measured(capsys, *asked)
+    expected = retrieval_metrics(*sides, names, **options, ties="expected")
+    assert fair["results"][0]["metrics"]["image_to_text"] == pytest.approx(expected)
+    assert expected["map"] != wanted["map"]
+    assert (found["ties"], fair["ties"]) == ("database", "expected")
+    assert main(["evaluate", *map(str, asked)]) == 0
+    assert "items of equal score count in expectation over every order." in capsys.readouterr().out
 
 
 def test_selection_on_test_is_marked(place, tmp_path, capsys):
@@ -127,6 +136,7 @@ def test_a_model_saved_by_the_library_is_measured_too(place, tmp_path, capsys):
         (["{place}/model", "{place}/data.npz", "--metrics", "recal@10"], "did you mean 'recall@10'?"),
         (["{place}/model", "{place}/data.npz", "--metrics", "map@r2"], "(got 'map@r2')"),
         (["{place}/model", "{place}/data.npz", "--metrics", "lookup@r2"], "must be 'hamming'"),
+        (["{place}/model", "{place}/data.npz", "--ties", "expected", "--per-class"], "with --ties database alone"),
         (["{place}/mdl", "{place}/data.npz"], "mdl/model.json: no such model"),
         (["{place}/model", "{narrow}"], "'image' must have 12 features, as the method takes (got 3)"),
         (["{broken}", "{place}/data.npz"], "the file is damaged"),
