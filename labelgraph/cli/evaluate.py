@@ -39,6 +39,11 @@ MEANINGS = {
     "recall@K": "share of the relevant items that is among the first K",
     "r-precision": "share of the first R that is relevant, of R relevant items",
     "ndcg@K/GAIN": "normalised discounted cumulative gain, graded by the number of shared labels",
+    "precision@recallLEVEL": "precision at the rank where that share of the relevant items is reached",
+    "precision@rRADIUS": "share of the items within the Hamming radius that is relevant",
+    "recall@rRADIUS": "share of the relevant items that is within the Hamming radius",
+    "lookup@rRADIUS": "share of the queries with a relevant item within the Hamming radius",
+    "relevant": "number of relevant items",
 }
 TOLD_TIES = {"database": "keep the order of the data", "expected": "count in expectation over every order"}
 
@@ -131,7 +136,5 @@ def _number(value: float) -> str:
 def _explain(metrics: Mapping[str, float], ties: str) -> None:
     """What the kinds of metrics in the table mean."""
     forms = dict.fromkeys(read_name(name).form for name in metrics)
-    told = [f"  {form}: {MEANINGS[form]}" for form in forms if form in MEANINGS]
-    if told:
-        print("\n" + "\n".join(told))
+    print("\n" + "\n".join(f"  {form}: {MEANINGS[form]}" for form in forms))
     print(f"  Queries without a relevant item count 0; items of equal score {TOLD_TIES[ties]}.")

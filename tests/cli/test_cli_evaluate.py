@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from labelgraph.cli.evaluate import MEANINGS
 from labelgraph.cli.main import main
 from labelgraph.data import load_npz, save_npz
 from labelgraph.methods import load_method
-from labelgraph.retrieval import evaluate, retrieval_metrics
+from labelgraph.retrieval import METRICS, evaluate, retrieval_metrics
 from labelgraph.train import encode
 from tests.cli.small import SMALL
 
@@ -110,6 +111,10 @@ def test_codes_are_measured_by_hamming_distance(place, pairs, tmp_path, capsys):
     assert (found["ties"], fair["ties"]) == ("database", "expected")
     assert main(["evaluate", *map(str, asked)]) == 0
     assert "items of equal score count in expectation over every order." in capsys.readouterr().out
+
+
+def test_every_kind_of_metric_is_explained():
+    assert [*MEANINGS] == [*METRICS]
 
 
 def test_selection_on_test_is_marked(place, tmp_path, capsys):
