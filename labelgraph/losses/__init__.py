@@ -5,7 +5,6 @@ from labelgraph.losses.classification import classification_loss
 from labelgraph.losses.contrastive import contrastive_loss
 from labelgraph.losses.hashing import balance_loss, decorrelation_loss, quantisation_loss
 from labelgraph.losses.pairwise import joint_pairwise_loss, pairwise_loss
-from labelgraph.losses.relevance_loss import relevance_loss
 from labelgraph.losses.similarity import similarity_loss
 from labelgraph.losses.structure import structure_loss
 
@@ -18,7 +17,6 @@ __all__ = [
     "joint_pairwise_loss",
     "pairwise_loss",
     "quantisation_loss",
-    "relevance_loss",
     "similarity_loss",
     "structure_loss",
 ]

@@ -102,7 +102,7 @@ class LabelGraphMethod(Method):
         return {
             "image_projector": Projector(image_channels, config.hidden_channels, cls.batch_norm),
             "text_projector": Projector(text_channels, config.hidden_channels, cls.batch_norm),
-            "label_branch": build_label_branch(config, graph),
+            "label_branch": _label_branch(config, graph),
             **hash_heads(config, config.hidden_channels),
         }
 
@@ -158,7 +158,7 @@ class LabelGraphMethod(Method):
         return self._groups(lr, {self.config.residual_lr_scale: fast})
 
 
-def build_label_branch(config: LabelGraphConfig, graph: Data) -> LabelBranch:
+def _label_branch(config: LabelGraphConfig, graph: Data) -> LabelBranch:
     """The label branch that the settings ask for."""
     binary = BinaryAdjacency(config.threshold)(graph)
     embedding = LabelEmbedding(graph, config.label_embedding, config.embedding_channels, config.trainable_embedding)

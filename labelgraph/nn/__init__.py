@@ -14,12 +14,10 @@ from labelgraph.nn.encoder import LabelEncoder
 from labelgraph.nn.feature_linear import FeatureLinear, feature_product, occurring_columns
 from labelgraph.nn.generator import Generator
 from labelgraph.nn.gradient_reversal import reverse_gradient
-from labelgraph.nn.graph_classifier import GraphClassifier
 from labelgraph.nn.hash_head import HashHead
 from labelgraph.nn.hash_network import HashNetwork
 from labelgraph.nn.item_branch import ItemBranch
 from labelgraph.nn.label_branch import LabelBranch
-from labelgraph.nn.label_smoothing import LabelSmoothing
 from labelgraph.nn.metric import MetricAdjacency
 from labelgraph.nn.norm import source_norm
 from labelgraph.nn.projector import Projector
@@ -40,7 +38,6 @@ __all__ = [
     "FeatureLinear",
     "FeatureNorm",
     "Generator",
-    "GraphClassifier",
     "HashHead",
     "HashNetwork",
     "ItemBranch",
@@ -49,7 +46,6 @@ __all__ = [
     "LabelConv",
     "LabelEmbedding",
     "LabelEncoder",
-    "LabelSmoothing",
     "MetricAdjacency",
     "ModalityDiscriminator",
     "Projector",

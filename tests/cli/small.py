@@ -4,8 +4,8 @@ import torch
 
 from labelgraph.data import CrossModalData
 
-SMALL = ["--set", "model.hidden_channels=8", "model.num_layers=1", "train.lr=3e-3", "train.batch_size=16",
-         "train.checkpoint_every=1", "train.device=cpu"]  # fmt: skip
+SMALL = ["--method", "algcn", "--set", "model.hidden_channels=8", "model.num_layers=1", "train.lr=3e-3",
+         "train.batch_size=16", "train.checkpoint_every=1", "train.device=cpu"]  # fmt: skip
 
 
 def small_data(size=60, seed=0):

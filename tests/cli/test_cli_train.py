@@ -382,7 +382,7 @@ def test_label_vectors_that_do_not_fit_are_refused(place, tmp_path, monkeypatch,
     monkeypatch.chdir(tmp_path)
     (tmp_path / "glove.txt").write_text(GLOVE)
     (tmp_path / "other.txt").write_text("cat 1 2\n")
-    assert main(["train", str(place / "data.npz"), "--out", "model", "--quiet", *more]) == 2
+    assert main(["train", str(place / "data.npz"), "--out", "model", "--quiet", "--method", "algcn", *more]) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1 and not (tmp_path / "model").exists()
 

@@ -102,7 +102,7 @@ def test_a_killed_one_goes_on_and_another_does_not(folder, tmp_path, monkeypatch
 
 
 def test_what_was_made_trains_and_is_searched_by_a_sentence_and_a_picture(folder, made, tmp_path, capsys):
-    how = ["--method", "dagnn", "--epochs", "2", "--quiet", *SMALL]
+    how = [*SMALL, "--method", "dagnn", "--epochs", "2", "--quiet"]
     assert main(["train", str(made), "--out", str(tmp_path / "model"), *how]) == 0
     capsys.readouterr()
     search = ["search", tmp_path / "model", "--data", made, "-k", "3", "--json", "--pictures", folder]

@@ -5,7 +5,7 @@ import torch
 
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import ExpectedRelevanceConfig, build_method, load_method
-from labelgraph.nn import LabelSmoothing, platt_scaling
+from labelgraph.nn import platt_scaling
 from labelgraph.retrieval import expected_relevance
 
 
@@ -63,14 +63,16 @@ def test_no_calibration_and_a_side_that_is_missing(make_data):
     assert torch.equal(method.encode_image(data.image), before)
 
 
-def test_cross_entropy_is_that_of_softened_labels(make_data):
+def test_losses_are_the_cross_entropies_of_both_sides(make_data):
     data = make_data()
-    method = build(data, smoothing=0.3)
+    method = build(data)
     outputs = method(data.image, data.text)
-    targets = LabelSmoothing(cooccurrence_graph(data.labels), 0.3)(data.labels)
-    p = outputs["text_scores"].sigmoid()
-    wanted = -(targets * p.log() + (1 - targets) * (1 - p).log()).sum(1).mean()
-    torch.testing.assert_close(method.loss_terms(outputs, data.labels)["text"], wanted)
+    terms = method.loss_terms(outputs, data.labels)
+    for side in ("image", "text"):
+        p = outputs[f"{side}_scores"].sigmoid()
+        wanted = -(data.labels * p.log() + (1 - data.labels) * (1 - p).log()).sum(1).mean()
+        torch.testing.assert_close(terms[side], wanted)
+    assert set(terms) == {"image", "text"}
 
 
 def test_codes_are_signs_of_one_map_of_both_sides(make_data):
@@ -84,15 +86,7 @@ def test_codes_are_signs_of_one_map_of_both_sides(make_data):
     terms = method.loss_terms(method(data.image, data.text), data.labels)
     assert set(terms) == {"code", "quantisation", "balance", "decorrelation", "image", "text"}
     terms["code"].backward()
-    assert method.hash_head.linear.weight.grad.any() and method.image_classifier.weight.grad is None
-
-
-def test_what_is_shared_is_there_once(make_data):
-    data = make_data()
-    apart, shared, graph = (build(data, **each) for each in ({}, {"shared": True}, {"classifiers": "graph"}))
-    sizes = [sum(p.numel() for p in method.parameters()) for method in (apart, shared)]
-    assert sizes[0] - sizes[1] == 5 * (8 + 1)
-    assert any("label_branch" in name for name, _ in graph.named_parameters()) and graph.text_classifier is None
+    assert method.hash_head.linear.weight.grad.any() and method.classifier.weight.grad is None
 
 
 def test_sparse_texts_are_as_dense_ones(make_data):
@@ -102,8 +96,6 @@ def test_sparse_texts_are_as_dense_ones(make_data):
     torch.testing.assert_close(method.encode_text(text.to_sparse_csr()), method.encode_text(text))
 
 
-def test_wrong_settings_are_named(make_data):
-    with pytest.raises(ValueError, match=r"'classifiers' must be one of free, graph \(got 'tree'\)"):
-        build(make_data(), classifiers="tree")
+def test_a_missing_graph_is_named():
     with pytest.raises(ValueError, match=r"'graph' must be a label graph for 'expected-relevance' \(got none\)"):
         build_method("expected-relevance", 4, 3)

@@ -57,6 +57,8 @@ def test_methods_are_ordered_by_validation_not_by_test(small_file, tmp_path, cap
     assert tuning.main([*start, "--jobs", "1", "--out", str(tmp_path / "out"), "--set", *SMALL]) == 0
     values = [each.results[0].best_map for each in ordered]
     assert len(values) == 3 and values == sorted(values, reverse=True)
+    for each in ordered:  # What is resampled is what is reported.
+        assert each.by_query.mean().item() == pytest.approx(each.results[0].average, abs=1e-9)
 
 
 @pytest.mark.parametrize(
