@@ -17,10 +17,11 @@ from datetime import datetime
 from pathlib import Path
 
 from benchmarks.ablation_report import FACTORS, Variation, write_ablation
+from benchmarks.arguments import parallel_parser
 from benchmarks.config import RunConfig, resolve
 from benchmarks.data import keep_splits, load_data
 from benchmarks.environment import environment
-from benchmarks.jobs import Job, check_workers, default_workers, run_jobs
+from benchmarks.jobs import Job, check_workers, run_jobs
 from benchmarks.run_folder import RunFolder, write_text
 from labelgraph.cli.errors import guarded
 from labelgraph.methods import METHODS, LabelGraphMethod
@@ -31,29 +32,11 @@ MARKER = "ablation.txt"
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    description, _, examples = (__doc__ or "").partition("\n\n")
-    command = argparse.ArgumentParser(
-        prog="python -m benchmarks.ablate",
-        description=description,
-        epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = parallel_parser("benchmarks.ablate", __doc__ or "", "DATASET-METHOD-ablation", (0, 1, 2))
     command.add_argument("--method", metavar="NAME", default="algcn", choices=ABLE,
                          help=f"one of: {', '.join(ABLE)} (default: algcn)")  # fmt: skip
-    command.add_argument("--dataset", metavar="NAME", default="openclipart",
-                         help="a name, or the path of a .npz file (default: openclipart)")  # fmt: skip
     command.add_argument("--over", metavar="FACTOR", nargs="+", default=list(FACTORS), choices=list(FACTORS),
                          help=f"what to change: {', '.join(FACTORS)} (default: all)")  # fmt: skip
-    command.add_argument("--seeds", metavar="N", type=int, nargs="+", default=[0, 1, 2],
-                         help="trainings of each setting (default: 0 1 2)")  # fmt: skip
-    command.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], dest="settings",
-                         help="settings for all trainings, as of benchmarks.run")  # fmt: skip
-    command.add_argument("--jobs", metavar="N", type=int, default=default_workers(),
-                         help=f"trainings at a time, sharing the cores (here: {default_workers()})")  # fmt: skip
-    command.add_argument(
-        "--out", metavar="DIR", type=Path, help="new folder (default: runs/DATASET-METHOD-ablation-TIME)"
-    )
-    command.add_argument("--resume", metavar="DIR", type=Path, help="go on with an interrupted ablation")
     return command
 
 

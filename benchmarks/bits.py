@@ -9,21 +9,20 @@ Examples:
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-import yaml
-
+from benchmarks.arguments import parallel_parser
 from benchmarks.bits_report import write_bits
 from benchmarks.config import RunConfig, resolve_all
 from benchmarks.data import keep_splits, load_data
 from benchmarks.environment import environment
-from benchmarks.jobs import Job, check_workers, default_workers, run_jobs
-from benchmarks.run_folder import FORMAT, RunFolder, make_new, write_text
+from benchmarks.jobs import Job, check_workers, run_jobs
+from benchmarks.plan_file import create_plan, read_plan
+from benchmarks.run_folder import RunFolder
 from labelgraph.cli.errors import guarded
 from labelgraph.methods import METHODS
 from labelgraph.report import Result
@@ -53,25 +52,11 @@ class Plan:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    description, _, examples = (__doc__ or "").partition("\n\n")
-    command = argparse.ArgumentParser(
-        prog="python -m benchmarks.bits", description=description, epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    command.add_argument("--dataset", metavar="NAME", default="openclipart",
-                         help="a name, or the path of a file or folder (default: openclipart)")  # fmt: skip
+    command = parallel_parser("benchmarks.bits", __doc__ or "", "DATASET-bits", (0, 1, 2))
     command.add_argument("--methods", metavar="NAME", nargs="+", default=list(METHODS), choices=list(METHODS),
                          help=f"some of: {', '.join(METHODS)} (default: all)")  # fmt: skip
     command.add_argument("--bits", metavar="N", type=int, nargs="+", default=list(BITS),
                          help=f"lengths of codes (default: {' '.join(map(str, BITS))})")  # fmt: skip
-    command.add_argument("--seeds", metavar="N", type=int, nargs="+", default=[0, 1, 2],
-                         help="trainings of each (default: 0 1 2)")  # fmt: skip
-    command.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], dest="settings",
-                         help="settings for all trainings, as of benchmarks.run")  # fmt: skip
-    command.add_argument("--jobs", metavar="N", type=int, default=default_workers(),
-                         help=f"trainings at a time, sharing the cores (here: {default_workers()})")  # fmt: skip
-    command.add_argument("--out", metavar="DIR", type=Path, help="new folder (default: runs/DATASET-bits-TIME)")
-    command.add_argument("--resume", metavar="DIR", type=Path, help="go on with an interrupted run")
     return command
 
 
@@ -86,21 +71,12 @@ def _begin(options: argparse.Namespace) -> tuple[Plan, RunFolder]:
     if min(options.bits) < 1 or len(set(options.bits)) < len(options.bits):
         raise ValueError(f"'--bits' must be distinct and at least 1 (got {' '.join(map(str, options.bits))})")
     if options.resume:
-        file = options.resume / "plan.yaml"
-        try:
-            content = yaml.safe_load(file.read_text(encoding="utf-8"))
-            if content.pop("format") != FORMAT:
-                raise ValueError("another format")
-            return Plan(**content), RunFolder(options.resume)
-        except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"{file}: expected the plan of a run of format {FORMAT} (got {error})") from error
+        return read_plan(Plan, options.resume), RunFolder(options.resume)
     plan = Plan(options.dataset, options.methods, options.bits, options.seeds, options.settings)
     first = next(iter(plan.configs().values()))
     data = load_data(first)  # Before the folder is made, so that a wrong name leaves none behind.
     folder = RunFolder(options.out or Path("runs") / f"{Path(plan.dataset).stem}-bits-{datetime.now():%Y%m%d-%H%M%S}")
-    make_new(folder.path)
-    write_text(folder.path / "environment.json", json.dumps(environment(), indent=1) + "\n")
-    write_text(folder.path / "plan.yaml", yaml.safe_dump({"format": FORMAT, **vars(plan)}, sort_keys=False))
+    create_plan(plan, folder.path, environment())
     keep_splits(first, data, folder)
     return plan, folder
 

@@ -7,7 +7,7 @@ Examples:
   python -m benchmarks.tuning --resume runs/TUNING    # go on with an interrupted search
 
 benchmarks/tuning/space.yaml says from where the settings of a trial are drawn. Trials are trained with the first seed
-and chosen by mAP on the validation split; ridge regression has as many penalties.
+and chosen by mAP on the validation split; what is drawn goes over --set. Ridge regression has as many penalties.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from benchmarks.arguments import parallel_parser
 from benchmarks.data import keep_splits, load_data
 from benchmarks.environment import environment
-from benchmarks.jobs import check_workers, default_workers
+from benchmarks.jobs import check_workers
+from benchmarks.plan_file import create_plan, read_plan
 from benchmarks.run_folder import RunFolder
 from benchmarks.tuning.plan import Plan
 from benchmarks.tuning.report import write_tuning
@@ -31,25 +33,11 @@ from labelgraph.methods import METHODS
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    description, _, epilog = (__doc__ or "").partition("\n\n")
-    command = argparse.ArgumentParser(
-        prog="python -m benchmarks.tuning", description=description, epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    command.add_argument("--dataset", metavar="NAME", default="openclipart",
-                         help="a name, or the path of a file or folder (default: openclipart)")  # fmt: skip
+    command = parallel_parser("benchmarks.tuning", __doc__ or "", "DATASET-tuning", (0, 1, 2, 3, 4))
     command.add_argument("--methods", metavar="NAME", nargs="+", default=list(METHODS), choices=list(METHODS),
                          help=f"some of: {', '.join(METHODS)} (default: all)")  # fmt: skip
     command.add_argument("--trials", metavar="N", type=int, default=8, help="of each method (default: 8)")
     command.add_argument("--search-seed", metavar="N", type=int, default=0, help="of what is drawn (default: 0)")
-    command.add_argument("--seeds", metavar="N", type=int, nargs="+", default=[0, 1, 2, 3, 4],
-                         help="trainings of the best; the first serves the trials (default: 0 1 2 3 4)")  # fmt: skip
-    command.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], dest="settings",
-                         help="settings for all trainings, as of benchmarks.run; those drawn go over them")  # fmt: skip
-    command.add_argument("--jobs", metavar="N", type=int, default=default_workers(),
-                         help=f"trainings at a time, sharing the cores (here: {default_workers()})")  # fmt: skip
-    command.add_argument("--out", metavar="DIR", type=Path, help="new folder (default: runs/DATASET-tuning-TIME)")
-    command.add_argument("--resume", metavar="DIR", type=Path, help="go on with an interrupted search")
     return command
 
 
@@ -63,7 +51,7 @@ def tune(options: argparse.Namespace) -> None:
     """Begin a search, or go on with one, and print its tables."""
     check_workers(options.jobs)
     if options.resume:
-        plan, path = Plan.read(options.resume), options.resume
+        plan, path = read_plan(Plan, options.resume), options.resume
         data = load_data(plan.config(plan.methods[0], 0), RunFolder(path))
     else:
         plan = Plan.draw(options.dataset, options.methods, options.seeds, options.settings, options.trials,
@@ -74,7 +62,7 @@ def tune(options: argparse.Namespace) -> None:
             raise ValueError("'train.select' must be a split, to choose trials on (got 'last')")
         data = load_data(configs[0])
         path = options.out or Path("runs") / f"{Path(plan.dataset).stem}-tuning-{datetime.now():%Y%m%d-%H%M%S}"
-        plan.create(path, environment())
+        create_plan(plan, path, environment())
         keep_splits(configs[0], data, RunFolder(path))
     print(f"{plan.dataset}: {data}\nfolder {path}", flush=True)
     tables = write_tuning(plan, path, data, search(plan, path, data, options.jobs))

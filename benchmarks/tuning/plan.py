@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from benchmarks.config import RunConfig, own_settings, resolve
-from benchmarks.run_folder import FORMAT, RunFolder, make_new, write_text
+from benchmarks.run_folder import RunFolder
 from benchmarks.tuning.space import draw
 
 RIDGE = "ridge"
@@ -47,28 +43,6 @@ class Plan:
         names = [*methods, RIDGE]
         trials = {n: [draw(n, i, seed) for i in range(count)] for n in names}
         return cls(dataset, methods, seeds, settings, seed, trials)
-
-    @classmethod
-    def read(cls, path: Path) -> Plan:
-        """Read the plan of a folder.
-
-        Raises:
-            ValueError: If there is none, or it is damaged or of another version.
-        """
-        file = path / "plan.yaml"
-        try:
-            content = yaml.safe_load(file.read_text(encoding="utf-8"))
-            if content.pop("format") != FORMAT:
-                raise ValueError("another format")
-            return cls(**content)
-        except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"{file}: expected the plan of a search of format {FORMAT} (got {error})") from error
-
-    def create(self, path: Path, environment: Mapping[str, Any]) -> None:
-        """Begin a search; the folder must be new or empty."""
-        make_new(path)
-        write_text(path / "environment.json", json.dumps(environment, indent=1) + "\n")
-        write_text(path / "plan.yaml", yaml.safe_dump({"format": FORMAT, **asdict(self)}, sort_keys=False))
 
     def config(self, method: str, trial: int) -> RunConfig:
         """The settings of a trial, with those drawn above all others."""

@@ -67,7 +67,7 @@ def test_methods_are_ordered_by_validation_not_by_test(small_file, tmp_path, cap
         (["--trials", "0"], "'--trials' must be at least 1"),
         (["--jobs", "0"], "'--jobs' must be at least 1"),
         (["--dataset", "absent.npz"], "absent.npz: no such file or folder"),
-        (["--resume", "absent"], "expected the plan of a search"),
+        (["--resume", "absent"], "expected the plan of a run"),
         (["--set", "train.speed=3"], "train.speed"),
         (["--set", "train.select=last"], "'train.select' must be a split, to choose trials on (got 'last')"),
     ],
@@ -84,4 +84,4 @@ def test_wrong_arguments_are_told_and_leave_no_folder(arguments, message, tmp_pa
 def test_a_damaged_plan_is_refused(content, tmp_path, capsys):
     (tmp_path / "plan.yaml").write_text(content)
     assert tuning.main(["--resume", str(tmp_path)]) == 2
-    assert "plan.yaml: expected the plan of a search" in capsys.readouterr().err
+    assert "plan.yaml: expected the plan of a run" in capsys.readouterr().err
