@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from labelgraph.train import FitResult
 
-DEFAULT_METHOD = "expected-relevance"  # It ranked best where all were tuned alike, and trains fastest.
+DEFAULT_METHOD = "expected-relevance"  # Best on the bundled set when all were tuned alike, and fastest to train.
 
 
 def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
