@@ -35,8 +35,12 @@ def test_without_faiss_the_extra_is_named(monkeypatch, name):
     ("name", "settings", "message"),
     [
         ("annoy", {}, r"'index' must be one of exact, hamming, .* \(got 'annoy'\)"),
-        ("exact", {"similarity": "hamming"}, r"one for 'hamming', hamming, faiss-binary-flat, .* \(got 'exact'\)"),
-        ("hamming", {"similarity": "dot"}, r"one for 'dot', exact, faiss-flat, faiss-ivf, faiss-hnsw \(got 'hamming'"),
+        ("exact", {"similarity": "hamming"}, r"one of hamming, faiss-binary-flat, .* for 'hamming' \(got 'exact'\)"),
+        (
+            "hamming",
+            {"similarity": "dot"},
+            r"one of exact, faiss-flat, faiss-ivf, faiss-hnsw for 'dot' \(got 'hamming'",
+        ),
         ("exact", {"num_probes": 2}, r"of the index 'exact' must be among: none \(got 'num_probes'\)"),
         ("faiss-ivf", {"num_links": 2}, r"'faiss-ivf' must be among: num_probes \(got 'num_links'\)"),
         ("faiss-hnsw", {"num_links": 0}, r"'num_links' must be a positive whole number \(got 0\)"),
