@@ -17,6 +17,7 @@ import json
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from typing import TypeVar
 from labelgraph.data.writing import PART, replace_file, settle, settle_folder
 
 FORMAT = 1
-ATTEMPTS = 8  # Versions that may be replaced, one after the other, while they are being read.
+PATIENCE = 60.0  # Seconds for which a version is sought that is not replaced while it is being read.
 INDEX = "index.json"
 VERSION_NAME = re.compile(r"version-[0-9a-f]{16}")
 T = TypeVar("T")
@@ -100,17 +101,17 @@ def read_current(folder: Path, read: Callable[[Version], T]) -> T:
         What ``read`` gave, all of it from one version.
 
     Raises:
-        FileNotFoundError: If the folder holds no version, a file of it is missing, or every version was replaced
-            before it was read.
+        FileNotFoundError: If the folder holds no version, a file of it is missing, or for a minute every version
+            was replaced before it was read.
     """
-    for _ in range(ATTEMPTS - 1):
+    latest = time.monotonic() + PATIENCE
+    while True:
         version = read_version(folder)
         try:
             return read(version)
         except FileNotFoundError:
-            if read_version(folder) == version:
+            if time.monotonic() > latest or read_version(folder) == version:
                 raise
-    return read(read_version(folder))
 
 
 def write_version(folder: Path, fill: Callable[[Path], None]) -> None:
