@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-CROWDED = 4  # Times k candidates a query: then they are sorted, or a block is taken in halves.
+CROWDED = 1  # Times k candidates a query: then they are sorted, or a block is taken in halves.
 
 
 class Nearest:
@@ -69,11 +69,11 @@ class Nearest:
         worst = self._keys[:, -1:]
         if lowest is None:
             return np.flatnonzero(keys < worst)
-        rows, runs = np.nonzero(lowest < worst)
-        run = keys.shape[1] // lowest.shape[1]
-        looked_through = keys.reshape(len(keys), -1, run)[rows, runs]
-        which, inside = np.nonzero(looked_through < worst[rows])
-        return (rows[which] * lowest.shape[1] + runs[which]) * run + inside
+        size = keys.size // lowest.size
+        runs = np.flatnonzero(lowest < worst)
+        looked_through = keys.reshape(-1, size)[runs] < worst[runs // lowest.shape[1]]
+        which, inside = np.divmod(np.flatnonzero(looked_through), size)
+        return runs[which] * size + inside
 
     def _sort(self) -> None:
         """Sort the candidates among those kept, and keep the first k of each query."""
