@@ -10,8 +10,9 @@ BITS_OF_A_BYTE = np.array([value.bit_count() for value in range(256)], dtype=np.
 
 
 def code_words(packed: Tensor) -> np.ndarray:
-    """Packed codes as 64-bit words, filled up with 0: (N, words)."""
-    return F.pad(packed, (0, -packed.shape[1] % 8)).contiguous().numpy().view(np.uint64)
+    """Packed codes, filled up with 0, as one word of 8, 16, 32 or 64 bits, or as many of 64: (N, words)."""
+    size = min(8, 1 << (packed.shape[1] - 1).bit_length())
+    return F.pad(packed, (0, -packed.shape[1] % size)).contiguous().numpy().view(f"u{size}")
 
 
 def count_bits_by_table(words: np.ndarray) -> np.ndarray:
@@ -33,7 +34,7 @@ def distances(database: np.ndarray, query: np.ndarray, excluded: np.ndarray | No
     Returns:
         (b, N), the smallest unsigned integers that hold them.
     """
-    beyond = 64 * len(database) + 1
+    beyond = _bits(database) + 1
     total = np.zeros((len(query), database.shape[1]), dtype=np.min_scalar_type(beyond))
     for word, asked in zip(database, query.T, strict=True):
         total += count_bits(word ^ asked[:, None])
@@ -60,7 +61,7 @@ def count_codes(
     num_grades: int, database: np.ndarray, query: np.ndarray, grades: np.ndarray, excluded: np.ndarray | None = None
 ) -> np.ndarray:
     """How many items of each distance and grade there are: (b, bits + 1, grades)."""
-    cells = (64 * len(database) + 1) * num_grades
+    cells = (_bits(database) + 1) * num_grades
     keys = distances(database, query, excluded).astype(np.min_scalar_type(cells + num_grades))
     keys *= num_grades
     keys += grades.astype(keys.dtype)
@@ -68,3 +69,8 @@ def count_codes(
     edges = np.arange(cells + 1)
     ends = np.stack([np.searchsorted(row, edges.astype(row.dtype)) for row in keys])
     return np.diff(ends, axis=1).reshape(len(query), -1, num_grades)
+
+
+def _bits(database: np.ndarray) -> int:
+    """Of a code, as it was filled up."""
+    return 8 * database.itemsize * len(database)

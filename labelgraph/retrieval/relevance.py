@@ -14,7 +14,7 @@ from labelgraph.retrieval.hamming import code_words
 
 RELEVANCES = ("shared", "graded")
 HIGHEST_GRADE = 255  # Items are counted by their grades, so that these must be few.
-LABEL_BLOCK = 2**13  # Items at a time, so that what comes of them stays in the caches.
+LABEL_BLOCK = 2**14  # Items at a time, so that what comes of them stays in the caches.
 Relevance = str | Tensor | Callable[[Tensor, Tensor], Tensor]
 
 
@@ -85,11 +85,13 @@ class RelevanceRows:
     def _share_any(self, asked: Tensor) -> Tensor:
         """Whether any label is shared, from labels as bits: several times faster on a CPU than their product."""
         words = code_words(pack_bits(asked))
-        any_shared = np.zeros((len(words), self.size[1]), dtype=bool)
+        any_shared = np.empty((len(words), self.size[1]), dtype=bool)
         for start in range(0, self.size[1], LABEL_BLOCK):
             columns = slice(start, start + LABEL_BLOCK)
-            for word, held in zip(words.T, self._database_bits, strict=True):
-                any_shared[:, columns] |= (word[:, None] & held[columns]) != 0
+            shared = words[:, :1] & self._database_bits[0, columns]
+            for word, held in zip(words.T[1:], self._database_bits[1:], strict=True):
+                shared |= word[:, None] & held[columns]
+            np.not_equal(shared, 0, out=any_shared[:, columns])
         return torch.from_numpy(any_shared)
 
     @cached_property

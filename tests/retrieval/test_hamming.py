@@ -26,7 +26,7 @@ def words(codes):
     return hamming.code_words(pack_bits(codes))
 
 
-@pytest.mark.parametrize("bits", [1, 8, 61, 64, 65, 128, 255, 256, 300])
+@pytest.mark.parametrize("bits", [1, 8, 16, 24, 33, 61, 64, 65, 128, 255, 256, 300])
 def test_distances_count_different_bits(bits):
     query, database = random_codes(3, bits, 0), random_codes(9, bits, 1)
     database[0] = -query[0]  # The largest distance there is.
@@ -77,12 +77,15 @@ def test_codes_rank_by_distance_and_then_by_place(bits, highest, with_ids, block
         assert ranked[row] == [int(grades[row, i]) for i in order] + [0] * (50 - len(kept))
 
 
-@pytest.mark.parametrize(("bits", "highest"), [(3, 1), (16, 4), (64, 1), (130, 200), (300, 3)])
+@pytest.mark.parametrize(
+    ("bits", "filled_up", "highest"),
+    [(3, 8, 1), (16, 16, 4), (20, 32, 2), (64, 64, 1), (130, 192, 200), (300, 320, 3)],
+)
 @pytest.mark.parametrize("with_ids", [False, True])
-def test_items_are_counted_by_distance_and_grade(bits, highest, with_ids):
+def test_items_are_counted_by_distance_and_grade(bits, filled_up, highest, with_ids):
     query, database, grades, ids = cases(bits, 3, highest, with_ids)
     inputs = RankingInputs.checked(pack_bits(query), pack_bits(database), None, None, "hamming", grades, *ids)
-    expected = torch.zeros(7, -(-bits // 64) * 64 + 1, highest + 1, dtype=torch.long)
+    expected = torch.zeros(7, filled_up + 1, highest + 1, dtype=torch.long)
     for row, distance in enumerate(slow_distances(query, database)):
         for i in range(50):
             if not with_ids or ids[1][i] != row:

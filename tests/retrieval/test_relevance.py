@@ -28,8 +28,8 @@ def test_shared_and_graded():
 @pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.float64])
 def test_any_number_of_labels(num_labels, dtype):
     generator = torch.Generator().manual_seed(num_labels)
-    asked, held = (torch.rand(n, num_labels, generator=generator) < 1.5 / num_labels for n in (7, 9_000))
-    rows = RelevanceRows("shared", asked.to(dtype), held.to(dtype), None, None, (7, 9_000))
+    asked, held = (torch.rand(n, num_labels, generator=generator) < 1.5 / num_labels for n in (7, 17_000))
+    rows = RelevanceRows("shared", asked.to(dtype), held.to(dtype), None, None, (7, 17_000))
     shared, excluded = rows(slice(2, 7))
     assert torch.equal(shared, (asked[2:, None] & held).any(2)) and excluded is None
 
