@@ -15,16 +15,18 @@ WARM_UP = 2
 Make = Callable[[], Callable[[], object]]
 
 
-def pair(name: str, ours: Callable[[], object], rival: Callable[[], object], repeats: int = 15) -> dict[str, Any]:
-    """Time two functions in turn, so that both see the same state of the machine.
+def pair(
+    name: str, ours: Callable[[], object], rival: Callable[[], object], repeats: int = 15, warm_up: int = WARM_UP
+) -> dict[str, Any]:
+    """Time two functions in turn, so that both see the same state of the machine; the first turns do not count.
 
     Returns:
         Median and quartiles of both in seconds, and of the ratios ours / rival of each turn.
     """
     times: list[tuple[float, float]] = []
-    for turn in range(WARM_UP + repeats):
+    for turn in range(warm_up + repeats):
         taken = clock(ours), clock(rival)
-        if turn >= WARM_UP:
+        if turn >= warm_up:
             times.append(taken)
     return {
         "name": name,
