@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -53,14 +52,8 @@ def average_precision(relevance: Tensor, k: int | None = None, definition: str =
         divisor = divisor.clamp(max=k)
     if definition == "first-k":
         ranked = ranked * (hits <= k)
-    return hits.mul_(ranked).double() @ _reciprocal_ranks(hits.shape[1], hits.device) / divisor.clamp(min=1)
-
-
-@lru_cache(maxsize=1)
-def _reciprocal_ranks(size: int, device: torch.device) -> Tensor:
-    """One over each rank, kept for the next block, which is as long."""
-    with torch.inference_mode(False):  # Otherwise it could not be used where gradients are on.
-        return torch.arange(1, size + 1, dtype=torch.float64, device=device).reciprocal()
+    rank = torch.arange(1, hits.shape[1] + 1, dtype=torch.float64, device=hits.device)
+    return hits.mul_(ranked).double() @ rank.reciprocal() / divisor.clamp(min=1)
 
 
 def precision_at(relevance: Tensor, ks: Sequence[int]) -> Tensor:
