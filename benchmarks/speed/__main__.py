@@ -1,7 +1,7 @@
 """Measure the speed of the parts, and write the figures with the machine they were taken on.
 
 Examples:
-  python -m benchmarks.speed                       # all, about ten minutes
+  python -m benchmarks.speed                       # all, about fifteen minutes
   python -m benchmarks.speed ranking propagation   # some
   python -m benchmarks.speed training_step         # every case whose name begins so
   python -m benchmarks.speed search --out search.json --plot search.png

@@ -90,10 +90,11 @@ def draw_recall(figures: Sequence[Mapping[str, Any]], path: Path) -> None:
         ax.plot(times, recalls, "o-", ms=4, lw=1.2, color=f"C{number}", label=label)
         for each, place in zip(points, zip(times, recalls, strict=True), strict=True):
             ax.annotate(str(each["value"]), place, xytext=OFFSETS[number], textcoords="offset points",
-                        fontsize=8, color=f"C{number}")  # fmt: skip
+                        fontsize=8, color=f"C{number}", bbox={"fc": "w", "ec": "none", "pad": 0.5})  # fmt: skip
     curves = [each for each in figures if RECALL in each]
     exact = sorted(1e3 * each["rival_seconds"]["median"] / each["queries"] for each in curves)[len(curves) // 2]
     ax.axvline(exact, ls="--", lw=1.2, color="0.4", label="built-in exact search")
+    ax.margins(y=0.1)
     ax.set(xscale="log", xlabel="milliseconds a query", ylabel=f"recall@{K} against exact search", ylim=(None, 1.02))
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
