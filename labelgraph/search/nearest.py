@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-CROWDED = 1  # Times k candidates a query: then they are sorted, or a block is taken in halves.
+FEW = 64  # Candidates a query that are never too many, however small k is.
 
 
 class Nearest:
@@ -34,6 +34,8 @@ class Nearest:
         worst = np.inf if issubclass(dtype, np.floating) else np.iinfo(dtype).max
         self._keys = np.full((num_queries, k), worst, dtype)
         self._positions = np.full((num_queries, k), -1, np.int64)
+        # With more candidates they are sorted, or a block is taken in halves.
+        self._many = num_queries * max(k, FEW)
         self._waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
     def result(self) -> tuple[np.ndarray, np.ndarray]:
@@ -50,9 +52,9 @@ class Nearest:
             lowest: The smallest key of each run of as many items, shape (Q, runs), if it is known: then only the
                 runs that hold a candidate are looked through.
         """
-        size, k = keys.shape[1], self._keys.shape[1]
+        size = keys.shape[1]
         found = self._find(keys, lowest)
-        if found.size > CROWDED * self._keys.size and size > k:
+        if found.size > self._many:
             # What the first half brings leaves little of the second.
             half = size // 2
             self.add(keys[:, :half], start)
@@ -61,7 +63,7 @@ class Nearest:
         elif found.size:
             rows, columns = np.divmod(found, size)
             self._waiting.append((rows, keys[rows, columns], columns + start))
-            if sum(len(rows) for rows, _, _ in self._waiting) > CROWDED * self._keys.size:
+            if sum(len(rows) for rows, _, _ in self._waiting) > self._many:
                 self._sort()
 
     def _find(self, keys: np.ndarray, lowest: np.ndarray | None) -> np.ndarray:
