@@ -12,7 +12,9 @@ BITS_OF_A_BYTE = np.array([value.bit_count() for value in range(256)], dtype=np.
 def code_words(packed: Tensor) -> np.ndarray:
     """Packed codes, filled up with 0, as one word of 8, 16, 32 or 64 bits, or as many of 64: (N, words)."""
     size = min(8, 1 << (packed.shape[1] - 1).bit_length())
-    return F.pad(packed, (0, -packed.shape[1] % size)).contiguous().numpy().view(f"u{size}")
+    missing = -packed.shape[1] % size
+    whole = F.pad(packed, (0, missing)) if missing else packed  # Padding by nothing would copy.
+    return whole.contiguous().numpy().view(f"u{size}")
 
 
 def count_bits_by_table(words: np.ndarray) -> np.ndarray:

@@ -49,7 +49,10 @@ def hamming_neighbours(query: Tensor, database: Tensor, k: int) -> tuple[Tensor,
 
 
 def as_words(codes: np.ndarray) -> np.ndarray:
-    """View codes as words, as wide as divide their bytes: (N, B) as (N, W)."""
+    """View codes as words, as wide as divide their bytes: (N, B) as (N, W).
+
+    Not filled up as by `code_words`: for one query a copy of the database would take longer than the search.
+    """
     return np.ascontiguousarray(codes).view(WORDS[math.gcd(codes.shape[1], 8)])
 
 
