@@ -1,1 +1,1 @@
-"""Reproducible runs and measurements of labelgraph; see ``benchmarks/README.md``."""
+"""Benchmarks of labelgraph: experiments, speed, scale, and the data sets they use."""

@@ -16,14 +16,12 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from benchmarks.ablation_report import FACTORS, Variation, write_ablation
-from benchmarks.arguments import parallel_parser
-from benchmarks.config import RunConfig, resolve
-from benchmarks.data import keep_splits, load_data
-from benchmarks.environment import environment
-from benchmarks.jobs import Job, check_workers, run_jobs
-from benchmarks.run_folder import RunFolder, write_text
-from labelgraph.cli.errors import guarded
+from benchmarks.experiments.ablation_report import FACTORS, Variation, write_ablation
+from benchmarks.experiments.environment import environment
+from benchmarks.experiments.jobs import Job, check_workers, parallel_parser, run_jobs
+from benchmarks.experiments.run_folder import RunFolder, keep_splits, load_data, write_text
+from benchmarks.experiments.run_settings import RunConfig, resolve
+from labelgraph.cli.common import guarded
 from labelgraph.methods import METHODS, LabelGraphMethod
 
 ABLE = [name for name, method in METHODS.items() if issubclass(method, LabelGraphMethod)]

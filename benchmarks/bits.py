@@ -15,15 +15,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from benchmarks.arguments import parallel_parser
-from benchmarks.bits_report import write_bits
-from benchmarks.config import RunConfig, resolve_all
-from benchmarks.data import keep_splits, load_data
-from benchmarks.environment import environment
-from benchmarks.jobs import Job, check_workers, run_jobs
-from benchmarks.plan_file import create_plan, read_plan
-from benchmarks.run_folder import RunFolder
-from labelgraph.cli.errors import guarded
+from benchmarks.experiments.bits_report import write_bits
+from benchmarks.experiments.environment import environment
+from benchmarks.experiments.jobs import Job, check_workers, parallel_parser, run_jobs
+from benchmarks.experiments.run_folder import RunFolder, create_plan, keep_splits, load_data, read_plan
+from benchmarks.experiments.run_settings import RunConfig, resolve_all
+from labelgraph.cli.common import guarded
 from labelgraph.methods import METHODS
 from labelgraph.report import Result
 

@@ -19,13 +19,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.known_sets import KNOWN_SETS
-from labelgraph.cli.errors import guarded
+from benchmarks.datasets.known_sets import KNOWN_SETS
+from labelgraph.cli.common import guarded
 from labelgraph.data import DATASETS
 from labelgraph.methods import METHODS, method_class
 
 if TYPE_CHECKING:
-    from benchmarks.config import RunConfig
+    from benchmarks.experiments.run_settings import RunConfig
 
 DEFAULT_METHOD = "algcn"
 
@@ -74,11 +74,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _dispatch(options: argparse.Namespace) -> None:
     # Here, so that --help answers without loading Lightning and scikit-learn.
-    from benchmarks.comparison import Comparison, evaluate_comparison
-    from benchmarks.config import describe, resolve_all
-    from benchmarks.run_folder import RunFolder
-    from benchmarks.runner import evaluate_run
-    from benchmarks.tables import tables
+    from benchmarks.experiments.comparison import Comparison, evaluate_comparison
+    from benchmarks.experiments.run_folder import RunFolder
+    from benchmarks.experiments.run_report import tables
+    from benchmarks.experiments.run_settings import describe, resolve_all
+    from benchmarks.experiments.runner import evaluate_run
 
     methods = list(METHODS) if options.methods == ["all"] else options.methods
     if options.list_settings:
@@ -102,13 +102,12 @@ def _dispatch(options: argparse.Namespace) -> None:
 
 def _run(options: argparse.Namespace, configs: Sequence[RunConfig], several: bool) -> None:
     """Begin or go on with a run, and print its tables."""
-    from benchmarks.comparison import Comparison, compare
-    from benchmarks.data import load_data
-    from benchmarks.environment import environment
-    from benchmarks.run_folder import RunFolder
-    from benchmarks.runner import run
-    from benchmarks.tables import tables
-    from benchmarks.trainings import training_data
+    from benchmarks.experiments.comparison import Comparison, compare
+    from benchmarks.experiments.environment import environment
+    from benchmarks.experiments.run_folder import RunFolder, load_data
+    from benchmarks.experiments.run_report import tables
+    from benchmarks.experiments.run_settings import training_data
+    from benchmarks.experiments.runner import run
     from labelgraph.train import check_device
 
     first = configs[0]

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from labelgraph.data import CrossModalData, load_dataset, load_openclipart
     from labelgraph.graph import cooccurrence_graph, summarize
     from labelgraph.methods import METHODS, Method, build_method, load_method
+    from labelgraph.metrics import evaluate
     from labelgraph.nn import AdaptiveAdjacency, LabelConv, LabelEmbedding, LabelEncoder, StaticAdjacency
-    from labelgraph.retrieval import evaluate
 
 __all__ = [
     "METHODS",
@@ -37,7 +37,7 @@ _LAYERS = {
     "graph": ("cooccurrence_graph", "summarize"),
     "methods": ("METHODS", "Method", "build_method", "load_method"),
     "nn": ("AdaptiveAdjacency", "LabelConv", "LabelEmbedding", "LabelEncoder", "StaticAdjacency"),
-    "retrieval": ("evaluate",),
+    "metrics": ("evaluate",),
     "losses": (),
 }
 

@@ -9,7 +9,10 @@ import pytest
 
 import labelgraph
 
-ORDER = ("data", "features", "graph", "nn", "losses", "methods", "retrieval", "train", "search", "report", "cli")
+ORDER = (
+    "_core", "data", "encoders", "graph", "nn", "losses", "probability", "methods", "inference", "metrics", "train",
+    "search", "report", "cli",
+)  # fmt: skip
 ROOT = Path(labelgraph.__file__).parent
 
 
@@ -29,16 +32,30 @@ def imported_layers(path):
                 yield rest.partition(".")[0]
 
 
-def test_every_folder_is_a_layer():
-    assert {path.parent.name for path in ROOT.glob("*/__init__.py") if list(path.parent.glob("*.py"))} >= set(ORDER)
+def files_of(layer):
+    """The modules of a layer, which is a folder or a single module."""
+    return sorted((ROOT / layer).rglob("*.py")) or [ROOT / f"{layer}.py"]
+
+
+def test_every_folder_and_module_is_a_layer():
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    modules = {path.stem for path in ROOT.glob("*.py")} - {"__init__", "__main__", "version"}
+    assert folders | modules == set(ORDER)
 
 
 @pytest.mark.parametrize("layer", ORDER)
 def test_a_layer_imports_only_those_before_it(layer):
     allowed = ORDER[: ORDER.index(layer) + 1]
-    for path in (ROOT / layer).rglob("*.py"):
+    for path in files_of(layer):
         later = sorted(set(imported_layers(path)) - set(allowed))
         assert not later, f"{path.relative_to(ROOT)} imports {', '.join(later)}"
+
+
+def test_no_two_files_share_a_name():
+    names = [path.name for path in ROOT.rglob("*.py") if path.name not in ("__init__.py", "__main__.py")]
+    names += [path.name for path in (ROOT.parent / "benchmarks").rglob("*.py")]
+    repeated = {name for name in names if names.count(name) > 1} - {"__init__.py", "__main__.py"}
+    assert repeated == set()
 
 
 HEAVY = (
@@ -56,8 +73,13 @@ HEAVY = (
 
 
 def test_an_import_is_light():
-    """All layers but training, in a process of its own."""
-    modules = ", ".join(["labelgraph", *(f"labelgraph.{layer}" for layer in ORDER if layer != "train")])
-    code = f"import sys, {modules}; print(*sorted({{name.split('.')[0] for name in sys.modules}} & {set(HEAVY)}))"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert found == []
+    """All layers but training add nothing heavy to what PyG loads by itself, in a process of its own."""
+    layers = ", ".join(["labelgraph", *(f"labelgraph.{layer}" for layer in ORDER if layer != "train")])
+    code = f"""
+import sys, torch_geometric
+before = set(sys.modules)
+import {layers}
+print(*sorted({{name.split(".")[0] for name in set(sys.modules) - before}} & {set(HEAVY)}))
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.split() == []

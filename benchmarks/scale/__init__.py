@@ -1,1 +1,1 @@
-"""A large data set from a memory-mapped folder to answers, by the console commands."""
+"""A million items, from a memory-mapped folder to answers."""

@@ -21,8 +21,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.environment import environment
-from benchmarks.run_folder import write_text
+from benchmarks.experiments.environment import environment
+from benchmarks.experiments.run_folder import write_text
 from benchmarks.scale.steps import SETTINGS, make, measure
 from labelgraph.report import markdown_table
 

@@ -1,1 +1,1 @@
-"""How fast the parts are, each against a plain rival in the same run; see ``benchmarks/README.md``."""
+"""Speed of the library against plain baselines in the same run."""

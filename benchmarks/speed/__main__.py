@@ -11,14 +11,41 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from benchmarks.environment import environment
-from benchmarks.run_folder import write_text
-from benchmarks.speed.approximate import RECALL, draw_recall
-from benchmarks.speed.cases import CASES, alone
+import torch
+
+from benchmarks.experiments.environment import environment
+from benchmarks.experiments.run_folder import write_text
+from benchmarks.speed import graph_speed, ranking_speed, search_speed, training_speed
+from benchmarks.speed.search_speed import RECALL, draw_recall
 from labelgraph.report import markdown_table
+
+CASES: dict[str, Callable[[int], list[dict[str, Any]]]] = {
+    "propagation": graph_speed.measure_propagation,
+    "cooccurrence": graph_speed.measure_cooccurrence,
+    "ranking": ranking_speed.measure,
+    "search_hamming": search_speed.hamming,
+    "search_cosine": search_speed.cosine,
+    "search_approximate": search_speed.measure,
+    **{f"training_step_{name}": case for name, case in training_speed.CASES.items()},
+}
+
+
+def alone(name: str, threads: int) -> list[dict[str, Any]]:
+    """Measure one case in a fresh process: what another left in the heap changes what memory costs."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(in_process, name, threads).result()
+
+
+def in_process(name: str, threads: int) -> list[dict[str, Any]]:
+    """Pin the threads and measure one case."""
+    torch.set_num_threads(threads)
+    return CASES[name](threads)
 
 
 def main() -> None:

@@ -1,1 +1,1 @@
-"""Every method tuned with the same number of random trials, then compared over seeds."""
+"""As many random trials for every method."""

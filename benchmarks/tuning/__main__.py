@@ -18,16 +18,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from benchmarks.arguments import parallel_parser
-from benchmarks.data import keep_splits, load_data
-from benchmarks.environment import environment
-from benchmarks.jobs import check_workers
-from benchmarks.plan_file import create_plan, read_plan
-from benchmarks.run_folder import RunFolder
-from benchmarks.tuning.plan import Plan
-from benchmarks.tuning.report import write_tuning
-from benchmarks.tuning.search import search
-from labelgraph.cli.errors import guarded
+from benchmarks.experiments.environment import environment
+from benchmarks.experiments.jobs import check_workers, parallel_parser
+from benchmarks.experiments.run_folder import RunFolder, create_plan, keep_splits, load_data, read_plan
+from benchmarks.tuning.trials import Plan, search
+from benchmarks.tuning.tuning_report import write_tuning
+from labelgraph.cli.common import guarded
 from labelgraph.methods import METHODS
 
 

@@ -22,9 +22,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from labelgraph.cli.errors import guarded
-from labelgraph.cli.names import did_you_mean
-from labelgraph.cli.parser import Parser, describe
+from labelgraph._core.names import did_you_mean
+from labelgraph.cli.common import Parser, describe, guarded
 from labelgraph.version import __version__
 
 # Modules beside this one, each with `add_parser(commands)`, which sets the default `run`; a further command is a file
@@ -39,7 +38,7 @@ def parser(chosen: str | None) -> Parser:
     commands = command.add_subparsers(metavar="COMMAND", title="commands", required=True, parser_class=Parser)
     for name in COMMANDS:
         if name == chosen:
-            import_module(f"labelgraph.cli.{name}").add_parser(commands)
+            import_module(f"labelgraph.cli.{name}_command").add_parser(commands)
         else:
             _add_name(commands, name)
     return command
@@ -52,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _add_name(commands: argparse._SubParsersAction[Parser], name: str) -> None:
     """Add a command to the list in the help, with the first line of its file."""
-    content = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+    content = Path(__file__).with_name(f"{name}_command.py").read_text(encoding="utf-8")
     documentation = ast.get_docstring(ast.parse(content)) or ""
     commands.add_parser(name, help=describe(documentation)["description"].rstrip(".").lower())
 

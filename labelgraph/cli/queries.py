@@ -1,10 +1,11 @@
-"""What to search for: items of a data set, rows of features, words, pictures."""
+"""The queries of `labelgraph search`, and what a model knows of their words."""
 
 from __future__ import annotations
 
+import re
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,55 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from labelgraph.cli.names import did_you_mean
+from labelgraph._core.names import did_you_mean
+from labelgraph.cli.common import note
 from labelgraph.data import CrossModalData
-from labelgraph.features import Encoder, build_encoder
+from labelgraph.encoders import BagOfWords, Encoder, build_encoder
+from labelgraph.inference import SIDES
 from labelgraph.methods import Method
-from labelgraph.search.encoding import SIDES
+
+
+def tell_words(encoder: Encoder, texts: Iterable[str], label_names: Sequence[str], chosen: Collection[str]) -> None:
+    """Note the words that a model does not know, and labels that a text names and that could filter.
+
+    Args:
+        encoder: Of the texts; one that reads whole sentences knows all words.
+        texts: To search for.
+        label_names: Of the items that are searched in.
+        chosen: Those that filter already.
+
+    Raises:
+        ValueError: If no word of a text is known.
+    """
+    for text in texts:
+        named = [name for name in named_labels(text, label_names) if name not in chosen]
+        unknown = encoder.unknown_words(text) if isinstance(encoder, BagOfWords) else []
+        if isinstance(encoder, BagOfWords) and not encoder.prepare(text):
+            hint = f"; {named[0]!r} is a label: --labels takes it, beside other words" if named else ""
+            raise ValueError(f"'--text' must have a word that the model knows (got {text!r}){hint}")
+        if unknown:
+            note(f"{text!r}: the model does not know {', '.join(map(repr, unknown))}, and leaves that out")
+        if named:
+            options = " ".join(name if re.fullmatch(r"[\w-]+", name) else f"'{name}'" for name in named)
+            which = f"{named[0]!r} is a label" if len(named) == 1 else f"{', '.join(map(repr, named))} are labels"
+            note(f"{text!r}: {which}; --labels {options} finds only what has {'it' if len(named) == 1 else 'one'}")
+
+
+def named_labels(text: str, label_names: Iterable[str]) -> list[str]:
+    """The labels whose words stand side by side in a text, in any capitals.
+
+    Example:
+        >>> from labelgraph.cli.queries import named_labels
+        >>> named_labels("A night sky, and birds", ["bird", "Night_sky", "sky"])
+        ['Night_sky', 'sky']
+    """
+    within = _spaced(text)
+    return [name for name in label_names if (words := _spaced(name)).strip() and words in within]
+
+
+def _spaced(text: str) -> str:
+    words = re.findall(r"[^\W_]+", text.casefold())
+    return f" {' '.join(words)} "
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labelgraph.cli.fingerprint import fingerprint
-from labelgraph.cli.names import check_name, did_you_mean
-from labelgraph.cli.splits import training_splits
+from labelgraph._core.names import check_name, did_you_mean
 from labelgraph.cli.training_folder import STATE
 from labelgraph.data import CrossModalData
+from labelgraph.data.splits.training_splits import fingerprint, training_splits
 from labelgraph.methods import method_class
-from labelgraph.retrieval import PROTOCOLS
+from labelgraph.metrics import PROTOCOLS
 
 HELD_OUT, ALL = "validation", "all"
 

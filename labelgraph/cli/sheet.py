@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from labelgraph._core.writing import replace_file
 from labelgraph.cli.queries import Queries
 from labelgraph.data import CrossModalData, load_thumbnails
-from labelgraph.data.writing import replace_file
 from labelgraph.report import contact_sheet
 from labelgraph.search import Neighbours
 

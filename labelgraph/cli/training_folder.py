@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout  # PyTorch brings it.
+from filelock import FileLock, Timeout
 
-from labelgraph.data.writing import PART, replace_file
+from labelgraph._core.writing import PART, replace_file
 
 STATE, LOCK = "training.json", "lock"
 STAGES = ("train", "stage2")

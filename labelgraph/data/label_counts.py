@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from labelgraph.data.checks import check_multi_hot
-from labelgraph.data.matlab import read_mat
+from labelgraph._core.checks import check_multi_hot
+from labelgraph.data.formats.matlab import read_mat
 
 
 @dataclass(frozen=True, eq=False)

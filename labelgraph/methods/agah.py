@@ -21,7 +21,7 @@ from labelgraph.nn import (
     fused_similarity,
     occurring_columns,
 )
-from labelgraph.nn.hash_head import sign
+from labelgraph.nn.hash_layers import sign
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from labelgraph.losses import structure_loss
-from labelgraph.losses.structure import draw_negatives
+from labelgraph.losses import draw_negatives, structure_loss
 from labelgraph.methods.label_graph import LabelGraphConfig, LabelGraphMethod, classification_terms, pairwise_terms
 from labelgraph.nn import AdaptiveAdjacency, dense_adjacency
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from labelgraph.methods.saving import read_model, write_model
+from labelgraph.methods.model_folder import read_model, write_model
 
 
 class Method(nn.Module, ABC):

@@ -1,14 +1,148 @@
-"""DAGNN: dual adversarial graph neural networks."""
+"""Dual adversarial graph networks: what DAGNN, P-GNN-CON and I-GNN-CON share, and DAGNN."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+from torch_geometric.data import Data
 
-from labelgraph.methods.dual_adversarial import DualAdversarialConfig, DualAdversarialMethod, adversarial_terms
-from labelgraph.methods.label_graph import classification_terms, pairwise_terms
+from labelgraph.losses import IMAGE, TEXT, adversarial_loss
+from labelgraph.methods.label_graph import LabelGraphConfig, LabelGraphMethod, classification_terms, pairwise_terms
+from labelgraph.nn import Generator, HashHead, LabelBranch, ModalityDiscriminator
+
+# What each discriminator judges, and what that was made from: a text made from an image counts as an image.
+JUDGED = {
+    "image_real": IMAGE,
+    "image_generated": TEXT,
+    "text_generated": IMAGE,
+    "text_real": TEXT,
+}
+
+
+@dataclass(frozen=True)
+class DualAdversarialConfig(LabelGraphConfig):
+    """Hyper-parameters of the dual adversarial methods beside those of `LabelGraphConfig`.
+
+    Args:
+        text_generator_channels: Hidden width of the generator of texts.
+        image_generator_channels: Hidden width of the generator of images.
+        beta: Weight of the adversarial loss.
+    """
+
+    text_generator_channels: int = 512
+    image_generator_channels: int = 2048
+    beta: float = 0.2
+
+
+class DualAdversarialMethod(LabelGraphMethod):
+    r"""A label-graph method in which each side also generates features of the other.
+
+    Discriminators in image space and in text space learn to tell real features from generated ones; gradient
+    reversal teaches the projectors and generators to fool them (DAGNN, doi:10.1609/aaai.v35i3.16345):
+
+    .. math::
+        L_{adversarial} = \mathrm{CE}(D_v(v), 1) + \mathrm{CE}(D_v(\hat v), 0) +
+        \mathrm{CE}(D_t(\hat t), 1) + \mathrm{CE}(D_t(t), 0)
+
+    A subclass gives ``loss_terms`` and ``loss_weights``.
+
+    Args:
+        image_projector: Image features (B, D_v) to the common space (B, H).
+        text_projector: Text features (B, D_t) to the common space (B, H).
+        label_branch: Gives classifiers (C, H) and the edges they were made with.
+        text_generator: Embeddings of images (B, H) to text features (B, D_t).
+        image_generator: Embeddings of texts (B, H) to image features (B, D_v).
+        image_discriminator: Image features to logits (B, 2).
+        text_discriminator: Text features to logits (B, 2).
+        config: The method's hyper-parameters.
+        image_hash: Embeddings of images to relaxed codes (B, bits).
+        text_hash: The same of texts.
+    """
+
+    generates: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        image_projector: nn.Module,
+        text_projector: nn.Module,
+        label_branch: LabelBranch,
+        text_generator: nn.Module,
+        image_generator: nn.Module,
+        image_discriminator: nn.Module,
+        text_discriminator: nn.Module,
+        config: Any,
+        image_hash: HashHead | None = None,
+        text_hash: HashHead | None = None,
+    ) -> None:
+        super().__init__(image_projector, text_projector, label_branch, config, image_hash, text_hash)
+        self.text_generator = text_generator
+        self.image_generator = image_generator
+        self.image_discriminator = image_discriminator
+        self.text_discriminator = text_discriminator
+
+    @classmethod
+    def parts(cls, config: Any, image_channels: int, text_channels: int, graph: Data | None) -> dict[str, nn.Module]:
+        """Build the published parts."""
+        width, norm = config.hidden_channels, cls.batch_norm
+        to_text, to_image = config.text_generator_channels, config.image_generator_channels
+        return {
+            **super().parts(config, image_channels, text_channels, graph),
+            "text_generator": Generator(width, to_text, text_channels, "leaky_relu", norm),
+            "image_generator": Generator(width, to_image, image_channels, "relu", norm),
+            "image_discriminator": ModalityDiscriminator(image_channels, activation=norm, batch_norm=norm),
+            "text_discriminator": ModalityDiscriminator(text_channels, activation=norm, batch_norm=norm),
+        }
+
+    def forward(self, image: Tensor, text: Tensor) -> dict[str, Tensor]:
+        """Embed and score a batch of pairs, generate each side from the other, and judge all four."""
+        outputs = super().forward(image, text)
+        generated_image = self.image_generator(outputs["text_embedding"])
+        generated_text = self.text_generator(outputs["image_embedding"])
+        return {
+            **outputs,
+            "image_real": self.image_discriminator(image),
+            "image_generated": self.image_discriminator(generated_image),
+            "text_generated": self.text_discriminator(generated_text),
+            "text_real": self.text_discriminator(text),
+        }
+
+    def diagnostics(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The share of each of the four kinds of features that its discriminator tells rightly.
+
+        Where the adversary is fooled, the two shares of a space add up to 1: it cannot tell them apart.
+        """
+        return {
+            f"precision_{kind}": (outputs[kind].argmax(1) == modality).float().mean()
+            for kind, modality in JUDGED.items()
+        }
+
+    @torch.no_grad()
+    def fill_missing(self, image: Tensor, text: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """Generate the missing side of incomplete pairs from the other, without gradient.
+
+        The running statistics of batch normalisation are used and stay as they are, so that what is
+        generated does not depend on the rest of the batch.
+
+        Args:
+            image: Image features, shape (B, D_v).
+            text: Text features, shape (B, D_t).
+            present: Which side is there, image and text, shape (B, 2).
+        """
+        training = self.training
+        self.eval()
+        generated_image = self.image_generator(self.text_projector(text))
+        generated_text = self.text_generator(self.image_projector(image))
+        self.train(training)
+        has_image, has_text = present.bool().unsqueeze(-1).unbind(1)
+        return torch.where(has_image, image, generated_image), torch.where(has_text, text, generated_text)
+
+
+def adversarial_terms(outputs: dict[str, Tensor]) -> Tensor:
+    """The adversarial loss of all four kinds, summed."""
+    return torch.stack([adversarial_loss(outputs[kind], modality) for kind, modality in JUDGED.items()]).sum()
 
 
 @dataclass(frozen=True)

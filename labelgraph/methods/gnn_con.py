@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from labelgraph.losses import contrastive_loss
-from labelgraph.methods.dual_adversarial import DualAdversarialConfig, DualAdversarialMethod, adversarial_terms
+from labelgraph.methods.dagnn import DualAdversarialConfig, DualAdversarialMethod, adversarial_terms
 from labelgraph.methods.label_graph import classification_terms
 
 

@@ -11,16 +11,8 @@ from torch_geometric.data import Data
 from labelgraph.graph import BinaryAdjacency
 from labelgraph.losses import classification_loss, joint_pairwise_loss
 from labelgraph.methods.base import Method
-from labelgraph.methods.hashing import HashConfig, hash_heads, hash_terms, hash_weights
-from labelgraph.nn import (
-    HashHead,
-    LabelBranch,
-    LabelEmbedding,
-    LabelEncoder,
-    Projector,
-    cosine_scores,
-    label_adjacency,
-)
+from labelgraph.methods.hash_heads import HashConfig, hash_heads, hash_terms, hash_weights
+from labelgraph.nn import HashHead, LabelBranch, LabelEmbedding, LabelEncoder, Projector, cosine_scores, label_adjacency
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from labelgraph.methods.agah import AGAH
 from labelgraph.methods.algcn import ALGCN
 from labelgraph.methods.base import Method
 from labelgraph.methods.dagnn import DAGNN
+from labelgraph.methods.expected_relevance import ExpectedRelevance
 from labelgraph.methods.gnn_con import IGNNCON, PGNNCON
-from labelgraph.methods.relevance import ExpectedRelevance
-from labelgraph.methods.saving import read_meaning
+from labelgraph.methods.model_folder import read_meaning
 
 CONFIGS = Path(__file__).parent / "configs"
 METHODS: dict[str, type[Method]] = {

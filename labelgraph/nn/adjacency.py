@@ -1,16 +1,249 @@
-"""The adjacencies of labels by name."""
+"""Adjacency of labels: static, adaptive, metric and attention, interchangeable."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch_geometric.data import Data
 
-from labelgraph.nn.adaptive import AdaptiveAdjacency
-from labelgraph.nn.attention import AttentionAdjacency
-from labelgraph.nn.metric import MetricAdjacency
-from labelgraph.nn.static import StaticAdjacency
+from labelgraph.nn.conv import dense_adjacency, source_norm
+from labelgraph.nn.projector import FeatureLinear
+
+
+class StaticAdjacency(nn.Module):
+    """A fixed label graph as an adjacency module.
+
+    Args:
+        graph: Label graph; its weights are taken as they are, so transform it first, for instance with
+            `BinaryAdjacency`.
+        normalize: Apply `source_norm`.
+
+    Shapes:
+        - **output:** edge indices :math:`(2, E)` and edge weights :math:`(E,)`.
+
+    Example:
+        >>> from labelgraph.graph import Reweight, cooccurrence_graph
+        >>> from labelgraph.nn import StaticAdjacency
+        >>> edge_index, edge_weight = StaticAdjacency(Reweight()(cooccurrence_graph([[1, 1, 0], [0, 0, 1]])))()
+        >>> edge_index.shape, edge_weight.shape
+        (torch.Size([2, 5]), torch.Size([5]))
+    """
+
+    edge_index: Tensor
+    edge_weight: Tensor
+
+    def __init__(self, graph: Data, normalize: bool = True) -> None:
+        super().__init__()
+        weight = graph.edge_weight
+        if normalize:
+            weight = source_norm(graph.edge_index, weight, graph.num_nodes)
+        self.register_buffer("edge_index", graph.edge_index.clone())
+        self.register_buffer("edge_weight", weight.clone())
+
+    def forward(self, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Give the edges; the embeddings ``x`` do not matter here."""
+        return self.edge_index, self.edge_weight
+
+
+class AdaptiveAdjacency(nn.Module):
+    r"""A label graph with a learned residual between all pairs of labels.
+
+    .. math:: A_{ad} = \mathrm{ReLU}(A + \gamma B), \qquad \hat{A} = D^{-1/2} A_{ad}^\top D^{-1/2}
+
+    (ALGCN, doi:10.1109/TMM.2021.3101642.) :math:`B` is learned, drawn uniformly in [0, 0.02].
+
+    Args:
+        graph: Label graph :math:`A`, for instance of `BinaryAdjacency`.
+        gamma: Weight of the residual.
+        normalize: Apply `source_norm`.
+
+    Shapes:
+        - **output:** edge indices :math:`(2, C^2)` and edge weights :math:`(C^2,)`, sorted by source.
+
+    Example:
+        >>> from labelgraph.graph import BinaryAdjacency, cooccurrence_graph
+        >>> from labelgraph.nn import AdaptiveAdjacency
+        >>> adjacency = AdaptiveAdjacency(BinaryAdjacency()(cooccurrence_graph([[1, 1, 0], [0, 0, 1]])))
+        >>> edge_index, edge_weight = adjacency()
+        >>> edge_index.shape, edge_weight.shape
+        (torch.Size([2, 9]), torch.Size([9]))
+    """
+
+    static: Tensor
+    edge_index: Tensor
+
+    def __init__(self, graph: Data, gamma: float = 0.5, normalize: bool = True) -> None:
+        super().__init__()
+        self.num_labels = int(graph.num_nodes)
+        self.gamma = gamma
+        self.normalize = normalize
+        self.register_buffer("edge_index", complete_edges(self.num_labels), persistent=False)
+        self.register_buffer("static", dense_adjacency(graph.edge_index, graph.edge_weight, self.num_labels))
+        self.residual = nn.Parameter(torch.empty(self.num_labels, self.num_labels))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the residual anew."""
+        nn.init.uniform_(self.residual, 0.0, 0.02)
+
+    def forward(self, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Give the edges as learned so far; the embeddings ``x`` do not matter here."""
+        weight = torch.relu(self.static + self.gamma * self.residual).flatten()
+        if self.normalize:
+            weight = source_norm(self.edge_index, weight, self.num_labels)
+        return self.edge_index, weight
+
+
+class MetricAdjacency(nn.Module):
+    r"""Half of a fixed, half of a learned cosine similarity between label embeddings.
+
+    .. math::
+        A = \tfrac{1}{2} A_0 + \tfrac{1}{2} S, \qquad
+        S = \Big[ \frac{1}{K} \sum_k \cos(X \circ w_k, X \circ w_k) \Big]_{\ge \tau}, \qquad
+        A_0 = [\cos(X_0, X_0)]_{\ge \tau}
+
+    Entries below :math:`\tau` become 0; :math:`A_0` is of the initial embeddings and stays (I-GNN-CON,
+    doi:10.1109/TPAMI.2022.3188547). :math:`w_k` are learned, drawn uniformly in [0.3, 0.6].
+
+    Args:
+        x: Initial embeddings :math:`X_0`, shape :math:`(C, F)`.
+        num_heads: :math:`K`.
+        threshold: :math:`\tau`.
+        normalize: Apply `source_norm`.
+
+    Shapes:
+        - **input:** embeddings :math:`(C, F)`.
+        - **output:** edge indices :math:`(2, C^2)` and edge weights :math:`(C^2,)`, sorted by source.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.nn import MetricAdjacency
+        >>> x = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]])
+        >>> edge_index, edge_weight = MetricAdjacency(x, normalize=False)(x)
+        >>> (edge_weight.view(3, 3) > 0).int()
+        tensor([[1, 1, 0],
+                [1, 1, 0],
+                [0, 0, 1]], dtype=torch.int32)
+    """
+
+    static: Tensor
+    edge_index: Tensor
+
+    def __init__(self, x: Tensor, num_heads: int = 8, threshold: float = 0.4, normalize: bool = True) -> None:
+        super().__init__()
+        if num_heads < 1:
+            raise ValueError(f"'num_heads' must be at least 1 (got {num_heads})")
+        self.threshold = threshold
+        self.normalize = normalize
+        self.register_buffer("edge_index", complete_edges(len(x)), persistent=False)
+        self.register_buffer("static", self._prune(_cosine(x.detach())))
+        self.weight = nn.Parameter(torch.empty(num_heads, x.size(1)))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the heads anew."""
+        nn.init.uniform_(self.weight, 0.3, 0.6)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the edges between these embeddings."""
+        learned = _cosine(x * self.weight.unsqueeze(1)).mean(0)
+        weight = (0.5 * self.static + 0.5 * self._prune(learned)).flatten()
+        if self.normalize:
+            weight = source_norm(self.edge_index, weight, len(x))
+        return self.edge_index, weight
+
+    def _prune(self, similarity: Tensor) -> Tensor:
+        return similarity.masked_fill(similarity < self.threshold, 0.0)
+
+
+def _cosine(x: Tensor) -> Tensor:
+    """Cosines between all rows, of one matrix or of several."""
+    unit = F.normalize(x, dim=-1)
+    return unit @ unit.transpose(-1, -2)
+
+
+def complete_edges(num_nodes: int, device: torch.device | str | None = None) -> Tensor:
+    """Edge indices of all pairs, those of a node with itself included, sorted by source, (2, C * C).
+
+    The weights of a matrix whose entry (i, j) weighs i -> j are then its entries row by row.
+
+    Example:
+        >>> from labelgraph.nn import complete_edges
+        >>> complete_edges(2)
+        tensor([[0, 0, 1, 1],
+                [0, 1, 0, 1]])
+    """
+    node = torch.arange(num_nodes, device=device)
+    return torch.stack([node.repeat_interleave(num_nodes), node.repeat(num_nodes)])
+
+
+class AttentionAdjacency(nn.Module):
+    r"""Attention between all nodes, on top of a similarity whose sign is kept.
+
+    .. math:: P_{ij} = \mathrm{softmax}_j \frac{\langle Q x_i, K x_j \rangle}{\sqrt{d}} + S_{ij}
+
+    Node :math:`i` listens to :math:`j` by :math:`P_{ij}`; as edges, :math:`P_{ij}` weighs :math:`j \to i`.
+    Over the items of a batch, :math:`S` is their similarity, given with every call: this is the adaptive
+    graph attention of AGAH (APWeb-WAIM 2023), free of the batch's size. Over labels, :math:`S` is the
+    source-normalised matrix of a label graph, given once.
+
+    Args:
+        in_channels: Size of the node features.
+        channels: Size :math:`d` of queries and keys.
+        graph: Label graph that gives :math:`S`, for instance of `BinaryAdjacency`; with none, :math:`S` is
+            what is given with a call, or 0.
+
+    Shapes:
+        - **input:** features :math:`(N, F)`; similarity :math:`(N, N)`, optional.
+        - **output:** edge indices :math:`(2, N^2)` and edge weights :math:`(N^2,)`, sorted by source.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.nn import AttentionAdjacency
+        >>> adjacency = AttentionAdjacency(4)
+        >>> edge_index, edge_weight = adjacency(torch.rand(3, 4), -torch.eye(3))
+        >>> edge_index.shape, edge_weight.shape
+        (torch.Size([2, 9]), torch.Size([9]))
+        >>> adjacency.coefficients(torch.rand(3, 4)).sum(1).allclose(torch.ones(3))  # rows are listeners
+        True
+    """
+
+    static: Tensor | None
+
+    def __init__(self, in_channels: int, channels: int = 64, graph: Data | None = None) -> None:
+        super().__init__()
+        self.channels = channels
+        self.query = FeatureLinear(in_channels, channels, bias=False)
+        self.key = FeatureLinear(in_channels, channels, bias=False)
+        self.register_buffer("static", None if graph is None else _propagation(graph))
+
+    def reset_parameters(self) -> None:
+        """Draw the weights anew."""
+        self.query.reset_parameters()
+        self.key.reset_parameters()
+
+    def coefficients(self, x: Tensor) -> Tensor:
+        """How much each node (row) listens to each other (column), rows summing to 1, (N, N)."""
+        return (self.query(x) @ self.key(x).t() / math.sqrt(self.channels)).softmax(1)
+
+    def forward(self, x: Tensor, similarity: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Give the edges between these nodes."""
+        similarity = self.static if similarity is None else similarity
+        listening = self.coefficients(x)
+        if similarity is not None:
+            listening = listening + similarity
+        return complete_edges(len(x), x.device), listening.t().flatten()
+
+
+def _propagation(graph: Data) -> Tensor:
+    """The matrix that multiplies the features: its entry (i, j) weighs the edge j -> i."""
+    weight = source_norm(graph.edge_index, graph.edge_weight, graph.num_nodes)
+    return dense_adjacency(graph.edge_index, weight, graph.num_nodes).t().contiguous()
+
 
 ADJACENCIES = ("static", "adaptive", "metric", "attention")
 

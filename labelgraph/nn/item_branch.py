@@ -1,10 +1,102 @@
-"""The graph side of hashing: items of a batch that learn from their neighbours."""
+"""Graphs over the items of a batch: their similarity, residual adjacency, and the graph branch of AGAH."""
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+import math
 
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from labelgraph.nn.adjacency import complete_edges
 from labelgraph.nn.conv import LabelConv
+
+
+def fused_similarity(
+    image: Tensor,
+    text: Tensor,
+    *,
+    image_weight: float = 0.5,
+    text_weight: float = 0.2,
+    cross_weight: float = 0.3,
+    scale: float = 1.4,
+) -> Tensor:
+    r"""Fuse the similarities of images, of texts, and of both, without any label.
+
+    .. math::
+        S = \mu (\eta S_v + \beta S_t + \lambda \bar{S}_v \bar{S}_t^\top), \qquad
+        S_v = 2 \cos(v, v) - 1, \quad S_t = 2 \, \mathrm{sign}(\cos(t, t)) - 1
+
+    where a bar stands for rows of length 1 (AGAH, APWeb-WAIM 2023).
+
+    Args:
+        image: Image features :math:`v`, shape :math:`(B, D_v)`.
+        text: Text features :math:`t`, such as bags of words, shape :math:`(B, D_t)`.
+        image_weight: :math:`\eta`.
+        text_weight: :math:`\beta`.
+        cross_weight: :math:`\lambda`.
+        scale: :math:`\mu`.
+
+    Returns:
+        Shape :math:`(B, B)`, of either sign.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.nn import fused_similarity
+        >>> fused_similarity(torch.eye(2), torch.eye(2))
+        tensor([[ 1.4000, -1.4000],
+                [-1.4000,  1.4000]])
+    """
+    image, text = F.normalize(image), F.normalize(text)
+    by_image = 2 * image @ image.t() - 1
+    by_text = 2 * (text @ text.t()).sign() - 1
+    by_both = F.normalize(by_image) @ F.normalize(by_text).t()
+    return scale * (image_weight * by_image + text_weight * by_text + cross_weight * by_both)
+
+
+class ResidualAdjacency(nn.Module):
+    r"""The similarity of the items plus a learned residual, :math:`P = S + \gamma W`.
+
+    (AGAH, APWeb-WAIM 2023.) :math:`W` belongs to places in the batch, not to items, and so ties the model
+    to a batch size; `AttentionAdjacency` does not. A smaller batch takes the upper left part of it.
+
+    Args:
+        num_items: Largest batch size.
+        gamma: Weight of the residual.
+
+    Shapes:
+        - **input:** features, which do not matter here, and similarity :math:`(B, B)`.
+        - **output:** edge indices :math:`(2, B^2)` and edge weights :math:`(B^2,)`, sorted by source;
+          :math:`P_{ij}` weighs :math:`j \to i`.
+
+    Raises:
+        ValueError: If a batch is larger than ``num_items``.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.nn import ResidualAdjacency
+        >>> edge_index, edge_weight = ResidualAdjacency(8)(torch.rand(3, 4), torch.eye(3))
+        >>> edge_index.shape, edge_weight.shape
+        (torch.Size([2, 9]), torch.Size([9]))
+    """
+
+    def __init__(self, num_items: int, gamma: float = 0.45) -> None:
+        super().__init__()
+        self.gamma = gamma
+        self.weight = nn.Parameter(torch.empty(num_items, num_items))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the residual anew, Kaiming-uniformly."""
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+
+    def forward(self, x: Tensor, similarity: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the edges between the items of a batch."""
+        size = len(similarity)
+        if size > len(self.weight):
+            raise ValueError(f"a batch must have at most {len(self.weight)} items, 'num_items' (got {size})")
+        listening = similarity + self.gamma * self.weight[:size, :size]
+        return complete_edges(size, similarity.device), listening.t().flatten()
 
 
 class ItemBranch(nn.Module):

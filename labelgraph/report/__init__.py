@@ -1,11 +1,22 @@
-"""What was measured, for people: results as JSON and tables, curves, drawings of label graphs."""
+"""Results for people: JSON and tables, curves, drawings of label graphs, contact sheets."""
 
 from labelgraph.report.contact_sheet import contact_sheet
-from labelgraph.report.curves import plot_discriminators, plot_precision_recall, plot_quality, plot_training
+from labelgraph.report.curves import (
+    plot_discriminators,
+    plot_precision_recall,
+    plot_quality,
+    plot_reliability,
+    plot_training,
+)
 from labelgraph.report.drawing import draw_graph, draw_heat_map, grouped_order
-from labelgraph.report.reliability import plot_reliability
-from labelgraph.report.results import Result, read_results, summarize_results, write_results
-from labelgraph.report.tables import markdown_table, results_table
+from labelgraph.report.tables import (
+    Result,
+    markdown_table,
+    read_results,
+    results_table,
+    summarize_results,
+    write_results,
+)
 
 __all__ = [
     "Result",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelgraph.features import open_picture
+from labelgraph.encoders import open_picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image

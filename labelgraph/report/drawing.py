@@ -23,7 +23,7 @@ BLUE = "#4c72b0"
 # Width and height that a label is given, where neighbouring dots are one apart.
 CELL = np.array([1.35, 0.9])
 # Where a name may stand, the better first: direction, alignment, and what counts against it.
-SIDES = ((0, 1, "center", "bottom", 0.0), (0, -1, "center", "top", 0.05),
+PLACEMENTS = ((0, 1, "center", "bottom", 0.0), (0, -1, "center", "top", 0.05),
          (1, 0, "left", "center", 0.45), (-1, 0, "right", "center", 0.45))  # fmt: skip
 
 
@@ -163,8 +163,8 @@ def _write_names(graph: nx.DiGraph, place: Place, ax: Axes, sizes: list[float]) 
         linked = {*nx.all_neighbors(graph, node)}
         steps = [(other, place[other] - place[node]) for other in graph if other != node]
         ways = [step / np.linalg.norm(step) for other, step in steps if other in linked or np.linalg.norm(step) < 0.85]
-        costs = [cost + max([0.0, *(way @ (x, y) for way in ways)]) for x, y, _, _, cost in SIDES]
-        x, y, ha, va, _ = SIDES[int(np.argmin(costs))]
+        costs = [cost + max([0.0, *(way @ (x, y) for way in ways)]) for x, y, _, _, cost in PLACEMENTS]
+        x, y, ha, va, _ = PLACEMENTS[int(np.argmin(costs))]
         gap = math.sqrt(size) / 2 + 1.5
         ax.annotate(
             node, (place[node][0], place[node][1]), xytext=(gap * x, gap * y), textcoords="offset points",

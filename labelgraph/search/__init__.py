@@ -1,10 +1,7 @@
 """Search across images and texts: exact and FAISS indexes, and a searcher that embeds, filters, saves and loads."""
 
-from labelgraph.search.hamming import hamming_neighbours
-from labelgraph.search.index import INDEXES, Index, build_index
-from labelgraph.search.merging import merge_neighbours
-from labelgraph.search.neighbours import Neighbours
-from labelgraph.search.product import product_neighbours
+from labelgraph.search.indexes import INDEXES, Index, build_index
+from labelgraph.search.neighbours import Neighbours, hamming_neighbours, merge_neighbours, product_neighbours
 from labelgraph.search.searcher import Searcher
 
 __all__ = [

@@ -9,16 +9,22 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from labelgraph.data import CrossModalData, check_multi_hot
-from labelgraph.data.checks import check_split
+from labelgraph._core.checks import check_multi_hot, check_split
+from labelgraph.data import CrossModalData
+from labelgraph.inference import SIDES, encode_side
 from labelgraph.methods import Method
-from labelgraph.search.encoding import SIDES, encode_side
-from labelgraph.search.index import build_index
-from labelgraph.search.items import Items
-from labelgraph.search.lock import SharedLock
+from labelgraph.search.indexes import build_index
+from labelgraph.search.items import Items, SharedLock
 from labelgraph.search.neighbours import Neighbours
-from labelgraph.search.saving import read_items, read_meaning, read_method, write_searcher
-from labelgraph.search.storage import Version, read_current, write_version
+from labelgraph.search.searcher_folder import (
+    Version,
+    read_current,
+    read_items,
+    read_meaning,
+    read_method,
+    write_searcher,
+    write_version,
+)
 
 
 class Searcher:

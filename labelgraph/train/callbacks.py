@@ -13,8 +13,8 @@ from lightning.pytorch.callbacks import EarlyStopping
 from tqdm import tqdm
 
 from labelgraph.train.datamodule import epoch_seed
-from labelgraph.train.memory import peak_memory, reset_peak_memory
 from labelgraph.train.module import MONITOR
+from labelgraph.train.process import peak_memory, reset_peak_memory
 
 
 class History(L.Callback):

@@ -15,14 +15,14 @@ import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from labelgraph.data import CrossModalData
+from labelgraph.inference import held_out_scores
 from labelgraph.methods import METHODS, Method
 from labelgraph.train.callbacks import EpochSeed, History, Patience, TrainingBar
 from labelgraph.train.checkpoint import SafetensorsCheckpointIO
-from labelgraph.train.config import TrainConfig
 from labelgraph.train.datamodule import CrossModalDataModule
-from labelgraph.train.interrupt import interruptible
-from labelgraph.train.label_scores import held_out_scores
 from labelgraph.train.module import MONITOR, RetrievalModule
+from labelgraph.train.process import interruptible
+from labelgraph.train.settings import TrainConfig
 
 HISTORY, BEST, LAST = "history.csv", "best", "last"
 

@@ -8,11 +8,11 @@ import lightning as L
 import torch
 from torch import Tensor
 
+from labelgraph.inference import embed
 from labelgraph.methods import Method
-from labelgraph.retrieval import mean_average_precision
-from labelgraph.train.config import TrainConfig
+from labelgraph.metrics import mean_average_precision
 from labelgraph.train.datamodule import Batch
-from labelgraph.train.embed import embed
+from labelgraph.train.settings import TrainConfig
 
 MONITOR = "validation_map"  # What the best epoch is chosen by.
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks import ablate, jobs
-from benchmarks.ablation_report import Variation, _verdict
+from benchmarks import ablate
+from benchmarks.experiments import jobs
+from benchmarks.experiments.ablation_report import Variation, _verdict
 from labelgraph.data import save_npz
+from labelgraph.metrics import RetrievalReport
 from labelgraph.report import Result
-from labelgraph.retrieval import RetrievalReport
 
 
 @pytest.fixture

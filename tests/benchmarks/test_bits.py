@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from benchmarks import bits, jobs
+from benchmarks import bits
+from benchmarks.experiments import jobs
 from labelgraph.data import save_npz
 
 

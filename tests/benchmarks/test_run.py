@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from benchmarks import run as command
-from benchmarks.run_folder import RunFolder
+from benchmarks.experiments.run_folder import RunFolder
 from labelgraph.data import save_npz
 from labelgraph.methods import load_method
 

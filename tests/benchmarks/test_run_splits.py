@@ -8,13 +8,12 @@ import pytest
 import torch
 from scipy.io import savemat
 
-from benchmarks import known_sets
 from benchmarks import run as command
-from benchmarks.config import resolve
-from benchmarks.data import load_data, split_data
-from benchmarks.run_folder import RunFolder
+from benchmarks.datasets import known_sets
+from benchmarks.experiments.run_folder import RunFolder, load_data, split_data
+from benchmarks.experiments.run_settings import resolve
 from labelgraph.data import load_npz, load_splits, make_splits, save_npz
-from labelgraph.retrieval import PROTOCOLS
+from labelgraph.metrics import PROTOCOLS
 
 SMALL = ["model.hidden_channels=8", "train.lr=1e-3", "eval.baselines=[random]"]
 

@@ -24,6 +24,7 @@ import torch
 from scipy.io import savemat
 
 from labelgraph import data as readers
+from labelgraph import encoders
 from tests.data.mat_files import save73
 
 COUNT = 300
@@ -131,13 +132,13 @@ READERS = {
         lambda folder: readers.save_npz(container(), folder / "a.npz"),
         lambda folder: readers.load_npz(folder / "a.npz"),
     ),
-    "csv": (csv_table, lambda folder: readers.read_table(folder / "items.csv", split="split")),
-    "parquet": (parquet_table, lambda folder: readers.read_table(folder / "items.parquet")),
-    "text_vectors": (text_vectors, lambda folder: readers.read_label_vectors(folder / "words.txt", NAMES)),
-    "binary_vectors": (binary_vectors, lambda folder: readers.read_label_vectors(folder / "words.bin", NAMES)),
+    "csv": (csv_table, lambda folder: encoders.read_table(folder / "items.csv", split="split")),
+    "parquet": (parquet_table, lambda folder: encoders.read_table(folder / "items.parquet")),
+    "text_vectors": (text_vectors, lambda folder: encoders.read_label_vectors(folder / "words.txt", NAMES)),
+    "binary_vectors": (binary_vectors, lambda folder: encoders.read_label_vectors(folder / "words.bin", NAMES)),
     "mat_vectors": (
         lambda folder: savemat(folder / "inp.mat", {"inp": some(4, 6)}),
-        lambda folder: readers.read_label_vectors(folder / "inp.mat", NAMES),
+        lambda folder: encoders.read_label_vectors(folder / "inp.mat", NAMES),
     ),
     "label_counts": (
         lambda folder: savemat(folder / "adj.mat", {"adj": np.zeros((4, 4)), "nums": np.full((1, 4), 3)}),
@@ -227,9 +228,9 @@ def is_right(result):
         return bool(torch.isfinite(result.image).all() and torch.isfinite(text).all()) and len(result) == len(
             result.image
         )
-    if isinstance(result, readers.LabelVectors):
+    if isinstance(result, encoders.LabelVectors):
         return len(result.vectors) == len(NAMES) and bool(torch.isfinite(result.vectors).all())
-    if isinstance(result, readers.Table):
+    if isinstance(result, encoders.Table):
         return result.labels.shape == (len(result), len(result.label_names)) and len(result.captions) == len(result)
     if isinstance(result, dict):
         return all(len(set(index.tolist()) & set(range(12))) == len(index) > 0 for index in result.values())

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from labelgraph.graph import cooccurrence_graph
+from labelgraph.inference import encode
 from labelgraph.losses import pairwise_loss, quantisation_loss
 from labelgraph.methods import METHODS, LabelGraphMethod, build_method, load_method
-from labelgraph.train import TrainConfig, encode, fit
+from labelgraph.train import TrainConfig, fit
 
 NAMES = [name for name, method in METHODS.items() if issubclass(method, LabelGraphMethod)]
 

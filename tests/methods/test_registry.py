@@ -7,7 +7,7 @@ import torch
 
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import ALGCN, METHODS, ALGCNConfig, Method, build_method, load_method, method_class
-from labelgraph.methods.saving import _checksum
+from labelgraph.methods.model_folder import _checksum
 
 GRAPH = cooccurrence_graph([[1, 1, 0], [0, 0, 1]])
 

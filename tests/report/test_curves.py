@@ -1,10 +1,19 @@
 """Curves."""
 
 import pytest
+import torch
 from matplotlib.figure import Figure
 
-from labelgraph.report import Result, plot_discriminators, plot_precision_recall, plot_quality, plot_training
-from labelgraph.retrieval import RetrievalReport
+from labelgraph.metrics import RetrievalReport
+from labelgraph.probability import reliability_curve
+from labelgraph.report import (
+    Result,
+    plot_discriminators,
+    plot_precision_recall,
+    plot_quality,
+    plot_reliability,
+    plot_training,
+)
 
 HISTORIES = {
     3: [
@@ -70,3 +79,17 @@ def test_discriminators_are_drawn_by_space_and_kind():
     assert legend(ax) == ["image, real", "image, generated", "text, real"]
     plot_training({0: rows}, loss_ax, quality_ax, "validation")
     assert legend(loss_ax) == ["total"]
+
+
+def test_each_curve_is_drawn_over_the_diagonal():
+    probabilities, labels = torch.tensor([[0.1, 0.1, 0.9]]), torch.tensor([[0.0, 1.0, 1.0]])
+    before, after = reliability_curve(probabilities, labels, 5), reliability_curve(probabilities**2, labels, 5)
+    ax = Figure().subplots()
+    plot_reliability({"before": before, "after": after}, ax)
+    diagonal, first, _ = ax.get_lines()
+    assert list(diagonal.get_xdata()) == list(diagonal.get_ydata()) == [0, 1]
+    assert first.get_xydata().flatten().tolist() == pytest.approx([0.1, 0.5, 0.9, 1.0])
+    dots = ax.collections[0].get_sizes()
+    assert dots[0] > dots[1]  # Two probabilities against one.
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["before", "after"]
+    ax.figure.canvas.draw()

@@ -4,7 +4,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from labelgraph.search.storage import read_version, write_version
+from labelgraph.search.searcher_folder import read_version, write_version
 from tests.kill_steps import survives
 
 

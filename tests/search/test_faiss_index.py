@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from labelgraph.retrieval import pack_bits
+from labelgraph.metrics import pack_bits
 from labelgraph.search import INDEXES, build_index
-from labelgraph.search.exact import ExactIndex
+from labelgraph.search.indexes import ExactIndex
 
 pytest.importorskip("faiss")
 

@@ -11,9 +11,9 @@ import torch
 
 from labelgraph.data import CrossModalData
 from labelgraph.graph import cooccurrence_graph
+from labelgraph.inference import encode_side
 from labelgraph.methods import AGAHConfig, ALGCNConfig, build_method
 from labelgraph.search import INDEXES, Searcher
-from labelgraph.search.encoding import encode_side
 
 
 def build(similarity, seed=0):

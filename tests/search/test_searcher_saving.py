@@ -13,8 +13,9 @@ import torch
 from labelgraph.data import CrossModalData
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import ALGCN, AGAHConfig, ALGCNConfig, build_method
-from labelgraph.search import INDEXES, Searcher, saving
+from labelgraph.search import INDEXES, Searcher
 from labelgraph.search import searcher as searcher_file
+from labelgraph.search import searcher_folder as saving
 from tests.damage import damage
 
 SIZE = 40

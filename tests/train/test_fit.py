@@ -12,9 +12,10 @@ import torch
 
 from labelgraph.data import drop_modalities
 from labelgraph.graph import cooccurrence_graph
+from labelgraph.inference import encode
 from labelgraph.methods import AGAHConfig, ALGCNConfig, DAGNNConfig, PGNNCONConfig, build_method, load_method
-from labelgraph.retrieval import evaluate
-from labelgraph.train import NonFiniteLossError, TrainConfig, encode, fit
+from labelgraph.metrics import evaluate
+from labelgraph.train import NonFiniteLossError, TrainConfig, fit
 
 
 class Interrupted(RuntimeError):

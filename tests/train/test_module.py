@@ -5,7 +5,7 @@ import torch
 
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import AGAHConfig, ALGCNConfig, build_method
-from labelgraph.retrieval import mean_average_precision
+from labelgraph.metrics import mean_average_precision
 from labelgraph.train import Batch, NonFiniteLossError, RetrievalModule, TrainConfig
 
 

@@ -5,9 +5,9 @@ import json
 import pytest
 import yaml
 
-from benchmarks import jobs
+from benchmarks.experiments import jobs
 from benchmarks.tuning import __main__ as tuning
-from benchmarks.tuning import report as tuning_report
+from benchmarks.tuning import tuning_report
 from labelgraph.data import save_npz
 
 SMALL = ["train.epochs=1", "model.metric_heads=2", "train.batch_size=32"]

@@ -1,0 +1,98 @@
+"""Drawings of the bundled set: rendering, quantised features, thumbnails."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from labelgraph.encoders import EfficientNetLite0, open_picture
+from labelgraph.encoders.efficientnet import to_input
+from labelgraph.encoders.pictures import cut_margins
+
+ENCODER = EfficientNetLite0(framing="drawing")
+THUMBNAIL_SIZE = 64
+MAX_PIXELS = 650_000_000  # The packages hold pictures of 623 million pixels, over Pillow's own limit.
+
+
+def on_white_square(path: Path) -> Image.Image:
+    """Open a picture, put it on white ground, cut off the margins, and pad it to a square."""
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    return cut_margins(open_picture(path, MAX_PIXELS))
+
+
+def to_thumbnail(picture: Image.Image) -> bytes:
+    """Encode a 64-pixel WebP."""
+    buffer = io.BytesIO()
+    small = picture.resize((THUMBNAIL_SIZE, THUMBNAIL_SIZE), Image.Resampling.LANCZOS)
+    small.save(buffer, "WEBP", quality=60, method=6)
+    return buffer.getvalue()
+
+
+def blank_thumbnail() -> bytes:
+    """Encode the thumbnail of a page with nothing on it."""
+    return to_thumbnail(Image.new("RGB", (THUMBNAIL_SIZE, THUMBNAIL_SIZE), "white"))
+
+
+def decoded(paths: Sequence[Path], batch_size: int) -> Iterator[tuple[list[np.ndarray], list[bytes]]]:
+    """Yield inputs and thumbnails batch by batch."""
+
+    def decode(path: Path) -> tuple[np.ndarray, bytes]:
+        picture = on_white_square(path)
+        return to_input(picture), to_thumbnail(picture)
+
+    with ThreadPoolExecutor(2) as pool:
+        for start in range(0, len(paths), batch_size):
+            inputs, thumbnails = zip(*pool.map(decode, paths[start : start + batch_size]), strict=True)
+            yield list(inputs), list(thumbnails)
+
+
+def embed(paths: Sequence[Path], batch_size: int = 32) -> tuple[np.ndarray, list[bytes]]:
+    """Features (N, 1280) of the encoder that the set names, and N thumbnails."""
+    features: list[np.ndarray] = []
+    thumbnails: list[bytes] = []
+    with tqdm(total=len(paths), desc="pictures", unit="picture") as progress:
+        for inputs, small in decoded(paths, batch_size):
+            features.append(ENCODER.embed(inputs))
+            thumbnails += small
+            progress.update(len(small))
+    return np.concatenate(features), thumbnails
+
+
+LEVELS = 255
+
+
+def quantise(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give codes (N, D) uint8 and scales (D,) float32: value = code * scale. No feature may be negative."""
+    if features.min() < 0:
+        raise ValueError(f"features must be non-negative (got a minimum of {features.min()})")
+    highest = features.max(axis=0)
+    # A feature that is zero everywhere keeps the scale 1: any would do but 0, which cannot be divided by.
+    scale = np.where(highest > 0, highest / LEVELS, 1).astype(np.float32)
+    return np.rint(features / scale).clip(0, LEVELS).astype(np.uint8), scale
+
+
+def dequantise(codes: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Give the (N, D) float32 features that the codes stand for."""
+    values: np.ndarray = codes.astype(np.float32) * scale
+    return values
+
+
+def take(data: np.ndarray, offsets: np.ndarray, pictures: np.ndarray) -> dict[str, np.ndarray]:
+    """Copy out some thumbnails, again one after the other."""
+    pieces = [data[offsets[index] : offsets[index + 1]] for index in pictures]
+    return {"data": np.concatenate(pieces), "offsets": np.cumsum([0, *map(len, pieces)], dtype=np.int64)}
+
+
+def drawn(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Find the pictures that are not blank, as some PNG renderings are (those of most gradients)."""
+    blank = blank_thumbnail()
+    everything = data.tobytes()
+    shown = [everything[start:end] != blank for start, end in pairwise(offsets.tolist())]
+    return np.flatnonzero(shown)

@@ -1,0 +1,1 @@
+"""Experiments: what the commands that train and compare methods share."""

@@ -1,0 +1,167 @@
+"""Several methods in one table: a folder of run folders, with the baselines fitted once."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import yaml
+from matplotlib.figure import Figure
+
+from benchmarks.experiments.run_folder import (
+    FORMAT,
+    RunFolder,
+    keep_splits,
+    load_data,
+    make_new,
+    tell_splits,
+    write_text,
+)
+from benchmarks.experiments.run_plots import draw_precision_recall, save
+from benchmarks.experiments.run_report import how, picture, tables, warning
+from benchmarks.experiments.run_settings import RunConfig, training_data
+from benchmarks.experiments.runner import Say, evaluate_run, histories, run, run_baselines
+from labelgraph.data import CrossModalData
+from labelgraph.methods import METHODS
+from labelgraph.report import Result, plot_quality, read_results, write_results
+
+PICTURES = {
+    "validation.png": "mAP on the items to choose on, mean over seeds; the marked epoch is the best of the mean.",
+    "precision-recall.png": "Precision where each recall level is reached, mean over queries and seeds.",
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A folder with ``comparison.yaml``, a run folder for each method, ``baselines/``, and what sums them up."""
+
+    path: Path
+
+    @property
+    def marker(self) -> Path:
+        """The file that tells the methods."""
+        return self.path / "comparison.yaml"
+
+    @property
+    def folder(self) -> RunFolder:
+        """The places of baselines, pictures and results of the whole."""
+        return RunFolder(self.path)
+
+    def create(self, configs: Sequence[RunConfig], environment: Mapping[str, Any]) -> None:
+        """Begin a comparison; the folder must be new or empty."""
+        make_new(self.path)
+        for config in configs:
+            own = replace(config, eval=replace(config.eval, baselines=()))
+            self.run_folder(config.method).create(own, environment)
+        write_text(self.path / "environment.json", json.dumps(environment, indent=1) + "\n")
+        content = {
+            "format": FORMAT,
+            "methods": [config.method for config in configs],
+            "baselines": list(configs[0].eval.baselines),
+        }
+        write_text(self.marker, yaml.safe_dump(content, sort_keys=False))
+
+    def configs(self) -> list[RunConfig]:
+        """Read the settings of every method.
+
+        Raises:
+            ValueError: If the folder is damaged or of another version.
+        """
+        try:
+            content = yaml.safe_load(self.marker.read_text(encoding="utf-8"))
+            if content["format"] != FORMAT:
+                raise ValueError(f"format {content['format']}")
+            methods, baselines = content["methods"], tuple(content["baselines"])
+        except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{self.marker}: expected a comparison of format {FORMAT} (got {error})") from error
+        configs = [self.run_folder(method).config() for method in methods]
+        return [replace(config, eval=replace(config.eval, baselines=baselines)) for config in configs]
+
+    def run_folder(self, method: str) -> RunFolder:
+        """The run of one method."""
+        return RunFolder(self.path / method)
+
+
+def compare(comparison: Comparison, data: CrossModalData, say: Say = print) -> list[Result]:
+    """Fit the baselines, run every method, and write what sums them up; what is done already is kept."""
+    configs = comparison.configs()
+    first, folder = configs[0], comparison.folder
+    say(f"{first.dataset}: {data}")
+    for each in (folder, *(comparison.run_folder(config.method) for config in configs)):
+        keep_splits(first, data, each)
+    results = run_baselines(first, training_data(first, data), data, folder, say)
+    for config in configs:
+        own = comparison.run_folder(config.method)
+        say(f"{config.method}:")
+        if not own.metrics.is_file():
+            run_alone(own.path)
+        results += read_results(own.metrics)
+    about: dict[str, Any] = {
+        "method": "all" if len(configs) == len(METHODS) else ", ".join(config.method for config in configs)
+    }
+    about |= {"dataset": first.dataset, "seeds": list(first.seeds), "select": first.train.select}
+    write_results(folder.metrics, results, **about)
+    _write_pictures(comparison, configs, results)
+    _write_page(comparison, configs, data, results)
+    return results
+
+
+def run_alone(path: Path) -> None:
+    """Run a method in a fresh process, so that the memory of one is not counted for the next."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        pool.submit(_run, path).result()
+
+
+def _run(path: Path) -> None:
+    config = RunFolder(path).config()
+    data = load_data(config, RunFolder(path))
+    run(config, data, RunFolder(path), say=_say_lines)
+
+
+def _say_lines(line: str) -> None:
+    if line.startswith(" "):  # The data have been told already.
+        print(line, flush=True)
+
+
+def evaluate_comparison(comparison: Comparison) -> list[Result]:
+    """Evaluate the saved models of every method anew."""
+    return [result for config in comparison.configs() for result in evaluate_run(comparison.run_folder(config.method))]
+
+
+def _write_pictures(comparison: Comparison, configs: Sequence[RunConfig], results: Sequence[Result]) -> None:
+    folder = comparison.folder
+    folder.plots.mkdir(exist_ok=True)
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    curves = {config.method: _mean_history(comparison, config) for config in configs}
+    split = configs[0].train.select
+    plot_quality(curves, figure.subplots(), "validation" if split == "last" else split)
+    save(figure, folder, "validation.png")
+    draw_precision_recall(folder, configs[0], results)
+
+
+def _mean_history(comparison: Comparison, config: RunConfig) -> list[dict[str, float]]:
+    """The mean over seeds of what each epoch has, as far as all seeds went."""
+    runs = histories(comparison.run_folder(config.method), config).values()
+    return [{key: statistics.fmean(row[key] for row in rows) for key in rows[0]} for rows in zip(*runs, strict=False)]
+
+
+def _write_page(
+    comparison: Comparison, configs: Sequence[RunConfig], data: CrossModalData, results: Sequence[Result]
+) -> None:
+    first = configs[0]
+    parts = [
+        f"# {', '.join(config.method for config in configs)} on {first.dataset}",
+        warning(first),
+        tables(results, first),
+        how(first, comparison.folder, *configs[1:]),
+        tell_splits(first, data),
+        "Each method's own report: " + ", ".join(f"[{c.method}]({c.method}/report.md)" for c in configs) + ".",
+        "## Pictures\n\n" + "\n\n".join(picture(name, caption) for name, caption in PICTURES.items()),
+    ]
+    write_text(comparison.path / "report.md", "\n\n".join(part for part in parts if part) + "\n")

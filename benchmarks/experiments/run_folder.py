@@ -1,0 +1,195 @@
+"""The folder of a run, the plan that it follows, and the data that it reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from benchmarks.datasets.known_sets import KNOWN_SETS, load_known
+from benchmarks.experiments.run_settings import RunConfig, from_dict
+from labelgraph.data import (
+    PUBLISHED_SIZES,
+    SPLITS,
+    CrossModalData,
+    complete_splits,
+    load_dataset,
+    load_splits,
+    make_splits,
+    read_splits,
+    save_splits,
+)
+from labelgraph.report import Result, write_results
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of a run.
+
+    ``config.yaml``, ``environment.json``, ``splits.json``, ``metrics.json``, ``report.md``, ``plots/*.png``,
+    ``baselines/NAME.json``; for each seed ``seed-N/history.csv``, ``seed-N/model/`` and ``seed-N/results.json``,
+    or where a seed has several trainings the same in ``seed-N/VARIANT/``.
+    """
+
+    path: Path
+
+    @property
+    def metrics(self) -> Path:
+        """All results of the run."""
+        return self.path / "metrics.json"
+
+    @property
+    def splits(self) -> Path:
+        """The indices of all splits."""
+        return self.path / "splits.json"
+
+    def baseline(self, name: str) -> Path:
+        """Results of one baseline."""
+        return self.path / "baselines" / f"{name}.json"
+
+    @property
+    def plots(self) -> Path:
+        """Pictures."""
+        return self.path / "plots"
+
+    def seed(self, seed: int, variant: str | None = None) -> Path:
+        """What belongs to one seed, or to one of its trainings."""
+        place = self.path / f"seed-{seed}"
+        return place / variant.replace(" ", "-") if variant else place
+
+    def model(self, seed: int, variant: str | None = None) -> Path:
+        """The trained model of one training."""
+        return self.seed(seed, variant) / "model"
+
+    def results(self, seed: int, variant: str | None = None) -> Path:
+        """Results of one training."""
+        return self.seed(seed, variant) / "results.json"
+
+    def create(self, config: RunConfig, environment: Mapping[str, Any]) -> None:
+        """Begin a run; the folder must be new or empty."""
+        make_new(self.path)
+        write_text(self.path / "environment.json", json.dumps(environment, indent=1) + "\n")
+        content = {"format": FORMAT, "labelgraph": environment["labelgraph"], **config.as_dict()}
+        write_text(self.path / "config.yaml", yaml.safe_dump(content, sort_keys=False))
+
+    def config(self) -> RunConfig:
+        """Read the settings of the run.
+
+        Raises:
+            ValueError: If the folder is not a run, is damaged, or is of another version.
+        """
+        path = self.path / "config.yaml"
+        if not path.is_file():
+            raise ValueError(f"{self.path}: expected a run folder with config.yaml (got none)")
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            if content["format"] != FORMAT:
+                raise ValueError(f"format {content['format']}, written by labelgraph {content['labelgraph']}")
+            return from_dict(content)
+        except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}: expected a run of format {FORMAT} (got {error})") from error
+
+    def write_metrics(self, config: RunConfig, results: list[Result]) -> None:
+        """Write all results of the run."""
+        about = {"method": config.method, "dataset": config.dataset, "seeds": list(config.seeds)}
+        write_results(self.metrics, results, **about, select=config.train.select)
+
+
+def make_new(path: Path) -> None:
+    """Make a folder, or take an empty one."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ValueError(f"'--out' must be a new or an empty folder (got {path}); go on with --resume")
+    path.mkdir(parents=True, exist_ok=True)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a text file beside its place, then rename it."""
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(content, encoding="utf-8")
+    beside.replace(path)
+
+
+Plan = TypeVar("Plan")
+
+
+def create_plan(plan: Any, path: Path, environment: Mapping[str, Any]) -> None:
+    """Begin a run by a plan, which is a dataclass of plain values; the folder must be new or empty."""
+    make_new(path)
+    write_text(path / "environment.json", json.dumps(environment, indent=1) + "\n")
+    write_text(path / "plan.yaml", yaml.safe_dump({"format": FORMAT, **asdict(plan)}, sort_keys=False))
+
+
+def read_plan(kind: type[Plan], path: Path) -> Plan:
+    """Read the plan of a folder.
+
+    Raises:
+        ValueError: If there is none, or it is damaged or of another version.
+    """
+    file = path / "plan.yaml"
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if content.pop("format") != FORMAT:
+            raise ValueError("another format")
+        return kind(**content)
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{file}: expected the plan of a run of format {FORMAT} (got {error})") from error
+
+
+def load_data(config: RunConfig, folder: RunFolder | None = None) -> CrossModalData:
+    """Load the data of a run; with the splits that its folder holds, if it has begun.
+
+    Raises:
+        ValueError: If the data have no splits and the settings name none, or the folder's are of other data.
+        FileNotFoundError: If the data are not here.
+    """
+    data = load_known(config.dataset) if config.dataset in KNOWN_SETS else load_dataset(config.dataset)
+    if folder and folder.splits.is_file():
+        return data.with_splits(load_splits(folder.splits, data))
+    return split_data(config, data)
+
+
+def split_data(config: RunConfig, data: CrossModalData) -> CrossModalData:
+    """Split the data as the settings say; splits of their own stay where the settings say nothing."""
+    split, seed, sizes = config.data.split, config.data.split_seed, config.data.sizes
+    if split in SPLITS:
+        sizes = {**PUBLISHED_SIZES.get(split, {}).get(config.dataset, {}), **sizes}
+        return data.with_splits(make_splits(data, split, seed, **sizes))
+    if split is not None and not Path(split).exists():
+        raise ValueError(f"'data.split' must be one of {', '.join(SPLITS)}, or index files (got {split!r})")
+    own = data.splits if split is None else read_splits(split, data)
+    if "train" not in own:
+        raise ValueError(
+            f"'data.split' must be one of {', '.join(SPLITS)}, or index files with training items (got {split!r}, with "
+            f"{', '.join(own) or 'no splits'})"
+        )
+    return data.with_splits(complete_splits(own, seed=seed, **sizes))
+
+
+def keep_splits(config: RunConfig, data: CrossModalData, folder: RunFolder) -> None:
+    """Write the indices into the folder of a run, once."""
+    if not folder.splits.is_file():
+        about = {"dataset": config.dataset, "split": config.data.split, "seed": config.data.split_seed}
+        save_splits(data.splits, data, folder.splits, **about)
+
+
+def tell_splits(config: RunConfig, data: CrossModalData) -> str:
+    """A sentence on the splits, for a report."""
+    sizes = ", ".join(f"{name} {len(index):,}" for name, index in data.splits.items())
+    if config.data.split is None:
+        made = "are those that the data set has"
+    elif config.data.split in SPLITS:
+        made = f"are `{config.data.split}` with seed {config.data.split_seed}"
+    else:
+        made = f"were read from `{config.data.split}`"
+    return f"The splits {made}: {sizes}. Their indices are in `splits.json`."
+
+
+def held_out(config: RunConfig, data: CrossModalData) -> CrossModalData:
+    """Items to calibrate on: those that the epoch is chosen on, and never the test items, unless these are."""
+    return data.split("test" if config.train.select == "test" else "validation")

@@ -1,0 +1,192 @@
+"""A run, from settings to a folder worth reading."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from torch_geometric.data import Data
+
+from benchmarks.experiments.baselines import run_baseline
+from benchmarks.experiments.run_folder import RunFolder, held_out, keep_splits, load_data
+from benchmarks.experiments.run_plots import ranks_by_probabilities, write_plots, write_reliability
+from benchmarks.experiments.run_report import write_report
+from benchmarks.experiments.run_settings import VARIANTS, RunConfig, Training, trainings
+from labelgraph.data import CrossModalData
+from labelgraph.encoders import label_name_vectors
+from labelgraph.graph import cooccurrence_graph
+from labelgraph.inference import encode, relevance_encoder
+from labelgraph.methods import Method, build_method, load_method
+from labelgraph.metrics import Encoder, evaluate_protocol
+from labelgraph.report import Result, read_results, write_results
+from labelgraph.train import fit
+
+PRECISION = "precision_"
+Say = Callable[[str], None]
+
+
+def run(
+    config: RunConfig, data: CrossModalData, folder: RunFolder, say: Say = print, progress: bool = True
+) -> list[Result]:
+    """Fit baselines, train every seed, evaluate, and write the folder; what is done already is kept."""
+    say(f"{config.dataset}: {data}")
+    keep_splits(config, data, folder)
+    graph = training_graph(config, data, say)
+    todo = trainings(config, data)
+    results = run_baselines(config, todo[-1].data, data, folder, say)
+    for seed in config.seeds:
+        for training in todo:
+            train = partial(train_one, training, seed, config, data, graph, folder, progress)
+            made = kept(folder.results(seed, training.variant), train)
+            say(_line(made[0]))
+            results += made
+    folder.write_metrics(config, results)
+    model = folder.model(config.seeds[0], todo[-1].variant)
+    write_plots(folder, config, graph, results, histories(folder, config), model)
+    models = {seed: folder.model(seed, todo[-1].variant) for seed in config.seeds}
+    calibration = write_reliability(folder, config, data, models) if ranks_by_probabilities(config) else ""
+    write_report(folder, config, data, graph, results, calibration)
+    return results
+
+
+def run_baselines(
+    config: RunConfig, training: CrossModalData, data: CrossModalData, folder: RunFolder, say: Say = print
+) -> list[Result]:
+    """Fit the baselines on the items that a method trains on, and evaluate them."""
+    results = []
+    for name in config.eval.baselines:
+        made = kept(folder.baseline(name), partial(_baseline, name, config, training, data))
+        say(_line(made[0]))
+        results += made
+    return results
+
+
+def training_graph(config: RunConfig, data: CrossModalData, say: Say = print) -> Data:
+    """The label graph, counted on the training items alone, with the embeddings of the names that are asked for."""
+    vectors = None
+    if config.data.label_vectors:
+        vectors, missing = label_name_vectors(config.data.label_vectors, data.label_names)
+        if missing:
+            say(f"{config.data.label_vectors} has no vectors of {', '.join(missing)}, which are zero then")
+    elif getattr(config.model, "label_embedding", None) == "given":
+        raise ValueError("'model.label_embedding=given' needs 'data.label_vectors' (got none)")
+    return cooccurrence_graph(data.labels[data.rows("train")], data.label_names, x=vectors)
+
+
+def train_one(
+    training: Training,
+    seed: int,
+    config: RunConfig,
+    data: CrossModalData,
+    graph: Data,
+    folder: RunFolder,
+    progress: bool,
+) -> list[Result]:
+    """Do one training of a seed, save its model, and evaluate it by every protocol."""
+    L.seed_everything(seed, verbose=False)
+    if training.start:
+        method = load_method(folder.model(seed, training.start))
+    else:
+        method = build_method(config.method, data.image_channels, data.text_channels, graph, config.model)
+    place = folder.seed(seed, training.variant)
+    options: dict[str, Any] = {"progress": progress, "fill_missing": training.start is not None}
+    fitted = fit(method, training.data, training.config, place, seed=seed, **options)
+    method.save_pretrained(folder.model(seed, training.variant))
+    chosen = fitted.history[fitted.best_epoch]
+    about = {
+        "variant": training.variant,
+        "best_epoch": fitted.best_epoch,
+        "best_map": fitted.best_map,
+        "train_seconds": fitted.seconds,
+        "epoch_seconds": fitted.epoch_seconds,
+        "peak_bytes": fitted.peak_bytes,
+        "parameters": sum(p.numel() for p in method.parameters() if p.requires_grad),
+        "diagnostics": {key: value for key, value in chosen.items() if key.startswith(PRECISION)} or None,
+    }
+    return evaluate_method(method, config, data, seed, **about)
+
+
+def evaluate_method(method: Method, config: RunConfig, data: CrossModalData, seed: int, **about: Any) -> list[Result]:
+    """Evaluate one trained model by every protocol."""
+    options: dict[str, Any] = {
+        "k": config.eval.k,
+        "definition": config.eval.definition,
+    }
+    encoder, options["similarity"] = scoring(method, config, data)
+    measured = {name: evaluate_protocol(encoder, data, name, **options) for name in config.eval.protocols}
+    return [
+        Result(
+            method=config.method,
+            seed=seed,
+            protocol=protocol,
+            image_to_text=reports["image_to_text"],
+            text_to_image=reports["text_to_image"],
+            selected_on=None if config.train.select == "last" else config.train.select,
+            **about,
+        )
+        for protocol, reports in measured.items()
+    ]
+
+
+def scoring(method: Method, config: RunConfig, data: CrossModalData) -> tuple[Encoder, str]:
+    """What embeds for the score that is asked for, and how its embeddings compare."""
+    if config.eval.score == "own":
+        return partial(encode, method), method.similarity
+    counts = config.eval.score == "expected_shared"
+    return relevance_encoder(method, held_out(config, data), order=1 if counts else 4), "dot"
+
+
+def evaluate_run(folder: RunFolder) -> list[Result]:
+    """Evaluate the saved models of a run anew."""
+    config = folder.config()
+    data = load_data(config, folder)
+    return [
+        result
+        for seed in config.seeds
+        for variant in variants(folder, seed)
+        for result in evaluate_method(load_method(folder.model(seed, variant)), config, data, seed, variant=variant)
+    ]
+
+
+def variants(folder: RunFolder, seed: int) -> list[str | None]:
+    """The trainings of a seed that are done, in order."""
+    return [variant for variant in VARIANTS if folder.results(seed, variant).is_file()]
+
+
+def histories(folder: RunFolder, config: RunConfig) -> dict[int, list[dict[str, float]]]:
+    """The history of every seed, of the last of its trainings."""
+    found = {}
+    for seed in config.seeds:
+        path = folder.seed(seed, variants(folder, seed)[-1]) / "history.csv"
+        with path.open(encoding="utf-8", newline="") as file:
+            found[seed] = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+    return found
+
+
+def _baseline(name: str, config: RunConfig, training: CrossModalData, data: CrossModalData) -> list[Result]:
+    options = {"k": config.eval.k, "definition": config.eval.definition}
+    # A baseline has a setting to choose even where a method takes its last epoch.
+    select = "test" if config.train.select == "test" else "validation"
+    return run_baseline(name, training, data, config.eval.protocols, select, **options)
+
+
+def kept(path: Path, make: Callable[[], list[Result]]) -> list[Result]:
+    """Results that are on disk already, or else made now and written."""
+    if path.is_file():
+        return read_results(path)
+    done = make()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_results(path, done)
+    return done
+
+
+def _line(result: Result) -> str:
+    parts = [result.method, result.variant, None if result.seed is None else f"seed {result.seed}"]
+    name = ", ".join(part for part in parts if part)
+    chosen = f", best epoch {result.best_epoch + 1}" if result.best_epoch is not None else ""
+    chosen += f", {result.setting}" if result.setting else ""
+    return f"  {name}: average mAP {result.average:.3f} ({result.protocol}){chosen}, {result.train_seconds or 0:.1f} s"

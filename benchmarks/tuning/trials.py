@@ -1,0 +1,229 @@
+"""Random trials: what is drawn, trained and chosen."""
+
+from __future__ import annotations
+
+import functools
+import time
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from torch import Tensor
+
+from benchmarks.experiments.baselines import quality, ridge
+from benchmarks.experiments.jobs import Job, run_jobs
+from benchmarks.experiments.run_folder import RunFolder
+from benchmarks.experiments.run_settings import RunConfig, own_settings, resolve
+from benchmarks.experiments.runner import evaluate_method, scoring
+from labelgraph.data import CrossModalData
+from labelgraph.methods import load_method
+from labelgraph.metrics import PROTOCOLS, Encoder, evaluate_protocol, query_metrics
+from labelgraph.report import Result
+
+SPACE = Path(__file__).with_name("space.yaml")
+
+
+@functools.cache
+def space() -> dict[str, dict[str, dict[str, list[Any]]]]:
+    """By method and setting, the kind of range and the range."""
+    content: dict[str, Any] = yaml.safe_load(SPACE.read_text(encoding="utf-8"))
+    return content
+
+
+def draw(method: str, trial: int, seed: int = 0) -> dict[str, Any]:
+    """The settings of one trial: the same for the same arguments, whatever the number of trials.
+
+    Args:
+        method: Key of the space.
+        trial: Its number, from 0.
+        seed: Of the search.
+
+    Raises:
+        ValueError: If the method has no space.
+    """
+    if method not in space():
+        raise ValueError(f"{SPACE.name}: expected settings to search for {method!r} (got {', '.join(space())})")
+    chance = np.random.default_rng([seed, zlib.crc32(method.encode()), trial])
+    return {name: _value(how, chance) for name, how in space()[method].items()}
+
+
+def _value(how: Mapping[str, list[Any]], chance: np.random.Generator) -> Any:
+    ((kind, among),) = how.items()
+    if kind == "choice":
+        return among[chance.integers(len(among))]
+    low, high = np.log(among) if kind == "log" else among
+    value = chance.uniform(low, high)
+    # Three digits are enough, and can be typed.
+    return float(f"{np.exp(value) if kind == 'log' else value:.3g}")
+
+
+RIDGE = "ridge"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a search is to do.
+
+    Args:
+        dataset: Name or path.
+        methods: To tune; ridge is tuned beside them.
+        seeds: Of the trainings with the best settings; trials are trained with the first.
+        settings: ``key=value``, for those methods that have them.
+        search_seed: Of what was drawn.
+        trials: By method, the settings of each trial.
+    """
+
+    dataset: str
+    methods: list[str]
+    seeds: list[int]
+    settings: list[str]
+    search_seed: int
+    trials: dict[str, list[dict[str, Any]]]
+
+    @classmethod
+    def draw(
+        cls, dataset: str, methods: list[str], seeds: list[int], settings: list[str], count: int, seed: int
+    ) -> Plan:
+        """Draw as many trials for every method, and for ridge."""
+        if count < 1:
+            raise ValueError(f"'--trials' must be at least 1 (got {count})")
+        names = [*methods, RIDGE]
+        trials = {n: [draw(n, i, seed) for i in range(count)] for n in names}
+        return cls(dataset, methods, seeds, settings, seed, trials)
+
+    def config(self, method: str, trial: int) -> RunConfig:
+        """The settings of a trial, with those drawn above all others."""
+        drawn = [f"{name}={value}" for name, value in self.trials[method][trial].items()]
+        given = own_settings(self.settings, method, self.methods)
+        return resolve(method, self.dataset, self.seeds, None, [*given, *drawn])
+
+
+def trial_folder(path: Path, method: str, trial: int) -> RunFolder:
+    """Where the trainings of a trial are."""
+    return RunFolder(path / method / f"trial-{trial}")
+
+
+EXPECTED = "expected_relevance"
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What the search found for one method.
+
+    Args:
+        method: Its name.
+        settings: The settings that were drawn in the best trial.
+        tried: The mAP on the validation split of every trial.
+        results: Of the best trial's settings, of every seed and protocol.
+        by_query: Average precision of each test query, both ways averaged, mean over the seeds, shape (Q,).
+        expected: The results when ranked by expected relevance, where the method has another score of its own.
+    """
+
+    method: str
+    settings: dict[str, Any]
+    tried: list[float]
+    results: list[Result]
+    by_query: Tensor
+    expected: list[Result]
+
+
+def search(plan: Plan, path: Path, data: CrossModalData, workers: int) -> list[Tuned]:
+    """Train all trials with the first seed, and the best of each method with the others; what is done is kept."""
+    count = len(plan.trials[RIDGE])
+    print(f"{count} trials of {', '.join(plan.methods)}", flush=True)
+    trials = [(method, trial) for method in plan.methods for trial in range(count)]
+    found = run_jobs((_job(plan, path, *each, plan.seeds[0]) for each in trials), workers)
+    tried = {
+        method: [_validation(found[_job(plan, path, method, i, plan.seeds[0]).path]) for i in range(count)]
+        for method in plan.methods
+    }
+    best = {method: values.index(max(values)) for method, values in tried.items()}
+    print("the best of each, over all seeds", flush=True)
+    jobs = [_job(plan, path, method, trial, seed) for method, trial in best.items() for seed in plan.seeds]
+    results = run_jobs(jobs, workers)
+    tuned = [_tune_ridge(plan, data)]
+    for method, trial in best.items():
+        own = [job for job in jobs if job.config.method == method]
+        tuned.append(_tuned(plan.trials[method][trial], tried[method], own, [results[job.path] for job in own], data))
+    return tuned
+
+
+def _job(plan: Plan, path: Path, method: str, trial: int, seed: int) -> Job:
+    return Job(plan.config(method, trial), seed, trial_folder(path, method, trial), RunFolder(path))
+
+
+def _validation(results: Sequence[Result]) -> float:
+    """The mAP that a trial is chosen by."""
+    return results[0].best_map or 0.0
+
+
+def _tuned(
+    settings: dict[str, Any],
+    tried: list[float],
+    jobs: Sequence[Job],
+    results: Sequence[list[Result]],
+    data: CrossModalData,
+) -> Tuned:
+    config = jobs[0].config
+    values, expected = [], []
+    for job in jobs:
+        method = load_method(job.folder.model(job.seed))
+        values.append(_by_query(*scoring(method, config, data), data, config.eval.protocols[0]))
+        if method.scores_labels and method.similarity != "dot":
+            other = replace(config, eval=replace(config.eval, score=EXPECTED))
+            expected += evaluate_method(method, other, data, job.seed)
+    return Tuned(
+        config.method, settings, tried, [r for each in results for r in each], torch.stack(values).mean(0), expected
+    )
+
+
+def _tune_ridge(plan: Plan, data: CrossModalData) -> Tuned:
+    """The same number of penalties for ridge, which has no seeds."""
+    config: RunConfig = plan.config(plan.methods[0], 0)
+    penalties = [trial["penalty"] for trial in plan.trials[RIDGE]]
+    held_out = data.split(config.train.select)
+    started = time.perf_counter()
+    fitted = list(ridge(data.split("train"), penalties))
+    spent = (time.perf_counter() - started) / len(penalties)
+    tried = [quality(encode, held_out) for _, encode in fitted]
+    best = tried.index(max(tried))
+    setting, encode = fitted[best]
+    options: dict[str, Any] = {"k": config.eval.k, "definition": config.eval.definition}
+    measured = {name: evaluate_protocol(encode, data, name, **options) for name in config.eval.protocols}
+    results = [
+        Result(
+            method=RIDGE,
+            seed=None,
+            protocol=name,
+            image_to_text=reports["image_to_text"],
+            text_to_image=reports["text_to_image"],
+            selected_on=config.train.select,
+            best_map=tried[best],
+            train_seconds=spent,
+            setting=setting,
+        )
+        for name, reports in measured.items()
+    ]
+    by_query = _by_query(encode, "cosine", data, config.eval.protocols[0])
+    return Tuned(RIDGE, plan.trials[RIDGE][best], tried, results, by_query, [])
+
+
+def _by_query(encode: Encoder, similarity: str, data: CrossModalData, protocol: str) -> Tensor:
+    """Average precision of each query item, both ways averaged."""
+    query, database = (data.split(name) for name in PROTOCOLS[protocol])
+    asks, has = encode(query), encode(database)
+    metric: Callable[..., dict[str, Tensor]] = partial(query_metrics, metrics=["map"], similarity=similarity)
+    ways = [metric(asks[i], has[1 - i], query.labels, database.labels)["map"] for i in range(2)]
+    return torch.stack(ways).mean(0)
+
+
+def seconds(tuned: Tuned) -> float:
+    """Mean time of one training."""
+    return fmean(result.train_seconds or 0.0 for result in tuned.results)

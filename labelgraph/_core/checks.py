@@ -1,0 +1,205 @@
+"""Checks of arguments, with errors that name the argument, what was expected and what came."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+ROW_BLOCK = 2**14
+
+
+def as_sparse(name: str, matrix: Any) -> sp.csr_array:
+    """Convert a dense or sparse matrix of NumPy, SciPy or torch to a SciPy CSR array.
+
+    Raises:
+        ValueError: If ``matrix`` is not two-dimensional.
+    """
+    if isinstance(matrix, Tensor):
+        matrix = matrix.detach().cpu()
+        if matrix.layout != torch.strided:
+            coo = matrix.to_sparse_coo().coalesce()
+            row, column = coo.indices().numpy()
+            return sp.csr_array((coo.values().numpy(), (row, column)), shape=tuple(coo.shape))
+        matrix = matrix.numpy()
+    if not sp.issparse(matrix):
+        matrix = np.asarray(matrix)
+    if matrix.ndim != 2:
+        raise ValueError(f"'{name}' must be a matrix (got shape {tuple(matrix.shape)})")
+    return sp.csr_array(matrix, copy=True)  # Callers tidy it up in place.
+
+
+def check_multi_hot(name: str, labels: Any) -> sp.csr_array:
+    """Check that labels are 0 or 1, and give them as a CSR array of shape (N, C).
+
+    Raises:
+        ValueError: If ``labels`` is not a matrix, has no rows or columns, or holds anything but 0 and 1.
+    """
+    matrix = as_sparse(name, labels)
+    matrix.sum_duplicates()
+    if min(matrix.shape) == 0:
+        raise ValueError(f"'{name}' must have at least one row and one column (got shape {matrix.shape})")
+    values = matrix.data
+    wrong = ~((values == 0) | (values == 1))
+    if wrong.any():
+        place = int(np.flatnonzero(wrong)[0])
+        row = int(np.searchsorted(matrix.indptr, place, side="right")) - 1
+        column = int(matrix.indices[place])
+        raise ValueError(f"'{name}' must be 0 or 1 (got {values[place]} at row {row}, column {column})")
+    matrix.eliminate_zeros()
+    return matrix
+
+
+def check_present(present: Any, size: int) -> Tensor:
+    """Check which side of each item is there, image and text, (N, 2); by default both.
+
+    Raises:
+        ValueError: If the shape is another, the values are not 0 or 1, or an item has neither side.
+    """
+    if present is None:
+        return torch.ones(size, 2, dtype=torch.bool)
+    given = torch.as_tensor(np.asarray(present))
+    if tuple(given.shape) != (size, 2):
+        raise ValueError(f"'present' must have the shape ({size}, 2), image and text (got {tuple(given.shape)})")
+    if not ((given == 0) | (given == 1)).all():
+        raise ValueError("'present' must be 0 or 1 (got other values)")
+    bare = (~given.bool().any(1)).nonzero().flatten()
+    if len(bare):
+        raise ValueError(f"'present' must leave every item a side (got {len(bare)} with none, first row {bare[0]})")
+    return given.bool()
+
+
+def check_encoders(encoders: Any) -> dict[str, dict[str, Any]]:
+    """Check the settings of the encoders of ``image`` and ``text``: plain values that JSON can hold.
+
+    Raises:
+        ValueError: If they are not a mapping of these sides, or a side does not name its ``encoder``.
+    """
+    if not isinstance(encoders, Mapping) or not set(encoders) <= {"image", "text"}:
+        raise ValueError(f"'encoders' must map 'image', 'text' or both to settings (got {_shortened(encoders)})")
+    for side, settings in encoders.items():
+        if not isinstance(settings, Mapping) or not isinstance(settings.get("encoder"), str):
+            raise ValueError(f"'encoders' must name the 'encoder' of '{side}' (got {_shortened(settings)})")
+    try:
+        checked: dict[str, dict[str, Any]] = json.loads(json.dumps({k: dict(v) for k, v in encoders.items()}))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"'encoders' must be plain values that JSON can hold (got {error})") from error
+    return checked
+
+
+def _shortened(value: Any) -> str:
+    return textwrap.shorten(repr(value), 80)
+
+
+def check_features(name: str, features: Any, present: Tensor | None = None) -> Tensor | sp.csr_array:
+    """Check that features are a finite matrix; give float32, dense as a tensor and sparse as CSR.
+
+    Args:
+        name: Of the argument, for errors.
+        features: A matrix of NumPy, SciPy or torch.
+        present: Which rows count, bool; the others are not looked at and become 0.
+
+    Raises:
+        ValueError: If ``features`` is not a non-empty matrix of numbers with a row per entry of
+            ``present``, or holds NaN or infinity.
+    """
+    if present is not None and hasattr(features, "shape") and features.shape and features.shape[0] != len(present):
+        raise ValueError(f"'{name}' must have a row per row of 'labels', {len(present)} (got {features.shape[0]})")
+    if sp.issparse(features):
+        sparse = sp.csr_array(features, dtype=np.float32)
+        if present is not None and not present.all():
+            sparse = sparse.copy()
+            sparse.data[np.repeat(~present.numpy(), np.diff(sparse.indptr))] = 0.0
+            sparse.eliminate_zeros()
+        if not np.isfinite(sparse.data).all():
+            raise ValueError(f"'{name}' must be finite (got NaN or infinity)")
+        return sparse
+    try:
+        dense = torch.as_tensor(features)
+    except TypeError as error:
+        raise ValueError(f"'{name}' must be a matrix of numbers (got {error})") from error
+    if dense.ndim != 2 or dense.numel() == 0:
+        raise ValueError(f"'{name}' must be a non-empty matrix (got shape {tuple(dense.shape)})")
+    if dense.is_complex():
+        raise ValueError(f"'{name}' must be real numbers (got {dense.dtype})")
+    dense = dense.to(torch.float32).contiguous()
+    if present is not None and not present.all():
+        dense = dense.masked_fill(~present.unsqueeze(1), 0.0)
+    rows = _rows_not_finite(dense)
+    if len(rows):
+        raise ValueError(f"'{name}' must be finite (got NaN or infinity in {len(rows)} rows, first row {rows[0]})")
+    return dense
+
+
+def _rows_not_finite(matrix: Tensor) -> Tensor:
+    """The rows that hold NaN or infinity; block by block, since a memory-mapped matrix may be larger than memory.
+
+    A sum with NaN or infinity in it is not finite, and is far sooner found than each value looked at. Finite values
+    may also sum to infinity, so that such rows are looked at.
+    """
+    bad = torch.cat([~torch.isfinite(block.sum(1)) for block in matrix.split(ROW_BLOCK)])
+    rows = bad.nonzero().flatten()
+    return rows[[not torch.isfinite(matrix[row]).all() for row in rows.tolist()]]
+
+
+def check_split(name: str, index: Any, size: int) -> Tensor:
+    """Check an index vector, and give it as int64.
+
+    Raises:
+        ValueError: If it is empty, no vector of whole numbers, out of range, or holds an item twice.
+    """
+    index = torch.as_tensor(np.asarray(index))
+    if index.numel() == 0:
+        raise ValueError(f"split '{name}' must have at least one item (got none)")
+    if index.ndim != 1 or index.is_floating_point() or index.dtype == torch.bool:
+        raise ValueError(f"split '{name}' must be a vector of whole numbers (got {index.dtype}, {tuple(index.shape)})")
+    index = index.long()
+    if index.min() < 0 or index.max() >= size:
+        raise ValueError(f"split '{name}' must index {size} items (got {index.min().item()} to {index.max().item()})")
+    if index.unique().numel() != index.numel():
+        raise ValueError(
+            f"split '{name}' must hold each item once (got {index.numel() - index.unique().numel()} repeats)"
+        )
+    return index
+
+
+MOSTLY = 0.75
+
+# torch says so of every CSR tensor; of what is done with them here it means nothing.
+warnings.filterwarnings("ignore", ".*Sparse CSR tensor support is in beta.*")
+
+
+def csr_tensor(matrix: sp.csr_array) -> Tensor:
+    """A sparse CSR tensor over the same values.
+
+    Example:
+        >>> import scipy.sparse as sp
+        >>> from labelgraph.data import csr_tensor
+        >>> csr_tensor(sp.csr_array([[0.0, 2.0]])).to_dense()
+        tensor([[0., 2.]], dtype=torch.float64)
+    """
+    start, column, value = map(torch.from_numpy, (matrix.indptr, matrix.indices, matrix.data))
+    return torch.sparse_csr_tensor(start, column, value, matrix.shape, check_invariants=False)
+
+
+def sparse_if_mostly_zero(matrix: Any) -> Any:
+    """Give a dense matrix of which over three quarters are zero as CSR, and any other as it is.
+
+    Example:
+        >>> import numpy as np
+        >>> from labelgraph.data import sparse_if_mostly_zero
+        >>> sparse_if_mostly_zero(np.eye(8)).nnz
+        8
+        >>> type(sparse_if_mostly_zero(np.ones((2, 2)))).__name__
+        'ndarray'
+    """
+    if not isinstance(matrix, np.ndarray) or np.count_nonzero(matrix) >= (1 - MOSTLY) * matrix.size:
+        return matrix
+    return sp.csr_array(matrix)

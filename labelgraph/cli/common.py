@@ -1,0 +1,141 @@
+"""What the commands share: parsers, output, errors of one line."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import json
+import math
+import os
+import re
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NoReturn
+
+from labelgraph._core.names import did_you_mean
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line, with the nearest name where one is unknown."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """Tell what is wrong, and stop."""
+        choice = re.fullmatch(r"argument (.+): invalid choice: '(.*)' \(choose from (.*)\)", message)
+        if choice:
+            what, given, listed = choice.groups()
+            known = [name.strip("'") for name in listed.split(", ")]
+            message = f"{what} must be one of {', '.join(known)} (got {given!r}){did_you_mean(given, known)}"
+        self.exit(2, f"error: {message}; {self.prog} --help tells more\n")
+
+    def option_names(self) -> list[str]:
+        """The long options."""
+        return sorted(set(re.findall(r"--[a-z][a-z-]*", self.format_usage())))
+
+
+def describe(documentation: str) -> dict[str, Any]:
+    """The help of a command, from the documentation of its module: the first line, and what is below it."""
+    summary, _, rest = documentation.partition("\n\n")
+    return {"description": summary, "epilog": rest, "formatter_class": argparse.RawDescriptionHelpFormatter}
+
+
+def add_command(
+    commands: argparse._SubParsersAction[Parser],
+    name: str,
+    documentation: str,
+    run: Callable[[argparse.Namespace], int | None],
+) -> Parser:
+    """Add a command with its help and the option ``--json``."""
+    help_ = describe(documentation)
+    command = commands.add_parser(name, help=help_["description"].rstrip(".").lower(), **help_)
+    command.add_argument("--json", action="store_true", help="print one JSON object, and nothing else, to standard "
+                         "output")  # fmt: skip
+    command.set_defaults(run=run, parser=command)
+    return command
+
+
+def note(text: str) -> None:
+    """Tell something beside the result."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """Print one JSON object; numbers that are not finite, which JSON does not know, become null."""
+    print(json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+FAILED, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
+# What brings a package that is missing.
+EXTRAS = {
+    "PIL": "images", "faiss": "index", "jsonargparse": "train", "lightning": "train", "matplotlib": "viz",
+    "safetensors": "train", "sklearn": "viz", "torchmetrics": "train", "tqdm": "train",
+}  # fmt: skip
+
+
+def guarded(run: Callable[[], int | None], go_on: str) -> int:
+    """Run a command and give its exit status.
+
+    An error of the user or the system is one line on standard error; with ``LABELGRAPH_TRACEBACK`` set, it is raised.
+
+    Args:
+        run: The command; it may give an exit status of its own.
+        go_on: What to do after Ctrl-C, unless the `KeyboardInterrupt` tells it.
+    """
+    try:
+        try:
+            status = run()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # Whoever read has seen enough.
+        _drop_output()
+        return BROKEN_PIPE
+    except (ValueError, OSError, RuntimeError, ImportError, MemoryError) as error:
+        if os.environ.get("LABELGRAPH_TRACEBACK"):
+            raise
+        print(f"error: {explain(error)}", file=sys.stderr)
+        _drop_output()
+        return FAILED
+    except KeyboardInterrupt as interrupt:
+        print(f"interrupted; {str(interrupt) or go_on}", file=sys.stderr)
+        return INTERRUPTED
+    return status or 0
+
+
+def explain(error: Exception) -> str:
+    """An error in one line, with what helps where that is known.
+
+    Example:
+        >>> from labelgraph.cli.common import explain
+        >>> explain(FileNotFoundError(2, "No such file or directory", "my-data.npz"))
+        'my-data.npz: No such file or directory'
+    """
+    text = " ".join(str(error).split())
+    if isinstance(error, ModuleNotFoundError) and (root := (error.name or "").partition(".")[0]) in EXTRAS:
+        return f'{root} is not installed; pip install "labelgraph[{EXTRAS[root]}]" brings it'
+    if isinstance(error, MemoryError):
+        return f"not enough memory ({text or 'out of memory'})"
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        text = f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{text}; make space and give the same command again"
+    return text or type(error).__name__
+
+
+def _drop_output() -> None:
+    """Let nothing that cannot be written come up again when Python ends."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,139 @@
+"""Measure how well a model finds texts of images and images of texts.
+
+Examples:
+  labelgraph evaluate my-model my-data.npz
+  labelgraph evaluate my-model openclipart --protocol test-vs-test --metrics map@50/topk recall@10
+  labelgraph evaluate my-model my-data.npz --split test --per-class --json
+
+A protocol tells which splits search which: test-vs-test, query-vs-database. By default all whose splits the data have;
+where they have none, the items that were held out of the training. --split NAME has a split search itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from labelgraph._core.names import did_you_mean
+from labelgraph.cli.common import Parser, add_command, print_json
+from labelgraph.cli.given_data import DATA_HELP, load
+from labelgraph.cli.setups import Setup, find_setups, read_made
+from labelgraph.data import CrossModalData
+from labelgraph.inference import SIDES, encode_side
+from labelgraph.methods import Method, load_method
+from labelgraph.metrics import DIRECTIONS, METRICS, PROTOCOLS, evaluate_protocol, protocol_metrics
+from labelgraph.metrics.compute import DEFAULT_METRICS, TIES
+from labelgraph.metrics.named import read_name
+from labelgraph.report import markdown_table
+
+# What the kinds of metrics mean, for those who read the table.
+MEANINGS = {
+    "map": "mean average precision over the full ranking",
+    "map@K/DEFINITION": "mean average precision within the first K; the definition is named after the '/'",
+    "precision@K": "share of the first K that is relevant",
+    "recall@K": "share of the relevant items that is among the first K",
+    "r-precision": "share of the first R that is relevant, of R relevant items",
+    "ndcg@K/GAIN": "normalised discounted cumulative gain, graded by the number of shared labels",
+    "precision@recallLEVEL": "precision at the rank where that share of the relevant items is reached",
+    "precision@rRADIUS": "share of the items within the Hamming radius that is relevant",
+    "recall@rRADIUS": "share of the relevant items that is within the Hamming radius",
+    "lookup@rRADIUS": "share of the queries with a relevant item within the Hamming radius",
+    "relevant": "number of relevant items",
+}
+TOLD_TIES = {"database": "keep the order of the data", "expected": "count in expectation over every order"}
+
+
+def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the command."""
+    command = add_command(commands, "evaluate", __doc__ or "", run)
+    command.add_argument("model", metavar="MODEL", type=Path, help="folder of a trained model")
+    command.add_argument("data", metavar="DATA", help=DATA_HELP)
+    which = command.add_mutually_exclusive_group()
+    which.add_argument("--protocol", metavar="NAME", nargs="+", dest="protocols",
+                       help=f"some of: {', '.join(PROTOCOLS)} (default: those that the data have splits "
+                       "for)")  # fmt: skip
+    which.add_argument("--split", metavar="NAME", help="a split that searches itself; 'all' for all items")
+    command.add_argument("--metrics", metavar="NAME", nargs="+", default=list(DEFAULT_METRICS),
+                         help=f"of the forms {', '.join(METRICS)} (default: {' '.join(DEFAULT_METRICS)})")  # fmt: skip
+    command.add_argument("--ties", choices=TIES, default=TIES[0], help="items of equal score keep the order of the "
+                         "data (database, the default), or count in expectation over every order (expected), as is "
+                         "fair to short codes")  # fmt: skip
+    command.add_argument("--per-class", action="store_true", help="mAP of the queries of each label, too")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the command."""
+    _check_metrics(options.metrics)
+    if options.per_class and options.ties != TIES[0]:
+        raise ValueError(f"'--per-class' goes with --ties {TIES[0]} alone (got {options.ties})")
+    data = load(options.data)
+    method, made = load_method(options.model), read_made(options.model)
+    setups = find_setups(data, made, options.protocols, options.split)
+    results = [_measure(method, setup, options) for setup in setups]
+    about = {
+        "model": str(options.model),
+        "method": method.name,
+        "data": options.data,
+        "similarity": method.similarity,
+        "selected_on": made.get("selected_on"),
+        "relevance": "an item is relevant that shares a label with the query",
+        "ties": options.ties,
+    }
+    if options.json:
+        print_json({**about, "results": results})
+        return
+    marked = " (selected on test)" if made.get("selected_on") == "test" else ""
+    print(f"{method.name}{marked} on {options.data}, by {method.similarity}; {about['relevance']}.")
+    for result in results:
+        _show(result)
+    _explain(results[0]["metrics"][DIRECTIONS[0]], options.ties)
+
+
+def _check_metrics(names: Sequence[str]) -> None:
+    for name in names:
+        try:
+            read_name(name)
+        except ValueError as error:
+            raise ValueError(f"{error}{did_you_mean(name, [*DEFAULT_METRICS, *METRICS])}") from error
+
+
+def _measure(method: Method, setup: Setup, options: argparse.Namespace) -> dict[str, Any]:
+    """Metrics of one protocol, both ways."""
+    similarity: dict[str, Any] = {"similarity": method.similarity}
+
+    def encode(pairs: CrossModalData) -> tuple[Tensor, Tensor]:
+        image, text = (encode_side(method, side, getattr(pairs, side)) for side in SIDES)
+        return image, text
+
+    metrics = protocol_metrics(encode, setup.data, setup.protocol, options.metrics, ties=options.ties, **similarity)
+    result: dict[str, Any] = {"protocol": setup.name, "told": setup.told, "metrics": metrics}
+    if options.per_class:
+        reports = evaluate_protocol(encode, setup.data, setup.protocol, **similarity)
+        names = setup.data.label_names
+        result["per_class"] = {way: dict(zip(names, report.per_class, strict=True)) for way, report in reports.items()}
+    return result
+
+
+def _show(result: Mapping[str, Any]) -> None:
+    """A table of metrics, and one of labels."""
+    print(f"\n{result['protocol']}: {result['told']}.")
+    for title, key in (("metric", "metrics"), ("mAP by label", "per_class")):
+        if key in result:
+            there, back = (result[key][way] for way in DIRECTIONS)
+            rows = [[name, *map(_number, (there[name], back[name], (there[name] + back[name]) / 2))] for name in there]
+            print(f"\n{markdown_table([title, 'image to text', 'text to image', 'average'], rows)}")
+
+
+def _number(value: float) -> str:
+    return "-" if value != value else f"{value:.4f}" if value <= 1 else f"{value:,.1f}"
+
+
+def _explain(metrics: Mapping[str, float], ties: str) -> None:
+    """What the kinds of metrics in the table mean."""
+    forms = dict.fromkeys(read_name(name).form for name in metrics)
+    print("\n" + "\n".join(f"  {form}: {MEANINGS[form]}" for form in forms))
+    print(f"  Queries without a relevant item count 0; items of equal score {TOLD_TIES[ties]}.")

@@ -1,0 +1,248 @@
+"""MATLAB files of all versions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import scipy.sparse as sp
+
+from labelgraph.data.formats.matlab_headers import is_version5, read5, variables5
+
+NUMBERS = {
+    "double", "single", "logical", "sparse", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64",
+    "bool", "float16", "float32", "float64",
+}  # fmt: skip
+Variables = dict[str, tuple[str, tuple[int, ...]]]
+Result = TypeVar("Result")
+
+
+def mat_version(path: str | Path) -> str:
+    """Tell whether a MATLAB file is of version ``"5"`` or ``"7.3"``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is neither.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such MATLAB file")
+    with path.open("rb") as file:
+        head = file.read(1024)
+    if is_version73(head):
+        return "7.3"
+    if is_version5(head):
+        return "5"
+    raise ValueError(f"{path}: expected a MATLAB file of version 5 or 7.3 (got one that begins with {head[:16]!r})")
+
+
+def mat_variables(path: str | Path) -> Variables:
+    """List the variables of a MATLAB file without reading them.
+
+    Returns:
+        By name: the class, such as ``double``, ``logical``, ``sparse``, ``cell`` or ``struct``, and the shape as
+        MATLAB shows it. Names that begin with ``__`` or ``#`` are MATLAB's own and left out.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is damaged, or a variable declares a size that the file cannot hold.
+        ImportError: If it is of version 7.3 and h5py is not installed.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from scipy.io import savemat
+        >>> from labelgraph.data import mat_variables, read_mat
+        >>> path = Path(tempfile.mkdtemp()) / "labels.mat"
+        >>> savemat(path, {"LAll": np.eye(3, 2)})
+        >>> mat_variables(path)
+        {'LAll': ('double', (3, 2))}
+        >>> read_mat(path, "LAll").tolist()
+        [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]
+    """
+    path = Path(path)
+    read = variables5 if mat_version(path) == "5" else variables73
+    return guarded(path, lambda: read(path))
+
+
+def read_mat(
+    path: str | Path, key: str, *, shape: Sequence[int | None] | None = (None, None), alone: bool = False
+) -> np.ndarray | sp.csr_array:
+    """Read one array of numbers from a MATLAB file, version 5 or 7.3.
+
+    Axes are those that MATLAB shows. (An HDF5 file of another program, whose datasets lack the attribute
+    ``MATLAB_class``, is taken as it stands.) Class and shape are checked before anything is read.
+
+    Args:
+        path: The file.
+        key: Name of the array, in any case.
+        shape: What is expected, ``None`` for any size of an axis; ``None`` altogether for any shape.
+        alone: Accept the only array of a file under any name.
+
+    Returns:
+        The array in the type that it is stored in; a sparse one as CSR.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is damaged, has no such key, or the array is of another shape, empty, or not
+            of real numbers (cells, structs, text, objects); the message names file, key and shape.
+        ImportError: If it is of version 7.3 and h5py is not installed.
+    """
+    path = Path(path)
+    variables = mat_variables(path)
+    name = find_key(path, variables, key, alone)
+    kind, found = variables[name]
+    if kind not in NUMBERS:
+        raise ValueError(f"{path}: '{name}' must be an array of real numbers (got class {kind}, shape {found})")
+    if 0 in found or not found:
+        raise ValueError(f"{path}: '{name}' must not be empty (got shape {found})")
+    wanted = shape if shape is not None else (None,) * len(found)
+    if len(found) != len(wanted) or any(w not in (None, f) for w, f in zip(wanted, found, strict=True)):
+        sides = ", ".join("any" if side is None else str(side) for side in wanted)
+        raise ValueError(f"{path}: '{name}' must have the shape ({sides}) (got {found})")
+    read = read5 if mat_version(path) == "5" else read73
+    array = guarded(path, lambda: read(path, name), f"'{name}' {found}: ")
+    return array if sp.issparse(array) else array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def find_key(path: Path, variables: Variables, key: str, alone: bool = False) -> str:
+    """The name of a variable: as given, else in any case, else the only one where ``alone`` allows it."""
+    if key in variables:
+        return key
+    similar = [name for name in variables if name.casefold() == key.casefold()]
+    if len(similar) != 1 and alone and len(variables) == 1:
+        similar = list(variables)
+    if len(similar) != 1:
+        raise ValueError(f"{path}: expected the key '{key}' (got {describe_variables(variables)})")
+    return similar[0]
+
+
+def describe_variables(variables: Variables) -> str:
+    """A list of variables for messages, such as ``XAll double (4, 3)``."""
+    shown = [f"{name} {kind} {shape}" for name, (kind, shape) in list(variables.items())[:12]]
+    return ", ".join(shown) + (", ..." if len(variables) > 12 else "") or "none"
+
+
+def guarded(path: Path, read: Callable[[], Result], what: str = "") -> Result:
+    """A damaged file makes parsers fail in many ways; all of them are one to the user."""
+    try:
+        return read()
+    except ImportError:
+        raise
+    except Exception as error:
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raise ValueError(f"{path}: {what}expected a readable MATLAB file (got {kind}{error})") from error
+
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+USER_BLOCKS = (0, 512)
+DEFLATE_RATIO = 1032  # More than that no compressed byte can stand for.
+
+
+def is_version73(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is HDF5, with the 512 bytes of MATLAB before it or without."""
+    return any(head[place : place + len(SIGNATURE)] == SIGNATURE for place in USER_BLOCKS)
+
+
+def open73(path: Path) -> Any:
+    """The file by h5py, to be closed after use.
+
+    Raises:
+        ImportError: Without h5py.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise ImportError(f"{path}: MATLAB 7.3 files need h5py: pip install 'labelgraph[data]'") from error
+    return h5py.File(path, "r")
+
+
+def variables73(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Kind and shape of each variable, as MATLAB shows it: HDF5 has the axes the other way round."""
+    with open73(path) as file:
+        return {name: _describe(file, name) for name in file if not name.startswith(("#", "__"))}
+
+
+def _describe(file: Any, name: str) -> tuple[str, tuple[int, ...]]:
+    import h5py
+
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+        return "linked", ()
+    item = file[name]
+    if isinstance(item, h5py.Group):
+        if "MATLAB_sparse" not in item.attrs:
+            return "struct", ()
+        columns = _part(item, "jc").shape
+        return "sparse", (int(item.attrs["MATLAB_sparse"]), math.prod(columns) - 1)
+    if not isinstance(item, h5py.Dataset):
+        return "unknown", ()
+    kind = item.attrs.get("MATLAB_class", b"")
+    kind = kind.decode("latin-1") if isinstance(kind, bytes) else str(kind)
+    if item.dtype.kind not in "biuf":
+        kind = "complex" if item.dtype.names == ("real", "imag") else kind if kind == "cell" else "object"
+    if item.attrs.get("MATLAB_empty", 0):
+        return kind or item.dtype.name, (0, 0)
+    shape = item.shape or ()
+    return kind or item.dtype.name, shape[::-1] if has_matlab_axes(item) else shape
+
+
+def has_matlab_axes(dataset: Any) -> bool:
+    """Whether axes stand the other way round; a file of another program has them in order, and no such mark."""
+    return "MATLAB_class" in dataset.attrs
+
+
+def check_storage(dataset: Any) -> None:
+    """Refuse numbers that are elsewhere, or more than the bytes of the file can stand for.
+
+    Raises:
+        ValueError: If so.
+    """
+    if dataset.external or dataset.is_virtual:
+        raise ValueError(f"'{dataset.name}' has its numbers in other files")
+    stored = dataset.id.get_storage_size()
+    size = Path(dataset.file.filename).stat().st_size
+    room = min(stored, size) * (DEFLATE_RATIO if dataset.chunks and dataset.compression else 1)
+    if stored > size or dataset.nbytes > room:
+        raise ValueError(f"'{dataset.name}' declares {dataset.nbytes} bytes where the file has room for {room}")
+
+
+def _part(group: Any, name: str) -> Any:
+    import h5py
+
+    part = group.get(name) if isinstance(group.get(name, getlink=True), h5py.HardLink) else None
+    if not isinstance(part, h5py.Dataset):
+        raise ValueError(f"the sparse '{group.name}' has no '{name}' (got {', '.join(group) or 'none'})")
+    return part
+
+
+def read73(path: Path, name: str) -> np.ndarray | sp.csr_array:
+    """An array of numbers, dense or sparse, with its axes as MATLAB has them."""
+    with open73(path) as file:
+        item = file[name]
+        if "MATLAB_sparse" in item.attrs:
+            return _sparse(item, path.stat().st_size)
+        check_storage(item)
+        array = item[()]
+        return np.asarray(array.T if has_matlab_axes(item) else array)
+
+
+def _sparse(group: Any, size: int) -> sp.csr_array:
+    """CSC parts ``data``, ``ir``, ``jc``, of which the first two are absent where no entry is."""
+    rows = int(group.attrs["MATLAB_sparse"])
+    if not 0 <= rows <= size * DEFLATE_RATIO:
+        raise ValueError(f"'{group.name}' declares {rows} rows in a file of {size} bytes")
+    parts = {}
+    for name in ("data", "ir", "jc"):
+        if name == "jc" or name in group:
+            part = _part(group, name)
+            check_storage(part)
+            parts[name] = part[()].ravel()
+    columns = parts["jc"].astype(np.int64)
+    entries = parts.get("data", np.zeros(0)), parts.get("ir", np.zeros(0, np.int64)).astype(np.int64)
+    matrix = sp.csc_array((*entries, columns), shape=(rows, len(columns) - 1))
+    matrix.check_format(full_check=True)  # Places out of range would be followed without a look.
+    return matrix.tocsr()

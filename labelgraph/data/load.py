@@ -1,0 +1,152 @@
+"""The formats that `load_dataset` understands, each with how it is recognised."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from labelgraph.data.formats.hashing_mat import load_hashing_files
+from labelgraph.data.formats.matlab import describe_variables, mat_variables
+from labelgraph.data.formats.npy_folder import SETTINGS, load_folder
+from labelgraph.data.formats.npz import load_npz
+from labelgraph.data.formats.six_mat import load_six_files, mat_files
+from labelgraph.data.formats.wikipedia import load_wikipedia, wikipedia_file
+from labelgraph.data.pairs import CrossModalData
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+class Format(NamedTuple):
+    """A format of data sets.
+
+    Attributes:
+        description: What it is, for users.
+        recognises: Whether a path, of a file or folder that is there, is of the format.
+        load: Its reader.
+    """
+
+    description: str
+    recognises: Callable[[Path], bool]
+    load: Callable[[Path], CrossModalData]
+
+
+def _is_npz(path: Path) -> bool:
+    return path.is_file() and path.suffix.lower() == ".npz"
+
+
+def _is_own_folder(path: Path) -> bool:
+    return (path / SETTINGS).is_file()
+
+
+def _is_six_files(path: Path) -> bool:
+    return path.is_dir() and bool(mat_files(path).keys() & {"train_img.mat", "train_txt.mat", "train_lab.mat"})
+
+
+def _is_wikipedia(path: Path) -> bool:
+    file = wikipedia_file(path)
+    return file.is_file() and {"i_tr", "t_tr"} <= _keys(file)
+
+
+def _is_hashing(path: Path) -> bool:
+    files = mat_files(path).values() if path.is_dir() else [path]
+    return any(_keys(file) & {"iall", "fall", "xall", "yall", "lall"} for file in files)
+
+
+def _keys(file: Path) -> set[str]:
+    return {name.casefold() for name in mat_variables(file)} if file.suffix.lower() == ".mat" else set()
+
+
+# Asked in this order: names first, and then what is in the files.
+FORMATS = (
+    Format("a .npz file of labelgraph.data.save_npz", _is_npz, load_npz),
+    Format(f"a folder with {SETTINGS} of labelgraph.data.save_folder", _is_own_folder, load_folder),
+    Format("a folder of six files train_img.mat, train_txt.mat, train_lab.mat, test_*", _is_six_files, load_six_files),
+    Format("the Wikipedia set, raw_features.mat with its lists or WikiData.mat", _is_wikipedia, load_wikipedia),
+    Format("a hashing set, .mat with FAll or XAll, YAll, LAll", _is_hashing, load_hashing_files),
+)
+
+
+def load_path(path: str | Path) -> CrossModalData:
+    """Load a data set by its path, in whichever of ``FORMATS`` it is.
+
+    Raises:
+        FileNotFoundError: If there is nothing at ``path``.
+        ValueError: If no format recognises it; the message tells what was found and what is understood.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file or folder")
+    for kind in FORMATS:
+        if kind.recognises(path):
+            return kind.load(path)
+    understood = "; ".join(kind.description for kind in FORMATS)
+    raise ValueError(f"{path}: expected {understood} (got {_found(path)})")
+
+
+def _found(path: Path) -> str:
+    if path.is_dir():
+        names = sorted(file.name for file in path.iterdir())
+        return f"a folder with {', '.join(names[:8]) or 'nothing'}{', ...' if len(names) > 8 else ''}"
+    if path.suffix.lower() == ".mat":
+        return f"a file with {describe_variables(mat_variables(path))}"
+    return "another file"
+
+
+_BUNDLED = Path(__file__).parent / "openclipart"
+
+
+def load_openclipart() -> CrossModalData:
+    """The bundled set: public-domain clip art with titles and keywords.
+
+    Image features are 1,280 EfficientNet-Lite0 averages, texts a bag of words, labels merged keywords.
+    Its data card, ``labelgraph/data/openclipart/README.md``, tells the counts and how it was made.
+
+    Example:
+        >>> from labelgraph.data import load_openclipart
+        >>> data = load_openclipart()
+        >>> sorted(data.splits)
+        ['database', 'query', 'test', 'train', 'validation']
+    """
+    return load_npz(_BUNDLED / "openclipart.npz")
+
+
+def load_thumbnails(index: Sequence[int]) -> list[Image]:
+    """The 64-pixel pictures of some items of the bundled set, as Pillow images.
+
+    Args:
+        index: Row numbers in the whole set, as in ``data.splits["test"]``.
+    """
+    from PIL import Image
+
+    with np.load(_BUNDLED / "thumbnails.npz", allow_pickle=False) as file:
+        content, offsets = file["data"], file["offsets"]
+    return [
+        Image.open(io.BytesIO(content[offsets[i] : offsets[i + 1]].tobytes())).convert("RGB") for i in map(int, index)
+    ]
+
+
+DATASETS: dict[str, Callable[[], CrossModalData]] = {"openclipart": load_openclipart}
+
+
+def load_dataset(name: str | Path) -> CrossModalData:
+    """Load a data set by its name in ``DATASETS``, or by its path from any of the ``FORMATS``.
+
+    A ``.npz`` file (`load_npz`), an own folder (`load_folder`), a folder of six MATLAB files (`load_six_files`),
+    the files of a hashing set (`load_hashing_files`), the Wikipedia set (`load_wikipedia`). Settings of these,
+    such as label names, are arguments of the functions themselves.
+
+    Raises:
+        ValueError: If ``name`` is neither, or nothing that is understood.
+        FileNotFoundError: If it is the path of nothing.
+    """
+    if name in DATASETS:
+        return DATASETS[str(name)]()
+    path = Path(name)
+    if not path.exists() and len(path.parts) == 1 and not path.suffix:
+        raise ValueError(f"'dataset' must be one of {sorted(DATASETS)} or the path of a data set (got {str(name)!r})")
+    return load_path(path)

@@ -1,0 +1,240 @@
+"""The container of image-text pairs with labels, and pairs of which a side is missing."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from labelgraph._core.checks import (
+    check_encoders,
+    check_features,
+    check_multi_hot,
+    check_present,
+    check_split,
+    csr_tensor,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class CrossModalData:
+    r"""Pairs of an image and a text, with the labels that both share.
+
+    Args:
+        image: Image features, shape :math:`(N, D_v)`; float32 in memory or mapped from a file is not copied.
+        text: Text features, shape :math:`(N, D_t)`; a SciPy sparse matrix stays sparse until a batch
+            is drawn.
+        labels: Multi-hot labels, 0 or 1, shape :math:`(N, C)`, dense or sparse.
+        label_names: The :math:`C` names; by default ``label 0``, ``label 1``, ...
+        splits: Index vectors by name, such as ``train``, ``validation``, ``test``, ``query``,
+            ``database``.
+        ids: What users call the items; by default their row numbers.
+        titles: What to show of the items; by default their ids.
+        present: Which side of each item is there, image and text, shape :math:`(N, 2)`; by default both.
+            Features of a missing side are not looked at, and become 0.
+        encoders: How the features were made from raw files, by side, as plain settings: such as
+            ``{"text": {"encoder": "bag-of-words", "vocabulary": [...]}}``. Methods and searchers keep them, so
+            that a picture or a sentence can be searched for.
+
+    Raises:
+        ValueError: If shapes disagree, labels are not 0 or 1, features are not finite, an item has neither
+            side, or a split is empty, out of range or repeats an item.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.data import CrossModalData
+        >>> data = CrossModalData(
+        ...     image=torch.rand(4, 8), text=torch.rand(4, 5), labels=torch.eye(4, 3).fill_diagonal_(1),
+        ...     label_names=["cat", "dog", "tree"], splits={"train": [0, 1, 2], "test": [3]})
+        >>> data
+        CrossModalData(4 pairs, image 8, text 5, 3 labels, splits: train 3, test 1)
+        >>> len(data.split("train"))
+        3
+    """
+
+    image: Tensor
+    text: Tensor | sp.csr_array
+    labels: Tensor
+    label_names: Sequence[str] = ()
+    splits: Mapping[str, Any] = field(default_factory=dict)
+    ids: Sequence[str] = ()
+    titles: Sequence[str] = ()
+    present: Any = None
+    encoders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        labels = torch.from_numpy(check_multi_hot("labels", self.labels).toarray().astype(np.float32))
+        size, num_labels = labels.shape
+        present = check_present(self.present, size)
+        image = check_features("image", self.image, present[:, 0])
+        image = image if isinstance(image, Tensor) else torch.from_numpy(image.toarray())
+        text = check_features("text", self.text, present[:, 1])
+        names = tuple(map(str, self.label_names)) or tuple(f"label {i}" for i in range(num_labels))
+        ids = tuple(map(str, self.ids)) or tuple(map(str, range(size)))
+        titles = tuple(map(str, self.titles)) or ids
+        for argument, given, wanted in (
+            ("label_names", names, num_labels), ("ids", ids, size), ("titles", titles, size),
+        ):  # fmt: skip
+            if len(given) != wanted:
+                raise ValueError(f"'{argument}' must have {wanted} entries (got {len(given)})")
+        if len(set(names)) != num_labels:
+            repeated = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"'label_names' must be distinct (got {repeated!r} twice)")
+        splits = {name: check_split(name, index, size) for name, index in self.splits.items()}
+        for attribute, value in (
+            ("image", image), ("text", text), ("labels", labels), ("label_names", names),
+            ("splits", splits), ("ids", ids), ("titles", titles), ("present", present),
+            ("encoders", check_encoders(self.encoders)),
+        ):  # fmt: skip
+            object.__setattr__(self, attribute, value)
+
+    def __len__(self) -> int:
+        return self.labels.shape[0]
+
+    def __repr__(self) -> str:
+        splits = ", ".join(f"{name} {len(index)}" for name, index in self.splits.items())
+        return (
+            f"CrossModalData({len(self)} pairs, image {self.image_channels}, text {self.text_channels}, "
+            f"{self.num_labels} labels{', splits: ' + splits if splits else ''}"
+            f"{'' if self.is_complete else f', {self._incomplete()} incomplete'})"
+        )
+
+    def _incomplete(self) -> int:
+        return int((~self.present.all(1)).sum())
+
+    @property
+    def image_channels(self) -> int:
+        """Number of image features."""
+        return self.image.shape[1]
+
+    @property
+    def text_channels(self) -> int:
+        """Number of text features."""
+        return self.text.shape[1]
+
+    @property
+    def num_labels(self) -> int:
+        """Number of labels."""
+        return self.labels.shape[1]
+
+    def text_rows(self, index: Tensor | slice = slice(None), *, dense: bool = True) -> Tensor:
+        """Text features of some items, shape (B, D_t); all of them by default.
+
+        Args:
+            index: Row numbers, or a slice.
+            dense: Otherwise sparse texts stay sparse, CSR.
+        """
+        if isinstance(self.text, Tensor):
+            return self.text[index]
+        rows = self.text[index.numpy() if isinstance(index, Tensor) else index]
+        return torch.from_numpy(rows.toarray()) if dense else csr_tensor(rows)
+
+    def split(self, name: str) -> CrossModalData:
+        """Give the items of one split, in the order of its indices, without splits of their own.
+
+        Raises:
+            ValueError: If there is no split of that name.
+        """
+        return self.select(self.rows(name))
+
+    def rows(self, name: str) -> Tensor:
+        """Give the row numbers of one split, int64, without a copy of its items.
+
+        Raises:
+            ValueError: If there is no split of that name.
+        """
+        if name not in self.splits:
+            raise ValueError(f"'name' must be one of the splits {sorted(self.splits)} (got {name!r})")
+        rows: Tensor = self.splits[name]
+        return rows
+
+    def select(self, index: Any) -> CrossModalData:
+        """Give the items at some indices, in their order, without splits."""
+        index = check_split("index", index, len(self))
+        return CrossModalData(
+            image=self.image[index],
+            text=self.text[index] if isinstance(self.text, Tensor) else self.text[index.numpy()],
+            labels=self.labels[index],
+            label_names=self.label_names,
+            ids=[self.ids[i] for i in index.tolist()],
+            titles=[self.titles[i] for i in index.tolist()],
+            present=self.present[index],
+            encoders=self.encoders,
+        )
+
+    def with_splits(self, splits: Mapping[str, Any]) -> CrossModalData:
+        """Give the same items with other splits; nothing else is copied, or read to be checked again.
+
+        Args:
+            splits: Index vectors by name, in place of all that are there.
+
+        Raises:
+            ValueError: If a split is empty, out of range or repeats an item.
+        """
+        other = copy.copy(self)
+        checked = {name: check_split(name, index, len(self)) for name, index in splits.items()}
+        object.__setattr__(other, "splits", checked)
+        return other
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every item has both sides."""
+        return bool(self.present.all())
+
+
+def drop_modalities(data: CrossModalData, share: float = 0.8, image_only: float = 0.5, seed: int = 0) -> CrossModalData:
+    """Take one side away from some training items; all others stay as they are.
+
+    Published for DAGNN (AAAI 2021, doi:10.1609/aaai.v35i3.16345): 1/5 of the pairs complete, 2/5 with the
+    image only, 2/5 with the text only.
+
+    Args:
+        data: Data with a split ``train``.
+        share: Of the training items to lose a side.
+        image_only: Of these, the share that keeps its image; the others keep their text.
+        seed: Of the choice.
+
+    Raises:
+        ValueError: If a share is not in [0, 1], or there is no split ``train``.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.data import CrossModalData, drop_modalities
+        >>> data = CrossModalData(torch.ones(5, 2), torch.ones(5, 3), torch.ones(5, 1), splits={"train": range(5)})
+        >>> drop_modalities(data).present.sum(0).tolist()  # images and texts that are left
+        [3, 3]
+    """
+    for name, value in (("share", share), ("image_only", image_only)):
+        if not 0 <= value <= 1:
+            raise ValueError(f"'{name}' must be in [0, 1] (got {value})")
+    if "train" not in data.splits:
+        raise ValueError(f"'data' must have a split 'train' (got {', '.join(data.splits) or 'none'})")
+    train = data.splits["train"]
+    chosen = train[torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))]
+    chosen = chosen[: round(share * len(train))]
+    cut = round(image_only * len(chosen))
+    present = data.present.clone()
+    # An item that has lost a side already keeps the one it has.
+    for items, lost, kept in ((chosen[:cut], 1, 0), (chosen[cut:], 0, 1)):
+        present[items[present[items, kept]], lost] = False
+    return replace(data, present=present)
+
+
+def keep_complete(data: CrossModalData) -> CrossModalData:
+    """Leave the training items of which a side is missing out of the split ``train``.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.data import CrossModalData, drop_modalities, keep_complete
+        >>> data = CrossModalData(torch.ones(5, 2), torch.ones(5, 3), torch.ones(5, 1), splits={"train": range(5)})
+        >>> len(keep_complete(drop_modalities(data)).split("train"))
+        1
+    """
+    train = data.splits["train"]
+    return data.with_splits({**data.splits, "train": train[data.present[train].all(1)]})

@@ -1,0 +1,1 @@
+"""Splits: published strategies, and index files."""

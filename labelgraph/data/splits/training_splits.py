@@ -1,0 +1,98 @@
+"""The splits that a training needs, and fingerprints that tell whether a data set has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from labelgraph.data.pairs import CrossModalData
+from labelgraph.data.splits.strategies import hold_out
+
+HELD_OUT = 0.1
+MOST_HELD_OUT = 10_000  # Each of them searches all of them after every epoch.
+EVALUATED = ("validation", "test", "query")  # Splits that no training reads.
+
+
+def training_splits(data: CrossModalData, select: str, seed: int, reads_labels: bool) -> tuple[CrossModalData, bool]:
+    """Data with the splits that a training needs.
+
+    Without a split ``train``, all items are in it that are in no split for evaluation; for a method that reads
+    labels, those that have any. Without ``validation``, where the best epoch is chosen on it, a tenth of ``train``
+    is held out, at most 10,000 items.
+
+    Returns:
+        The data, and whether items were held out.
+
+    Raises:
+        ValueError: If no item is left to train on, or none can be held out.
+    """
+    if "train" not in data.splits:
+        rest = torch.ones(len(data), dtype=torch.bool)
+        rest[
+            torch.cat([torch.zeros(0, dtype=torch.long), *(data.splits[n] for n in EVALUATED if n in data.splits)])
+        ] = 0
+        if reads_labels:
+            rest &= data.labels.any(1)
+        if not rest.any():
+            raise ValueError("the data must have items with labels outside the splits for evaluation (got none)")
+        data = data.with_splits({**data.splits, "train": rest.nonzero().flatten()})
+    if select != "validation" or "validation" in data.splits:
+        return data, False
+    try:
+        return hold_out(data, held_out_share(len(data.splits["train"])), seed), True
+    except ValueError as error:
+        raise ValueError(f"{error}; --select last needs none held out") from error
+
+
+def held_out_share(num_items: int) -> float:
+    """Which share of so many training items is held out."""
+    return min(HELD_OUT, MOST_HELD_OUT / num_items)
+
+
+def told_splits(given: CrossModalData, data: CrossModalData, held_out: bool, seed: int) -> Iterable[str]:
+    """What `training_splits` did, in words."""
+    if "train" not in given.splits:
+        size = len(data.splits["train"]) + (len(data.splits["validation"]) if held_out else 0)
+        yield f"the data have no split 'train': {size:,} of {len(data):,} items are to train on"
+    if held_out:
+        yield (
+            f"the data have no split 'validation': {len(data.splits['validation']):,} of the training items, drawn "
+            f"with seed {seed}, are held out to choose the best epoch on"
+        )
+
+
+def fingerprint(data: CrossModalData) -> dict[str, str]:
+    """SHA-256 of all that a training reads of data, by part."""
+    parts: dict[str, list[np.ndarray]] = {
+        "image": [data.image.numpy()],
+        "text": _csr_parts(data.text) if sp.issparse(data.text) else [data.text_rows().numpy()],
+        "labels": [data.labels.numpy()],
+        "label_names": [_bytes(data.label_names)],
+        "present": [data.present.numpy()],
+        "encoders": [_bytes(data.encoders)],
+        **{name: [data.splits[name].numpy()] for name in ("train", "validation", "test") if name in data.splits},
+    }
+    return {name: digest(arrays) for name, arrays in parts.items()}
+
+
+def _csr_parts(matrix: Any) -> list[np.ndarray]:
+    return [matrix.data, matrix.indices.astype(np.int64), matrix.indptr.astype(np.int64)]
+
+
+def _bytes(content: Any) -> np.ndarray:
+    return np.frombuffer(json.dumps(content, sort_keys=True).encode(), np.uint8)
+
+
+def digest(arrays: list[np.ndarray]) -> str:
+    """SHA-256 of arrays, with their types and shapes."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

@@ -1,0 +1,130 @@
+"""Texts as bags of words over a fixed vocabulary."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+
+from labelgraph.encoders.encoder import Encoder, Item, check_text
+
+SHORTEST = 3
+LETTERS = re.compile(r"[^\W\d_]+")
+
+
+def words_of(text: str) -> list[str]:
+    """List the words of a text: lower case, accents folded, letters only, none shorter than three.
+
+    Example:
+        >>> from labelgraph.encoders import words_of
+        >>> words_of("Élan vital, 12 ox & 3rd_Étage")
+        ['elan', 'vital', 'etage']
+    """
+    folded = unicodedata.normalize("NFKD", text)
+    plain = "".join(character for character in folded if not unicodedata.combining(character))
+    return [word for word in LETTERS.findall(plain.lower()) if len(word) >= SHORTEST]
+
+
+class BagOfWords(Encoder):
+    """Which words of a vocabulary a text has, or how often, as a SciPy CSR array.
+
+    Args:
+        vocabulary: The words, as `words_of` gives them, in the order of the features.
+        binary: 1 for a word that is there; otherwise how often it is.
+
+    Raises:
+        ValueError: If the vocabulary is empty, repeats a word, or has one that `words_of` never gives.
+
+    Example:
+        >>> from labelgraph.encoders import BagOfWords
+        >>> encoder = BagOfWords.fit(["A red bird", "Two birds, red and blue", "A blue fish"], min_count=2)
+        >>> encoder.vocabulary
+        ('blue', 'red')
+        >>> encoder.encode(["Blue, blue sky!"]).toarray()
+        array([[1., 0.]], dtype=float32)
+    """
+
+    name = "bag-of-words"
+    side = "text"
+    sparse = True
+
+    def __init__(self, vocabulary: Sequence[str], binary: bool = True) -> None:
+        self.vocabulary = tuple(vocabulary)
+        self.binary = binary
+        self._column = {word: column for column, word in enumerate(self.vocabulary)}
+        if not self.vocabulary or len(self._column) != len(self.vocabulary):
+            got = "none" if not self.vocabulary else f"{Counter(self.vocabulary).most_common(1)[0][0]!r} twice"
+            raise ValueError(f"'vocabulary' must have distinct words, at least one (got {got})")
+        if strange := next((word for word in self.vocabulary if words_of(word) != [word]), None):
+            raise ValueError(f"'vocabulary' must have words as 'words_of' gives them (got {strange!r})")
+
+    @classmethod
+    def fit(
+        cls,
+        texts: Iterable[str],
+        min_count: int = 3,
+        max_words: int | None = None,
+        stop_words: Collection[str] = (),
+        binary: bool = True,
+    ) -> Self:
+        """Take the vocabulary from texts, in alphabetical order.
+
+        Args:
+            texts: Such as the captions of the training items.
+            min_count: In how many texts a word must be.
+            max_words: How many words at most, those in the most texts; of equal ones the first by alphabet.
+            stop_words: Words to leave out; they are read by `words_of` too.
+            binary: See the class.
+
+        Raises:
+            ValueError: If no word is left.
+        """
+        counts = Counter(word for text in texts for word in set(words_of(check_text(text))))
+        left_out = {word for text in stop_words for word in words_of(text)}
+        found = [(word, n) for word, n in counts.items() if n >= min_count and word not in left_out]
+        found.sort(key=lambda pair: (-pair[1], pair[0]))
+        if not found:
+            raise ValueError(f"'texts' must have a word that {min_count} of them share (got none)")
+        return cls(sorted(word for word, _ in found[:max_words]), binary)
+
+    @property
+    def channels(self) -> int:
+        """Number of words."""
+        return len(self.vocabulary)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The vocabulary, and whether the features are binary."""
+        return {"vocabulary": list(self.vocabulary), "binary": self.binary}
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any], device: str = "cpu") -> Self:
+        """Build an encoder from what ``options`` gave; there is nothing for a device to do."""
+        return cls(**options)
+
+    def unknown_words(self, text: str) -> list[str]:
+        """The words of a text that are not in the vocabulary, each once, in their order.
+
+        Example:
+            >>> from labelgraph.encoders import BagOfWords
+            >>> BagOfWords(["bird", "red"]).unknown_words("A red fish on a dish, a red dish")
+            ['fish', 'dish']
+        """
+        return [word for word in dict.fromkeys(words_of(check_text(text))) if word not in self._column]
+
+    def prepare(self, item: Item) -> Counter[int]:
+        """Count the words of a text, by their column."""
+        words = words_of(check_text(item))
+        return Counter(self._column[word] for word in words if word in self._column)
+
+    def embed(self, prepared: Sequence[Counter[int]]) -> sp.csr_array:
+        """Put counts together."""
+        indptr = np.cumsum([0, *map(len, prepared)])
+        columns = np.array([column for bag in prepared for column in sorted(bag)], dtype=np.int32)
+        values = np.array([1 if self.binary else bag[column] for bag in prepared for column in sorted(bag)], np.float32)
+        return sp.csr_array((values, columns, indptr), shape=(len(prepared), self.channels))

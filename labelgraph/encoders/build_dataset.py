@@ -1,0 +1,292 @@
+"""Data sets from folders and tables of pictures, captions and tags."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from labelgraph.data import CrossModalData, complete_splits
+from labelgraph.encoders.bag_of_words import BagOfWords
+from labelgraph.encoders.efficientnet import EfficientNetLite0
+from labelgraph.encoders.encoder import Encoder, Features
+from labelgraph.encoders.extract import Failure, extract
+from labelgraph.encoders.item_tables import column_names, read_table
+
+MISSING = ("mark", "drop")
+
+
+def data_from_files(
+    images: Sequence[str | Path | None],
+    captions: Sequence[str],
+    tags: Sequence[Collection[str]],
+    *,
+    image_encoder: Encoder | None = None,
+    text_encoder: Encoder | None = None,
+    min_tag_count: int = 5,
+    min_word_count: int = 3,
+    missing: str = "mark",
+    splits: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    ids: Sequence[str] | None = None,
+    titles: Sequence[str] | None = None,
+    out: str | Path | None = None,
+    batch_size: int = 32,
+    workers: int = 2,
+    progress: bool = True,
+    on_failure: Callable[[Failure], object] | None = None,
+) -> CrossModalData:
+    """Extract the features of pictures and captions, and make labels of the tags.
+
+    What is learned from the data, labels and vocabulary, comes from the split ``train`` alone, or from all items where
+    there is no such split. Training items that none of the labels is left to are taken out of that split.
+
+    Args:
+        images: Paths of N pictures; none where there is no picture.
+        captions: N texts; one of blanks alone is missing.
+        tags: Of each item, spelled alike wherever they mean the same.
+        image_encoder: By default `EfficientNetLite0`.
+        text_encoder: By default a `BagOfWords` fitted on the captions.
+        min_tag_count: How many items must have a tag for it to become a label.
+        min_word_count: How many captions must have a word for it to be in that bag.
+        missing: Items whose picture cannot be read, or whose caption is missing: ``"mark"`` the side as missing, or
+            ``"drop"`` them. Those with neither side are dropped. A warning tells how many.
+        splits: Row numbers by name; by default a random tenth each for ``validation`` and ``test``, the rest for
+            ``train``, the test items as ``query`` and all others as ``database``.
+        seed: Of the random splits.
+        ids: By default the paths as given, or else the row numbers.
+        titles: By default the captions.
+        out: Where to keep the image features, so that a killed run can go on; see `extract`.
+        batch_size: Pictures at a time.
+        workers: Threads that read pictures.
+        progress: Show a progress bar where the output is a terminal.
+        on_failure: Called for each picture that cannot be read; by default a warning tells of them.
+
+    Raises:
+        ValueError: If lengths differ, no picture can be read, or no tag is frequent enough.
+        ImportError: If an encoder needs a package that is not installed.
+    """
+    ids = _ids(images) if ids is None else ids
+    titles = captions if titles is None else titles
+    _check(images, missing, captions=captions, tags=tags, ids=ids, titles=titles)
+    image_encoder = image_encoder or EfficientNetLite0()
+    there = np.flatnonzero([image is not None for image in images])
+    found = extract(
+        image_encoder, [image for image in images if image is not None], out, on_error="skip",
+        batch_size=batch_size, workers=workers, progress=progress,
+    )  # fmt: skip
+    failures = [replace(failure, row=int(there[failure.row])) for failure in found.failures]
+    _tell(failures, len(there), on_failure)
+    present = _present(images, captions, failures)
+    kept = _kept(present, missing, failures)
+    parts = _random_splits(len(kept), seed) if splits is None else _renumbered(splits, kept, len(images))
+    learned = parts.get("train", np.arange(len(kept)))
+    rows = kept.tolist()
+    names, labels = _labels([tags[i] for i in rows], learned, min_tag_count)
+    if "train" in parts:
+        parts["train"] = learned[labels[learned].sum(1) > 0]
+    texts = [captions[i] for i in rows]
+    text_encoder = text_encoder or BagOfWords.fit((texts[i] for i in learned.tolist()), min_word_count)
+    return CrossModalData(
+        image=torch.from_numpy(_spread(found.features, there, kept)),
+        text=extract(text_encoder, texts, progress=False, batch_size=256, workers=1).features,
+        labels=labels,
+        label_names=names,
+        splits=parts,
+        ids=[ids[i] for i in rows],
+        titles=[titles[i] for i in rows],
+        present=present[kept],
+        encoders={"image": image_encoder.settings, "text": text_encoder.settings},
+    )
+
+
+def _ids(images: Sequence[str | Path | None]) -> list[str]:
+    """Paths as they are given, or row numbers."""
+    return [str(row if image is None else image) for row, image in enumerate(images)]
+
+
+def _check(images: Sequence[str | Path | None], missing: str, **given: Sequence[Any]) -> None:
+    """Refuse sequences of other lengths, and pictures of which there is none."""
+    for name, each in given.items():
+        if len(each) != len(images):
+            raise ValueError(f"'{name}' must have an entry per picture, {len(images)} (got {len(each)})")
+    if missing not in MISSING:
+        raise ValueError(f"'missing' must be one of {', '.join(MISSING)} (got {missing!r})")
+    if all(image is None for image in images):
+        raise ValueError("'images' must have one that can be read (got none)")
+
+
+def _tell(failures: Sequence[Failure], size: int, on_failure: Callable[[Failure], object] | None) -> None:
+    """Tell of pictures that cannot be read."""
+    if on_failure is not None:
+        for failure in failures:
+            on_failure(failure)
+    elif failures:
+        message = f"{len(failures)} of {size} pictures cannot be read, the first: {failures[0].reason}"
+        warnings.warn(message, stacklevel=3)
+
+
+def _present(images: Sequence[str | Path | None], captions: Sequence[str], failures: Sequence[Failure]) -> np.ndarray:
+    """Which side of each item is there, image and text, shape (N, 2)."""
+    image = np.array([image is not None for image in images])
+    image[[failure.row for failure in failures]] = False
+    return np.stack([image, np.array([bool(caption.strip()) for caption in captions])], axis=1)
+
+
+def _kept(present: np.ndarray, missing: str, failures: Sequence[Failure]) -> np.ndarray:
+    """Rows of the items that stay; a warning tells of others than those whose picture cannot be read."""
+    stays = np.asarray(present.all(1) if missing == "drop" else present.any(1))
+    if not (stays & present[:, 0]).any():
+        reason = f"; {failures[0].reason}" if failures else ""
+        raise ValueError(f"'images' must have one that can be read (got none{reason})")
+    left_out = ~stays
+    left_out[[failure.row for failure in failures]] = False
+    if left_out.any():
+        without = {
+            side: int((left_out & ~present[:, place]).sum()) for place, side in enumerate(("picture", "caption"))
+        }
+        told = ", ".join(f"{number} without a {side}" for side, number in without.items() if number)
+        warnings.warn(f"{int(left_out.sum())} of {len(stays)} items are left out: {told}", stacklevel=3)
+    return np.flatnonzero(stays)
+
+
+def _spread(features: Features, there: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Features of the items that stay, 0 for those without a picture."""
+    rows = np.zeros((len(kept), features.shape[1]), np.float32)
+    to, of = np.intersect1d(kept, there, assume_unique=True, return_indices=True)[1:]
+    rows[to] = np.asarray(features[of])
+    return rows
+
+
+def _random_splits(size: int, seed: int) -> dict[str, np.ndarray]:
+    """A tenth each for validation and test, at least one."""
+    if size < 3:
+        raise ValueError(f"'splits' must be given for fewer than 3 items (got {size})")
+    order, tenth = np.random.default_rng(seed).permutation(size), max(1, size // 10)
+    test, validation, train = np.split(order, [tenth, 2 * tenth])
+    rest = np.concatenate([train, validation])
+    parts = {"train": train, "validation": validation, "test": test, "query": test, "database": rest}
+    return {name: np.sort(part) for name, part in parts.items()}
+
+
+def _renumbered(splits: Mapping[str, Any], kept: np.ndarray, size: int) -> dict[str, np.ndarray]:
+    """Splits among the items that stay."""
+    place = np.full(size, -1)
+    place[kept] = np.arange(len(kept))
+    parts = {}
+    for name, index in splits.items():
+        rows = np.asarray(index)
+        if rows.ndim != 1 or rows.dtype.kind not in "iu" or (len(rows) and not 0 <= rows.min() <= rows.max() < size):
+            raise ValueError(f"'splits' must have row numbers below {size} in {name!r} (got {index!r})")
+        parts[name] = place[rows][place[rows] >= 0]
+    return parts
+
+
+def _labels(tags: Sequence[Collection[str]], learned: np.ndarray, min_count: int) -> tuple[list[str], sp.csr_array]:
+    """Frequent tags, the most frequent first, and which items have them, (N, C)."""
+    if single := next((each for each in tags if isinstance(each, str)), None):
+        raise ValueError(f"'tags' must have a collection of tags per picture (got the text {single!r})")
+    counts = Counter(tag for i in learned.tolist() for tag in set(tags[i]))
+    names = sorted((tag for tag, n in counts.items() if n >= min_count), key=lambda tag: (-counts[tag], tag))
+    if not names:
+        raise ValueError(f"'tags' must have one that {min_count} items share (got none); lower 'min_tag_count'")
+    column = {name: j for j, name in enumerate(names)}
+    places = [(i, column[tag]) for i, each in enumerate(tags) for tag in set(each) if tag in column]
+    rows, columns = np.array(places).T
+    return names, sp.csr_array((np.ones(len(places), np.uint8), (rows, columns)), shape=(len(tags), len(names)))
+
+
+def data_from_table(
+    path: str | Path,
+    *,
+    image: str = "file",
+    caption: str = "caption",
+    tags: str = "tags",
+    title: str | None = None,
+    split: str | None = None,
+    id: str | None = None,
+    separator: str = ";",
+    **options: Any,
+) -> CrossModalData:
+    """Make a data set of the pictures, captions and tags that a table lists.
+
+    The table is read by `labelgraph.encoders.read_table`: CSV in UTF-8 or Parquet, with a header. Rows with neither
+    picture nor caption are left out.
+
+    Args:
+        path: The table.
+        image: Column of paths of pictures, relative to the table's folder; a path may be empty.
+        caption: Column of texts, which may be empty.
+        tags: Column of tags with separators between, which may be empty; in Parquet also lists of texts.
+        title: Column of what to show of a picture, if it is not the caption; by default ``title``, where there is one.
+        split: Column of splits, such as ``train``, ``val``, ``test``; by default ``split``, where there is one. Queries
+            and database then come from the others, as in `labelgraph.data.complete_splits`.
+        id: Column of ids; by default ``id``, where there is one, or else the paths, so that pictures can be found.
+        separator: Between tags.
+        options: Of `data_from_files`, such as ``image_encoder``, ``min_tag_count``, ``splits``.
+
+    Raises:
+        FileNotFoundError: If there is no such table.
+        ValueError: If it cannot be read, a column is missing, an id is there twice, or `data_from_files` does not
+            like what it gets.
+        ImportError: If it is Parquet and pyarrow is not installed, or an encoder needs a package that is not.
+    """
+    there = column_names(path)
+    title, split, id = (
+        given or (name if name in there else None) for name, given in (("title", title), ("split", split), ("id", id))
+    )
+    id = id or image
+    with warnings.catch_warnings():  # Labels are chosen later: which items have none is not known yet.
+        warnings.filterwarnings("ignore", message=".* items without a label")
+        table = read_table(
+            path, image=image, caption=caption, tags=tags, split=split, id=id, title=title, separator=separator
+        )
+    ids = [each or f"item {number}" for number, each in enumerate(table.ids)]
+    if len(set(ids)) != len(ids):
+        repeated = next(each for each in ids if ids.count(each) > 1)
+        raise ValueError(f"{path}: expected each {id} once (got {repeated!r} twice)")
+    made = {"ids": ids, "titles": table.titles, "splits": table.splits or None}
+    data = data_from_files(table.image_paths, table.captions, table.tags, **{**made, **options})
+    if table.splits and "train" in data.splits:
+        return replace(data, splits=complete_splits(data.splits, validation=0))
+    return data
+
+
+TABLES = ("captions.csv", "metadata.csv")
+
+
+def data_from_folder(path: str | Path, **options: Any) -> CrossModalData:
+    """Make a data set of a folder that holds pictures and a table of them.
+
+    The table is ``captions.csv`` or ``metadata.csv``, with the columns that `data_from_table` reads: ``file``, path of
+    a picture within the folder, which becomes its id; ``caption``; ``tags``, separated by semicolons; and where they
+    are there, ``title``, ``split`` and ``id``. Other columns are not read.
+
+    Args:
+        path: The folder.
+        options: Of `data_from_table` and `data_from_files`, such as ``image_encoder``, ``min_tag_count``, ``splits``.
+
+    Raises:
+        FileNotFoundError: If there is no such folder or table.
+        ValueError: If a column is missing, a file is listed twice, or `data_from_files` does not like what it gets.
+    """
+    return data_from_table(table_of(Path(path)), **options)
+
+
+def table_of(folder: Path) -> Path:
+    """The table of a folder.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    found = [folder / name for name in TABLES if (folder / name).is_file()]
+    if not found:
+        raise FileNotFoundError(f"{folder}: expected a folder with {' or '.join(TABLES)}")
+    return found[0]

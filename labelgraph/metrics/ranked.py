@@ -1,0 +1,236 @@
+"""Metrics of relevance in ranked order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+DEFINITIONS = ("topk", "first-k", "recall-normalised", "min(k,R)")
+
+
+def average_precision(relevance: Tensor, k: int | None = None, definition: str = "topk") -> Tensor:
+    r"""Average precision of each query.
+
+    With :math:`R` relevant items in the whole database and precision :math:`p(r)` at rank :math:`r`, the
+    mean of :math:`p(r)` over the relevant ranks; with a cut-off :math:`k`, four definitions are in use:
+
+    - ``"topk"``: ranks up to :math:`k`, divided by the hits among them;
+    - ``"first-k"``: the first :math:`\min(k, R)` relevant items wherever they rank, divided by that number;
+    - ``"recall-normalised"``: ranks up to :math:`k`, divided by :math:`R`;
+    - ``"min(k,R)"``: ranks up to :math:`k`, divided by :math:`\min(k, R)`.
+
+    Over the full ranking all agree. A query without hits scores 0.
+
+    Args:
+        relevance: 0 or 1 in ranked order over the whole database, shape :math:`(Q, N)`.
+        k: Cut-off; by default none.
+        definition: Which of the four.
+
+    Returns:
+        Shape :math:`(Q,)`, float64.
+
+    Raises:
+        ValueError: If ``k`` is less than 1 or the definition is unknown.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.metrics import average_precision
+        >>> ranked = torch.tensor([[1, 0, 0, 1]])
+        >>> [average_precision(ranked, 2, name).item() for name in ("topk", "first-k", "recall-normalised")]
+        [1.0, 0.75, 0.5]
+    """
+    check_average_precision(k, definition)
+    k = relevance.shape[1] if k is None else k
+    ranked = relevance if definition == "first-k" else relevance[:, :k]
+    hits = ranked.cumsum(1, dtype=torch.int32)
+    divisor = hits[:, -1].clone()
+    if definition in ("recall-normalised", "min(k,R)"):
+        divisor = relevance.sum(1)
+    if definition in ("first-k", "min(k,R)"):
+        divisor = divisor.clamp(max=k)
+    if definition == "first-k":
+        ranked = ranked * (hits <= k)
+    rank = torch.arange(1, hits.shape[1] + 1, dtype=torch.float64, device=hits.device)
+    return hits.mul_(ranked).double() @ rank.reciprocal() / divisor.clamp(min=1)
+
+
+def precision_at(relevance: Tensor, ks: Sequence[int]) -> Tensor:
+    r"""Share of relevant items among the first :math:`k`, for several :math:`k`.
+
+    A :math:`k` beyond the database counts the missing places as not relevant.
+
+    Args:
+        relevance: 0 or 1 in ranked order, shape :math:`(Q, N)`.
+        ks: Cut-offs, each at least 1.
+
+    Returns:
+        Shape :math:`(Q, |ks|)`, float64.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.metrics import precision_at
+        >>> precision_at(torch.tensor([[1, 0, 0, 1]]), [1, 2, 4])
+        tensor([[1.0000, 0.5000, 0.5000]], dtype=torch.float64)
+    """
+    if min(ks) < 1:
+        raise ValueError(f"'ks' must be at least 1 (got {min(ks)})")
+    return torch.stack([relevance[:, :k].sum(1, dtype=torch.float64) / k for k in ks], 1)
+
+
+def recall_at(relevance: Tensor, ks: Sequence[int]) -> Tensor:
+    r"""Share of all :math:`R` relevant items that stand among the first :math:`k`, for several :math:`k`.
+
+    A query without relevant items scores 0.
+
+    Args:
+        relevance: 0 or 1 in ranked order over the whole database, shape :math:`(Q, N)`.
+        ks: Cut-offs, each at least 1.
+
+    Returns:
+        Shape :math:`(Q, |ks|)`, float64.
+
+    Raises:
+        ValueError: If a cut-off is less than 1.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.metrics import recall_at
+        >>> recall_at(torch.tensor([[1, 0, 0, 1]]), [1, 4])
+        tensor([[0.5000, 1.0000]], dtype=torch.float64)
+    """
+    hits = precision_at(relevance, ks) * torch.tensor(ks, device=relevance.device)
+    return hits / relevance.sum(1, keepdim=True).clamp(min=1)
+
+
+def r_precision(relevance: Tensor) -> Tensor:
+    r"""Share of relevant items among the first :math:`R`, where :math:`R` is how many there are.
+
+    A query without relevant items scores 0.
+
+    Args:
+        relevance: 0 or 1 in ranked order over the whole database, shape :math:`(Q, N)`.
+
+    Returns:
+        Shape :math:`(Q,)`, float64.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.metrics import r_precision
+        >>> r_precision(torch.tensor([[1, 0, 0, 1]]))
+        tensor([0.5000], dtype=torch.float64)
+    """
+    total = relevance.sum(1, keepdim=True)
+    inside = torch.arange(relevance.shape[1], device=relevance.device) < total
+    return (relevance * inside).sum(1, dtype=torch.float64) / total[:, 0].clamp(min=1)
+
+
+def precision_at_recall(relevance: Tensor, recall: Sequence[float]) -> Tensor:
+    r"""Precision at the rank where each recall level is first reached.
+
+    Level :math:`r` of a query with :math:`R` relevant items is reached at its
+    :math:`\lceil r R \rceil`-th hit (at the first for :math:`r = 0`). A query without relevant items scores 0.
+
+    Args:
+        relevance: 0 or 1 in ranked order over the whole database, shape :math:`(Q, N)`.
+        recall: Levels in [0, 1].
+
+    Returns:
+        Shape :math:`(Q, |recall|)`, float64.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.metrics import precision_at_recall
+        >>> precision_at_recall(torch.tensor([[1, 0, 0, 1]]), [0.5, 1.0])
+        tensor([[1.0000, 0.5000]], dtype=torch.float64)
+    """
+    hits = relevance.cumsum(1)
+    needed = hits_needed(hits[:, -1], recall)
+    place = torch.searchsorted(hits, needed).clamp(max=hits.shape[1] - 1)
+    return torch.where(hits[:, -1:] > 0, needed.double() / (place + 1), 0.0)
+
+
+def hits_needed(found: Tensor, recall: Sequence[float]) -> Tensor:
+    """How many of the relevant items of each query reach each recall level, (Q, |recall|)."""
+    levels = torch.tensor(recall, dtype=torch.float64, device=found.device)
+    if ((levels < 0) | (levels > 1)).any():
+        raise ValueError(f"'recall' must be in [0, 1] (got {list(recall)})")
+    # The small step back keeps a level such as 0.3 of 10 from rounding up to the fourth hit.
+    return (levels * found[:, None] - 1e-9).ceil().clamp(min=1).long()
+
+
+def check_average_precision(k: int | None, definition: str) -> None:
+    """Refuse what `average_precision` does not know."""
+    if definition not in DEFINITIONS:
+        raise ValueError(f"'definition' must be one of {', '.join(DEFINITIONS)} (got {definition!r})")
+    if k is not None and k < 1:
+        raise ValueError(f"'k' must be at least 1 (got {k})")
+
+
+GAINS: dict[str, Callable[[Tensor], Tensor]] = {
+    "linear": lambda grades: grades.double(),
+    "exponential": lambda grades: grades.double().exp2() - 1,
+}
+
+
+def ndcg_at(grades: Tensor, ks: Sequence[int | None], gain: str = "linear") -> Tensor:
+    r"""Normalised discounted cumulative gain, for several cut-offs.
+
+    .. math:: \mathrm{nDCG}@k = \sum_{i=1}^{k} \frac{g(y_i)}{\log_2(1 + i)} \Big/
+        \sum_{i=1}^{k} \frac{g(y^*_i)}{\log_2(1 + i)},
+
+    with the grade :math:`y_i` at rank :math:`i`, such as the number of labels shared with the query, and
+    :math:`y^*` all grades in falling order. The gain is :math:`g(y) = y` (``"linear"``, Järvelin and Kekäläinen,
+    TOIS 2002, doi:10.1145/582415.582418) or :math:`2^y - 1` (``"exponential"``, Burges et al., ICML 2005,
+    doi:10.1145/1102351.1102363). A query without relevant items scores 0.
+
+    Args:
+        grades: Whole numbers in ranked order over the whole database, shape :math:`(Q, N)`.
+        ks: Cut-offs, each at least 1; none is the whole ranking.
+        gain: Which of the two.
+
+    Returns:
+        Shape :math:`(Q, |ks|)`, float64.
+
+    Raises:
+        ValueError: If a cut-off is less than 1 or the gain is unknown.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.metrics import ndcg_at
+        >>> ndcg_at(torch.tensor([[2, 0, 1]]), [1, 2, None])
+        tensor([[1.0000, 0.7602, 0.9502]], dtype=torch.float64)
+    """
+    if gain not in GAINS:
+        raise ValueError(f"'gain' must be one of {', '.join(GAINS)} (got {gain!r})")
+    if any(k is not None and k < 1 for k in ks):
+        raise ValueError(f"'ks' must be at least 1 (got {min(k for k in ks if k is not None)})")
+    cuts = [min(k or grades.shape[1], grades.shape[1]) for k in ks]
+    gains = GAINS[gain](grades[:, : max(cuts)])
+    discount = discount_sums(max(cuts), grades.device).diff()
+    counts = count_grades(grades)
+    return torch.stack([gains[:, :k] @ discount[:k] / ideal_dcg(counts, k, gain) for k in cuts], 1)
+
+
+def discount_sums(size: int, device: torch.device) -> Tensor:
+    r"""Sums of :math:`1 / \log_2(1 + i)` over the first ranks, from none to ``size`` of them."""
+    ranks = torch.arange(1, size + 1, dtype=torch.float64, device=device)
+    return torch.cat([ranks.new_zeros(1), (ranks + 1).log2().reciprocal().cumsum(0)])
+
+
+def count_grades(grades: Tensor) -> Tensor:
+    """How many items of a query have each grade: (Q, highest grade + 1)."""
+    num_grades = int(grades.max()) + 1
+    row = torch.arange(len(grades), device=grades.device)[:, None] * num_grades
+    return torch.bincount((row + grades).flatten(), minlength=len(grades) * num_grades).view(-1, num_grades)
+
+
+def ideal_dcg(counts: Tensor, k: int, gain: str) -> Tensor:
+    """The highest gain that k ranks can have, by the counts of `count_grades`; 1 where there is no gain at all."""
+    falling = counts.flip(1)
+    gains = GAINS[gain](torch.arange(counts.shape[1], device=counts.device)).flip(0)
+    end = falling.cumsum(1)
+    sums = discount_sums(k, counts.device)
+    ideal = (sums[end.clamp(max=k)] - sums[(end - falling).clamp(max=k)]) @ gains
+    return torch.where(ideal > 0, ideal, 1.0)

@@ -1,0 +1,199 @@
+"""From a label graph to a classifier for each label: embedding, multi-hop encoder, scores."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch_geometric.data import Data
+
+from labelgraph.graph import pmi_svd
+from labelgraph.nn.conv import LabelAttentionConv, LabelConv
+
+
+class LabelEmbedding(nn.Module):
+    r"""The features that a label encoder starts from.
+
+    Args:
+        graph: Label graph, with the counts of `cooccurrence_graph`.
+        kind: ``"pmi-svd"``, from the co-occurrence itself (`labelgraph.graph.pmi_svd`), needs nothing
+            else; ``"one-hot"``; ``"learned"``, drawn uniformly in [0, 1], the published default of
+            ALGCN; ``"given"``, the ``x`` of the graph, such as word vectors.
+        channels: :math:`F` for ``pmi-svd`` (at most :math:`C`) and ``learned``; by default 300, or for
+            ``pmi-svd`` :math:`C` where that is less.
+        trainable: Let training change the embeddings; by default only ``learned`` ones.
+
+    Shapes:
+        - **output:** embeddings :math:`(C, F)`.
+
+    Raises:
+        ValueError: If the kind is unknown, or ``x`` is missing.
+
+    Example:
+        >>> from labelgraph.graph import cooccurrence_graph
+        >>> from labelgraph.nn import LabelEmbedding
+        >>> LabelEmbedding(cooccurrence_graph([[1, 1, 0], [0, 0, 1]]), "pmi-svd", channels=2)().shape
+        torch.Size([3, 2])
+    """
+
+    KINDS = ("pmi-svd", "one-hot", "learned", "given")
+
+    def __init__(
+        self, graph: Data, kind: str = "pmi-svd", channels: int | None = None, trainable: bool | None = None
+    ) -> None:
+        super().__init__()
+        self.kind = kind
+        self.weight = nn.Parameter(
+            _initial(graph, kind, channels),
+            requires_grad=(kind == "learned") if trainable is None else trainable,
+        )
+
+    @property
+    def channels(self) -> int:
+        """Size of each embedding."""
+        return self.weight.size(1)
+
+    def forward(self) -> Tensor:
+        """Give the embeddings."""
+        return self.weight
+
+    def extra_repr(self) -> str:
+        """Describe the module in print."""
+        return f"{self.kind}, {tuple(self.weight.shape)}, trainable={self.weight.requires_grad}"
+
+
+def _initial(graph: Data, kind: str, channels: int | None) -> Tensor:
+    if kind == "pmi-svd":
+        return pmi_svd(graph, channels)
+    if kind == "one-hot":
+        return torch.eye(graph.num_nodes)
+    if kind == "learned":
+        return torch.rand(graph.num_nodes, channels or 300)
+    if kind == "given":
+        if graph.x is None:
+            raise ValueError("'graph' must carry label embeddings 'x' for kind 'given' (got none)")
+        return graph.x.clone()
+    raise ValueError(f"'kind' must be one of {', '.join(LabelEmbedding.KINDS)} (got {kind!r})")
+
+
+CONVS: dict[str, type[nn.Module]] = {"gcn": LabelConv, "gat": LabelAttentionConv}
+
+
+class LabelEncoder(nn.Module):
+    r"""Stack graph convolutions and aggregate all hops.
+
+    .. math::
+        H_l = \mathrm{LeakyReLU}_{0.2}(\hat{A} H_{l-1} W_l), \quad H_0 = X, \qquad
+        Z = [H_1 ; \dots ; H_L] W_o + b_o
+
+    (ALGCN, doi:10.1109/TMM.2021.3101642; the concatenation of layers follows Xu et al. 2018.) Row
+    :math:`c` of :math:`Z` is the classifier of label :math:`c`. With ``conv="gat"`` a hop is graph attention
+    over the same edges and an ELU (DAGNN, doi:10.1609/aaai.v35i3.16345).
+
+    Args:
+        in_channels: Size of the label embeddings.
+        hidden_channels: Width of each hop and of the classifiers.
+        num_layers: Number of hops :math:`L`; 0 uses no graph, :math:`Z = X W_o + b_o`.
+        negative_slope: Of the LeakyReLU.
+        conv: ``"gcn"`` (`LabelConv`) or ``"gat"`` (`LabelAttentionConv`).
+
+    Shapes:
+        - **input:** embeddings :math:`(C, F)`, edge indices :math:`(2, E)`, edge weights :math:`(E,)`.
+        - **output:** classifiers :math:`(C, H)`.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.graph import BinaryAdjacency, cooccurrence_graph
+        >>> from labelgraph.nn import LabelEncoder, StaticAdjacency
+        >>> adjacency = StaticAdjacency(BinaryAdjacency()(cooccurrence_graph([[1, 1, 0], [0, 0, 1]])))
+        >>> LabelEncoder(5, 16, num_layers=2)(torch.rand(3, 5), *adjacency()).shape
+        torch.Size([3, 16])
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        num_layers: int = 3,
+        negative_slope: float = 0.2,
+        conv: str = "gcn",
+    ) -> None:
+        super().__init__()
+        if num_layers < 0:
+            raise ValueError(f"'num_layers' must be at least 0 (got {num_layers})")
+        if conv not in CONVS:
+            raise ValueError(f"'conv' must be one of {', '.join(CONVS)} (got {conv!r})")
+        self.conv = conv
+        self.negative_slope = negative_slope
+        widths = [in_channels] + [hidden_channels] * num_layers
+        self.convs = nn.ModuleList(CONVS[conv](i, o) for i, o in pairwise(widths))
+        self.aggregation = nn.Linear(num_layers * hidden_channels or in_channels, hidden_channels)
+
+    def reset_parameters(self) -> None:
+        """Draw all weights anew."""
+        for layer in (*self.convs, self.aggregation):
+            layer.reset_parameters()
+
+    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor) -> Tensor:
+        """Encode every label."""
+        hops = []
+        for conv in self.convs:
+            x = conv(x, edge_index, edge_weight)
+            x = F.elu(x) if self.conv == "gat" else F.leaky_relu(x, self.negative_slope)
+            hops.append(x)
+        classifiers: Tensor = self.aggregation(torch.cat(hops, -1) if hops else x)
+        return classifiers
+
+
+class LabelBranch(nn.Module):
+    """Embeddings, adjacency and encoder in one: what turns a label graph into classifiers.
+
+    Args:
+        embedding: Gives label embeddings (C, F), for instance `LabelEmbedding`.
+        adjacency: Gives ``(edge_index, edge_weight)`` from them, for instance `AdaptiveAdjacency`.
+        encoder: Gives classifiers (C, H) from both, for instance `LabelEncoder`.
+
+    Shapes:
+        - **output:** classifiers :math:`(C, H)`, edge indices :math:`(2, E)`, edge weights :math:`(E,)`.
+    """
+
+    def __init__(self, embedding: nn.Module, adjacency: nn.Module, encoder: nn.Module) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.adjacency = adjacency
+        self.encoder = encoder
+
+    def forward(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Give the classifiers, and the edges they were made with."""
+        x = self.embedding()
+        edge_index, edge_weight = self.adjacency(x)
+        return self.encoder(x, edge_index, edge_weight), edge_index, edge_weight
+
+
+EPSILON = 1e-6
+
+
+def cosine_scores(embedding: Tensor, classifiers: Tensor) -> Tensor:
+    r"""Score every label for every item by the angle to its classifier.
+
+    .. math:: s_{bc} = \frac{\langle f_b, z_c \rangle}{|f_b| \, |z_c| + 10^{-6}}
+
+    (ALGCN, doi:10.1109/TMM.2021.3101642.)
+
+    Args:
+        embedding: :math:`f`, shape :math:`(B, H)`.
+        classifiers: :math:`z`, shape :math:`(C, H)`.
+
+    Returns:
+        Scores in [-1, 1], shape :math:`(B, C)`.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.nn import cosine_scores
+        >>> cosine_scores(torch.tensor([[2.0, 0.0]]), torch.eye(2)).round(decimals=4)
+        tensor([[1., 0.]])
+    """
+    lengths = embedding.norm(dim=1, keepdim=True) * classifiers.norm(dim=1)
+    return embedding @ classifiers.t() / (lengths + EPSILON)

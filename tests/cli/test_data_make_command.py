@@ -1,0 +1,148 @@
+"""`labelgraph data make`: from pictures with captions and tags to a data file, that trains and answers."""
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("efficientnet_lite_pytorch")
+from PIL import Image
+
+from labelgraph.cli.main import main
+from labelgraph.data import load_dataset
+from labelgraph.encoders import ENCODERS, EfficientNetLite0
+from tests.cli.small import SMALL
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Twelve red and blue pictures, one of them damaged."""
+    place = tmp_path_factory.mktemp("pictures")
+    lines = ["file,caption,tags,split"]
+    for i in range(12):
+        colour = ("red", "blue")[i % 2]
+        Image.new("RGB", (20, 16), colour).save(place / f"{i}.png")
+        lines.append(f"{i}.png,a {colour} picture,{colour};plain,{'test' if i > 9 else 'val' if i > 7 else 'train'}")
+    (place / "3.png").write_bytes(b"junk")
+    (place / "captions.csv").write_text("\n".join(lines))
+    return place
+
+
+def make(*arguments):
+    return main(["data", "make", *map(str, arguments)])
+
+
+SMALL_COUNTS = ("--min-tag-count", "2", "--min-word-count", "2")
+
+
+@pytest.fixture(scope="module")
+def made(folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("made") / "mine.npz"
+    assert make(folder, "--out", out, *SMALL_COUNTS, "--missing", "mark", "--quiet") == 0
+    return out
+
+
+def test_the_features_are_those_of_the_encoders(folder, made):
+    data = load_dataset(made)
+    assert data.label_names == ("plain", "blue", "red") or data.label_names == ("plain", "red", "blue")
+    assert data.ids[:2] == ("0.png", "1.png") and data.titles[0] == "a red picture"
+    np.testing.assert_allclose(data.image[[5]], EfficientNetLite0().encode([folder / "5.png"]), atol=1e-5)
+    assert data.encoders["text"]["vocabulary"] == ["blue", "picture", "red"]
+    assert data.present[3].tolist() == [False, True] and data.present.sum() == 23
+    assert {name: len(index) for name, index in data.splits.items()} == {
+        "train": 8, "validation": 2, "test": 2, "query": 2, "database": 10,
+    }  # fmt: skip
+    assert [path.name for path in made.parent.iterdir()] == ["mine.npz"]
+
+
+def test_what_is_left_out_is_told_a_line_each(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 319)  # Pillow would warn of each picture, 20 x 16.
+    header, *rows = (folder / "captions.csv").read_text().splitlines()
+    odd = [",a red picture,plain,train", ",,plain,train"]
+    (tmp_path / "items.csv").write_text("\n".join([header, *(f"{folder}/{row}" for row in rows), *odd]))
+    assert make(tmp_path / "items.csv", "--out", tmp_path / "mine.npz", *SMALL_COUNTS, "--quiet") == 0
+    empty, incomplete, broken = capsys.readouterr().err.splitlines()
+    assert empty.endswith("items.csv: 1 rows left out, with no picture and no caption: 13")
+    assert incomplete == "1 of 13 items are left out: 1 without a picture"
+    assert broken.startswith("no picture: ") and "3.png: expected a picture" in broken
+
+
+def test_what_cannot_be_read_is_listed(folder, tmp_path, capsys):
+    assert make(folder, "--out", tmp_path / "mine", *SMALL_COUNTS, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["items"], told["images"], told["texts"]) == (11, 11, 11)
+    assert [each["item"] for each in told["failures"]] == [str(folder / "3.png")]
+    assert "expected a picture that can be read" in told["failures"][0]["reason"]
+    assert len(load_dataset(tmp_path / "mine")) == 11
+    assert make(folder, "--out", tmp_path / "mine", *SMALL_COUNTS) == 0
+    printed = capsys.readouterr()
+    assert "no picture: " in printed.err and "3.png: expected a picture" in printed.err
+    assert "labelgraph train" in printed.out
+
+
+def test_a_killed_one_goes_on_and_another_does_not(folder, tmp_path, monkeypatch, capsys):
+    seen = []
+    embed = EfficientNetLite0.embed
+
+    def stop(self, prepared):
+        if seen:
+            raise KeyboardInterrupt
+        seen.extend(prepared)
+        return embed(self, prepared)
+
+    options = (folder, "--out", tmp_path / "mine.npz", *SMALL_COUNTS, "--batch-size", "4", "--quiet")
+    monkeypatch.setattr(EfficientNetLite0, "embed", stop)
+    assert make(*options) == 130
+    assert not (tmp_path / "mine.npz").exists() and (tmp_path / "mine.npz.making").is_dir()
+    asked = []
+    monkeypatch.setattr(EfficientNetLite0, "embed", lambda self, batch: asked.append(len(batch)) or embed(self, batch))
+    assert make(*options) == 0
+    assert asked == [4, 4] and len(load_dataset(tmp_path / "mine.npz")) == 11
+    assert not (tmp_path / "mine.npz.making").exists()
+
+
+def test_what_was_made_trains_and_is_searched_by_a_sentence_and_a_picture(folder, made, tmp_path, capsys):
+    how = [*SMALL, "--method", "dagnn", "--epochs", "2", "--quiet"]
+    assert main(["train", str(made), "--out", str(tmp_path / "model"), *how]) == 0
+    capsys.readouterr()
+    search = ["search", tmp_path / "model", "--data", made, "-k", "3", "--json", "--pictures", folder]
+    assert main(list(map(str, [*search, "--text", "red picture", "--sheet", tmp_path / "found.png"]))) == 0
+    (query,) = json.loads(capsys.readouterr().out)["queries"]
+    assert len(query["neighbours"]) == 3 and "3.png" not in {each["id"] for each in query["neighbours"]}
+    with Image.open(tmp_path / "found.png") as sheet:
+        pixels = np.asarray(sheet)
+        assert sheet.width > 3 * 128 and {(255, 0, 0), (0, 0, 255)} & set(map(tuple, pixels.reshape(-1, 3).tolist()))
+    assert main(list(map(str, [*search, "--image", folder / "1.png", "--sheet", tmp_path / "texts.png"]))) == 0
+    with Image.open(tmp_path / "texts.png") as texts:
+        assert texts.width > sheet.width  # One more, the picture that was asked for.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["{folder}/none"], "none: no such table"),
+        (["{empty}"], "expected a folder with captions.csv or metadata.csv"),
+        (["{folder}", "--image-encoder", "efficientnet"], "did you mean 'efficientnet-lite0'?"),
+        (["{folder}", "--image-encoder", "bag-of-words"], "'--image-encoder' must be one of clip, efficientnet-lite0"),
+        (["{folder}", "--set", "framing=drawing"], "'--set' must have keys such as image.framing"),
+        (["{folder}", "--set", "image.framing=square"], "'framing' must be one of center, drawing (got 'square')"),
+        (["{folder}", "--set", "text.words=3"], "'--set' has nothing to set of a bag of words"),
+        (["{folder}", "--columns", "capton=words"], "did you mean 'caption'?"),
+        (["{folder}", "--columns", "caption=words"], "expected one column 'words' (got file, caption, tags, split)"),
+        (["{folder}", "--min-tag-count", "99"], "lower 'min_tag_count'"),
+    ],
+)
+def test_errors_are_one_line(folder, tmp_path, arguments, message, capsys):
+    (tmp_path / "empty").mkdir()
+    given = [each.format(folder=folder, empty=tmp_path / "empty") for each in arguments]
+    assert make(*given, "--out", tmp_path / "mine.npz", "--quiet") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1 and message in error
+    assert not (tmp_path / "mine.npz").exists()
+
+
+def test_the_help_names_all_encoders(capsys):
+    with pytest.raises(SystemExit):
+        make("--help")
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in ENCODERS)

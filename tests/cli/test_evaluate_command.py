@@ -1,0 +1,159 @@
+"""`labelgraph evaluate`: the numbers are those of the library, under names that tell what they are."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from labelgraph.cli.evaluate_command import MEANINGS
+from labelgraph.cli.main import main
+from labelgraph.data import load_npz, save_npz
+from labelgraph.inference import encode
+from labelgraph.methods import load_method
+from labelgraph.metrics import METRICS, evaluate, retrieval_metrics
+from tests.cli.small import SMALL
+
+
+def measured(capsys, *arguments):
+    assert main(["evaluate", *map(str, arguments), "--json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    return json.loads(printed.out)
+
+
+def test_every_protocol_of_the_data_is_measured_both_ways(place, pairs, capsys):
+    found = measured(capsys, place / "model", place / "data.npz", "--metrics", "map", "recall@3", "ndcg@5")
+    assert {key: found[key] for key in ("method", "similarity", "selected_on")} == {
+        "method": "algcn", "similarity": "cosine", "selected_on": "validation",
+    }  # fmt: skip
+    assert [result["protocol"] for result in found["results"]] == ["test-vs-test", "query-vs-database"]
+    method = load_method(place / "model")
+    for result, names in zip(found["results"], (("test", "test"), ("query", "database")), strict=True):
+        query, database = (pairs.split(name) for name in names)
+        sides = encode(method, query), encode(method, database)
+        for asker, way in enumerate(("image_to_text", "text_to_image")):
+            wanted = retrieval_metrics(
+                sides[0][asker], sides[1][1 - asker], query.labels, database.labels, ["map", "recall@3", "ndcg@5"]
+            )
+            assert result["metrics"][way] == pytest.approx(wanted) and set(wanted) == set(result["metrics"][way])
+
+
+def test_labels_one_by_one(place, pairs, capsys):
+    options = ["--split", "test", "--metrics", "map", "--per-class"]
+    (result,) = measured(capsys, place / "model", place / "data.npz", *options)["results"]
+    test = pairs.split("test")
+    image, text = encode(load_method(place / "model"), test)
+    wanted = evaluate(image, text, test.labels, test.labels).per_class
+    assert result["per_class"]["image_to_text"] == pytest.approx(dict(zip(pairs.label_names, wanted, strict=True)))
+    assert result["protocol"] == "test-vs-test"
+    assert main(["evaluate", str(place / "model"), str(place / "data.npz"), *options]) == 0
+    assert "| été" in capsys.readouterr().out
+
+
+def test_a_label_without_queries_is_null(place, pairs, tmp_path, capsys):
+    labels = pairs.labels.clone()
+    labels[pairs.splits["test"], 2] = 0
+    save_npz(replace(pairs, labels=labels), tmp_path / "data.npz")
+    options = ["--split", "test", "--per-class", "--metrics", "map"]
+    (result,) = measured(capsys, place / "model", tmp_path / "data.npz", *options)["results"]
+    assert result["per_class"]["image_to_text"]["a b"] is None
+    assert main(["evaluate", str(place / "model"), str(tmp_path / "data.npz"), *options]) == 0
+    assert [line.split()[-2] for line in capsys.readouterr().out.splitlines() if line.startswith("| a b")] == ["-"]
+
+
+def test_the_table_names_protocol_and_definition(place, capsys):
+    assert main(["evaluate", str(place / "model"), str(place / "data.npz"), "--protocol", "query-vs-database"]) == 0
+    shown = capsys.readouterr().out
+    for word in ("algcn on", "by cosine", "shares a label", "query-vs-database: the 20 items of 'query' search the 40",
+                 "| map@50/topk", "definition", "image to text", "text to image"):  # fmt: skip
+        assert word in shown
+    assert "test-vs-test" not in shown
+
+
+def test_without_splits_what_was_held_out_is_measured(place, pairs, tmp_path, capsys):
+    options = ["--epochs", "2", "--quiet", "--seed", "5", *SMALL]
+    assert main(["train", str(place / "bare.npz"), "--out", str(tmp_path / "model"), *options]) == 0
+    made = json.loads((tmp_path / "model" / "training.json").read_text())
+    capsys.readouterr()
+    for more in ([], ["--split", "validation"]):
+        (result,) = measured(capsys, tmp_path / "model", place / "bare.npz", "--metrics", "map", *more)["results"]
+        assert result["protocol"] == "validation-vs-validation" and "the 6 items" in result["told"]
+        mean = np.mean([way["map"] for way in result["metrics"].values()])
+        assert mean == pytest.approx(made["best_map"])  # Of the best epoch on these very items.
+
+    save_npz(replace(load_npz(place / "bare.npz"), image=pairs.image + 1), tmp_path / "other.npz")
+    assert main(["evaluate", str(tmp_path / "model"), str(tmp_path / "other.npz")]) == 2
+    assert "'--split' must be one of all (got none); the data have no splits of a protocol" in capsys.readouterr().err
+    (result,) = measured(capsys, tmp_path / "model", tmp_path / "other.npz", "--split", "all")["results"]
+    assert result["protocol"] == "all-vs-all" and "the 60 items" in result["told"]
+
+
+def test_codes_are_measured_by_hamming_distance(place, pairs, tmp_path, capsys):
+    options = ["--epochs", "1", "--quiet", *SMALL, "model.bits=16"]
+    assert main(["train", str(place / "data.npz"), "--out", str(tmp_path / "model"), *options]) == 0
+    capsys.readouterr()
+    names = ["precision@r2", "map"]
+    found = measured(capsys, tmp_path / "model", place / "data.npz", "--split", "test", "--metrics", *names)
+    assert found["similarity"] == "hamming"
+    test = pairs.split("test")
+    image, text = encode(load_method(tmp_path / "model"), test)
+    sides, options = (image, text, test.labels, test.labels), {"similarity": "hamming"}
+    wanted = retrieval_metrics(*sides, names, **options)
+    assert found["results"][0]["metrics"]["image_to_text"] == pytest.approx(wanted)
+    asked = tmp_path / "model", place / "data.npz", "--split", "test", "--ties", "expected", "--metrics", *names
+    fair = measured(capsys, *asked)
+    expected = retrieval_metrics(*sides, names, **options, ties="expected")
+    assert fair["results"][0]["metrics"]["image_to_text"] == pytest.approx(expected)
+    assert expected["map"] != wanted["map"]
+    assert (found["ties"], fair["ties"]) == ("database", "expected")
+    assert main(["evaluate", *map(str, asked)]) == 0
+    assert "items of equal score count in expectation over every order." in capsys.readouterr().out
+
+
+def test_every_kind_of_metric_is_explained():
+    assert [*MEANINGS] == [*METRICS]
+
+
+def test_selection_on_test_is_marked(place, tmp_path, capsys):
+    options = ["--epochs", "1", "--quiet", *SMALL, "train.select=test"]
+    assert main(["train", str(place / "data.npz"), "--out", str(tmp_path / "model"), *options]) == 0
+    assert main(["evaluate", str(tmp_path / "model"), str(place / "data.npz")]) == 0
+    assert "algcn (selected on test)" in capsys.readouterr().out
+
+
+def test_a_model_saved_by_the_library_is_measured_too(place, tmp_path, capsys):
+    load_method(place / "model").save_pretrained(tmp_path / "model")
+    first, second = (measured(capsys, model, place / "data.npz") for model in (place / "model", tmp_path / "model"))
+    assert first["results"] == second["results"] and second["selected_on"] is None
+    (tmp_path / "model" / "training.json").write_text("[" * 100_000)
+    assert measured(capsys, tmp_path / "model", place / "data.npz")["results"] == first["results"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["{place}/model", "{place}/bare.npz", "--protocol", "test-vs-test"], "'test-vs-test' needs the split 'test'"),
+        (["{place}/model", "{place}/data.npz", "--protocol", "test-vs-tst"], "did you mean 'test-vs-test'?"),
+        (["{place}/model", "{place}/data.npz", "--split", "tset"], "did you mean 'test'?"),
+        (["{place}/model", "{place}/data.npz", "--metrics", "recal@10"], "did you mean 'recall@10'?"),
+        (["{place}/model", "{place}/data.npz", "--metrics", "map@r2"], "(got 'map@r2')"),
+        (["{place}/model", "{place}/data.npz", "--metrics", "lookup@r2"], "must be 'hamming'"),
+        (["{place}/model", "{place}/data.npz", "--ties", "expected", "--per-class"], "with --ties database alone"),
+        (["{place}/mdl", "{place}/data.npz"], "mdl/model.json: no such model"),
+        (["{place}/model", "{narrow}"], "'image' must have 12 features, as the method takes (got 3)"),
+        (["{broken}", "{place}/data.npz"], "the file is damaged"),
+    ],
+)
+def test_errors_are_one_line(place, pairs, tmp_path, capsys, arguments, message):
+    save_npz(replace(pairs, image=torch.ones(60, 3)), tmp_path / "narrow.npz")
+    shutil.copytree(place / "model", tmp_path / "broken")
+    (path,) = (tmp_path / "broken").glob("*.safetensors")
+    path.write_bytes(path.read_bytes()[:-1])
+    names = {"place": place, "narrow": tmp_path / "narrow.npz", "broken": tmp_path / "broken"}
+    assert main(["evaluate", *(each.format(**names) for each in arguments), "--json"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.startswith("error: ") and printed.err.count("\n") == 1
+    assert message in printed.err

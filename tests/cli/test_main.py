@@ -1,0 +1,183 @@
+"""The command as a whole: help, errors, pipes, and the five lines of the README."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import labelgraph
+from labelgraph.cli.common import guarded
+from labelgraph.cli.main import COMMANDS, main
+from tests.cli.small import SMALL
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_examples(name, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([name, "--help"])
+    shown = capsys.readouterr().out
+    assert stop.value.code == 0 and f"\n  labelgraph {name} " in shown and "--json" in shown
+
+
+def test_the_help_lists_the_commands(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    shown = capsys.readouterr().out
+    assert all(f"\n    {name} " in shown for name in COMMANDS)
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"labelgraph {labelgraph.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["serch"], "(got 'serch'); did you mean 'search'?"),
+        (["train", "--epoch", "3"], "unknown argument '--epoch'; did you mean '--epochs'?; labelgraph train --help"),
+        (["train", "--epochs", "many"], "argument --epochs: invalid int value: 'many'"),
+        (["train", "--select", "test"], "--select must be one of validation, last (got 'test')"),
+        (["graph", "a", "b"], "unknown argument 'b'"),
+        (["search", "index", "--text", "a", "--image", "b"], "not allowed with argument"),
+        (["index", "model", "data"], "the following arguments are required: --out"),
+    ],
+)
+def test_wrong_command_lines_are_one_line(arguments, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    error = capsys.readouterr().err
+    assert stop.value.code == 2 and error.startswith("error: ") and error.count("\n") == 1 and message in error
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ValueError("first\n  second"), "error: first second\n"),
+        (FileNotFoundError(2, "No such file or directory", "a.npz"), "error: a.npz: No such file or directory\n"),
+        (PermissionError(13, "Permission denied", "a.npz"), "error: a.npz: Permission denied\n"),
+        (OSError(errno.EROFS, "Read-only file system", "out"), "error: out: Read-only file system\n"),
+        (OSError(errno.ENOSPC, "No space left on device"),
+         "error: [Errno 28] No space left on device; make space and give the same command again\n"),
+        (ModuleNotFoundError("No module named 'faiss'", name="faiss"),
+         'error: faiss is not installed; pip install "labelgraph[index]" brings it\n'),
+        (ModuleNotFoundError("No module named 'lightning'", name="lightning.pytorch"),
+         'error: lightning is not installed; pip install "labelgraph[train]" brings it\n'),
+        (ImportError("'h5py' is needed; pip install labelgraph[data]"),
+         "error: 'h5py' is needed; pip install labelgraph[data]\n"),
+        (MemoryError(), "error: not enough memory (out of memory)\n"),
+    ],
+)  # fmt: skip
+def test_errors_are_explained_in_one_line(error, message, capsys, monkeypatch):
+    def fail():
+        raise error
+
+    assert guarded(fail, "") == 2
+    assert capsys.readouterr().err == message
+    monkeypatch.setenv("LABELGRAPH_TRACEBACK", "1")
+    with pytest.raises(type(error)):
+        guarded(fail, "")
+
+
+def test_other_errors_are_not_hidden():
+    def fail():
+        raise KeyError("a defect")
+
+    with pytest.raises(KeyError):
+        guarded(fail, "")
+
+
+def test_control_c(capsys):
+    def stop(*words):
+        raise KeyboardInterrupt(*words)
+
+    assert guarded(stop, "begin anew") == 130
+    assert guarded(lambda: stop("go on"), "begin anew") == 130
+    assert capsys.readouterr().err == "interrupted; begin anew\ninterrupted; go on\n"
+
+
+def test_a_missing_package_is_named_with_its_extra(place, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    assert main(["evaluate", str(place / "model"), str(place / "data.npz")]) == 2
+    assert 'safetensors is not installed; pip install "labelgraph[train]"' in capsys.readouterr().err
+
+
+# Not tqdm, which comes with PyG.
+HEAVY = ("lightning", "faiss", "matplotlib", "sklearn", "safetensors", "PIL", "pandas", "jsonargparse")
+
+
+def test_help_is_light():
+    code = f"""
+import sys
+from labelgraph.cli.main import main
+for arguments in (["--help"], ["train", "--help"], ["search", "--help"]):
+    try:
+        main(arguments)
+    except SystemExit:
+        pass
+print("loaded:", *sorted({{name.split(".")[0] for name in sys.modules}} & {set(HEAVY)}))
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.splitlines()[-1].split() == ["loaded:"]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["data", "--help"], ["data", "make", "--help"]])
+def test_what_needs_no_model_loads_no_network_library(arguments):
+    """So it answers at once: PyTorch alone takes seconds to load."""
+    code = f"""
+import sys
+from labelgraph.cli.main import main
+try:
+    main({arguments})
+except SystemExit:
+    pass
+print("loaded:", *sorted({{name.split(".")[0] for name in sys.modules}} & {{"torch", "numpy", "scipy", "networkx"}}))
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.splitlines()[-1].split() == ["loaded:"]
+
+
+def run(*arguments, **options):
+    command = [sys.executable, "-m", "labelgraph", *map(str, arguments)]
+    there = {**os.environ, "PYTHONPATH": str(Path(labelgraph.__file__).parents[1])}
+    return subprocess.run(command, text=True, check=False, stderr=subprocess.PIPE, env=there, **options)
+
+
+def test_a_reader_that_stops_reading_is_no_error(place):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = run("graph", place / "data.npz", stdout=writer)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_an_output_that_is_full_is_one_line(place):
+    with Path("/dev/full").open("w") as full:
+        done = run("graph", place / "data.npz", stdout=full)
+    assert done.returncode == 2
+    assert done.stderr == "error: [Errno 28] No space left on device; make space and give the same command again\n"
+
+
+def test_from_a_file_to_answers_in_five_lines(place, tmp_path):
+    """As a newcomer types them, in a folder of their own, each a process."""
+    data = place / "bare.npz"
+    lines = [
+        ["train", data, "--out", "my-model", "--epochs", "2", *SMALL],
+        ["evaluate", "my-model", data, "--json"],
+        ["index", "my-model", data, "--out", "my-index"],
+        ["search", "my-index", "--data", data, "--text-id", "item-42", "--json"],
+        ["graph", data],
+    ]
+    done = [run(*line, stdout=subprocess.PIPE, cwd=tmp_path) for line in lines]
+    assert [each.returncode for each in done] == [0] * 5, [each.stderr for each in done]
+    assert "algcn trained on 54 items" in done[0].stdout
+    assert json.loads(done[1].stdout)["results"][0]["protocol"] == "validation-vs-validation"
+    assert "60 images and 60 texts" in done[2].stdout
+    assert len(json.loads(done[3].stdout)["queries"][0]["neighbours"]) == 10
+    assert done[4].stdout.startswith("Label graph: 5 labels")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["my-index", "my-model"]

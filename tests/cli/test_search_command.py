@@ -1,0 +1,350 @@
+"""`labelgraph index` and `labelgraph search`: the neighbours are those of brute force, with their titles."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from labelgraph.cli.main import main
+from labelgraph.cli.sheet import find_pictures
+from labelgraph.data import load_openclipart, load_thumbnails, save_npz
+from labelgraph.encoders import ENCODERS, BagOfWords, Encoder
+from labelgraph.inference import encode
+from labelgraph.methods import load_method
+from labelgraph.search import Searcher
+from tests.cli.small import SMALL
+
+
+def searched(capsys, *arguments):
+    assert main(["search", *map(str, arguments), "--json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    return json.loads(printed.out)
+
+
+def nearest(place, data, asker, rows, among, k):
+    """Ids and cosines by brute force, for the rows of one side among the items of the other."""
+    sides = [torch.nn.functional.normalize(side) for side in encode(load_method(place / "model"), data)]
+    scores = sides[asker][rows] @ sides[1 - asker][among].t()
+    best = scores.topk(k)
+    return [[data.ids[among[i]] for i in row] for row in best.indices.tolist()], best.values.tolist()
+
+
+def test_the_split_database_is_indexed(place, pairs, tmp_path, capsys):
+    assert (
+        main(["index", str(place / "model"), str(place / "data.npz"), "--out", str(tmp_path / "index"), "--json"]) == 0
+    )
+    made = json.loads(capsys.readouterr().out)
+    assert made.pop("seconds") > 0
+    assert made == {
+        "index": str(tmp_path / "index"), "kind": "exact", "settings": {}, "method": "algcn", "similarity": "cosine",
+        "split": "database", "images": 40, "texts": 40, "labels": 5,
+    }  # fmt: skip
+    searcher = Searcher.load(tmp_path / "index")
+    assert searcher.label_names == pairs.label_names
+    assert searcher.search(image=pairs.image[:1], k=99).titles[0][0].startswith("title ")
+
+
+@pytest.mark.parametrize(("side", "asker", "other"), [("text", 1, "image"), ("image", 0, "text")])
+def test_items_are_searched_for_by_id(place, pairs, capsys, side, asker, other):
+    rows = [7, 42, 7]
+    names = [pairs.ids[row] for row in rows]
+    options = ["--data", place / "data.npz", f"--{side}-id", *names, "-k", 4]
+    found = searched(capsys, place / "index", *options)
+    assert (found["from"], found["to"], found["similarity"]) == (side, other, "cosine")
+    assert [(each["query"], each["title"]) for each in found["queries"]] == [(n, f"title {n[5:]}") for n in names]
+    ids, scores = nearest(place, pairs, asker, rows, pairs.splits["database"].tolist(), 4)
+    for query, wanted, values in zip(found["queries"], ids, scores, strict=True):
+        assert [each["id"] for each in query["neighbours"]] == wanted
+        assert [each["title"] for each in query["neighbours"]] == [f"title {each[5:]}" for each in wanted]
+        assert [each["score"] for each in query["neighbours"]] == pytest.approx(values, abs=1e-6)
+        assert [each["rank"] for each in query["neighbours"]] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("form", ["dense.npy", "one.npz", "named.npz", "sparse.npz"])
+def test_rows_of_features_are_searched_for(place, pairs, tmp_path, capsys, form):
+    path, rows = tmp_path / form, pairs.text_rows(slice(0, 3)).numpy()
+    if form == "dense.npy":
+        np.save(path, rows)
+    elif form == "sparse.npz":
+        sp.save_npz(path, sp.csr_matrix(rows))
+    else:
+        np.savez(path, **({"text": rows, "other": np.ones(3)} if form == "named.npz" else {"anything": rows}))
+    found = searched(capsys, place / "index", "--texts", path, "-k", 2)
+    ids, _ = nearest(place, pairs, 1, [0, 1, 2], pairs.splits["database"].tolist(), 2)
+    assert [[each["id"] for each in query["neighbours"]] for query in found["queries"]] == ids
+    assert [query["query"] for query in found["queries"]] == ["row 0", "row 1", "row 2"]
+
+
+def test_filters(place, pairs, capsys):
+    options = ["--data", place / "data.npz", "--text-id", "item-3", "-k", 60]
+    found = searched(capsys, place / "index", *options, "--labels", "été", "dog")
+    database = pairs.splits["database"].tolist()
+    wanted = {pairs.ids[row] for row in database if pairs.labels[row, 1] or pairs.labels[row, 3]}
+    assert {each["id"] for each in found["queries"][0]["neighbours"]} == wanted != set()
+    some = sorted(wanted)[:2]
+    found = searched(capsys, place / "index", *options, "--ids", *some, "item-999")
+    assert sorted(each["id"] for each in found["queries"][0]["neighbours"]) == some
+    assert main(["search", *map(str, [place / "index", *options]), "--ids", "item-999"]) == 0
+    assert "none; no item passes the filters" in capsys.readouterr().out
+
+
+def test_the_table_has_titles_only_where_there_are_any(place, pairs, tmp_path, capsys):
+    options = ["--data", str(place / "data.npz"), "--text-id", "item-3", "-k", "2"]
+    assert main(["search", str(place / "index"), *options]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "images for the text item-3 (title 3)"
+    assert [cell.strip() for cell in lines[2].split("|")[1:-1]] == ["rank", "id", "title", "cosine"]
+    save_npz(replace(pairs, titles=()), tmp_path / "data.npz")
+    assert main(["index", str(place / "model"), str(tmp_path / "data.npz"), "--out", str(tmp_path / "index")]) == 0
+    capsys.readouterr()
+    assert main(["search", str(tmp_path / "index"), "--data", str(tmp_path / "data.npz"), *options[2:]]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "images for the text item-3"
+    assert [cell.strip() for cell in lines[2].split("|")[1:-1]] == ["rank", "id", "cosine"]
+
+
+def test_codes_and_indexes_by_name(place, pairs, tmp_path, capsys):
+    options = ["--epochs", "1", "--quiet", *SMALL, "model.bits=16"]
+    assert main(["train", str(place / "data.npz"), "--out", str(tmp_path / "model"), *options]) == 0
+    assert main(["index", str(tmp_path / "model"), str(place / "data.npz"), "--out", str(tmp_path / "index")]) == 0
+    assert "'hamming'" in capsys.readouterr().out
+    query = ["--data", place / "data.npz", "--text-id", "item-3", "-k", 3]
+    (found,) = searched(capsys, tmp_path / "index", *query)["queries"]
+    distances = [each["score"] for each in found["neighbours"]]
+    assert distances == sorted(distances) and all(isinstance(each, int) and 0 <= each <= 16 for each in distances)
+    assert main(["search", *map(str, [tmp_path / "index", *query])]) == 0
+    assert "Hamming distance" in capsys.readouterr().out
+    pytest.importorskip("faiss")
+    flat = ["--index", "faiss-hnsw", "--set", "num_links=5", "search_width=9"]
+    assert main(["index", str(place / "model"), str(place / "data.npz"), "--out", str(tmp_path / "index"), *flat]) == 0
+    assert Searcher.load(tmp_path / "index").settings == {"num_links": 5, "search_width": 9}
+
+
+def test_the_progress_bar_is_shown_where_it_is_asked_for(place, tmp_path, capsys):
+    command = ["index", str(place / "model"), str(place / "data.npz"), "--out", str(tmp_path / "index")]
+    assert main(command) == 0
+    assert capsys.readouterr().err == ""
+    assert main([*command, "--progress", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "embedding" in printed.err and "80/80" in printed.err and json.loads(printed.out)["images"] == 40
+
+
+class Letters(Encoder):
+    """Stands for an encoder: how often each letter a to i is in a text, or how often each byte 1 to 12 in a file."""
+
+    name = "letters"
+    options: ClassVar[dict] = {}
+
+    def __init__(self, side, device="cpu"):
+        self.side = side
+
+    @property
+    def settings(self):
+        return {"encoder": self.name, "side": self.side}
+
+    @property
+    def channels(self):
+        return 9 if self.side == "text" else 12
+
+    def prepare(self, item):
+        if self.side == "text":
+            return [item.count(letter) for letter in "abcdefghi"]
+        return [item.read_bytes().count(byte) for byte in range(1, 13)]
+
+    def embed(self, prepared):
+        return np.array(prepared, dtype=np.float32)
+
+
+@pytest.fixture
+def encoded(pairs, tmp_path, monkeypatch, capsys):
+    """Data, a model and an index that keep encoders."""
+    monkeypatch.setitem(ENCODERS, "letters", Letters)
+    settings = {side: {"encoder": "letters", "side": side} for side in ("text", "image")}
+    save_npz(replace(pairs, encoders=settings), tmp_path / "data.npz")
+    train = ["train", str(tmp_path / "data.npz"), "--out", str(tmp_path / "model"), "--epochs", "1", "--quiet", *SMALL]
+    assert main(train) == 0
+    assert main(["index", str(tmp_path / "model"), str(tmp_path / "data.npz"), "--out", str(tmp_path / "index")]) == 0
+    capsys.readouterr()
+    return tmp_path
+
+
+def ids_of(found):
+    return [[each["id"] for each in query["neighbours"]] for query in found["queries"]]
+
+
+@pytest.mark.parametrize("of", [["index"], ["model", "--data", "data.npz"]])
+def test_words_and_pictures_are_encoded_as_the_data_were(encoded, monkeypatch, capsys, of):
+    monkeypatch.chdir(encoded)
+    searcher = Searcher.load(encoded / "index")
+    found = searched(capsys, *of, "--text", "a big hedge", "die Geige", "-k", 3)
+    assert ids_of(found) == searcher.search(text=Letters("text").encode(["a big hedge", "die Geige"]), k=3).ids
+    assert [query["query"] for query in found["queries"]] == ["a big hedge", "die Geige"]
+    (encoded / "picture.png").write_bytes(bytes([1, 2, 2, 12, 99]))
+    found = searched(capsys, *of, "--image", "picture.png", "-k", 3)
+    wanted = searcher.search(image=Letters("image").encode([encoded / "picture.png"]), k=3)
+    assert ids_of(found) == wanted.ids and found["from"] == "image"
+    assert main(["search", *of, "--image", "none.png"]) == 2
+    assert "none.png: No such file" in capsys.readouterr().err
+
+
+def test_a_model_searches_all_items_of_data_without_a_database(place, pairs, capsys):
+    options = ["--data", place / "bare.npz", "--text-id", "item-3", "-k", 60]
+    found = searched(capsys, place / "model", *options)
+    ids, scores = nearest(place, pairs, 1, [3], list(range(60)), 60)
+    assert set(ids_of(found)[0]) == set(ids[0]) == set(pairs.ids)
+    assert [each["score"] for each in found["queries"][0]["neighbours"]] == pytest.approx(scores[0], abs=1e-6)
+    assert main(["search", str(place / "model"), "--texts", "x.npy"]) == 2
+    assert "'--data' must be given with a model" in capsys.readouterr().err
+
+
+@pytest.fixture
+def worded(pairs, tmp_path, capsys):
+    """A model that knows nine words, five of the labels not among them."""
+    words = BagOfWords(["red", "blue", "house", "hill", "boat", "lamp", "road", "rain", "cup"])
+    rng = np.random.default_rng(0)
+    text = sp.csr_array((rng.random((60, 9)) < 0.4).astype(np.float32))
+    save_npz(replace(pairs, text=text, encoders={"text": words.settings}), tmp_path / "data.npz")
+    train = ["train", str(tmp_path / "data.npz"), "--out", str(tmp_path / "model"), "--epochs", "1", "--quiet", *SMALL]
+    assert main(train) == 0
+    capsys.readouterr()
+    return ["search", str(tmp_path / "model"), "--data", str(tmp_path / "data.npz")]
+
+
+def test_unknown_words_and_labels_are_noted(worded, pairs, capsys):
+    assert main([*worded, "--text", "a red dog on the Sea", "blue hill", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.splitlines() == [
+        "'a red dog on the Sea': the model does not know 'dog', 'the', 'sea', and leaves that out",
+        "'a red dog on the Sea': 'dog', 'sea' are labels; --labels dog sea finds only what has one",
+    ]
+    with_a_dog = {pairs.ids[i] for i in pairs.labels[:, 3].nonzero().flatten().tolist()}
+    assert not set(ids_of(json.loads(printed.out))[0]) <= with_a_dog
+    assert main([*worded, "--text", "a red dog", "--labels", "dog", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == "'a red dog': the model does not know 'dog', and leaves that out\n"
+    assert set(ids_of(json.loads(printed.out))[0]) <= with_a_dog
+
+
+def test_a_sentence_without_a_known_word_is_an_error(worded, capsys):
+    assert main([*worded, "--text", "red", "dog at sea"]) == 2
+    error = capsys.readouterr().err
+    assert error == (
+        "error: '--text' must have a word that the model knows (got 'dog at sea'); 'dog' is a label: --labels takes "
+        "it, beside other words\n"
+    )
+
+
+@pytest.fixture
+def pictured(place, pairs, tmp_path):
+    """Data whose ids are paths of pictures, a colour each, below a folder."""
+    image_module = pytest.importorskip("PIL.Image")
+    (tmp_path / "in").mkdir()
+    for row in range(60):
+        image_module.new("RGB", (8, 8), (4 * row, 255 - row, row)).save(tmp_path / "in" / f"{row}.png")
+    save_npz(replace(pairs, ids=[f"in/{row}.png" for row in range(60)]), tmp_path / "data.npz")
+    return ["search", str(place / "model"), "--data", str(tmp_path / "data.npz")]
+
+
+def colours(path):
+    from PIL import Image
+
+    with Image.open(path) as sheet:
+        assert sheet.format == "PNG"
+        return [tuple(colour) for _, colour in sheet.getcolors(1 << 20)], sheet.size
+
+
+def test_a_sheet_shows_the_pictures_that_were_found(pictured, tmp_path, capsys):
+    ask = ["--text-id", "in/3.png", "in/4.png", "-k", "3", "--sheet", str(tmp_path / "out" / "found.png"), "--json"]
+    assert main([*pictured, *ask]) == 0
+    shown, (width, height) = colours(tmp_path / "out" / "found.png")
+    rows = [int(each[3:-4]) for query in ids_of(json.loads(capsys.readouterr().out)) for each in query]
+    assert {(4 * row, 255 - row, row) for row in rows} <= set(shown)
+    assert not {(4 * row, 255 - row, row) for row in range(60) if row not in rows} & set(shown)
+    assert main([*pictured, "--image-id", "in/59.png", *ask[3:]]) == 0
+    shown, other = colours(tmp_path / "out" / "found.png")
+    assert (4 * 59, 255 - 59, 59) in shown and (other[0] > width) and 2 * other[1] == height
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--sheet", "found.jpg"], "'--sheet' must end in .png (got found.jpg)"),
+        (["--sheet", "found.png", "--pictures", "elsewhere"], "ids that are paths of picture files within elsewhere"),
+        (["--sheet", "found.png", "--ids", "none"], "'--sheet' must have something to show"),
+    ],
+)
+def test_a_sheet_that_cannot_be_is_refused(pictured, tmp_path, monkeypatch, capsys, more, message):
+    monkeypatch.chdir(tmp_path)
+    assert main([*pictured, "--text-id", "in/3.png", *more]) == 2
+    printed = capsys.readouterr()
+    assert message in printed.err and printed.err.count("\n") == 1 and printed.out == ""
+    assert not (tmp_path / "found.png").exists()
+
+
+def test_the_bundled_set_has_its_own_thumbnails():
+    data = load_openclipart()
+    (found,) = find_pictures(data, "openclipart", None, [data.ids[7]])
+    assert found.tobytes() == load_thumbnails([7])[0].tobytes()
+    with pytest.raises(ValueError, match="--data openclipart has those of the bundled set"):
+        find_pictures(None, None, None, [data.ids[7]])
+
+
+INDEX = ("index", "{place}/model", "{place}/data.npz", "--out", "{out}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["index", "{place}/mdl", "{place}/data.npz", "--out", "{out}"], "mdl/model.json: no such model"),
+        (["index", "{place}/model", "{place}/dat.npz", "--out", "{out}"], "did you mean '{place}/data.npz'?"),
+        ([*INDEX, "--split", "tset"], "did you mean 'test'?"),
+        ([*INDEX, "--index", "exat"], "did you mean 'exact'?"),
+        ([*INDEX, "--index", "hamming"], "faiss-hnsw for 'cosine' (got 'hamming')"),
+        ([*INDEX, "--index", "faiss-ivf", "--set", "num_prob=1"],
+         "did you mean 'num_probes'?"),
+        ([*INDEX, "--index", "faiss-ivf", "--set",
+          "num_probes=x"], "'--set num_probes' must be a positive whole number (got 'x')"),
+        (["index", "{place}/model", "{place}/data.npz", "--out", "{place}/data.npz"], "must be a folder"),
+        (["search", "{place}/nowhere", "--text", "x"], "nowhere/index.json: no such saved index"),
+        (["search", "{place}/index", "--text-id", "item-3"], "'--data' must be given"),
+        (["search", "{place}/index", "--data", "{place}/data.npz", "--text-id", "itm-3"], "did you mean 'item-"),
+        (["search", "{place}/index", "--data", "{place}/data.npz", "--image-id", "item-3", "--labels", "dgo"],
+         "did you mean 'dog'?"),
+        (["search", "{place}/index", "--data", "{place}/data.npz", "--image-id", "item-3", "-k", "0"], "'k' must be"),
+        (["search", "{place}/index", "--texts", "{out}.npy"], "index.npy: no such file of features"),
+        (["search", "{place}/index", "--images", "{wide}"], "'image' must have 12 features"),
+        (["search", "{place}/index", "--images", "{flat}"], "a matrix of features, a row each (got shape (3,))"),
+        (["search", "{place}/index", "--images", "{junk}"], "junk.npy: expected a matrix of features"),
+        (["search", "{place}/index", "--images", "{pickled}"], "pickled.npy: expected a matrix of features"),
+        (["search", "{place}/index", "--text", "a dog"], "'--text' needs a model that keeps how"),
+        (["search", "{place}/index", "--image", "{wide}"], "'--image' needs a model that keeps how"),
+    ],
+)  # fmt: skip
+def test_errors_are_one_line_and_leave_nothing(place, tmp_path, capsys, arguments, message):
+    names = {"place": place, "out": tmp_path / "index"}
+    names |= {name: tmp_path / f"{name}.npy" for name in ("wide", "flat", "junk", "pickled")}
+    np.save(names["wide"], np.ones((2, 99)))
+    np.save(names["flat"], np.ones(3))
+    names["junk"].write_bytes(b"junk")
+    np.save(names["pickled"], np.array([{}]), allow_pickle=True)
+    assert main([each.format(**names) for each in arguments]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.startswith("error: ") and printed.err.count("\n") == 1
+    assert message.format(**names) in printed.err
+    assert not (tmp_path / "index").exists()
+
+
+def test_killed_at_random_points_the_previous_or_the_new_index_is_there(tmp_path):
+    command = [sys.executable, "-m", "tests.cli.kill_command", "index", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    states = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(states) == 12 and all(state["in the end"] == "new" for state in states)
+    assert {"previous"} <= {state["then"] for state in states} <= {"previous", "new"}

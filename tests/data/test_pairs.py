@@ -1,0 +1,208 @@
+"""The container of image-text pairs."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from labelgraph.data import CrossModalData, drop_modalities, load_npz, save_npz
+
+TEXT = np.array([[1.0, 0, 0, 2], [0, 0, 0, 0], [0, 3, 0, 0], [0, 0, 4, 0], [5, 0, 0, 6]], dtype=np.float32)
+
+
+def pairs(**changes):
+    arguments = {
+        "image": np.arange(15.0).reshape(5, 3),
+        "text": TEXT,
+        "labels": [[1, 0], [0, 1], [1, 1], [0, 0], [1, 0]],
+        "label_names": ["cat", "dog"],
+        "splits": {"train": [4, 0, 2], "test": np.array([3], dtype=np.uint16)},
+        "ids": list("abcde"),
+        "titles": ["A", "B", "C", "D", "E"],
+    }
+    return CrossModalData(**arguments | changes)
+
+
+def test_what_it_holds():
+    data = pairs()
+    assert (len(data), data.image_channels, data.text_channels, data.num_labels) == (5, 3, 4, 2)
+    assert {data.image.dtype, data.text.dtype, data.labels.dtype} == {torch.float32}
+    assert data.splits["test"].dtype == torch.long
+    assert data.label_names == ("cat", "dog")
+    assert repr(data) == "CrossModalData(5 pairs, image 3, text 4, 2 labels, splits: train 3, test 1)"
+
+
+def test_defaults():
+    data = pairs(label_names=(), ids=(), titles=(), splits={})
+    assert data.label_names == ("label 0", "label 1")
+    assert data.ids == data.titles == ("0", "1", "2", "3", "4")
+    assert repr(data).endswith("2 labels)")
+    assert pairs(titles=()).titles == tuple("abcde")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"image": np.zeros((4, 3))}, r"'image' must have a row per row of 'labels', 5 \(got 4\)"),
+        ({"text": np.zeros((6, 3))}, r"'text' must have a row per row of 'labels', 5 \(got 6\)"),
+        ({"text": sp.csr_array((6, 3))}, r"'text' must have a row per row of 'labels', 5 \(got 6\)"),
+        ({"image": np.full((5, 3), np.nan)}, "'image' must be finite"),
+        ({"text": np.zeros(5)}, "'text' must be a non-empty matrix"),
+        ({"labels": np.full((5, 2), 3)}, r"'labels' must be 0 or 1 \(got 3 at row 0, column 0\)"),
+        ({"labels": np.zeros((5, 0))}, "'labels' must have at least one row and one column"),
+        ({"label_names": ["cat"]}, r"'label_names' must have 2 entries \(got 1\)"),
+        ({"label_names": ["cat", "cat"]}, r"'label_names' must be distinct \(got 'cat' twice\)"),
+        ({"ids": ["a"]}, r"'ids' must have 5 entries \(got 1\)"),
+        ({"titles": ["A"] * 6}, r"'titles' must have 5 entries \(got 6\)"),
+        ({"splits": {"train": []}}, "split 'train' must have at least one item"),
+        ({"splits": {"train": [0, 5]}}, r"split 'train' must index 5 items \(got 0 to 5\)"),
+        ({"splits": {"train": [-1, 0]}}, r"split 'train' must index 5 items \(got -1 to 0\)"),
+        ({"splits": {"train": [1, 1, 1]}}, r"split 'train' must hold each item once \(got 2 repeats\)"),
+        ({"splits": {"train": [0.0, 1.0]}}, "split 'train' must be a vector of whole numbers"),
+        ({"splits": {"train": [True, False]}}, "split 'train' must be a vector of whole numbers"),
+        ({"splits": {"train": [[0, 1]]}}, "split 'train' must be a vector of whole numbers"),
+    ],
+)
+def test_wrong_arguments_are_named(changes, message):
+    with pytest.raises(ValueError, match=message):
+        pairs(**changes)
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "coo"])
+def test_sparse_text_stays_sparse_and_equals_dense(kind):
+    dense, sparse = pairs(), pairs(text=sp.coo_array(TEXT).asformat(kind))
+    assert isinstance(sparse.text, sp.csr_array)
+    assert isinstance(sparse.split("train").text, sp.csr_array)
+    assert torch.equal(sparse.text_rows(), dense.text)
+    assert torch.equal(sparse.text_rows(slice(1, 4)), dense.text[1:4])
+    assert torch.equal(sparse.text_rows(torch.tensor([4, 0])), dense.text_rows(torch.tensor([4, 0])))
+    assert torch.equal(sparse.split("train").text_rows(), dense.split("train").text_rows())
+    assert sparse.text_rows(torch.tensor([2])).shape == (1, 4)
+
+
+def test_sparse_image_and_sparse_labels_become_dense():
+    data = pairs(image=sp.csr_array(TEXT), labels=sp.csc_array(pairs().labels.numpy()))
+    assert torch.equal(data.image, torch.from_numpy(TEXT))
+    assert torch.equal(data.labels, pairs().labels)
+
+
+def test_a_split_keeps_the_order_of_its_indices():
+    part = pairs().split("train")
+    assert part.ids == ("e", "a", "c") and part.titles == ("E", "A", "C")
+    assert part.image[:, 0].tolist() == [12, 0, 6]
+    assert part.text.tolist() == TEXT[[4, 0, 2]].tolist()
+    assert part.labels.tolist() == [[1, 0], [1, 0], [1, 1]]
+    assert part.label_names == ("cat", "dog") and part.splits == {}
+
+
+def test_select_of_one_item():
+    part = pairs().select([3])
+    assert len(part) == 1 and part.ids == ("d",) and part.labels.tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("index", [[5], [], [0, 0], [0.5]])
+def test_select_refuses_a_wrong_index(index):
+    with pytest.raises(ValueError, match="'index'"):
+        pairs().select(index)
+
+
+def test_unknown_split_names_those_there_are():
+    with pytest.raises(ValueError, match=r"'name' must be one of the splits \['test', 'train'\] \(got 'dev'\)"):
+        pairs().split("dev")
+
+
+def test_other_splits_come_with_the_same_items_which_are_not_copied():
+    data = pairs()
+    other = data.with_splits({"query": [1, 0]})
+    assert other.splits.keys() == {"query"} and other.rows("query").tolist() == [1, 0]
+    assert data.splits.keys() == {"train", "test"}
+    assert all(getattr(other, name) is getattr(data, name) for name in ("image", "text", "labels", "ids", "present"))
+
+
+@pytest.mark.parametrize("index", [[5], [], [0, 0], [0.5]])
+def test_other_splits_are_checked(index):
+    with pytest.raises(ValueError, match="'query'"):
+        pairs().with_splits({"query": index})
+
+
+def test_one_pair_with_one_label():
+    data = CrossModalData(torch.ones(1, 1), torch.ones(1, 1), torch.ones(1, 1), splits={"test": [0]})
+    assert data.split("test").labels.tolist() == [[1.0]]
+
+
+def test_a_mapped_matrix_is_not_copied(tmp_path):
+    np.save(tmp_path / "image.npy", np.arange(12, dtype=np.float32).reshape(4, 3))
+    mapped = np.load(tmp_path / "image.npy", mmap_mode="c")
+    data = CrossModalData(torch.from_numpy(mapped), np.ones((4, 2)), np.ones((4, 1)), splits={"train": [3, 1]})
+    assert data.image.data_ptr() == mapped.ctypes.data
+    assert data.rows("train").tolist() == [3, 1] and data.split("train").image[0].tolist() == [9, 10, 11]
+    mapped[3, 1] = np.nan
+    with pytest.raises(ValueError, match=r"'image' must be finite \(got NaN or infinity in 1 rows, first row 3\)"):
+        CrossModalData(torch.from_numpy(mapped), np.ones((4, 2)), np.ones((4, 1)))
+
+
+@pytest.mark.parametrize(
+    ("share", "image_only", "counts"),
+    [(0.8, 0.5, (20, 40, 40)), (0.5, 0.2, (50, 10, 40)), (0.0, 0.5, (100, 0, 0)), (1.0, 1.0, (0, 100, 0))],
+)
+def test_shares_of_the_training_items(make_data, share, image_only, counts):
+    data = drop_modalities(make_data(size=200), share, image_only)
+    kinds = [tuple(kind) for kind in data.split("train").present.tolist()]
+    assert tuple(kinds.count(kind) for kind in ((True, True), (True, False), (False, True))) == counts
+    assert data.split("validation").is_complete and data.split("test").is_complete
+
+
+def test_missing_sides_are_zero_and_others_as_they_were(make_data):
+    whole = make_data(size=200)
+    data = drop_modalities(whole)
+    for side, before, now in ((0, whole.image, data.image), (1, whole.text, data.text)):
+        there = data.present[:, side]
+        assert torch.equal(now[there], before[there]) and not now[~there].any() and (~there).sum() == 40
+    assert torch.equal(data.labels, whole.labels) and "80 incomplete" in repr(data) and "incomplete" not in repr(whole)
+
+
+def test_the_choice_is_the_seed_s(make_data):
+    data = make_data()
+    first, again, other = (drop_modalities(data, seed=seed).present for seed in (0, 0, 1))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+
+
+def test_an_item_never_loses_both_sides(make_data):
+    data = make_data()
+    for seed in range(5):
+        data = drop_modalities(data, 0.9, 0.5, seed)
+    assert data.present.any(1).all()
+
+
+@pytest.mark.parametrize("convert", [np.asarray, torch.as_tensor, sp.csr_array], ids=["numpy", "torch", "sparse"])
+def test_features_of_a_missing_side_are_not_looked_at(convert, tmp_path):
+    text = np.array([[1.0, 2.0], [np.nan, 5.0], [0.0, 3.0]])
+    present = [[1, 1], [1, 0], [0, 1]]
+    data = CrossModalData(np.full((3, 2), 7.0), convert(text), np.eye(3), present=present)
+    assert data.text_rows().tolist() == [[1, 2], [0, 0], [0, 3]]
+    assert data.image.tolist() == [[7, 7], [7, 7], [0, 0]]
+    assert data.select([2, 0]).present.tolist() == [[False, True], [True, True]]
+    save_npz(data, tmp_path / "data.npz")
+    again = load_npz(tmp_path / "data.npz")
+    assert torch.equal(again.present, data.present) and torch.equal(again.image, data.image)
+
+
+def build(**changes):
+    return CrossModalData(**{"image": np.ones((2, 2)), "text": np.ones((2, 2)), "labels": np.eye(2)} | changes)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: build(present=[[1, 1]]), r"'present' must have the shape \(2, 2\), image and text \(got \(1, 2\)\)"),
+        (lambda: build(present=[[1, 2], [1, 1]]), "'present' must be 0 or 1"),
+        (lambda: build(present=[[1, 1], [0, 0]]), r"every item a side \(got 1 with none, first row 1\)"),
+        (lambda: build(text=np.full((2, 2), np.nan), present=[[1, 0], [1, 1]]), r"NaN or infinity in 1 rows, first"),
+        (lambda: drop_modalities(build(splits={"train": [0]}), 1.2), r"'share' must be in \[0, 1\] \(got 1.2\)"),
+        (lambda: drop_modalities(build(splits={"train": [0]}), 0.5, -1), r"'image_only' must be in \[0, 1\]"),
+        (lambda: drop_modalities(build()), r"'data' must have a split 'train' \(got none\)"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_are_named_of_incomplete(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,0 +1,136 @@
+"""Tables of raw items."""
+
+import csv
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labelgraph.encoders import read_table
+
+CSV = """name,picture,words,labels,part
+p1,a/1.jpg,"A red cat, asleep",cat; red,train
+p2,,only words,dog,val
+p3,3.jpg,,cat;cat; ,test
+p4,,,cat,test
+p5,5.jpg,nothing said,,train
+"""
+COLUMNS = {"image": "picture", "caption": "words", "tags": "labels", "split": "part", "id": "name"}
+
+
+@pytest.fixture
+def path(tmp_path):
+    (tmp_path / "items.csv").write_text(CSV, encoding="utf-8-sig")
+    return tmp_path / "items.csv"
+
+
+def test_a_table_gives_items_labels_and_splits(path):
+    with pytest.warns(UserWarning) as told:
+        table = read_table(path, **COLUMNS)
+    assert [str(warning.message) for warning in told] == [
+        f"{path}: 1 rows left out, with no picture and no caption: 3", f"{path}: 1 items without a label: 3",
+    ]  # fmt: skip
+    assert table.image_paths == [path.parent / "a" / "1.jpg", None, path.parent / "3.jpg", path.parent / "5.jpg"]
+    assert table.captions == ["A red cat, asleep", "only words", "", "nothing said"]
+    assert table.label_names == ("cat", "dog", "red") and table.ids == ["p1", "p2", "p3", "p5"]
+    assert table.labels.toarray().tolist() == [[1, 0, 1], [0, 1, 0], [1, 0, 0], [0, 0, 0]]
+    assert {name: rows.tolist() for name, rows in table.splits.items()} == {
+        "train": [0, 3], "validation": [1], "test": [2],
+    }  # fmt: skip
+    assert table.present.tolist() == [[True, True], [False, True], [True, False], [True, True]]
+    assert (table.empty, table.unlabelled, len(table)) == ((3,), (3,), 4)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_rare_labels_are_left_out(path):
+    table = read_table(path, **COLUMNS, min_count=2)
+    assert table.label_names == ("cat",) and table.unlabelled == (1, 3)
+    with pytest.raises(ValueError, match=r"items\.csv: expected a label that occurs at least 9 times \(got 3 rarer\)"):
+        read_table(path, **COLUMNS, min_count=9)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_parquet_is_the_same_table_with_lists_of_tags_as_well(tmp_path, path):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    expected = read_table(path, **COLUMNS)
+    columns = {
+        "name": ["p1", "p2", "p3", "p4", "p5"], "picture": ["a/1.jpg", None, "3.jpg", None, "5.jpg"],
+        "words": ["A red cat, asleep", "only words", None, "", "nothing said"],
+        "part": ["train", "val", "test", "test", "train"],
+    }  # fmt: skip
+    for labels in (["cat;red", "dog", "cat", "cat", None], [["red", "cat"], ["dog"], ["cat", None], ["cat"], None]):
+        parquet.write_table(pyarrow.table(columns | {"labels": labels}), tmp_path / "items.parquet")
+        table = read_table(tmp_path / "items.parquet", **COLUMNS)
+        np.testing.assert_array_equal(table.labels.toarray(), expected.labels.toarray())
+        for attribute in ("image_paths", "captions", "label_names", "ids", "empty"):
+            assert getattr(table, attribute) == getattr(expected, attribute)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("file,caption\na,b\n", r"expected one column 'tags' \(got file, caption\)"),
+        ("", r"expected one column 'file' \(got none\)"),
+        ("file,file,caption,tags\n", "expected one column 'file'"),
+        ("file,caption,tags\na,b\n", r"line 2 must have 3 values \(got 2\)"),
+        ('file,caption,tags\na,"b,c\n', "expected a CSV table in UTF-8"),
+        ("file,caption,tags\n,,cat\n", r"expected rows with a picture or a caption \(got 1 rows with neither\)"),
+        ("file,caption,tags\n", "expected rows with a picture"),
+    ],
+)
+def test_wrong_tables_are_refused_by_name(tmp_path, content, message):
+    (tmp_path / "items.csv").write_text(content)
+    with pytest.raises(ValueError, match=r"items\.csv: " + message):
+        read_table(tmp_path / "items.csv")
+
+
+def test_files_that_are_no_tables(tmp_path):
+    (tmp_path / "items.csv").write_bytes(b"file,caption,tags\n\xff\xfe,b,c\n")
+    with pytest.raises(ValueError, match="expected a CSV table in UTF-8"):
+        read_table(tmp_path / "items.csv")
+    (tmp_path / "items.xlsx").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"expected a table ending in \.csv, \.tsv, \.parquet \(got \.xlsx\)"):
+        read_table(tmp_path / "items.xlsx")
+    with pytest.raises(FileNotFoundError, match=r"none\.csv: no such table"):
+        read_table(tmp_path / "none.csv")
+
+
+WRITTEN = st.text(st.characters(codec="utf-8"), max_size=12)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    rows=st.lists(st.tuples(WRITTEN, WRITTEN, st.lists(WRITTEN, max_size=3)), min_size=1, max_size=6),
+    ending=st.sampled_from([".csv", ".tsv", ".parquet"]),
+)
+def test_any_text_is_read_as_it_was_written(rows, ending):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    names, captions, tags = (list(column) for column in zip(*rows, strict=True))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"items{ending}"
+        if ending == ".parquet":
+            pq.write_table(
+                pa.table({"file": names, "caption": captions, "tags": pa.array(tags, pa.list_(pa.string()))}), path
+            )
+        else:
+            tags = [[part for tag in each for part in tag.split(";")] for each in tags]
+            with path.open("w", encoding="utf-8", newline="") as file:
+                table = csv.writer(file, delimiter="\t" if ending == ".tsv" else ",")
+                table.writerows([["file", "caption", "tags"], *zip(names, captions, map(";".join, tags), strict=True)])
+        kept = [row for row in range(len(rows)) if names[row].strip() or captions[row].strip()]
+        wanted = [sorted({tag.strip() for tag in tags[row]} - {""}) for row in kept]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if not any(wanted):
+                with pytest.raises(ValueError, match=r"items\.\w+: expected"):
+                    read_table(path)
+                return
+            found = read_table(path)
+    assert found.captions == [captions[row].strip() for row in kept]
+    assert [found.tags[place] for place in range(len(kept))] == wanted
+    assert found.empty == tuple(sorted(set(range(len(rows))) - set(kept)))

@@ -1,0 +1,100 @@
+"""The method that ranks by expected relevance."""
+
+import pytest
+import torch
+
+from labelgraph.graph import cooccurrence_graph
+from labelgraph.methods import ExpectedRelevanceConfig, build_method, load_method
+from labelgraph.probability import expected_relevance, platt_scaling
+
+
+def build(data, **settings):
+    torch.manual_seed(0)
+    config = ExpectedRelevanceConfig(hidden_channels=8, **settings)
+    return build_method("expected-relevance", 12, 9, cooccurrence_graph(data.labels, data.label_names), config).eval()
+
+
+def scores(method, data):
+    return {side: (method.label_scores(side, getattr(data, side)), data.labels) for side in ("image", "text")}
+
+
+def test_products_of_embeddings_rank_by_expected_relevance(make_data):
+    data = make_data()
+    method = build(data, order=40, exact_at=None)
+    image, text = method.encode_image(data.image).double(), method.encode_text(data.text).double()
+    p, q = (method.label_probabilities(side, getattr(data, side)).double() for side in ("image", "text"))
+    assert method.similarity == "dot"
+    torch.testing.assert_close(-torch.expm1(-(image @ text.t())), expected_relevance(p, q), atol=1e-5, rtol=0)
+
+
+def test_forward_gives_the_scores_of_both_sides(make_data):
+    data = make_data()
+    method = build(data)
+    outputs = method(data.image, data.text)
+    for side in ("image", "text"):
+        assert torch.equal(outputs[f"{side}_scores"], method.label_scores(side, getattr(data, side)))
+    assert not torch.equal(outputs["image_scores"], method.train()(data.image, data.text)["image_scores"])  # Dropout.
+
+
+def test_calibration_changes_probabilities_and_is_saved(make_data, tmp_path):
+    data = make_data()
+    method = build(data, calibration="platt", shrinkage=2.0)
+    before, held_out = method.encode_text(data.text), scores(method, data)
+    method.calibrate(held_out)
+    slope, intercept = platt_scaling(*held_out["text"], shrinkage=2.0)
+    wanted = (slope * held_out["text"][0] + intercept).sigmoid()
+    torch.testing.assert_close(method.label_probabilities("text", data.text), wanted)
+    assert not torch.allclose(before, method.encode_text(data.text))
+    method.save_pretrained(tmp_path)
+    assert torch.equal(load_method(tmp_path).encode_text(data.text), method.encode_text(data.text))
+    # What was calibrated once is calibrated anew from the same scores.
+    assert torch.equal(method.label_scores("text", data.text), held_out["text"][0])
+
+
+def test_no_calibration_and_a_side_that_is_missing(make_data):
+    data = make_data()
+    method = build(data, calibration="none")
+    before = method.encode_image(data.image)
+    method.calibrate(scores(method, data))
+    assert torch.equal(method.encode_image(data.image), before)
+    method = build(data)
+    method.calibrate({"text": scores(method, data)["text"]})
+    assert torch.equal(method.encode_image(data.image), before)
+
+
+def test_losses_are_the_cross_entropies_of_both_sides(make_data):
+    data = make_data()
+    method = build(data)
+    outputs = method(data.image, data.text)
+    terms = method.loss_terms(outputs, data.labels)
+    for side in ("image", "text"):
+        p = outputs[f"{side}_scores"].sigmoid()
+        wanted = -(data.labels * p.log() + (1 - data.labels) * (1 - p).log()).sum(1).mean()
+        torch.testing.assert_close(terms[side], wanted)
+    assert set(terms) == {"image", "text"}
+
+
+def test_codes_are_signs_of_one_map_of_both_sides(make_data):
+    data = make_data()
+    method = build(data, bits=7)
+    for side, encode in (("image", method.encode_image), ("text", method.encode_text)):
+        features = getattr(data, side)
+        hashed = method.hash_head.linear(method.label_scores(side, features).sigmoid())
+        assert torch.equal(encode(features), hashed.sign()) and hashed.shape == (60, 7)
+    assert method.similarity == "hamming"
+    terms = method.loss_terms(method(data.image, data.text), data.labels)
+    assert set(terms) == {"code", "quantisation", "balance", "decorrelation", "image", "text"}
+    terms["code"].backward()
+    assert method.hash_head.linear.weight.grad.any() and method.classifier.weight.grad is None
+
+
+def test_sparse_texts_are_as_dense_ones(make_data):
+    data = make_data()
+    method = build(data)
+    text = data.text * (data.text > 0)
+    torch.testing.assert_close(method.encode_text(text.to_sparse_csr()), method.encode_text(text))
+
+
+def test_a_missing_graph_is_named():
+    with pytest.raises(ValueError, match=r"'graph' must be a label graph for 'expected-relevance' \(got none\)"):
+        build_method("expected-relevance", 4, 3)

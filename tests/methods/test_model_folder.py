@@ -1,0 +1,203 @@
+"""A method on disk."""
+
+import json
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from labelgraph.graph import BinaryAdjacency, cooccurrence_graph
+from labelgraph.methods import ALGCN, ALGCNConfig, load_method
+from labelgraph.methods.model_folder import _checksum
+from tests.damage import damage
+
+X = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
+LABELS = np.random.default_rng(0).random((30, 4)) < 0.4
+GRAPH = cooccurrence_graph(LABELS, ["sky", "été", "a b", "3"], x=X)
+CONFIGS = {
+    "adaptive": ALGCNConfig(hidden_channels=8, gamma=0.3),
+    "static": ALGCNConfig(hidden_channels=8, adjacency="static", num_layers=2),
+    "learned": ALGCNConfig(hidden_channels=8, label_embedding="learned", embedding_channels=5),
+    "given": ALGCNConfig(hidden_channels=8, label_embedding="given"),
+    "no graph": ALGCNConfig(hidden_channels=8, num_layers=0, label_embedding="one-hot"),
+}
+
+
+def build(config, graph=GRAPH):
+    method = ALGCN.from_config(config, 7, 5, graph)
+    with torch.no_grad():
+        for parameter in method.parameters():
+            parameter.add_(torch.randn_like(parameter))
+    return method
+
+
+def tensors(folder):
+    """The one file with numbers."""
+    (path,) = folder.glob("model-*.safetensors")
+    return path
+
+
+@pytest.fixture
+def saved(tmp_path):
+    build(CONFIGS["adaptive"]).save_pretrained(tmp_path / "model")
+    return tmp_path / "model"
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_round_trip_gives_equal_outputs(tmp_path, config):
+    method = build(config)
+    method.save_pretrained(tmp_path / "deep" / "model")
+    again = ALGCN.from_pretrained(tmp_path / "deep" / "model")
+    assert again.config == config and not again.training
+    image, text = torch.randn(3, 7), torch.randn(3, 5)
+    expected = method.eval()(image, text)
+    for name, output in again(image, text).items():
+        assert torch.equal(output, expected[name]), name
+    names = sorted(path.name for path in (tmp_path / "deep" / "model").iterdir())
+    assert len(names) == 2 and re.fullmatch(r"model-[0-9a-f]{16}\.safetensors", names[0]) and names[1] == "model.json"
+
+
+def test_a_loaded_method_can_be_saved_again(saved, tmp_path):
+    ALGCN.from_pretrained(saved).save_pretrained(tmp_path / "again")
+    for name in ("model.json", tensors(saved).name):
+        assert (saved / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_a_graph_without_counts_or_embeddings(tmp_path):
+    config = ALGCNConfig(hidden_channels=8, label_embedding="one-hot")
+    method = build(config, BinaryAdjacency()(cooccurrence_graph(LABELS)))
+    method.save_pretrained(tmp_path)
+    image, text = torch.randn(3, 7), torch.randn(3, 5)
+    assert torch.equal(
+        ALGCN.from_pretrained(tmp_path)(image, text)["image_scores"],
+        method.eval()(image, text)["image_scores"],
+    )
+
+
+def test_saving_replaces_an_older_model(saved):
+    (saved / "notes.txt").write_text("mine")
+    (saved / "model-mine.safetensors").write_text("mine")
+    build(CONFIGS["static"]).save_pretrained(saved)
+    assert ALGCN.from_pretrained(saved).config == CONFIGS["static"]
+    mine = {"notes.txt", "model-mine.safetensors"}
+    meaning = json.loads((saved / "model.json").read_text())
+    assert {path.name for path in saved.iterdir()} == {*mine, "model.json", meaning["file"]}
+
+
+def test_a_method_of_own_parts_cannot_be_saved(tmp_path):
+    method = build(CONFIGS["static"])
+    own = ALGCN(method.image_projector, method.text_projector, method.label_branch, method.config)
+    with pytest.raises(ValueError, match="'save_pretrained' needs a method built by 'from_config'"):
+        own.save_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("place", [0, 100, -1])
+def test_a_flipped_byte_is_refused(saved, place):
+    path = tensors(saved)
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"model-.*\.safetensors: expected SHA-256 .* damaged"):
+        ALGCN.from_pretrained(saved)
+
+
+@pytest.mark.parametrize("name", ["model.json", "model-*.safetensors"])
+def test_a_truncated_file_is_refused(saved, name):
+    (path,) = saved.glob(name)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ValueError, match=f"{path.name}: expected"):
+        ALGCN.from_pretrained(saved)
+
+
+@pytest.mark.parametrize("name", ["model.json", "model-*.safetensors"])
+def test_a_missing_file_is_named(saved, name):
+    (path,) = saved.glob(name)
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=path.name):
+        ALGCN.from_pretrained(saved)
+
+
+def rewrite(folder, changes):
+    """Change `model.json` as someone might by hand, checksum and all; none deletes an entry."""
+    path = folder / "model.json"
+    meaning = {key: value for key, value in (json.loads(path.read_text()) | changes).items() if value is not None}
+    path.write_text(json.dumps(meaning | {"checksum": _checksum(meaning)}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": 1}, r"expected a model of format 2 \(got 1\)"),
+        ({"format": None}, r"expected a model of format 2 \(got None\)"),
+        ({"method": "dagnn"}, r"expected the method 'algcn' \(got 'dagnn'\)"),
+        ({"config": {"depth": 3}}, "expected the configuration of 'algcn'.*depth"),
+        ({"config": {"hidden_channels": 9}}, "parameters do not fit the model"),
+        ({"image_channels": 70}, "parameters do not fit the model"),
+        ({"sha256": "0"}, "expected SHA-256 0"),
+        ({"file": "../model-0123456789abcdef.safetensors"}, "expected a 'file' model-<16 hex digits>"),
+        ({"file": "/etc/passwd"}, "expected a 'file' model-<16 hex digits>"),
+        ({"file": "model.safetensors"}, "expected a 'file' model-<16 hex digits>"),
+        ({"file": ["model-0123456789abcdef.safetensors"]}, "expected a 'file' model-<16 hex digits>"),
+    ],
+)
+def test_a_wrong_meaning_is_refused(saved, changes, message):
+    rewrite(saved, changes)
+    with pytest.raises(ValueError, match=message) as error:
+        ALGCN.from_pretrained(saved)
+    assert str(saved) in str(error.value)
+
+
+@pytest.mark.parametrize("key", ["format", "file", "sha256", "label_names", "num_samples", "config", "method"])
+def test_a_missing_entry_is_refused(saved, key):
+    rewrite(saved, {key: None})
+    with pytest.raises(ValueError, match=r"model\.json: expected"):
+        ALGCN.from_pretrained(saved)
+
+
+@pytest.mark.parametrize("content", ["[]", "3", "null", "{", "", "[" * 100_000])
+def test_json_of_another_kind_is_refused(saved, content):
+    (saved / "model.json").write_text(content)
+    with pytest.raises(ValueError, match=r"model\.json: expected"):
+        ALGCN.from_pretrained(saved)
+
+
+def test_a_change_by_hand_is_refused(saved):
+    path = saved / "model.json"
+    path.write_text(path.read_text().replace('"gamma": 0.3', '"gamma": 0.4'))
+    with pytest.raises(ValueError, match=r"model\.json: expected other entries by its checksum; the file is damaged"):
+        ALGCN.from_pretrained(saved)
+
+
+def test_200_damaged_folders_are_refused_or_give_the_same_method(saved):
+    whole, rng, refused = load_method(saved), random.Random(0), 0
+    names = [whole._graph.label_names, whole.config]
+    for case in range(200):
+        path = sorted(saved.iterdir())[case % 2]
+        content = path.read_bytes()
+        path.write_bytes(damage(content, rng))
+        try:
+            again = load_method(saved)
+        except (ValueError, FileNotFoundError) as error:
+            assert str(saved) in str(error) and "\n" not in str(error), error
+            refused += 1
+        else:
+            # Only white space of `model.json` may go unseen.
+            assert path.name == "model.json" and [again._graph.label_names, again.config] == names
+            for key, value in whole.state_dict().items():
+                assert torch.equal(value, again.state_dict()[key]), key
+        path.write_bytes(content)
+    assert refused > 180
+
+
+def test_killed_at_every_step_the_old_or_the_new_is_there(tmp_path):
+    """The script dies at the n-th thing that it does with files, for every n until it lives."""
+    command = [sys.executable, "-m", "tests.methods.kill_saving", tmp_path / "saved"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    states = done.stdout.split()
+    assert len(states) > 10 and set(states) == {"first", "second"}
+    assert states == sorted(states)  # First the old one, from some step on the new one.

@@ -1,0 +1,140 @@
+"""Features of which the product is the logarithm of sharing no label."""
+
+import math
+
+import pytest
+import torch
+
+from labelgraph.probability import expected_relevance, expected_shared, relevance_features
+from labelgraph.probability.pair_scores import _weights
+
+
+def drawn(size, num_labels, seed=0, most=1.0):
+    return most * torch.rand(size, num_labels, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def product(p, q, order, exact_at=None):
+    return relevance_features(p, order, exact_at) @ relevance_features(q, order, exact_at).t()
+
+
+def by_loop(p, q):
+    """-log of the probability of sharing none, pair by pair."""
+    return torch.tensor([[-sum(math.log(1 - a * b) for a, b in zip(x, y, strict=True)) for y in q] for x in p.tolist()])
+
+
+@pytest.mark.parametrize("order", [1, 2, 5, 9])
+def test_the_error_is_within_its_bound(order):
+    p, q = drawn(7, 5, 1, 0.95), drawn(6, 5, 2, 0.95)
+    exact = -torch.log1p(-p[:, None] * q).sum(-1)
+    shared = p[:, None] * q
+    bound = (shared ** (order + 1) / ((order + 1) * (1 - shared))).sum(-1)
+    lacking = exact - product(p, q, order)
+    assert (lacking >= 0).all() and (lacking <= bound).all() and (lacking > bound / 20).all()
+
+
+def test_many_powers_are_exact():
+    p, q = drawn(4, 3, 1, 0.8), drawn(5, 3, 2, 0.8)
+    torch.testing.assert_close(product(p, q, 80), by_loop(p, q.tolist()).double(), rtol=1e-6, atol=1e-7)
+
+
+def test_one_power_counts_shared_labels():
+    p, q = drawn(4, 3, 1), drawn(5, 3, 2)
+    torch.testing.assert_close(product(p, q, 1), p @ q.t())
+
+
+@pytest.mark.parametrize("order", [1, 3, 6])
+def test_the_folded_tail_is_exact_at_its_point_and_bounded_below(order):
+    point = 0.9
+    one = torch.ones(1, 1, dtype=torch.float64)
+    assert product(one * point, one, order, point).item() == pytest.approx(-math.log(1 - point))
+    s = torch.linspace(0, point, 101, dtype=torch.float64).unsqueeze(1)
+    above = product(s, one, order, point) + torch.log1p(-s)
+    bound = s**order * (_weights(order, point)[-1] - 1 / order)
+    assert (above >= -1e-12).all() and (above <= bound + 1e-12).all()
+    assert product(one, one, order, point).item() < math.inf
+
+
+def test_the_columns_of_a_power_stand_together():
+    p = torch.tensor([[0.5, 0.25]])
+    torch.testing.assert_close(relevance_features(p, 2), torch.tensor([[0.5, 0.25, 0.25 / 2**0.5, 0.0625 / 2**0.5]]))
+    assert relevance_features(p[:0], 3).shape == (0, 6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [((0,), r"'order' must be at least 1 \(got 0\)"), ((2, 1.0), r"'exact_at' must be in \(0, 1\) \(got 1.0\)")],
+)
+def test_wrong_arguments_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        relevance_features(torch.zeros(1, 1), *options)
+
+
+def drawn_expected_relevance(size, num_labels, seed=0):
+    return torch.rand(size, num_labels, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) ** 2
+
+
+def by_loop_expected_relevance(p, q):
+    found = torch.empty(len(p), len(q), dtype=torch.float64)
+    for i, x in enumerate(p.tolist()):
+        for j, y in enumerate(q.tolist()):
+            none = 1.0
+            for a, b in zip(x, y, strict=True):
+                none *= 1 - a * b
+            found[i, j] = 1 - none
+    return found
+
+
+@pytest.mark.parametrize(("queries", "items", "labels"), [(7, 5, 3), (1, 1, 1), (3, 0, 4), (0, 2, 4)])
+def test_equals_a_loop(queries, items, labels):
+    p, q = drawn_expected_relevance(queries, labels, 1), drawn_expected_relevance(items, labels, 2)
+    torch.testing.assert_close(expected_relevance(p, q), by_loop_expected_relevance(p, q))
+
+
+def test_blocks_do_not_matter():
+    p, q = drawn_expected_relevance(9, 200_000, 1) / 1e5, drawn_expected_relevance(8, 200_000, 2)  # Two rows a block.
+    whole = -torch.expm1(torch.log1p(-p[:, None] * q).sum(-1))
+    torch.testing.assert_close(expected_relevance(p, q), whole)
+
+
+def test_equals_the_share_of_drawn_labels():
+    """Labels drawn_expected_relevance many times: how often is one shared, and how many are?"""
+    p, q = drawn_expected_relevance(3, 4, 1), drawn_expected_relevance(2, 4, 2)
+    generator = torch.Generator().manual_seed(3)
+    draws = 40_000
+    left = torch.rand(draws, 3, 4, generator=generator) < p
+    right = torch.rand(draws, 2, 4, generator=generator) < q
+    shared = (left[:, :, None] & right[:, None]).sum(-1)
+    torch.testing.assert_close((shared > 0).double().mean(0), expected_relevance(p, q), atol=0.01, rtol=0)
+    torch.testing.assert_close(shared.double().mean(0), expected_shared(p, q), atol=0.02, rtol=0)
+
+
+def test_certain_labels_are_relevant_for_certain():
+    p, q = torch.tensor([[1.0, 0.0], [0.0, 0.0]]), torch.tensor([[1.0, 0.5], [0.0, 1.0]])
+    assert expected_relevance(p, q).tolist() == [[1.0, 0.0], [0.0, 0.0]]
+
+
+def test_what_is_small_is_kept():
+    p = torch.full((1, 3), 1e-5)
+    assert expected_relevance(p, p).item() == pytest.approx(3e-10, rel=1e-5)
+
+
+def test_features_rank_as_the_probability_does():
+    p, q = drawn_expected_relevance(5, 6, 1), drawn_expected_relevance(40, 6, 2)
+    products = relevance_features(p, 60) @ relevance_features(q, 60).t()
+    assert torch.equal(products.argsort(1), expected_relevance(p, q).argsort(1))
+    assert not torch.equal((p @ q.t()).argsort(1), expected_relevance(p, q).argsort(1))
+
+
+@pytest.mark.parametrize("function", [expected_relevance, expected_shared])
+@pytest.mark.parametrize(
+    ("p", "q", "message"),
+    [
+        (torch.zeros(2, 3), torch.zeros(2, 4), r"'q' must have the shape \(N, 3\) \(got \(2, 4\)\)"),
+        (torch.zeros(3), torch.zeros(2, 3), r"'p' must have the shape"),
+        (torch.tensor([[1.5]]), torch.zeros(1, 1), r"'p' must be probabilities in \[0, 1\] \(got 1.5 to 1.5\)"),
+        (torch.zeros(1, 1), torch.tensor([[torch.nan]]), r"'q' must be probabilities"),
+    ],
+)
+def test_wrong_arguments_are_named_of_expected_relevance(function, p, q, message):
+    with pytest.raises(ValueError, match=message):
+        function(p, q)
