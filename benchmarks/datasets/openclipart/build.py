@@ -134,7 +134,7 @@ def build(source: Path, out: Path, cache: Path | None) -> None:
 
 def main() -> None:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.openclipart.build", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.datasets.openclipart.build", description=__doc__)
     parser.add_argument(
         "--source",
         type=Path,
