@@ -4,6 +4,7 @@
 """
 
 from labelgraph._core.packed_bits import pack_bits, unpack_bits
+from labelgraph._core.similarity import SIMILARITIES, Embeddings
 from labelgraph.metrics.compute import class_means, query_metrics, retrieval_metrics
 from labelgraph.metrics.grades import RELEVANCES
 from labelgraph.metrics.named import METRICS
@@ -37,6 +38,8 @@ __all__ = [
     "METRICS",
     "PROTOCOLS",
     "RELEVANCES",
+    "SIMILARITIES",
+    "Embeddings",
     "Encoder",
     "RetrievalReport",
     "average_precision",

@@ -11,6 +11,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed import ProcessGroup
 
+from labelgraph._core.similarity import Vectors
 from labelgraph.metrics.grades import Relevance
 from labelgraph.metrics.named import MetricName, measure_buckets, measure_ranking, read_name
 from labelgraph.metrics.ranking import RankingInputs, ranked_blocks, rows_a_block
@@ -56,17 +57,17 @@ WITHOUT_RELEVANT = ("zero", "skip")
 
 
 def query_metrics(
-    query: Tensor,
-    database: Tensor,
-    query_labels: Tensor | None = None,
-    database_labels: Tensor | None = None,
+    query: Vectors,
+    database: Vectors,
+    query_labels: Any = None,
+    database_labels: Any = None,
     metrics: Sequence[str] = DEFAULT_METRICS,
     *,
-    similarity: str = "cosine",
+    similarity: str | None = None,
     relevance: Relevance = "shared",
     ties: str = "database",
-    query_ids: Tensor | None = None,
-    database_ids: Tensor | None = None,
+    query_ids: Any = None,
+    database_ids: Any = None,
     block_size: int | None = None,
     group: ProcessGroup | None = None,
 ) -> dict[str, Tensor]:
@@ -114,23 +115,24 @@ def query_metrics(
         {'map@2/topk': tensor([1., 1.], dtype=torch.float64),
          'recall@1': tensor([0.5000, 0.3333], dtype=torch.float64)}
     """
-    names = _read(metrics, similarity, ties)
+    names = _read(metrics, ties)
     if any(name.needs_grades for name in names) and isinstance(relevance, str) and relevance == "shared":
         relevance = "graded"
     inputs = RankingInputs.checked(
         query, database, query_labels, database_labels, similarity, relevance, query_ids, database_ids
     )
+    _check_distances(names, inputs.similarity)
     rows = rows_a_block(inputs, block_size)
-    values = torch.zeros(len(query), len(names), dtype=torch.float64, device=query.device)
+    values = torch.zeros(len(inputs.query), len(names), dtype=torch.float64, device=inputs.query.vectors.device)
     over_queries(lambda part: _measure(replace(inputs, ranked=part), names, ties, rows), values, rows, group)
     return {name.full: column for name, column in zip(names, values.unbind(1), strict=True)}
 
 
 def retrieval_metrics(
-    query: Tensor,
-    database: Tensor,
-    query_labels: Tensor | None = None,
-    database_labels: Tensor | None = None,
+    query: Vectors,
+    database: Vectors,
+    query_labels: Any = None,
+    database_labels: Any = None,
     metrics: Sequence[str] = DEFAULT_METRICS,
     *,
     without_relevant: str = "zero",
@@ -204,16 +206,19 @@ def class_means(values: Tensor, query_labels: Tensor) -> Tensor:
     return carried.t() @ values.double() / carried.sum(0)
 
 
-def _read(metrics: Sequence[str], similarity: str, ties: str) -> list[MetricName]:
+def _read(metrics: Sequence[str], ties: str) -> list[MetricName]:
     if isinstance(metrics, str) or not metrics:
         raise ValueError(f"'metrics' must be a list of at least one name (got {metrics!r})")
     if ties not in TIES:
         raise ValueError(f"'ties' must be one of {', '.join(TIES)} (got {ties!r})")
     names = [read_name(name) for name in metrics]
+    return list({name.full: name for name in names}.values())
+
+
+def _check_distances(names: list[MetricName], similarity: str) -> None:
     for name in names:
         if name.needs_distances and similarity != "hamming":
             raise ValueError(f"'similarity' must be 'hamming' for {name.full!r} in 'metrics' (got {similarity!r})")
-    return list({name.full: name for name in names}.values())
 
 
 def _measure(inputs: RankingInputs, names: list[MetricName], ties: str, block_size: int) -> Tensor:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from labelgraph._core.packed_bits import code_words, pack_bits
+from labelgraph._core.similarity import as_matrix
 
 RELEVANCES = ("shared", "graded")
 HIGHEST_GRADE = 255  # Items are counted by their grades, so that these must be few.
 LABEL_BLOCK = 2**14  # Items at a time, so that what comes of them stays in the caches.
-Relevance = str | Tensor | Callable[[Tensor, Tensor], Tensor]
+Relevance = str | Tensor | np.ndarray | Callable[[Tensor, Tensor], Tensor]
 
 
 class RelevanceRows:
@@ -38,12 +40,18 @@ class RelevanceRows:
     def __init__(
         self,
         relevance: Relevance,
-        query_labels: Tensor | None,
-        database_labels: Tensor | None,
-        query_ids: Tensor | None,
-        database_ids: Tensor | None,
+        query_labels: Any,
+        database_labels: Any,
+        query_ids: Any,
+        database_ids: Any,
         size: tuple[int, int],
     ) -> None:
+        if not isinstance(relevance, str) and not callable(relevance):
+            relevance = as_matrix("relevance", relevance)
+        labels = _labels("query_labels", query_labels), _labels("database_labels", database_labels)
+        ids = _ids("query_ids", query_ids, size[0]), _ids("database_ids", database_ids, size[1])
+        if (ids[0] is None) != (ids[1] is None):
+            raise ValueError("'query_ids' and 'database_ids' must be given together (got one of them)")
         if isinstance(relevance, str) and relevance not in RELEVANCES:
             raise ValueError(
                 f"'relevance' must be one of {', '.join(RELEVANCES)}, a matrix or a function (got {relevance!r})"
@@ -51,11 +59,8 @@ class RelevanceRows:
         if isinstance(relevance, Tensor):
             _check_size("relevance", relevance, size)
         else:
-            check_labels(query_labels, database_labels, size, multi_hot=isinstance(relevance, str))
-        _check_ids(query_ids, database_ids, size)
-        self.relevance, self.size = relevance, size
-        self.labels = query_labels, database_labels
-        self.ids = query_ids, database_ids
+            check_labels(*labels, size, multi_hot=isinstance(relevance, str))
+        self.relevance, self.size, self.labels, self.ids = relevance, size, labels, ids
         self._buffer: Tensor | None = None
 
     def __call__(self, rows: slice) -> tuple[Tensor, Tensor | None]:
@@ -131,12 +136,21 @@ def check_labels(
         )
 
 
-def _check_ids(query_ids: Tensor | None, database_ids: Tensor | None, size: tuple[int, int]) -> None:
-    if (query_ids is None) != (database_ids is None):
-        raise ValueError("'query_ids' and 'database_ids' must be given together (got one of them)")
-    for name, ids, rows in (("query_ids", query_ids, size[0]), ("database_ids", database_ids, size[1])):
-        if ids is not None and tuple(ids.shape) != (rows,):
-            raise ValueError(f"'{name}' must have the shape ({rows},) (got {tuple(ids.shape)})")
+def _labels(name: str, given: Any) -> Tensor | None:
+    """Labels of torch, NumPy, SciPy or lists as a tensor; of wrong dimensions as they are, for `check_labels`."""
+    if given is None or (isinstance(given, Tensor) and given.layout == torch.strided):
+        return given
+    return as_matrix(name, given) if np.ndim(given) == 2 or hasattr(given, "shape") else torch.as_tensor(given)
+
+
+def _ids(name: str, given: Any, rows: int) -> Tensor | None:
+    """Ids of torch, NumPy or lists as a tensor, one of each row."""
+    if given is None:
+        return None
+    ids = given if isinstance(given, Tensor) else torch.as_tensor(np.asarray(given))
+    if tuple(ids.shape) != (rows,):
+        raise ValueError(f"'{name}' must have the shape ({rows},) (got {tuple(ids.shape)})")
+    return ids
 
 
 def _check_size(name: str, grades: Tensor, size: tuple[int, int]) -> None:

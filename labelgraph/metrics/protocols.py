@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from labelgraph._core.similarity import Vectors, as_matrix
 from labelgraph.data import CrossModalData
 from labelgraph.metrics.compute import DEFAULT_METRICS, retrieval_metrics
 from labelgraph.metrics.grades import Relevance
@@ -52,20 +53,20 @@ class RetrievalReport:
 
 
 def evaluate(
-    query: Tensor,
-    database: Tensor,
-    query_labels: Tensor,
-    database_labels: Tensor,
+    query: Vectors,
+    database: Vectors,
+    query_labels: Any,
+    database_labels: Any,
     *,
-    similarity: str = "cosine",
+    similarity: str | None = None,
     k: int | None = None,
     definition: str = "topk",
     ks: Sequence[int] = DEFAULT_KS,
     recall: Sequence[float] = DEFAULT_RECALL,
     block_size: int | None = None,
     relevance: Relevance = "shared",
-    query_ids: Tensor | None = None,
-    database_ids: Tensor | None = None,
+    query_ids: Any = None,
+    database_ids: Any = None,
 ) -> RetrievalReport:
     r"""Rank a database for queries and measure the ranking.
 
@@ -102,7 +103,7 @@ def evaluate(
         curve.append(precision_at_recall(ranked, recall))
         found.append(ranked.bool().any(1))  # `any` of uint8 is uint8, where ~ is no negation.
     scores = torch.cat(ap)
-    carried = query_labels.to(scores.device).double()
+    carried = as_matrix("query_labels", query_labels).to(scores.device).double()
     return RetrievalReport(
         mean_average_precision=scores.mean().item(),
         per_class=(carried.t() @ scores / carried.sum(0)).tolist(),
@@ -116,18 +117,18 @@ def evaluate(
 
 
 def mean_average_precision(
-    query: Tensor,
-    database: Tensor,
-    query_labels: Tensor,
-    database_labels: Tensor,
+    query: Vectors,
+    database: Vectors,
+    query_labels: Any,
+    database_labels: Any,
     *,
-    similarity: str = "cosine",
+    similarity: str | None = None,
     k: int | None = None,
     definition: str = "topk",
     block_size: int | None = None,
     relevance: Relevance = "shared",
-    query_ids: Tensor | None = None,
-    database_ids: Tensor | None = None,
+    query_ids: Any = None,
+    database_ids: Any = None,
 ) -> float:
     """The mean average precision alone, as `evaluate` has it, without the cost of the rest.
 

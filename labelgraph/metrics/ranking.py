@@ -6,54 +6,60 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from labelgraph._core.packed_bits import code_words, in_parts, rank_codes, unpack_bits
+from labelgraph._core.packed_bits import code_words, in_parts, rank_codes
+from labelgraph._core.similarity import (
+    BLOCK_SCORES,
+    Embeddings,
+    Vectors,
+    as_embeddings,
+    check_comparable,
+    score_blocks,
+)
 from labelgraph.metrics.grades import Relevance, RelevanceRows
-
-SIMILARITIES = ("cosine", "dot", "hamming")
-LONGEST = 1e19  # No product of two such rows is beyond float32.
 
 
 @dataclass(frozen=True)
 class RankingInputs:
     """Queries, a database, how they compare, what is relevant, and which of the queries are ranked."""
 
-    query: Tensor
-    database: Tensor
-    similarity: str
+    query: Embeddings
+    database: Embeddings
     relevance: RelevanceRows
     ranked: slice
 
     @classmethod
     def checked(
         cls,
-        query: Tensor,
-        database: Tensor,
-        query_labels: Tensor | None,
-        database_labels: Tensor | None,
-        similarity: str,
+        query: Vectors,
+        database: Vectors,
+        query_labels: Any,
+        database_labels: Any,
+        similarity: str | None,
         relevance: Relevance,
-        query_ids: Tensor | None,
-        database_ids: Tensor | None,
+        query_ids: Any,
+        database_ids: Any,
     ) -> RankingInputs:
         """Check all arguments, which are those of `ranked_relevance`, and rank all queries.
 
         Raises:
             ValueError: If shapes disagree, a side is empty, or an embedding is not finite.
         """
-        _check(query, database, similarity)
-        size = len(query), len(database)
+        asks, has = as_embeddings("query", query, similarity), as_embeddings("database", database, similarity)
+        size = len(asks), len(has)
         rows = RelevanceRows(relevance, query_labels, database_labels, query_ids, database_ids, size)
-        if query.shape[1] != database.shape[1]:
-            raise ValueError(
-                f"'database' must have {query.shape[1]} columns, as the query has (got {database.shape[1]})"
-            )
-        return cls(query.detach(), database.detach(), similarity, rows, slice(0, len(query)))
+        check_comparable(asks, has)
+        return cls(asks, has, rows, slice(0, len(asks)))
+
+    @property
+    def similarity(self) -> str:
+        """How queries and database compare."""
+        return self.query.similarity
 
     def blocks(self, block_size: int) -> Iterator[slice]:
         """The queries to rank, block by block."""
@@ -63,7 +69,7 @@ class RankingInputs:
     @property
     def counts_bits(self) -> bool:
         """Whether distances of packed codes can be counted instead of multiplied: on a CPU."""
-        return self.similarity == "hamming" and self.query.device.type == "cpu"
+        return self.similarity == "hamming" and self.query.vectors.device.type == "cpu"
 
     def grade_arrays(self, rows: slice) -> list[np.ndarray]:
         """Grades for some queries, and what is excluded where there are ids."""
@@ -71,64 +77,28 @@ class RankingInputs:
         return [grades.numpy()] if excluded is None else [grades.numpy(), excluded.numpy()]
 
 
-def score_blocks(inputs: RankingInputs, block_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Scores in float32 and grades, both (b, N), in memory used again; what is excluded scores -inf."""
-    query, database = inputs.query, inputs.database
-    if inputs.similarity == "hamming":
-        # The product of codes of -1 and 1 is their length less twice their distance.
-        query, database = (unpack_bits(side, 8 * side.shape[1]) for side in (query, database))
-    # At least float32: codes may come in small integers, whose sums overflow.
-    precision = torch.promote_types(torch.promote_types(query.dtype, database.dtype), torch.float32)
-    query, database = query.to(precision), database.to(precision)
-    if inputs.similarity == "cosine":
-        query, database = F.normalize(query), F.normalize(database)
-    # Kept from block to block: memory taken anew would be faulted in page by page each time.
-    products = query.new_empty(min(block_size, len(query)), len(database))
-    for rows in inputs.blocks(block_size):
-        scores = torch.mm(query[rows], database.t(), out=products[: len(query[rows])]).float()
+def graded_blocks(inputs: RankingInputs, block_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Scores and grades, both (b, N), in memory used again; what is excluded scores -inf."""
+    for rows, scores in score_blocks(inputs.query, inputs.database, block_size, inputs.ranked):
         grades, excluded = inputs.relevance(rows)
         yield (scores if excluded is None else scores.masked_fill_(excluded, -torch.inf)), grades
 
 
-def _check(query: Tensor, database: Tensor, similarity: str) -> None:
-    if similarity not in SIMILARITIES:
-        raise ValueError(f"'similarity' must be one of {', '.join(SIMILARITIES)} (got {similarity!r})")
-    for name, embedding in (("query", query), ("database", database)):
-        if embedding.ndim != 2 or len(embedding) == 0:
-            raise ValueError(f"'{name}' must be a matrix with at least one row (got shape {tuple(embedding.shape)})")
-        if similarity == "hamming" and embedding.dtype != torch.uint8:
-            raise ValueError(f"'{name}' must be codes of 'pack_bits', uint8, for 'hamming' (got {embedding.dtype})")
-        if similarity != "hamming":
-            check_finite(name, embedding)
-
-
-def check_finite(name: str, embedding: Tensor) -> None:
-    """Refuse embeddings that are not finite, or so long that their products in float32 are not."""
-    numbers = embedding.detach() if embedding.is_floating_point() else embedding.float()
-    length = torch.linalg.vector_norm(numbers, dim=1, dtype=torch.promote_types(numbers.dtype, torch.float32))
-    if (length < LONGEST).all():
-        return
-    if not torch.isfinite(numbers).all():
-        raise ValueError(f"'{name}' must be finite (got NaN or infinity)")
-    raise ValueError(f"'{name}' must have rows no longer than {LONGEST:g} (got {length.max().item():.3g})")
-
-
-BLOCK_SCORES = 2**23  # 32 MiB of scores: enough rows for a fast product, little memory.
 CACHED_RELEVANCE = 2**20  # What comes of a block is measured in parts that stay in the caches.
 CACHED_KEYS = 2**17  # A thread sorts so many at a time: 1 MiB.
 
 
 def ranked_relevance(
-    query: Tensor,
-    database: Tensor,
-    query_labels: Tensor | None = None,
-    database_labels: Tensor | None = None,
-    similarity: str = "cosine",
+    query: Vectors,
+    database: Vectors,
+    query_labels: Any = None,
+    database_labels: Any = None,
+    similarity: str | None = None,
     block_size: int | None = None,
     *,
     relevance: Relevance = "shared",
-    query_ids: Tensor | None = None,
-    database_ids: Tensor | None = None,
+    query_ids: Any = None,
+    database_ids: Any = None,
 ) -> Iterator[Tensor]:
     r"""Rank the database for each query and tell, rank by rank, which items are relevant.
 
@@ -200,13 +170,13 @@ def rows_a_block(inputs: RankingInputs, block_size: int | None) -> int:
 
 
 def _ranked(inputs: RankingInputs, block_size: int, pool: ThreadPoolExecutor) -> Iterator[Tensor]:
-    for scores, grades in score_blocks(inputs, block_size):
+    for scores, grades in graded_blocks(inputs, block_size):
         on_cpu = scores.device.type == "cpu"
         yield _by_score(scores, grades, pool) if on_cpu else _by_score_on_device(scores, grades)
 
 
 def _by_distance(inputs: RankingInputs, block_size: int, pool: ThreadPoolExecutor) -> Iterator[Tensor]:
-    query, database = code_words(inputs.query), np.ascontiguousarray(code_words(inputs.database).T)
+    query, database = code_words(inputs.query.vectors), np.ascontiguousarray(code_words(inputs.database.vectors).T)
     step = max(1, CACHED_KEYS // len(inputs.database))
     for rows in inputs.blocks(block_size):
         arrays = [query[rows], *inputs.grade_arrays(rows)]

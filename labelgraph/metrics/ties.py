@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from labelgraph._core.packed_bits import code_words, count_codes, in_parts
 from labelgraph.metrics.ranked import GAINS, check_average_precision, count_grades, hits_needed
-from labelgraph.metrics.ranking import CACHED_KEYS, CACHED_RELEVANCE, RankingInputs, rows_a_block, score_blocks
+from labelgraph.metrics.ranking import CACHED_KEYS, CACHED_RELEVANCE, RankingInputs, graded_blocks, rows_a_block
 
 
 class Ties:
@@ -211,17 +211,17 @@ def bucket_blocks(inputs: RankingInputs, block_size: int | None) -> Iterator[Buc
     if inputs.counts_bits:
         yield from _of_codes(inputs, block_size)
     elif inputs.similarity == "hamming":
-        for scores, grades in score_blocks(inputs, block_size):
-            yield Buckets.of_counts(count_on_device(scores, grades, 8 * inputs.query.shape[1]))
+        for scores, grades in graded_blocks(inputs, block_size):
+            yield Buckets.of_counts(count_on_device(scores, grades, 8 * inputs.query.vectors.shape[1]))
     else:
-        for scores, grades in score_blocks(inputs, block_size):
+        for scores, grades in graded_blocks(inputs, block_size):
             step = max(1, CACHED_RELEVANCE // scores.shape[1])
             for part in zip(scores.split(step), grades.split(step), strict=True):
                 yield _of_scores(*part)
 
 
 def _of_codes(inputs: RankingInputs, block_size: int) -> Iterator[Buckets]:
-    query, database = code_words(inputs.query), np.ascontiguousarray(code_words(inputs.database).T)
+    query, database = code_words(inputs.query.vectors), np.ascontiguousarray(code_words(inputs.database.vectors).T)
     step = max(1, CACHED_KEYS // len(inputs.database))
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         for rows in inputs.blocks(block_size):

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from labelgraph.metrics.ranking import check_finite
+from labelgraph._core.similarity import check_finite
 from labelgraph.search.neighbours import hamming_neighbours, product_neighbours
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from labelgraph._core import packed_bits as hamming
 from labelgraph.metrics import evaluate, pack_bits, ranked_relevance, unpack_bits
-from labelgraph.metrics.ranking import RankingInputs, score_blocks
+from labelgraph.metrics.ranking import RankingInputs, graded_blocks
 from labelgraph.metrics.ties import bucket_blocks, count_on_device
 
 
@@ -149,7 +149,7 @@ def test_items_are_counted_by_distance_and_grade(bits, filled_up, highest, with_
         assert torch.equal(torch.cat([block.relevant for block in blocks]), expected[..., 1:].sum(2))
         gain = torch.cat([block.gains["linear"] for block in blocks])
         assert torch.equal(gain, (expected * torch.arange(highest + 1)).sum(2).double())
-    ((scores, relevance),) = score_blocks(inputs, 7)
+    ((scores, relevance),) = graded_blocks(inputs, 7)
     length = 8 * pack_bits(query).shape[1]
     on_device = count_on_device(scores, relevance, length)
     assert torch.equal(on_device, expected[:, : length + 1, : on_device.shape[2]])

@@ -154,7 +154,7 @@ Y = torch.ones(2, 4)
         ((E, E, Y, Y.int() - 2), r"'database_labels' must be 0 or 1 \(got -1\)"),
         ((E, E, Y, Y[:, :3]), r"'database_labels' must have 4 columns, as the query has \(got 3\)"),
         ((E, E, Y, Y, "hamming"), r"'query' must be codes of 'pack_bits', uint8, for 'hamming' \(got torch.float32\)"),
-        ((E, E, Y, Y, "l2"), r"'similarity' must be one of cosine, dot, hamming \(got 'l2'\)"),
+        ((E, E, Y, Y, "l2"), r"'similarity' must be one of cosine, dot, hamming, jaccard \(got 'l2'\)"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, message):
