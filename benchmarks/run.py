@@ -62,7 +62,9 @@ def parser() -> argparse.ArgumentParser:
                          help="new folder for the run (default: runs/DATASET-METHOD-TIME)")  # fmt: skip
     folders.add_argument("--resume", metavar="RUN", type=Path, help="go on with an interrupted run")
     folders.add_argument("--eval", metavar="RUN", type=Path, help="evaluate the saved models of a run again")
-    command.add_argument("--list-settings", action="store_true", help="list all settings of the method, and stop")
+    command.add_argument(
+        "--list-settings", action="store_true", help="list the settings that the run would use, and stop"
+    )
     return command
 
 
@@ -82,8 +84,9 @@ def _dispatch(options: argparse.Namespace) -> None:
 
     methods = list(METHODS) if options.methods == ["all"] else options.methods
     if options.list_settings:
-        for method in methods:
-            print(f"Settings of {method}, with their defaults:\n{describe(method)}")
+        given = _settings(options, methods)
+        for config in resolve_all(methods, options.dataset, options.seeds, options.config, given):
+            print(f"Settings of {config.method} on {config.dataset}:\n{describe(config)}")
         return
     path = options.eval or options.resume
     several = Comparison(path).marker.is_file() if path else len(methods) > 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from labelgraph._core.checked_config import CheckedConfig, CountInt, PositiveInt, Share, Weight
 from labelgraph.data import SPLITS, CrossModalData, drop_modalities, keep_complete
-from labelgraph.methods import METHODS, method_class, published_settings
+from labelgraph.methods import METHODS, method_class
 from labelgraph.metrics import PROTOCOLS
 from labelgraph.train import (
     TrainConfig,
@@ -18,16 +19,16 @@ from labelgraph.train import (
     describe_settings,
     merge_settings,
     parse_setting,
+    published_settings,
     setting_names,
 )
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-SCORES = ("own", "expected_relevance", "expected_shared")
 BASELINES = ("random", "ridge", "cca", "pls")
 
 
 @dataclass(frozen=True)
-class EvalConfig:
+class EvalConfig(CheckedConfig):
     """How to evaluate.
 
     Args:
@@ -40,14 +41,13 @@ class EvalConfig:
     """
 
     protocols: tuple[str, ...] = tuple(PROTOCOLS)
-    k: int | None = None
+    k: PositiveInt | None = None
     definition: str = "topk"
-    score: str = "own"
+    score: Literal["own", "expected_relevance", "expected_shared"] = "own"
     baselines: tuple[str, ...] = BASELINES
 
     def __post_init__(self) -> None:
-        if self.score not in SCORES:
-            raise ValueError(f"'eval.score' must be one of {', '.join(SCORES)} (got {self.score!r})")
+        super().__post_init__()
         for name, known in (("protocols", tuple(PROTOCOLS)), ("baselines", BASELINES)):
             for given in getattr(self, name):
                 if given not in known:
@@ -55,7 +55,7 @@ class EvalConfig:
 
 
 @dataclass(frozen=True)
-class DataConfig:
+class DataConfig(CheckedConfig):
     """Which items are for what, and what to do to the training items.
 
     Args:
@@ -76,22 +76,18 @@ class DataConfig:
     """
 
     split: str | None = None
-    split_seed: int = 0
-    train_size: float | None = None
-    validation_size: float | None = None
-    test_size: float | None = None
-    query_size: float | None = None
-    incomplete: float = 0.0
-    image_only: float = 0.5
-    seed: int = 0
+    split_seed: CountInt = 0
+    train_size: Weight | None = None
+    validation_size: Weight | None = None
+    test_size: Weight | None = None
+    query_size: Weight | None = None
+    incomplete: Share = 0.0
+    image_only: Share = 0.5
+    seed: CountInt = 0
     label_vectors: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("incomplete", "image_only"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"'data.{name}' must be in [0, 1] (got {getattr(self, name)})")
-        if self.split_seed < 0:
-            raise ValueError(f"'data.split_seed' must be at least 0 (got {self.split_seed})")
+        super().__post_init__()
         if self.split not in SPLITS and self.sizes.keys() - {"validation"}:
             size = min(self.sizes.keys() - {"validation"})
             raise ValueError(
@@ -139,11 +135,9 @@ class RunConfig:
         return as_plain(asdict(self))
 
 
-def sections(method: str) -> dict[str, type]:
-    """The groups of settings of a method, by name."""
-    cls = method_class(method)
-    stage2 = {"stage2": TrainConfig} if cls.generates else {}
-    return {"model": cls.Config, "data": DataConfig, "train": TrainConfig, **stage2, "eval": EvalConfig}
+def sections(method: str) -> dict[str, Any]:
+    """The published settings of a method and the defaults of a run, by group."""
+    return {**published_settings(method_class(method)), "data": DataConfig(), "eval": EvalConfig()}
 
 
 def resolve(
@@ -164,8 +158,7 @@ def resolve(
     if len(set(seeds)) != len(seeds) or not seeds:
         raise ValueError(f"'seeds' must be distinct and at least one (got {list(seeds)})")
     own = CONFIGS / dataset / f"{method}.yaml"
-    files = [*published_settings(method), *([own] if own.is_file() else [])]
-    values = merge_settings(sections(method), files)
+    values = merge_settings(sections(method), [own] if own.is_file() else [])
     given = merge_settings(sections(method), [file] if file else [], settings)
     embeds = "model.label_embedding" in setting_names(sections(method))
     if given["data"].get("label_vectors") and embeds:  # Over the published choice, below the user's own.
@@ -194,10 +187,9 @@ def own_settings(settings: Sequence[str], method: str, methods: Sequence[str]) -
     return [setting for name, setting in given if name in names[method] or name not in everyone]
 
 
-def describe(method: str) -> str:
-    """All settings of a method with their published values or defaults, for ``--list-settings``."""
-    known = sections(method)
-    return describe_settings(build_settings(known, merge_settings(known, published_settings(method))))
+def describe(config: RunConfig) -> str:
+    """All settings of a run with their values, for ``--list-settings``."""
+    return describe_settings({group: getattr(config, group) for group in sections(config.method)})
 
 
 def from_dict(content: Mapping[str, Any]) -> RunConfig:

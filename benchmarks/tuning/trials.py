@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -110,7 +110,7 @@ def trial_folder(path: Path, method: str, trial: int) -> RunFolder:
     return RunFolder(path / method / f"trial-{trial}")
 
 
-EXPECTED = "expected_relevance"
+EXPECTED: Final = "expected_relevance"
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def _finite(value: Any) -> Any:
 FAILED, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 # What brings a package that is missing.
 EXTRAS = {
-    "PIL": "images", "faiss": "index", "jsonargparse": "train", "lightning": "train", "matplotlib": "viz",
+    "PIL": "images", "faiss": "index", "lightning": "train", "matplotlib": "viz",
     "safetensors": "train", "sklearn": "viz", "torchmetrics": "train", "tqdm": "train",
 }  # fmt: skip
 

@@ -31,7 +31,7 @@ from labelgraph.cli.training_folder import STATE, TrainingFolder
 from labelgraph.data import CrossModalData
 from labelgraph.data.splits.training_splits import digest, fingerprint, held_out_share, told_splits, training_splits
 from labelgraph.graph import cooccurrence_graph
-from labelgraph.methods import METHODS, Method, build_method, method_class, published_settings
+from labelgraph.methods import METHODS, Method, build_method, method_class
 from labelgraph.version import __version__
 
 if TYPE_CHECKING:
@@ -103,11 +103,11 @@ def run(options: argparse.Namespace) -> None:
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
     """The settings by group: published, below those of the file, the options, and ``--set``."""
-    from labelgraph.train import TrainConfig, build_settings, merge_settings
+    from labelgraph.train import build_settings, merge_settings, published_settings
 
     method = method_class(options.method)
-    stages = ["train", "stage2"] if method.generates else ["train"]
-    groups = {"model": method.Config, **dict.fromkeys(stages, TrainConfig)}
+    published = published_settings(method)
+    stages = [group for group in published if group != "model"]
     own = {"select": options.select, "device": options.device, "precision": options.precision}
     given = [f"{stage}.{name}={value}" for stage in stages for name, value in own.items() if value]
     given += [] if options.epochs is None else [f"train.epochs={options.epochs}"]
@@ -115,8 +115,8 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
         if "label_embedding" not in {field.name for field in fields(method.Config)}:
             raise ValueError(f"'--label-vectors' needs a method with label embeddings (got {options.method!r})")
         given.append("model.label_embedding=given")
-    files = [*published_settings(options.method), *([options.config] if options.config else [])]
-    return build_settings(groups, merge_settings(groups, files, [*given, *options.settings]))
+    files = [options.config] if options.config else []
+    return build_settings(published, merge_settings(published, files, [*given, *options.settings]))
 
 
 def _train_and_save(
@@ -156,6 +156,7 @@ def _made(
         "selected_on": None if chosen == "last" else chosen,
         "best_epoch": fitted.best_epoch,
         "best_map": fitted.best_map,
+        "improving": fitted.improving,
         "epochs": len(fitted.history),
         "seconds": fitted.seconds,
         "history": fitted.history,
@@ -185,12 +186,16 @@ def _tell(options: argparse.Namespace, made: Mapping[str, Any]) -> None:
     if options.json:
         print_json({"model": str(options.out), **made})
         return
-    best = "the last of them taken"
+    best, hint = "the last of them taken", ""
+    if made["improving"]:
+        hint = (
+            f"\nthe last epoch is the best: more epochs, such as --epochs {2 * made['epochs']}, may give a better model"
+        )
     if made["best_map"] is not None:
         best = (
             f"the best {made['best_epoch'] + 1}, with mAP {made['best_map']:.3f} on the split {made['selected_on']!r}"
         )
     print(
         f"{made['method']} trained on {made['data']['train']:,} items in {made['seconds']:.1f} s: {made['epochs']} "
-        f"epochs, {best}\nsaved in {options.out}; labelgraph evaluate {options.out} {options.data} measures it"
+        f"epochs, {best}{hint}\nsaved in {options.out}; labelgraph evaluate {options.out} {options.data} measures it"
     )

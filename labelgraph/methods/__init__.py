@@ -1,14 +1,24 @@
 """Methods as thin heads over the library's parts; ``METHODS`` lists them."""
 
-from labelgraph.methods.agah import AGAH, AGAHConfig
-from labelgraph.methods.algcn import ALGCN, ALGCNConfig
+from labelgraph.methods.agah import AGAH
+from labelgraph.methods.algcn import ALGCN
 from labelgraph.methods.base import Method
-from labelgraph.methods.dagnn import DAGNN, DAGNNConfig, DualAdversarialConfig, DualAdversarialMethod
-from labelgraph.methods.expected_relevance import ExpectedRelevance, ExpectedRelevanceConfig
-from labelgraph.methods.gnn_con import IGNNCON, PGNNCON, IGNNCONConfig, PGNNCONConfig
-from labelgraph.methods.hash_heads import HashConfig
-from labelgraph.methods.label_graph import LabelGraphConfig, LabelGraphMethod
-from labelgraph.methods.registry import METHODS, build_method, load_method, method_class, published_settings
+from labelgraph.methods.configs import (
+    AGAHConfig,
+    ALGCNConfig,
+    DAGNNConfig,
+    DualAdversarialConfig,
+    ExpectedRelevanceConfig,
+    HashConfig,
+    IGNNCONConfig,
+    LabelGraphConfig,
+    PGNNCONConfig,
+)
+from labelgraph.methods.dagnn import DAGNN, DualAdversarialMethod
+from labelgraph.methods.expected_relevance import ExpectedRelevance
+from labelgraph.methods.gnn_con import IGNNCON, PGNNCON
+from labelgraph.methods.label_graph import LabelGraphMethod
+from labelgraph.methods.registry import METHODS, build_method, load_method, method_class
 
 __all__ = [
     "AGAH",
@@ -33,5 +43,4 @@ __all__ = [
     "build_method",
     "load_method",
     "method_class",
-    "published_settings",
 ]

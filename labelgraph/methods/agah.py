@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -13,6 +12,7 @@ from torch_geometric.data import Data
 
 from labelgraph.losses import similarity_loss
 from labelgraph.methods.base import Method
+from labelgraph.methods.configs import AGAHConfig
 from labelgraph.nn import (
     AttentionAdjacency,
     HashNetwork,
@@ -22,44 +22,6 @@ from labelgraph.nn import (
     occurring_columns,
 )
 from labelgraph.nn.hash_layers import sign
-
-
-@dataclass(frozen=True)
-class AGAHConfig:
-    """Hyper-parameters of `AGAH`, as published for MIRFlickr but for the adjacency.
-
-    Args:
-        bits: Length of the codes.
-        hidden_channels: Hidden width of the hash networks.
-        graph_channels: Widths of the two graph convolutions.
-        adjacency: Between the items of a batch: ``"attention"``, for batches of any size, or as published
-            ``"residual"``.
-        num_items: Largest batch of ``residual``.
-        gamma: Weight of the learned part of ``residual``.
-        attention_channels: Size of queries and keys of ``attention``.
-        image_weight: Share of the images in the similarity (eta).
-        text_weight: Share of the texts (beta).
-        cross_weight: Share of both together (lambda).
-        similarity_scale: Scale of the similarity (mu).
-        delta: Weight of the loss within modalities.
-        epsilon: Weight of the losses between modalities and between graph branches.
-        phi: Weight of the loss between graph branch and codes.
-    """
-
-    bits: int = 64
-    hidden_channels: int = 4096
-    graph_channels: tuple[int, int] = (2048, 1024)
-    adjacency: str = "attention"
-    num_items: int = 32
-    gamma: float = 0.45
-    attention_channels: int = 64
-    image_weight: float = 0.5
-    text_weight: float = 0.2
-    cross_weight: float = 0.3
-    similarity_scale: float = 1.4
-    delta: float = 0.1
-    epsilon: float = 1.0
-    phi: float = 0.15
 
 
 class AGAH(Method):

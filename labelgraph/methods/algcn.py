@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
 
 from labelgraph.losses import draw_negatives, structure_loss
-from labelgraph.methods.label_graph import LabelGraphConfig, LabelGraphMethod, classification_terms, pairwise_terms
+from labelgraph.methods.configs import ALGCNConfig
+from labelgraph.methods.label_graph import LabelGraphMethod, classification_terms, pairwise_terms
 from labelgraph.nn import AdaptiveAdjacency, dense_adjacency
-
-
-@dataclass(frozen=True)
-class ALGCNConfig(LabelGraphConfig):
-    """Hyper-parameters of `ALGCN` beside those of `LabelGraphConfig`, as published where not said otherwise.
-
-    Published are also ``label_embedding="learned"`` and the adaptive adjacency.
-
-    Args:
-        alpha: Weight of the pairwise loss.
-        structure_weight: Weight of the structure loss, which the adaptive adjacency alone has.
-        negative_rate: Share of random edges in the structure loss.
-    """
-
-    adjacency: str = "adaptive"
-    alpha: float = 0.2
-    structure_weight: float = 0.5
-    negative_rate: float = 0.2
 
 
 class ALGCN(LabelGraphMethod):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -10,7 +9,8 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from labelgraph.losses import IMAGE, TEXT, adversarial_loss
-from labelgraph.methods.label_graph import LabelGraphConfig, LabelGraphMethod, classification_terms, pairwise_terms
+from labelgraph.methods.configs import DAGNNConfig
+from labelgraph.methods.label_graph import LabelGraphMethod, classification_terms, pairwise_terms
 from labelgraph.nn import Generator, HashHead, LabelBranch, ModalityDiscriminator
 
 # What each discriminator judges, and what that was made from: a text made from an image counts as an image.
@@ -20,21 +20,6 @@ JUDGED = {
     "text_generated": IMAGE,
     "text_real": TEXT,
 }
-
-
-@dataclass(frozen=True)
-class DualAdversarialConfig(LabelGraphConfig):
-    """Hyper-parameters of the dual adversarial methods beside those of `LabelGraphConfig`.
-
-    Args:
-        text_generator_channels: Hidden width of the generator of texts.
-        image_generator_channels: Hidden width of the generator of images.
-        beta: Weight of the adversarial loss.
-    """
-
-    text_generator_channels: int = 512
-    image_generator_channels: int = 2048
-    beta: float = 0.2
 
 
 class DualAdversarialMethod(LabelGraphMethod):
@@ -143,18 +128,6 @@ class DualAdversarialMethod(LabelGraphMethod):
 def adversarial_terms(outputs: dict[str, Tensor]) -> Tensor:
     """The adversarial loss of all four kinds, summed."""
     return torch.stack([adversarial_loss(outputs[kind], modality) for kind, modality in JUDGED.items()]).sum()
-
-
-@dataclass(frozen=True)
-class DAGNNConfig(DualAdversarialConfig):
-    """Hyper-parameters of `DAGNN` beside those of `DualAdversarialConfig`, as published.
-
-    Args:
-        alpha: Weight of the pairwise loss.
-    """
-
-    num_layers: int = 4
-    alpha: float = 0.2
 
 
 class DAGNN(DualAdversarialMethod):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 from torch import Tensor, nn
@@ -12,30 +11,10 @@ from torch_geometric.data import Data
 
 from labelgraph._core.names import SIDES
 from labelgraph.methods.base import Method
-from labelgraph.methods.hash_heads import HashConfig, hash_terms, hash_weights
+from labelgraph.methods.configs import ExpectedRelevanceConfig
+from labelgraph.methods.hash_heads import hash_terms, hash_weights
 from labelgraph.nn import HashHead, Projector
 from labelgraph.probability import Calibration, relevance_features
-
-
-@dataclass(frozen=True)
-class ExpectedRelevanceConfig(HashConfig):
-    """Hyper-parameters of `ExpectedRelevance`, beside those of `HashConfig`.
-
-    Args:
-        hidden_channels: Width of the hidden layers.
-        dropout: Share of hidden units left out in training.
-        order: Powers in the features, see `relevance_features`.
-        exact_at: See there.
-        calibration: ``"temperature"``, ``"platt"`` or ``"none"``.
-        shrinkage: Of ``platt``: how much alike its lines are.
-    """
-
-    hidden_channels: int = 1024
-    dropout: float = 0.5
-    order: int = 4
-    exact_at: float | None = 0.95
-    calibration: str = "temperature"
-    shrinkage: float = 1000.0
 
 
 class ExpectedRelevance(Method):

@@ -2,39 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
 
 from labelgraph.losses import contrastive_loss
-from labelgraph.methods.dagnn import DualAdversarialConfig, DualAdversarialMethod, adversarial_terms
+from labelgraph.methods.configs import IGNNCONConfig, PGNNCONConfig
+from labelgraph.methods.dagnn import DualAdversarialMethod, adversarial_terms
 from labelgraph.methods.label_graph import classification_terms
-
-
-@dataclass(frozen=True)
-class PGNNCONConfig(DualAdversarialConfig):
-    """Hyper-parameters of `PGNNCON` beside those of `DualAdversarialConfig`, as published for MIRFlickr.
-
-    Args:
-        alpha: Weight of the classification loss.
-        temperature: Of the contrastive loss.
-        intra_weight: Weight of its terms within a modality.
-    """
-
-    num_layers: int = 5
-    beta: float = 2.0
-    alpha: float = 0.5
-    temperature: float = 0.22
-    intra_weight: float = 0.14
-
-
-@dataclass(frozen=True)
-class IGNNCONConfig(PGNNCONConfig):
-    """Hyper-parameters of `IGNNCON`: those of `PGNNCONConfig`, with what it learns of the graph."""
-
-    adjacency: str = "metric"
-    trainable_embedding: bool | None = True
 
 
 class PGNNCON(DualAdversarialMethod):

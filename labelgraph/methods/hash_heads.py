@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from torch import Tensor, nn
 
 from labelgraph.losses import balance_loss, decorrelation_loss, joint_pairwise_loss, quantisation_loss
+from labelgraph.methods.configs import HashConfig
 from labelgraph.nn import HashHead
-
-
-@dataclass(frozen=True)
-class HashConfig:
-    """Hyper-parameters of hash heads.
-
-    Args:
-        bits: Length of the codes to search by; none searches by embeddings.
-        relaxation: ``"tanh"`` with a scale that grows by epoch, or ``"straight-through"``.
-        code_weight: Weight of the pairwise loss of the codes, as of ALGCN's embeddings.
-        quantisation_weight: Weight of their distance from -1 and 1.
-        balance_weight: Weight of bits that are on too often or too seldom.
-        decorrelation_weight: Weight of bits that tell the same.
-    """
-
-    bits: int | None = None
-    relaxation: str = "tanh"
-    code_weight: float = 1.0
-    quantisation_weight: float = 0.1
-    balance_weight: float = 0.1
-    decorrelation_weight: float = 0.1
 
 
 def hash_heads(config: HashConfig, hidden_channels: int) -> dict[str, nn.Module]:

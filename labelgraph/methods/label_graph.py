@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
@@ -11,39 +10,9 @@ from torch_geometric.data import Data
 from labelgraph.graph import BinaryAdjacency
 from labelgraph.losses import classification_loss, joint_pairwise_loss
 from labelgraph.methods.base import Method
-from labelgraph.methods.hash_heads import HashConfig, hash_heads, hash_terms, hash_weights
+from labelgraph.methods.configs import LabelGraphConfig
+from labelgraph.methods.hash_heads import hash_heads, hash_terms, hash_weights
 from labelgraph.nn import HashHead, LabelBranch, LabelEmbedding, LabelEncoder, Projector, cosine_scores, label_adjacency
-
-
-@dataclass(frozen=True)
-class LabelGraphConfig(HashConfig):
-    """Hyper-parameters that every label-graph method has, beside those of `HashConfig`.
-
-    Args:
-        hidden_channels: Width of the common space.
-        num_layers: Hops over the label graph; 0 uses no graph.
-        conv: What a hop is, ``"gcn"`` or ``"gat"``.
-        adjacency: ``"static"``, ``"adaptive"``, ``"metric"`` or ``"attention"``.
-        threshold: Least conditional probability of an edge, and least cosine of ``metric``.
-        gamma: Weight of the learned residual of ``adaptive``.
-        residual_lr_scale: Learning rate of that residual, in base learning rates.
-        metric_heads: Number of weight vectors of ``metric``.
-        label_embedding: ``"pmi-svd"``, ``"learned"``, ``"one-hot"``, or ``"given"``, such as word vectors.
-        embedding_channels: Size of the label embeddings, where there is a choice.
-        trainable_embedding: Let training change the embeddings; by default only ``learned`` ones.
-    """
-
-    hidden_channels: int = 1024
-    num_layers: int = 3
-    conv: str = "gcn"
-    adjacency: str = "static"
-    threshold: float = 0.4
-    gamma: float = 0.5
-    residual_lr_scale: float = 100.0
-    metric_heads: int = 8
-    label_embedding: str = "pmi-svd"
-    embedding_channels: int | None = None
-    trainable_embedding: bool | None = None
 
 
 class LabelGraphMethod(Method):

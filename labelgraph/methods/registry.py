@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch_geometric.data import Data
 
+from labelgraph._core.names import check_name
 from labelgraph.methods.agah import AGAH
 from labelgraph.methods.algcn import ALGCN
 from labelgraph.methods.base import Method
@@ -15,7 +19,6 @@ from labelgraph.methods.expected_relevance import ExpectedRelevance
 from labelgraph.methods.gnn_con import IGNNCON, PGNNCON
 from labelgraph.methods.model_folder import read_meaning
 
-CONFIGS = Path(__file__).parent / "configs"
 METHODS: dict[str, type[Method]] = {
     method.name: method for method in (ALGCN, DAGNN, PGNNCON, IGNNCON, AGAH, ExpectedRelevance)
 }
@@ -27,13 +30,17 @@ def method_class(name: str) -> type[Method]:
     Raises:
         ValueError: If there is no method of that name.
     """
-    if name not in METHODS:
-        raise ValueError(f"'method' must be one of {', '.join(sorted(METHODS))} (got {name!r})")
+    check_name("method", name, sorted(METHODS))
     return METHODS[name]
 
 
 def build_method(
-    name: str, image_channels: int, text_channels: int, graph: Data | None = None, config: Any = None
+    name: str,
+    image_channels: int,
+    text_channels: int,
+    graph: Data | None = None,
+    config: Any = None,
+    **settings: Any,
 ) -> Method:
     """Build a method by name, with its published parts.
 
@@ -42,37 +49,51 @@ def build_method(
         image_channels: Size of the image features.
         text_channels: Size of the text features.
         graph: Label graph, counted on the training items; one without labels needs none.
-        config: Instance of the method's ``Config``; its defaults if not given.
+        config: Instance of the method's ``Config``; by default the published one.
+        **settings: Fields of the config, to change single ones.
+
+    Raises:
+        ValueError: If the method or a setting is unknown, a value is out of its range, or ``config`` is that of another
+            method.
 
     Example:
         >>> from labelgraph.graph import cooccurrence_graph
         >>> from labelgraph.methods import build_method
-        >>> type(build_method("algcn", 6, 5, cooccurrence_graph([[1, 1, 0], [0, 0, 1]]))).__name__
-        'ALGCN'
+        >>> method = build_method("algcn", 6, 5, cooccurrence_graph([[1, 1, 0], [0, 0, 1]]), alpha=0.3)
+        >>> type(method).__name__, method.config.alpha
+        ('ALGCN', 0.3)
     """
-    method = method_class(name)
-    return method.from_config(config or method.Config(), image_channels, text_channels, graph)
+    cls = method_class(name)
+    return cls.from_config(method_config(cls, config, settings), image_channels, text_channels, graph)
 
 
-def published_settings(name: str) -> list[Path]:
-    """The YAML file of the settings that a method was published with; none for a method of your own.
+def method_config(method: type[Method], config: Any = None, settings: Mapping[str, Any] | None = None) -> Any:
+    """The config of a method, by default the published one, with single settings changed.
 
-    Example:
-        >>> from labelgraph.methods import published_settings
-        >>> [path.name for path in published_settings("algcn")]
-        ['algcn.yaml']
+    Raises:
+        ValueError: If ``config`` is that of another method, or a setting is unknown or out of its range.
     """
-    method_class(name)
-    path = CONFIGS / f"{name}.yaml"
-    return [path] if path.is_file() else []
+    if config is None:
+        config = method.Config()
+    elif type(config) is not method.Config:
+        raise ValueError(
+            f"'config' must be a {method.Config.__name__} for {method.name!r} (got {type(config).__name__})"
+        )
+    for setting in settings or {}:
+        check_name("setting", setting, [field.name for field in fields(config)])
+    return replace(config, **settings) if settings else config
 
 
-def load_method(folder: str | Path) -> Method:
+def load_method(folder: str | Path, device: str | torch.device = "cpu") -> Method:
     """Read a saved method of any kind, in evaluation mode.
+
+    Args:
+        folder: What `Method.save_pretrained` wrote.
+        device: Where to put the parameters.
 
     Raises:
         FileNotFoundError: If the folder holds no model.
         ValueError: If it is damaged, of an unknown method or of another version.
     """
     meaning = read_meaning(Path(folder))
-    return method_class(str(meaning.get("method"))).from_pretrained(folder)
+    return method_class(str(meaning.get("method"))).from_pretrained(folder).to(device)

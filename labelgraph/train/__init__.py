@@ -11,6 +11,7 @@ from labelgraph.train.settings import (
     describe_settings,
     merge_settings,
     parse_setting,
+    published_settings,
     setting_names,
 )
 
@@ -30,6 +31,7 @@ __all__ = [
     "merge_settings",
     "parse_setting",
     "peak_memory",
+    "published_settings",
     "reset_peak_memory",
     "setting_names",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from tqdm import tqdm
 from labelgraph.train.datamodule import epoch_seed
 from labelgraph.train.module import MONITOR
 from labelgraph.train.process import peak_memory, reset_peak_memory
+
+FEWEST_EPOCHS = 3  # Of a large set an epoch may have more steps than the patience, and mAP varies.
 
 
 class History(L.Callback):
@@ -79,11 +82,31 @@ class EpochSeed(L.Callback):
 
 
 class Patience(EarlyStopping):
-    """Stops when none better comes; resumed from the very epoch at which it stopped, it trains no further."""
+    """Stops a training whose mAP no longer improves.
+
+    Resumed from the very epoch at which it stopped, it trains no further.
+
+    Args:
+        steps: Optimiser steps without a better mAP, rounded up to whole epochs, and at least 3 epochs.
+        min_steps: Steps before which it does not stop.
+    """
+
+    def __init__(self, steps: int, min_steps: int) -> None:
+        super().__init__(MONITOR, mode="max", check_on_train_epoch_end=True)
+        self.steps, self.min_steps = steps, min_steps
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Stop at once if the patience was spent before."""
-        trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
+        """Count in epochs; stop at once if the patience was spent before."""
+        self.patience = max(FEWEST_EPOCHS, math.ceil(self.steps / trainer.num_training_batches))
+        trainer.should_stop = trainer.should_stop or (
+            self.wait_count >= self.patience and trainer.global_step >= self.min_steps
+        )
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Count this epoch, and stop if it is time."""
+        before = trainer.should_stop
+        super().on_train_epoch_end(trainer, pl_module)
+        trainer.should_stop = before or (trainer.should_stop and trainer.global_step >= self.min_steps)
 
 
 class TrainingBar(L.Callback):
@@ -99,8 +122,9 @@ class TrainingBar(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Show the bar, where an earlier run left off."""
-        total = (trainer.max_epochs or 0) * int(trainer.num_training_batches)
-        options = {"total": total, "initial": trainer.global_step, "unit": "step", "leave": False}
+        steps = (trainer.max_epochs or 0) * int(trainer.num_training_batches)
+        lasts = any(isinstance(callback, Patience) for callback in trainer.callbacks)  # type: ignore[attr-defined]
+        options = {"total": None if lasts else steps, "initial": trainer.global_step, "unit": "step", "leave": False}
         self._bar = tqdm(desc=self.description, disable=None, **options)
 
     def on_train_batch_end(self, *_: Any) -> None:

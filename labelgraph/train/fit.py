@@ -47,6 +47,11 @@ class FitResult:
     epoch_seconds: float
     peak_bytes: int | None
 
+    @property
+    def improving(self) -> bool:
+        """Whether mAP was best in the last epoch, so that more epochs may help."""
+        return self.best_map is not None and self.best_epoch == len(self.history) - 1
+
 
 def fit(
     method: Method,
@@ -181,9 +186,8 @@ def _choosing(config: TrainConfig, folder: Path) -> list[Callback]:
     """What keeps the best epoch, and what stops when none better comes."""
     if config.select == "last":
         return []
-    stopping = Patience(MONITOR, patience=config.patience, mode="max", check_on_train_epoch_end=True)
     best = _checkpoint(folder, BEST, monitor=MONITOR, mode="max", save_weights_only=True)
-    return [stopping, best] if config.patience else [best]
+    return [Patience(config.patience, config.min_steps), best] if config.patience else [best]
 
 
 @contextmanager

@@ -1,19 +1,34 @@
-"""Settings of trainings and methods: defaults, files, `KEY=VALUE` options."""
+"""Settings of trainings and methods: published values, files, `KEY=VALUE` options."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
+from labelgraph._core.checked_config import (
+    CheckedConfig,
+    CountInt,
+    PositiveFloat,
+    PositiveInt,
+    ShareBelowOne,
+    Weight,
+    check_value,
+    field_types,
+)
+
+if TYPE_CHECKING:
+    from labelgraph.methods import Method
+
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """How to train a method; it needs no Lightning to read.
+class TrainConfig(CheckedConfig):
+    """How to train a method. Values are checked; `published_settings` gives those of a method.
 
     Args:
         epochs: Passes over the training items, at most.
@@ -23,38 +38,56 @@ class TrainConfig:
         betas: Decay rates of Adam.
         momentum: Of SGD.
         weight_decay: L2 penalty.
-        patience: Epochs without a better mAP on ``select`` after which training stops; 0 never stops.
+        patience: Optimiser steps, and at least 3 epochs, without a better mAP on ``select`` after which training stops;
+            0 trains all epochs.
+        min_steps: Optimiser steps before which ``patience`` does not stop a training.
         checkpoint_every: Epochs between the checkpoints that a resumed run starts from.
         select: The split that the best epoch is chosen on; ``last`` takes the last epoch, and reads no
             label for it. Numbers of a run selected on ``test`` are marked so.
         device: ``auto``, ``cpu``, ``cuda``, ``mps``.
         precision: Of Lightning: ``32-true``, ``bf16-mixed``, ``16-mixed``, ``bf16-true`` or ``64-true``.
+
+    Raises:
+        ValueError: If a value is of another type or out of its range.
+
+    Example:
+        >>> from labelgraph.train import TrainConfig
+        >>> TrainConfig(optimizer="adm")
+        Traceback (most recent call last):
+        ValueError: 'optimizer' must be one of adam, sgd (got 'adm'); did you mean 'adam'?
     """
 
-    epochs: int = 30
-    batch_size: int = 100
+    epochs: PositiveInt = 30
+    batch_size: PositiveInt = 100
     optimizer: Literal["adam", "sgd"] = "adam"
-    lr: float = 5e-5
-    betas: tuple[float, float] = (0.5, 0.999)
-    momentum: float = 0.0
-    weight_decay: float = 0.0
-    patience: int = 10
-    checkpoint_every: int = 5
+    lr: PositiveFloat = 5e-5
+    betas: tuple[ShareBelowOne, ShareBelowOne] = (0.5, 0.999)
+    momentum: ShareBelowOne = 0.0
+    weight_decay: Weight = 0.0
+    patience: CountInt = 0
+    min_steps: CountInt = 0
+    checkpoint_every: PositiveInt = 5
     select: Literal["validation", "test", "last"] = "validation"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "bf16-true", "64-true"] = "32-true"
 
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"'{name}' must be at least 1 (got {getattr(self, name)})")
-        if self.lr <= 0:
-            raise ValueError(f"'lr' must be positive (got {self.lr})")
-        if self.patience < 0:
-            raise ValueError(f"'patience' must be at least 0 (got {self.patience})")
+
+Groups = Mapping[str, Any]
 
 
-Groups = Mapping[str, type]
+def published_settings(method: type[Method]) -> dict[str, Any]:
+    """The settings that a method was published with, by group: ``model``, ``train``, and for generators ``stage2``.
+
+    Example:
+        >>> from labelgraph.methods import method_class
+        >>> from labelgraph.train import published_settings
+        >>> settings = published_settings(method_class("dagnn"))
+        >>> settings["model"].num_layers, settings["train"].epochs, settings["stage2"].lr
+        (4, 40, 4e-06)
+    """
+    training = getattr(method.Config, "training", {})
+    stages = ["train", "stage2"] if method.generates else ["train"]
+    return {"model": method.Config(), **{stage: TrainConfig(**training.get(stage, {})) for stage in stages}}
 
 
 def setting_names(groups: Groups) -> list[str]:
@@ -63,7 +96,7 @@ def setting_names(groups: Groups) -> list[str]:
     Args:
         groups: A dataclass for each group, by its name.
     """
-    return [f"{group}.{field.name}" for group, cls in groups.items() for field in fields(cls)]
+    return [f"{group}.{field.name}" for group, config in groups.items() for field in fields(config)]
 
 
 def merge_settings(
@@ -88,7 +121,7 @@ def merge_settings(
         >>> merged = merge_settings({"train": TrainConfig}, settings=["train.lr=1e-4", "train.epochs=3"])
         >>> merged
         {'train': {'lr': 0.0001, 'epochs': 3}}
-        >>> build_settings({"train": TrainConfig}, merged)["train"].epochs
+        >>> build_settings({"train": TrainConfig()}, merged)["train"].epochs
         3
     """
     known = setting_names(groups)
@@ -99,22 +132,24 @@ def merge_settings(
     return merged
 
 
-def build_settings(groups: Groups, values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Check the types of values and make the dataclasses; what is not given has its default.
+def build_settings(defaults: Groups, values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Put values into the settings of each group.
+
+    Args:
+        defaults: A frozen dataclass for each group, such as `published_settings` gives.
+        values: What to change, by group and name.
 
     Raises:
-        ValueError: If a value is of the wrong type or out of range.
+        ValueError: If a value is of the wrong type or out of range; it names the setting as ``group.name``.
     """
-    from jsonargparse import ArgumentParser
-
-    parser = ArgumentParser(exit_on_error=False)
-    for group, cls in groups.items():
-        parser.add_argument(f"--{group}", type=cls, default=cls())
-    try:
-        made = parser.instantiate(parser.parse_object({group: dict(entries) for group, entries in values.items()}))
-    except Exception as error:  # jsonargparse has its own kinds of error for one cause: a wrong value.
-        raise ValueError(f"a setting has a wrong value: {' '.join(str(error).split())}") from error
-    return {group: made[group] for group in groups}
+    made = {}
+    for group, default in defaults.items():
+        kinds = field_types(type(default))
+        given = {
+            name: check_value(f"{group}.{name}", value, kinds[name]) for name, value in values.get(group, {}).items()
+        }
+        made[group] = replace(default, **given)
+    return made
 
 
 def describe_settings(made: Mapping[str, Any]) -> str:
@@ -151,18 +186,23 @@ def parse_setting(setting: str) -> tuple[str, Any]:
     if not equals:
         raise ValueError(f"'--set' must be key=value (got {setting!r})")
     try:
-        return key.strip(), float(value) if "e" in value.lower() else yaml.safe_load(value)
-    except (ValueError, yaml.YAMLError):
-        pass
-    try:
-        return key.strip(), yaml.safe_load(value)
+        return key.strip(), yaml.load(value, _Loader)
     except yaml.YAMLError as error:
         raise ValueError(f"'--set' must have a value in YAML for {key.strip()!r} (got {value!r})") from error
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML whose numbers may be such as ``1e-4``, which YAML 1.1 takes for words."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{path}: no such file of settings") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -107,7 +107,7 @@ def test_a_missing_package_is_named_with_its_extra(place, tmp_path, monkeypatch,
 
 
 # Not tqdm, which comes with PyG.
-HEAVY = ("lightning", "faiss", "matplotlib", "sklearn", "safetensors", "PIL", "pandas", "jsonargparse")
+HEAVY = ("lightning", "faiss", "matplotlib", "sklearn", "safetensors", "PIL", "pandas")
 
 
 def test_help_is_light():

@@ -245,12 +245,20 @@ def test_the_settings_are_listed(method, capsys):
         (["--out", "{out}"], "DATA and --out MODEL must be given"),
         (["{data}", "--out", "{out}", "--method", "algnc"], "did you mean 'algcn'?"),
         (["{data}", "--out", "{out}", "--set", "train.epoch=3"], "the nearest is 'train.epochs'"),
-        (["{data}", "--out", "{out}", "--set", "train.epochs=many"], "a setting has a wrong value"),
+        (
+            ["{data}", "--out", "{out}", "--set", "train.epochs=many"],
+            "'train.epochs' must be a positive whole number (got 'many')",
+        ),
+        (["{data}", "--out", "{out}", "--set", "train.optimizer=adm"], "(got 'adm'); did you mean 'adam'?"),
+        (["{data}", "--out", "{out}", "--set", "train.lr=.nan"], "'train.lr' must be a positive number (got nan)"),
         (["{data}", "--out", "{out}", "--set", "train.epochs=[3"], "'--set' must have a value in YAML"),
         (["{data}", "--out", "{out}", "--config", "{out}.yaml"], "model.yaml: no such file of settings"),
         (["{data}", "--out", "{out}", "--device", "cuda"], "'device' must be one that this machine has"),
-        (["{data}", "--out", "{out}", "--epochs", "0"], "'epochs' must be at least 1"),
-        (["{data}", "--out", "{out}", "--set", "model.bits=0"], "'bits' must be at least 1 (got 0)"),
+        (["{data}", "--out", "{out}", "--epochs", "0"], "'train.epochs' must be a positive whole number (got 0)"),
+        (
+            ["{data}", "--out", "{out}", "--set", "model.bits=0"],
+            "'model.bits' must be a positive whole number or none (got 0)",
+        ),
         (["{data}", "--out", "{data}"], "'--out' must be a folder (got {data}, where {data} is a file)"),
         (["{data}", "--out", "{data}/model"], "(got {data}/model, where {data} is a file)"),
         (["{data}", "--out", "/"], "'--out' must be a folder with a name"),
@@ -291,7 +299,6 @@ def test_a_full_disk_is_one_line_and_keeps_the_model(place, tmp_path):
     before = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
     code = """
 import resource, signal, sys
-import jsonargparse
 import labelgraph.train
 from labelgraph.cli.main import main
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

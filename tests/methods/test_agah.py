@@ -111,7 +111,7 @@ def test_labels_are_not_looked_at():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"bits": 0}, r"'bits' must be at least 1 \(got 0\)"),
+        ({"bits": 0}, r"'bits' must be a positive whole number \(got 0\)"),
         ({"adjacency": "static"}, r"'adjacency' must be one of attention, residual \(got 'static'\)"),
     ],
 )

@@ -141,10 +141,10 @@ def test_weights_of_the_losses_are_settings():
     [
         ({"adjacency": "dense"}, r"'adjacency' must be one of static, adaptive, metric, attention \(got 'dense'\)"),
         ({"conv": "sage"}, r"'conv' must be one of gcn, gat \(got 'sage'\)"),
-        ({"label_embedding": "glove"}, "'kind' must be one of"),
+        ({"label_embedding": "glove"}, "'label_embedding' must be one of .*got 'glove'"),
         ({"label_embedding": "given"}, "'graph' must carry label embeddings"),
-        ({"threshold": 2.0}, r"'threshold' must be in \[0, 1\]"),
-        ({"num_layers": -1}, "'num_layers' must be at least 0"),
+        ({"threshold": 2.0}, r"'threshold' must be a number in \[0, 1\]"),
+        ({"num_layers": -1}, "'num_layers' must be a whole number of at least 0"),
     ],
 )
 def test_wrong_settings_are_named(settings, message):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from labelgraph.graph import cooccurrence_graph
-from labelgraph.methods import ALGCN, METHODS, ALGCNConfig, Method, build_method, load_method, method_class
+from labelgraph.methods import ALGCN, METHODS, ALGCNConfig, DAGNNConfig, Method, build_method, load_method, method_class
 from labelgraph.methods.model_folder import _checksum
 
 GRAPH = cooccurrence_graph([[1, 1, 0], [0, 0, 1]])
@@ -29,6 +29,25 @@ def test_a_method_is_built_with_its_defaults_or_the_given_settings():
     assert isinstance(method, ALGCN) and method.config is config
     assert method(torch.rand(2, 4), torch.rand(2, 3))["image_embedding"].shape == (2, 7)
     assert build_method("algcn", 4, 3, GRAPH).config == ALGCNConfig()
+
+
+def test_single_settings_are_given_as_keywords():
+    config = build_method("algcn", 4, 3, GRAPH, ALGCNConfig(gamma=0.3), hidden_channels=7, alpha=1).config
+    assert config == ALGCNConfig(gamma=0.3, hidden_channels=7, alpha=1.0)
+    with pytest.raises(ValueError, match=r"'setting' must be one of .*\(got 'alhpa'\); did you mean 'alpha'"):
+        build_method("algcn", 4, 3, GRAPH, alhpa=0.2)
+    with pytest.raises(ValueError, match=r"'alpha' must be .* \(got -1\)"):
+        build_method("algcn", 4, 3, GRAPH, alpha=-1)
+
+
+def test_the_config_of_another_method_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"'config' must be a ALGCNConfig for 'algcn' \(got DAGNNConfig\)"):
+        build_method("algcn", 4, 3, GRAPH, DAGNNConfig())
+
+
+def test_loading_puts_the_method_on_a_device(tmp_path):
+    build_method("algcn", 4, 3, GRAPH, hidden_channels=7).save_pretrained(tmp_path)
+    assert {p.device.type for p in load_method(tmp_path, device="meta").parameters()} == {"meta"}
 
 
 def test_loading_finds_the_class(tmp_path):

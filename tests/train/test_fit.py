@@ -167,17 +167,45 @@ def test_a_run_interrupted_twice(whole, data, tmp_path):
     assert equal_weights(again, method)
 
 
-def test_patience_stops_a_run_that_gets_no_better(data, tmp_path, monkeypatch):
-    values = [0.2, 0.6, 0.5, 0.7, 0.7, 0.6, 0.9, 0.9]
-    both_ways = iter([value for value in values for _ in range(2)])
-    monkeypatch.setattr("labelgraph.train.module.mean_average_precision", lambda *_, **__: next(both_ways))
-    _, result = train(data, tmp_path, epochs=8, patience=2)
-    assert [row["validation_map"] for row in result.history] == pytest.approx(values[:6])
-    assert result.best_epoch == 3 and result.best_map == pytest.approx(0.7)
+@pytest.fixture
+def validated(monkeypatch):
+    """Gives a function that sets the mAP of each epoch."""
+
+    def by_epoch(values):
+        both_ways = iter([value for value in values for _ in range(2)])
+        monkeypatch.setattr("labelgraph.train.module.mean_average_precision", lambda *_, **__: next(both_ways))
+
+    return by_epoch
+
+
+@pytest.mark.parametrize(
+    ("changes", "epochs"),
+    [
+        ({"patience": 1}, 7),  # At least three epochs.
+        ({"patience": 12}, 7),  # Of four steps each.
+        ({"patience": 13}, 8),
+        ({"patience": 12, "min_steps": 29}, 8),
+        ({"patience": 0}, 10),
+    ],
+)
+def test_patience_in_steps_stops_a_run_that_gets_no_better(data, tmp_path, validated, changes, epochs):
+    assert len(data.splits["train"]) == 30  # Four batches.
+    values = [0.2, 0.6, 0.5, 0.7, 0.7, 0.6, 0.5, 0.4, 0.65, 0.6]
+    validated(values)
+    _, result = train(data, tmp_path, epochs=10, **changes)
+    assert [row["validation_map"] for row in result.history] == pytest.approx(values[:epochs])
+    assert result.best_epoch == 3 and result.best_map == pytest.approx(0.7) and not result.improving
+
+
+def test_a_training_that_ends_with_its_best_epoch_says_so(data, tmp_path, validated):
+    validated([0.2, 0.5, 0.6])
+    _, result = train(data, tmp_path, epochs=3)
+    assert result.improving and result.best_epoch == 2
+    assert not train(data, tmp_path / "last", epochs=3, select="last")[1].improving
 
 
 def test_a_resumed_run_stops_where_the_whole_run_does(data, tmp_path):
-    changes = {"epochs": 12, "patience": 2, "lr": 1e-9}
+    changes = {"epochs": 12, "patience": 12, "min_steps": 29, "lr": 1e-9}
     whole, result = train(data, tmp_path / "whole", **changes)
     assert len(result.history) < 12
     with pytest.raises(Interrupted):

@@ -44,9 +44,11 @@ def test_lists_and_null():
     [
         ("model.alhpa=1", "unknown setting 'model.alhpa'; the nearest is 'model.alpha'"),
         ("lr=1", "unknown setting 'lr'"),
-        ("train.epochs=many", "wrong value"),
-        ("train.epochs=0", "'epochs' must be at least 1"),
-        ("train.select=train", "wrong value"),
+        ("train.epochs=many", r"'train.epochs' must be a positive whole number \(got 'many'\)"),
+        ("train.epochs=0", r"'train.epochs' must be a positive whole number \(got 0\)"),
+        ("train.select=train", r"'train.select' must be one of validation, test, last \(got 'train'\)"),
+        ("model.adjacency=statik", "did you mean 'static'"),
+        ("eval.score=owm", r"'eval.score' must be one of .*got 'owm'.*did you mean 'own'"),
         ("eval.protocols=[nonsense]", "'eval.protocols' must be among test-vs-test"),
         ("train.epochs", "must be key=value"),
     ],
@@ -81,8 +83,14 @@ def test_plain_containers_and_back():
 
 
 def test_described_settings_can_be_set():
-    lines = [line.strip().split(" = ", 1) for line in describe("algcn").splitlines()]
-    assert settings(*(f"{key}={value}" for key, value in lines)).train.lr == 5e-5
+    config = resolve("algcn", "other.npz", [0])
+    lines = [line.strip().split(" = ", 1) for line in describe(config).splitlines()]
+    again = settings(*(f"{key}={value}" for key, value in lines))
+    assert again.train.lr == 5e-5 and again.as_dict() == {**config.as_dict(), "dataset": "openclipart"}
+
+
+def test_the_settings_of_the_data_set_are_described():
+    assert "  train.lr = 0.0002\n" in describe(settings())
 
 
 def test_a_setting_goes_to_the_methods_that_have_it():
@@ -100,7 +108,7 @@ def test_the_second_stage_is_a_setting_of_methods_with_generators():
     assert resolve("algcn", "other.npz", [0]).stage2 is None
     with pytest.raises(ValueError, match=r"unknown setting 'stage2\.epochs'"):
         resolve("algcn", "other.npz", [0], settings=["stage2.epochs=3"])
-    with pytest.raises(ValueError, match=r"'data.incomplete' must be in \[0, 1\] \(got 1.5\)"):
+    with pytest.raises(ValueError, match=r"'data.incomplete' must be a number in \[0, 1\] \(got 1.5\)"):
         resolve("dagnn", "other.npz", [0], settings=["data.incomplete=1.5"])
 
 
