@@ -19,7 +19,6 @@ from labelgraph._core.files import (
     write_bytes,
     write_text,
 )
-from labelgraph._core.temporary import Temporary
 from tests.kill_steps import survives
 
 
@@ -242,17 +241,16 @@ def test_check_writable(tmp_path, small_disk):
 
 
 def test_a_forked_child_leaves_the_temporary_file_of_its_parent(tmp_path):
-    with open_atomic(tmp_path / "a") as file:
-        child = os.fork()
-        if child == 0:
-            try:
-                with Temporary(tmp_path):
-                    raise SystemExit
-            except SystemExit:
-                pass
-            file.close()
+    parent = os.getpid()
+    try:
+        with open_atomic(tmp_path / "a") as file:
+            child = os.fork()
+            if child == 0:
+                raise SystemExit
+            os.waitpid(child, 0)
+            file.write(b"whole")
+            assert len(names(tmp_path)) == 1
+    except SystemExit:
+        if os.getpid() != parent:
             os._exit(0)
-        os.waitpid(child, 0)
-        file.write(b"whole")
-        assert len(names(tmp_path)) == 1
     assert (tmp_path / "a").read_bytes() == b"whole"
