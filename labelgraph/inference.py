@@ -2,98 +2,110 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor
 
 from labelgraph._core.checks import check_features
-from labelgraph._core.names import SIDES
+from labelgraph._core.names import SIDES, check_name
 from labelgraph._core.packed_bits import pack_bits
+from labelgraph._core.similarity import Embeddings, as_embeddings
 from labelgraph.data import CrossModalData, csr_tensor
 from labelgraph.methods import Method
 from labelgraph.probability import Calibration, relevance_features
 
+Progress = Callable[[int], object]
 
-@torch.inference_mode()
+
+def encode(
+    method: Method,
+    data: CrossModalData,
+    batch_size: int = 4096,
+    progress: Progress | None = None,
+    rows: Tensor | None = None,
+) -> tuple[Embeddings, Embeddings]:
+    """Embed the images and the texts of a data set, batch by batch.
+
+    Args:
+        method: A method; it runs in evaluation mode, on the device and in the precision of its parameters.
+        data: Pairs; the features of a missing side are zeros.
+        batch_size: Number of items embedded at a time; of a memory-mapped matrix no more is copied.
+        progress: Called after each batch with its size; images and texts count one each.
+        rows: Row numbers, int64, (n,), which need no copy of the data; by default all items.
+
+    Returns:
+        Embeddings of the images and of the texts, on the CPU.
+
+    Raises:
+        ValueError: If the method takes features of another width.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.data import CrossModalData
+        >>> from labelgraph.inference import encode
+        >>> from labelgraph.methods import AGAHConfig, build_method
+        >>> data = CrossModalData(torch.eye(3, 6), torch.eye(3, 5), torch.eye(3))
+        >>> config = AGAHConfig(bits=16, hidden_channels=8, graph_channels=(8, 8))
+        >>> encode(build_method("agah", 6, 5, config=config), data)
+        (Embeddings(3 x 2, hamming), Embeddings(3 x 2, hamming))
+    """
+    image, text = (encode_side(method, side, data, batch_size, rows, progress) for side in SIDES)
+    return image, text
+
+
 def encode_side(
     method: Method,
     side: str,
     features: Any,
     batch_size: int = 4096,
     rows: Tensor | None = None,
-    advance: Callable[[int], object] | None = None,
-) -> Tensor:
+    progress: Progress | None = None,
+) -> Embeddings:
     """Embed images or texts, batch by batch.
 
     Args:
-        method: In evaluation mode.
+        method: See `encode`.
         side: ``"image"`` or ``"text"``.
-        features: A matrix of NumPy, SciPy or torch, shape (N, D), or one vector (D,).
-        batch_size: How many to embed at a time; of a memory-mapped matrix no more is copied.
-        rows: Which, int64, (n,); by default all.
-        advance: Called after each batch with its size, as a progress bar wants it.
+        features: A matrix of NumPy, SciPy or torch, shape (N, D), or one vector (D,); or a `CrossModalData`, whose
+            features were checked when it was made.
+        batch_size: See `encode`.
+        rows: See `encode`.
+        progress: See `encode`.
 
     Returns:
-        On the CPU: embeddings (N, H), or for a method of codes the packed codes (N, ceil(bits / 8)).
+        Embeddings with the method's similarity, on the CPU: (N, H), or packed codes (N, ceil(bits / 8)).
 
     Raises:
-        ValueError: If the features are not finite numbers, or not as many as the method takes.
+        ValueError: If the side is unknown, the features are not finite numbers, or not as many as the method takes;
+            or the method gives embeddings that are not finite.
     """
-    if isinstance(features, Tensor | np.ndarray | list) and np.ndim(features) == 1:
-        features = torch.as_tensor(features).unsqueeze(0)
-    matrix = check_features(side, features)
-    if method._channels is not None and matrix.shape[1] != method._channels[SIDES.index(side)]:
-        wanted = method._channels[SIDES.index(side)]
-        raise ValueError(f"'{side}' must have {wanted} features, as the method takes (got {matrix.shape[1]})")
-    device = next(method.parameters()).device
-    blocks = []
-    for part in (torch.arange(matrix.shape[0]) if rows is None else rows).split(batch_size):
-        batch = matrix[part] if isinstance(matrix, Tensor) else csr_tensor(matrix[part.numpy()])
-        embedded = _encode(method, side, batch.to(device))
-        blocks.append((pack_bits(embedded) if method.similarity == "hamming" else embedded).cpu())
-        if advance is not None:
-            advance(len(part))
-    return torch.cat(blocks)
+    batches = _batches(method, side, features, batch_size, rows, progress)
+    return Embeddings.cat([encode_batch(method, side, batch).to("cpu") for batch in batches])
 
 
-def _encode(method: Method, side: str, batch: Tensor) -> Tensor:
+@torch.no_grad()
+def encode_batch(method: Method, side: str, features: Tensor) -> Embeddings:
+    """Embed one batch in the mode that the method is in; codes come packed.
+
+    Args:
+        method: See `encode`.
+        side: ``"image"`` or ``"text"``.
+        features: Shape (B, D), on the method's device, dense or sparse CSR.
+    """
     if side == "image":
-        return method.encode_image(batch.to_dense())
-    return method.encode_text(method.as_taken(batch))
+        vectors = method.encode_image(features.to_dense())
+    else:
+        vectors = method.encode_text(method.as_taken(features))
+    vectors = pack_bits(vectors) if method.similarity == "hamming" else _at_least_float32(vectors)
+    return as_embeddings(f"{side} embeddings", vectors, method.similarity, method.similarity_labels)
 
 
-def embed(method: Method, image: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
-    """Embed a batch of images and one of texts; codes come packed."""
-    embeddings = method.encode_image(image), method.encode_text(method.as_taken(text))
-    if method.similarity == "hamming":
-        return pack_bits(embeddings[0]), pack_bits(embeddings[1])
-    return embeddings
-
-
-@torch.inference_mode()
-def encode(method: Method, data: CrossModalData, batch_size: int = 4096) -> tuple[Tensor, Tensor]:
-    """Embed the images and the texts of a data set, block by block.
-
-    Returns:
-        Two tensors on the CPU: embeddings (N, H), or for a method whose ``similarity`` is ``hamming``
-        the packed codes (N, ceil(bits / 8)).
-    """
-    device = next(method.parameters()).device
-    blocks = []
-    for start in range(0, len(data), batch_size):
-        rows = slice(start, start + batch_size)
-        image, text = embed(method, data.image[rows].to(device), data.text_rows(rows, dense=False).to(device))
-        blocks.append((image.cpu(), text.cpu()))
-    images, texts = zip(*blocks, strict=True)
-    return torch.cat(images), torch.cat(texts)
-
-
-@torch.no_grad()  # Not inference mode: calibrations are fitted to these by gradients.
 def label_scores(method: Method, data: CrossModalData, batch_size: int = 4096) -> dict[str, Tensor]:
-    """Score every label for the images and the texts of a data set, block by block.
+    """Score every label for the images and the texts of a data set, batch by batch.
 
     Returns:
         By side, ``"image"`` and ``"text"``: shape (N, C), on the CPU.
@@ -101,21 +113,92 @@ def label_scores(method: Method, data: CrossModalData, batch_size: int = 4096) -
     Raises:
         ValueError: If the method knows no labels.
     """
-    device = next(method.parameters()).device
-    blocks: dict[str, list[Tensor]] = {side: [] for side in SIDES}
-    for start in range(0, len(data), batch_size):
-        rows = slice(start, start + batch_size)
-        text = method.as_taken(data.text_rows(rows, dense=False).to(device))
-        for side, batch in zip(SIDES, (data.image[rows].to(device), text), strict=True):
-            blocks[side].append(method.label_scores(side, batch).cpu())
-    return {side: torch.cat(parts) for side, parts in blocks.items()}
+    return {side: _label_scores(method, side, data, batch_size) for side in SIDES}
+
+
+def _label_scores(
+    method: Method, side: str, data: CrossModalData, batch_size: int = 4096, rows: Tensor | None = None
+) -> Tensor:
+    batches = _batches(method, side, data, batch_size, rows, None)
+    with torch.no_grad():  # Not inference mode: calibrations are fitted to these by gradients.
+        return torch.cat([_at_least_float32(method.label_scores(side, batch)).cpu() for batch in batches])
+
+
+def label_probabilities(
+    method: Method,
+    data: CrossModalData,
+    calibrations: Mapping[str, Calibration] | None = None,
+    batch_size: int = 4096,
+) -> dict[str, Tensor]:
+    """Calibrated probabilities of every label for the images and the texts of a data set.
+
+    Args:
+        method: A method that scores labels.
+        data: Pairs.
+        calibrations: By side, see `fit_calibrations`; by default the method's own, which not every method has.
+        batch_size: See `encode`.
+
+    Returns:
+        By side, ``"image"`` and ``"text"``: in [0, 1], shape (N, C), on the CPU.
+
+    Raises:
+        ValueError: If the method knows no labels, or has no calibrations of its own and none are given.
+    """
+    if calibrations is None:
+        calibrations = getattr(method, "calibrations", None)
+        if calibrations is None:
+            raise ValueError(f"'calibrations' must be given for {method.name!r}, which has none (got none)")
+    scores = label_scores(method, data, batch_size)
+    with torch.no_grad():
+        return {side: calibrations[side].cpu()(scores[side]).sigmoid() for side in SIDES}
+
+
+def _batches(
+    method: Method, side: str, features: Any, batch_size: int, rows: Tensor | None, progress: Progress | None
+) -> Iterator[Tensor]:
+    """Features as the method takes them: on its device, in its precision; it is in evaluation mode meanwhile."""
+    matrix = _checked(method, side, features)
+    if batch_size < 1:
+        raise ValueError(f"'batch_size' must be at least 1 (got {batch_size})")
+    like = next(method.parameters())
+    training = [module for module in method.modules() if module.training]
+    method.eval()
+    try:
+        for part in (torch.arange(matrix.shape[0]) if rows is None else rows).split(batch_size):
+            batch = matrix[part] if isinstance(matrix, Tensor) else csr_tensor(matrix[part.numpy()])
+            yield batch.to(like.device, like.dtype)
+            if progress is not None:
+                progress(len(part))
+    finally:
+        for module in training:
+            module.training = True
+
+
+def _checked(method: Method, side: str, features: Any) -> Tensor | sp.csr_array:
+    """Features of one side, checked here unless a data set did when it was made."""
+    check_name("side", side, SIDES)
+    if isinstance(features, CrossModalData):
+        matrix = getattr(features, side)
+    else:
+        if isinstance(features, Tensor | np.ndarray | list) and np.ndim(features) == 1:
+            features = torch.as_tensor(features).unsqueeze(0)
+        matrix = check_features(side, features)
+    wanted = matrix.shape[1] if method._channels is None else method._channels[SIDES.index(side)]
+    if matrix.shape[1] != wanted:
+        raise ValueError(f"'{side}' must have {wanted} features, as the method takes (got {matrix.shape[1]})")
+    return matrix
+
+
+def _at_least_float32(values: Tensor) -> Tensor:
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def held_out_scores(method: Method, data: CrossModalData) -> dict[str, tuple[Tensor, Tensor]]:
     """What `Method.calibrate` takes: label scores and labels by side, of the items that have it, if any do."""
-    scores = label_scores(method, data)
-    there = zip(SIDES, data.present.t().bool(), strict=True)
-    return {side: (scores[side][has], data.labels[has]) for side, has in there if has.any()}
+    rows = {side: has.nonzero().flatten() for side, has in zip(SIDES, data.present.t(), strict=True)}
+    return {
+        side: (_label_scores(method, side, data, rows=has), data.labels[has]) for side, has in rows.items() if len(has)
+    }
 
 
 def fit_calibrations(
@@ -124,7 +207,7 @@ def fit_calibrations(
     """Calibrate the label scores of a method, which itself stays as it is.
 
     Args:
-        method: Trained, in evaluation mode.
+        method: Trained.
         held_out: Items that it was not trained on.
         kind: Of `Calibration.fit`.
         shrinkage: See there.
@@ -141,37 +224,45 @@ def fit_calibrations(
     }
 
 
+# What items are compared by, from their label probabilities.
+EXPECTED_SCORES: dict[str, Callable[[Tensor], Embeddings]] = {
+    "expected_relevance": lambda p: Embeddings(relevance_features(p, 4, 0.95), "dot"),
+    "expected_shared": lambda p: Embeddings(p, "dot"),
+    "expected_jaccard": lambda p: Embeddings(p, "jaccard"),
+    "expected_cosine": lambda p: Embeddings(p, "cosine"),
+}
+
+
 def relevance_encoder(
     method: Method,
     held_out: CrossModalData,
-    order: int = 4,
-    exact_at: float | None = 0.95,
+    score: str = "expected_relevance",
     kind: str = "platt",
     shrinkage: float = 1000.0,
-) -> Callable[[CrossModalData], tuple[Tensor, Tensor]]:
-    """Let any method that scores labels rank by expected relevance.
+) -> Callable[[CrossModalData], tuple[Embeddings, Embeddings]]:
+    """Let any method that scores labels rank by its calibrated label probabilities.
 
     Args:
-        method: Trained, in evaluation mode.
+        method: Trained.
         held_out: Items that it was not trained on, to calibrate its scores.
-        order: Of `relevance_features`; 1 ranks by the expected number of shared labels.
-        exact_at: See there.
+        score: ``"expected_relevance"``: the probability of sharing a label, see `relevance_features`;
+            ``"expected_shared"``: the expected number of shared labels; ``"expected_jaccard"``: the expected Jaccard
+            coefficient of the label sets; ``"expected_cosine"``: the cosine of the probabilities.
         kind: Of `Calibration.fit`.
         shrinkage: See there.
 
     Returns:
-        A function from pairs to the relevance features of images and texts, to rank by ``"dot"``.
+        A function from pairs to the embeddings of images and texts, which carry their similarity.
 
     Raises:
-        ValueError: If the method knows no labels.
+        ValueError: If the score is unknown, or the method knows no labels.
     """
+    check_name("score", score, EXPECTED_SCORES)
     calibrations = fit_calibrations(method, held_out, kind, shrinkage)
 
-    def encode(pairs: CrossModalData) -> tuple[Tensor, Tensor]:
-        scores = label_scores(method, pairs)
-        image, text = (
-            relevance_features(calibrations[side](scores[side]).sigmoid(), order, exact_at) for side in SIDES
-        )
+    def encode(pairs: CrossModalData) -> tuple[Embeddings, Embeddings]:
+        probabilities = label_probabilities(method, pairs, calibrations)
+        image, text = (EXPECTED_SCORES[score](probabilities[side]) for side in SIDES)
         return image, text
 
     return encode

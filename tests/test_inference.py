@@ -7,8 +7,15 @@ import torch
 
 from labelgraph.data import CrossModalData
 from labelgraph.graph import cooccurrence_graph
-from labelgraph.inference import encode, encode_side, held_out_scores, label_scores, relevance_encoder
-from labelgraph.methods import AGAHConfig, ALGCNConfig, ExpectedRelevanceConfig, build_method
+from labelgraph.inference import (
+    encode,
+    encode_side,
+    held_out_scores,
+    label_probabilities,
+    label_scores,
+    relevance_encoder,
+)
+from labelgraph.methods import METHODS, AGAHConfig, ALGCNConfig, ExpectedRelevanceConfig, build_method
 from labelgraph.metrics import mean_average_precision, pack_bits
 from labelgraph.probability import Calibration, relevance_features
 from labelgraph.train import TrainConfig, fit
@@ -23,25 +30,27 @@ def method(make_data):
 def test_it_embeds_as_training_does(method, make_data, batch_size):
     data = make_data()
     for side, wanted in zip(("image", "text"), encode(method, data), strict=True):
-        embedded = encode_side(method, side, getattr(data, side), batch_size)
-        torch.testing.assert_close(embedded, wanted)
-        assert not embedded.requires_grad
+        for features in (getattr(data, side), data):
+            embedded = encode_side(method, side, features, batch_size)
+            torch.testing.assert_close(embedded.vectors, wanted.vectors)
+            assert embedded.similarity == wanted.similarity == "cosine"
+            assert not embedded.vectors.requires_grad
 
 
 def test_codes_come_packed(make_data):
     data = make_data()
     method = build_method("agah", 12, 9, config=AGAHConfig(bits=20, hidden_channels=8, graph_channels=(4, 4))).eval()
     for side, wanted in zip(("image", "text"), encode(method, data), strict=True):
-        assert torch.equal(encode_side(method, side, getattr(data, side), 7), wanted)
+        assert torch.equal(encode_side(method, side, getattr(data, side), 7).vectors, wanted.vectors)
 
 
 def test_features_come_in_any_form(method, make_data):
     text = make_data().text
-    wanted = encode_side(method, "text", text)
+    wanted = encode_side(method, "text", text).vectors
     for each in (text.numpy(), text.double(), text.tolist(), sp.csr_array(text.numpy()), sp.coo_matrix(text.numpy())):
-        torch.testing.assert_close(encode_side(method, "text", each), wanted)
+        torch.testing.assert_close(encode_side(method, "text", each).vectors, wanted)
     for each in (text[3], text[3].numpy(), text[3].tolist()):
-        torch.testing.assert_close(encode_side(method, "text", each), wanted[3:4])
+        torch.testing.assert_close(encode_side(method, "text", each).vectors, wanted[3:4])
 
 
 @pytest.mark.parametrize(
@@ -64,9 +73,9 @@ def test_blocks_do_not_matter(make_data, batch_size):
     data = make_data()
     method = build_method("algcn", 12, 9, cooccurrence_graph(data.labels), ALGCNConfig(hidden_channels=8)).eval()
     image, text = encode(method, data, batch_size)
-    torch.testing.assert_close(image, method.encode_image(data.image).detach())
-    torch.testing.assert_close(text, method.encode_text(data.text).detach())
-    assert not image.requires_grad
+    torch.testing.assert_close(image.vectors, method.encode_image(data.image).detach())
+    torch.testing.assert_close(text.vectors, method.encode_text(data.text).detach())
+    assert not image.vectors.requires_grad
 
 
 @pytest.mark.parametrize("bits", [5, 16])
@@ -74,8 +83,10 @@ def test_codes_come_packed_of_embed(make_data, bits):
     data = make_data()
     method = build_method("agah", 12, 9, config=AGAHConfig(bits=bits, hidden_channels=8, graph_channels=(4, 4)))
     image, text = encode(method, data, 7)
-    assert torch.equal(image, pack_bits(method.encode_image(data.image))) and image.dtype == torch.uint8
-    assert torch.equal(text, pack_bits(method.encode_text(data.text))) and text.shape == (60, -(-bits // 8))
+    assert image.similarity == text.similarity == "hamming"
+    assert torch.equal(image.vectors, pack_bits(method.encode_image(data.image))) and image.vectors.dtype == torch.uint8
+    assert torch.equal(text.vectors, pack_bits(method.encode_text(data.text)))
+    assert text.vectors.shape == (60, -(-bits // 8))
 
 
 def build(data, name="algcn", config=None):
@@ -108,14 +119,99 @@ def test_missing_sides_are_not_calibrated_on(make_data):
     }
 
 
-def test_the_encoder_gives_features_of_calibrated_probabilities(make_data):
+@pytest.mark.parametrize(
+    ("score", "similarity", "features"),
+    [
+        ("expected_relevance", "dot", lambda p: relevance_features(p, 4, 0.95)),
+        ("expected_shared", "dot", lambda p: p),
+        ("expected_jaccard", "jaccard", lambda p: p),
+        ("expected_cosine", "cosine", lambda p: p),
+    ],
+)
+def test_a_score_compares_calibrated_probabilities(make_data, score, similarity, features):
     data = make_data()
     method, held_out, test = build(data), data.split("validation"), data.split("test")
-    image, text = relevance_encoder(method, held_out, order=3, exact_at=None, kind="platt", shrinkage=5.0)(test)
+    image, text = relevance_encoder(method, held_out, score, kind="platt", shrinkage=5.0)(test)
     for side, found in (("image", image), ("text", text)):
         calibration = Calibration(5).fit(label_scores(method, held_out)[side], held_out.labels, "platt", 5.0)
-        wanted = relevance_features(calibration(label_scores(method, test)[side]).sigmoid(), 3)
-        torch.testing.assert_close(found, wanted)
+        probabilities = calibration(label_scores(method, test)[side]).sigmoid()
+        torch.testing.assert_close(found.vectors, features(probabilities))
+        assert found.similarity == similarity
+        own = label_probabilities(method, test, {"image": calibration, "text": calibration})[side]
+        torch.testing.assert_close(own, probabilities)
+
+
+def test_an_unknown_score_is_named(make_data):
+    with pytest.raises(ValueError, match=r"'score'.*'expected_jacard'.*did you mean 'expected_jaccard'"):
+        relevance_encoder(build(make_data()), make_data(), "expected_jacard")
+
+
+def test_probabilities_are_the_methods_own_unless_calibrations_are_given(make_data):
+    data = make_data()
+    method = build(data, "expected-relevance", ExpectedRelevanceConfig(hidden_channels=8))
+    method.calibrate(held_out_scores(method, data.split("validation")))
+    found = label_probabilities(method, data)
+    for side in ("image", "text"):
+        wanted = method.label_probabilities(side, getattr(data, side)).detach()
+        torch.testing.assert_close(found[side], wanted)
+    with pytest.raises(ValueError, match="'calibrations' must be given for 'algcn'"):
+        label_probabilities(build(data), data)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("name", METHODS)
+def test_features_follow_the_precision_of_the_parameters(make_data, name, dtype, sparse):
+    data = make_data()
+    if sparse:
+        data = CrossModalData(data.image, sp.csr_array(data.text.numpy()), data.labels)
+    torch.manual_seed(0)
+    method = build_method(name, 12, 9, cooccurrence_graph(data.labels)).eval()
+    whole = encode(method, data)
+    for found, wanted in zip(encode(method.to(dtype), data), whole, strict=True):
+        assert found.similarity == wanted.similarity
+        if wanted.similarity == "hamming":
+            assert found.vectors.dtype == torch.uint8
+        else:
+            assert found.vectors.dtype == torch.promote_types(dtype, torch.float32)
+            torch.testing.assert_close(found.vectors.float(), wanted.vectors, rtol=0.1, atol=0.05)
+    if method.scores_labels:
+        assert label_scores(method, data)["text"].dtype == torch.promote_types(dtype, torch.float32)
+
+
+def test_a_method_in_training_is_encoded_in_evaluation_mode_and_given_back(make_data):
+    data = make_data()
+    method = build(data, "expected-relevance", ExpectedRelevanceConfig(hidden_channels=8))
+    wanted = encode(method, data)[0].vectors
+    method.train()
+    method.classifier.eval()
+    assert torch.equal(encode(method, data)[0].vectors, wanted)
+    assert method.training and method.projectors.training and not method.classifier.training
+
+
+def test_some_rows_are_encoded_with_progress(method, make_data):
+    data, steps = make_data(), []
+    rows = torch.tensor([4, 2, 31])
+    some = encode(method, data, 2, steps.append, rows)
+    for found, wanted in zip(some, encode(method, data), strict=True):
+        torch.testing.assert_close(found.vectors, wanted.vectors[rows])
+    assert steps == [2, 1, 2, 1]
+
+
+def test_embeddings_that_are_not_finite_name_their_side(method, make_data):
+    with torch.no_grad():
+        method.text_projector.linear.bias[0] = torch.nan
+    with pytest.raises(ValueError, match="'text embeddings' must be finite"):
+        encode(method, make_data())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(("picture", torch.ones(1, 12)), r"'side'.*'picture'"), (("image", torch.ones(1, 12), 0), r"'batch_size'.*0")],
+)
+def test_other_wrong_arguments_are_named(method, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        encode_side(method, *arguments)
 
 
 def test_a_method_without_labels_is_named(make_data):
@@ -140,4 +236,4 @@ def test_fit_calibrates_on_the_items_that_it_chooses_on(make_data, tmp_path, sel
         torch.testing.assert_close(slope, wanted.slope)
         assert not torch.allclose(slope, torch.ones(5), atol=0.01)
     test = data.split("test")
-    assert mean_average_precision(*encode(method, test), test.labels, test.labels, similarity="dot") > 0.85
+    assert mean_average_precision(*encode(method, test), test.labels, test.labels) > 0.85

@@ -98,6 +98,8 @@ def _score(config: RunConfig) -> str:
     ranked_by = {
         "expected_relevance": "the expected relevance, the probability of sharing a label",
         "expected_shared": "the expected number of shared labels",
+        "expected_jaccard": "the expected Jaccard coefficient of the label sets",
+        "expected_cosine": "the cosine of the label probabilities",
     }
     if config.eval.score == "own":
         return ""

@@ -34,8 +34,8 @@ class EvalConfig(CheckedConfig):
     Args:
         protocols: ``test-vs-test`` and ``query-vs-database``, or one of them.
         k: Cut-off of mAP; none ranks the whole gallery.
-        score: What a method ranks by: own, its own similarity; or with calibrated probabilities of labels,
-            expected_relevance, of sharing one, or expected_shared, how many.
+        score: What a method ranks by: own, its own similarity; or a score of its calibrated label probabilities:
+            expected_relevance, expected_shared, expected_jaccard, expected_cosine; see `relevance_encoder`.
         definition: Of mAP with a cut-off: topk, first-k, recall-normalised, min(k,R).
         baselines: Simple methods fitted on the same split: random, ridge, cca, pls.
     """
@@ -43,7 +43,7 @@ class EvalConfig(CheckedConfig):
     protocols: tuple[str, ...] = tuple(PROTOCOLS)
     k: PositiveInt | None = None
     definition: str = "topk"
-    score: Literal["own", "expected_relevance", "expected_shared"] = "own"
+    score: Literal["own", "expected_relevance", "expected_shared", "expected_jaccard", "expected_cosine"] = "own"
     baselines: tuple[str, ...] = BASELINES
 
     def __post_init__(self) -> None:

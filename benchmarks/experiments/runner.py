@@ -116,7 +116,7 @@ def evaluate_method(method: Method, config: RunConfig, data: CrossModalData, see
         "k": config.eval.k,
         "definition": config.eval.definition,
     }
-    encoder, options["similarity"] = scoring(method, config, data)
+    encoder = scoring(method, config, data)
     measured = {name: evaluate_protocol(encoder, data, name, **options) for name in config.eval.protocols}
     return [
         Result(
@@ -132,12 +132,11 @@ def evaluate_method(method: Method, config: RunConfig, data: CrossModalData, see
     ]
 
 
-def scoring(method: Method, config: RunConfig, data: CrossModalData) -> tuple[Encoder, str]:
-    """What embeds for the score that is asked for, and how its embeddings compare."""
+def scoring(method: Method, config: RunConfig, data: CrossModalData) -> Encoder:
+    """The encoder for the score that the settings ask for."""
     if config.eval.score == "own":
-        return partial(encode, method), method.similarity
-    counts = config.eval.score == "expected_shared"
-    return relevance_encoder(method, held_out(config, data), order=1 if counts else 4), "dot"
+        return partial(encode, method)
+    return relevance_encoder(method, held_out(config, data), config.eval.score)
 
 
 def evaluate_run(folder: RunFolder) -> list[Result]:

@@ -175,7 +175,7 @@ def _tuned(
     values, expected = [], []
     for job in jobs:
         method = load_method(job.folder.model(job.seed))
-        values.append(_by_query(*scoring(method, config, data), data, config.eval.protocols[0]))
+        values.append(_by_query(scoring(method, config, data), data, config.eval.protocols[0]))
         if method.scores_labels and method.similarity != "dot":
             other = replace(config, eval=replace(config.eval, score=EXPECTED))
             expected += evaluate_method(method, other, data, job.seed)
@@ -211,15 +211,15 @@ def _tune_ridge(plan: Plan, data: CrossModalData) -> Tuned:
         )
         for name, reports in measured.items()
     ]
-    by_query = _by_query(encode, "cosine", data, config.eval.protocols[0])
+    by_query = _by_query(encode, data, config.eval.protocols[0])
     return Tuned(RIDGE, plan.trials[RIDGE][best], tried, results, by_query, [])
 
 
-def _by_query(encode: Encoder, similarity: str, data: CrossModalData, protocol: str) -> Tensor:
+def _by_query(encode: Encoder, data: CrossModalData, protocol: str) -> Tensor:
     """Average precision of each query item, both ways averaged."""
     query, database = (data.split(name) for name in PROTOCOLS[protocol])
     asks, has = encode(query), encode(database)
-    metric: Callable[..., dict[str, Tensor]] = partial(query_metrics, metrics=["map"], similarity=similarity)
+    metric: Callable[..., dict[str, Tensor]] = partial(query_metrics, metrics=["map"])
     ways = [metric(asks[i], has[1 - i], query.labels, database.labels)["map"] for i in range(2)]
     return torch.stack(ways).mean(0)
 

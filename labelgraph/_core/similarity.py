@@ -112,14 +112,9 @@ class Embeddings:
 
     def __post_init__(self) -> None:
         check_similarity(self.similarity)
-        vectors = as_matrix("vectors", self.vectors)
-        num_labels = self.num_labels
-        if self.similarity == "jaccard" and num_labels is None:
-            num_labels = vectors.shape[1]
-        object.__setattr__(self, "vectors", vectors)
+        num_labels = _check_vectors("vectors", as_matrix("vectors", self.vectors), self.similarity, self.num_labels)
+        object.__setattr__(self, "vectors", as_matrix("vectors", self.vectors))
         object.__setattr__(self, "num_labels", num_labels)
-        _check_vectors("vectors", vectors, self.similarity)
-        _check_probabilities("vectors", vectors, self.similarity, num_labels)
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -154,23 +149,28 @@ class Embeddings:
         return parts[0]._with(torch.cat([part.vectors for part in parts]))
 
     def _with(self, vectors: Tensor) -> Embeddings:
-        """Other vectors that need no second check."""
-        other = object.__new__(Embeddings)
-        for name, value in (("vectors", vectors), ("similarity", self.similarity), ("num_labels", self.num_labels)):
-            object.__setattr__(other, name, value)
-        return other
+        """Other vectors of the same kind, which need no second check."""
+        return _unchecked(vectors, self.similarity, self.num_labels)
+
+
+def _unchecked(vectors: Tensor, similarity: str, num_labels: int | None) -> Embeddings:
+    embeddings = object.__new__(Embeddings)
+    for name, value in (("vectors", vectors), ("similarity", similarity), ("num_labels", num_labels)):
+        object.__setattr__(embeddings, name, value)
+    return embeddings
 
 
 Vectors = Embeddings | Tensor | np.ndarray | Sequence[Any]
 
 
-def as_embeddings(name: str, given: Any, similarity: str | None = None) -> Embeddings:
+def as_embeddings(name: str, given: Any, similarity: str | None = None, num_labels: int | None = None) -> Embeddings:
     """Take embeddings, or a plain matrix with its similarity.
 
     Args:
         name: Of the argument, for errors.
         given: `Embeddings`, or a matrix of torch, NumPy or lists.
         similarity: Of a plain matrix; by default cosine, which codes do not have.
+        num_labels: Of a plain matrix, see `Embeddings`.
 
     Raises:
         ValueError: If the similarity contradicts the embeddings, or is missing for codes, or the matrix is not one.
@@ -189,10 +189,7 @@ def as_embeddings(name: str, given: Any, similarity: str | None = None) -> Embed
     if similarity is None and vectors.dtype == torch.uint8:
         raise ValueError(f"'similarity' must be given where '{name}' is uint8, such as 'hamming' for packed codes")
     similarity = similarity or "cosine"
-    _check_vectors(name, vectors, similarity)
-    num_labels = vectors.shape[1] if similarity == "jaccard" else None
-    _check_probabilities(name, vectors, similarity, num_labels)
-    return Embeddings(vectors[:0], similarity, num_labels)._with(vectors)
+    return _unchecked(vectors, similarity, _check_vectors(name, vectors, similarity, num_labels))
 
 
 def as_matrix(name: str, given: Any) -> Tensor:
@@ -254,20 +251,23 @@ def _check_rows(name: str, vectors: Tensor) -> None:
         raise ValueError(f"'{name}' must be a matrix with at least one row (got shape {tuple(vectors.shape)})")
 
 
-def _check_vectors(name: str, vectors: Tensor, similarity: str) -> None:
+def _check_vectors(name: str, vectors: Tensor, similarity: str, num_labels: int | None) -> int | None:
+    """Refuse vectors that a similarity cannot compare; give the number of columns that are labels."""
     if vectors.shape[1] == 0:
         raise ValueError(f"'{name}' must have at least one column (got shape {tuple(vectors.shape)})")
+    if similarity == "hamming" and vectors.dtype != torch.uint8:
+        raise ValueError(f"'{name}' must be codes of 'pack_bits', uint8, for 'hamming' (got {vectors.dtype})")
     if similarity != "hamming":
         check_finite(name, vectors)
-    elif vectors.dtype != torch.uint8:
-        raise ValueError(f"'{name}' must be codes of 'pack_bits', uint8, for 'hamming' (got {vectors.dtype})")
+    if similarity == "jaccard":
+        return _check_probabilities(name, vectors, num_labels)
+    if num_labels is not None:
+        raise ValueError(f"'num_labels' must be left out for {similarity!r} (got {num_labels})")
+    return None
 
 
-def _check_probabilities(name: str, vectors: Tensor, similarity: str, num_labels: int | None) -> None:
-    if similarity != "jaccard":
-        if num_labels is not None:
-            raise ValueError(f"'num_labels' must be left out for {similarity!r} (got {num_labels})")
-        return
+def _check_probabilities(name: str, vectors: Tensor, num_labels: int | None) -> int:
+    num_labels = vectors.shape[1] if num_labels is None else num_labels
     if not isinstance(num_labels, int) or not 1 <= num_labels <= vectors.shape[1]:
         raise ValueError(f"'num_labels' must be from 1 to {vectors.shape[1]}, the columns (got {num_labels!r})")
     labels = vectors[:, :num_labels]
@@ -276,6 +276,7 @@ def _check_probabilities(name: str, vectors: Tensor, similarity: str, num_labels
             f"'{name}' must have probabilities in [0, 1] in its first {num_labels} columns, for 'jaccard' "
             f"(got {labels.min().item():g} to {labels.max().item():g})"
         )
+    return num_labels
 
 
 def unit_length(vectors: Tensor) -> Tensor:

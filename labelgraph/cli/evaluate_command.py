@@ -13,17 +13,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-from torch import Tensor
 
 from labelgraph._core.names import did_you_mean
 from labelgraph.cli.common import Parser, add_command, print_json
 from labelgraph.cli.given_data import DATA_HELP, load
 from labelgraph.cli.setups import Setup, find_setups, read_made
-from labelgraph.data import CrossModalData
-from labelgraph.inference import SIDES, encode_side
+from labelgraph.inference import encode
 from labelgraph.methods import Method, load_method
 from labelgraph.metrics import DIRECTIONS, METRICS, PROTOCOLS, evaluate_protocol, protocol_metrics
 from labelgraph.metrics.compute import DEFAULT_METRICS, TIES
@@ -103,16 +101,11 @@ def _check_metrics(names: Sequence[str]) -> None:
 
 def _measure(method: Method, setup: Setup, options: argparse.Namespace) -> dict[str, Any]:
     """Metrics of one protocol, both ways."""
-    similarity: dict[str, Any] = {"similarity": method.similarity}
-
-    def encode(pairs: CrossModalData) -> tuple[Tensor, Tensor]:
-        image, text = (encode_side(method, side, getattr(pairs, side)) for side in SIDES)
-        return image, text
-
-    metrics = protocol_metrics(encode, setup.data, setup.protocol, options.metrics, ties=options.ties, **similarity)
+    encoder = partial(encode, method)
+    metrics = protocol_metrics(encoder, setup.data, setup.protocol, options.metrics, ties=options.ties)
     result: dict[str, Any] = {"protocol": setup.name, "told": setup.told, "metrics": metrics}
     if options.per_class:
-        reports = evaluate_protocol(encode, setup.data, setup.protocol, **similarity)
+        reports = evaluate_protocol(encoder, setup.data, setup.protocol)
         names = setup.data.label_names
         result["per_class"] = {way: dict(zip(names, report.per_class, strict=True)) for way, report in reports.items()}
     return result

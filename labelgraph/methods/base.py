@@ -31,7 +31,8 @@ class Method(nn.Module, ABC):
     generates: ClassVar[bool] = False  # Missing sides of incomplete pairs, by `fill_missing`.
     takes_sparse_text: ClassVar[bool] = False  # As CSR tensors; otherwise sparse texts come dense.
     scores_labels: ClassVar[bool] = False  # Of either side, by `label_scores`.
-    similarity: str = "cosine"  # Of embeddings, or "dot"; "hamming" says that they are codes of -1 and 1.
+    similarity: str = "cosine"  # Of `SIMILARITIES`; "hamming" says that embeddings are codes of -1 and 1.
+    similarity_labels: int | None = None  # For "jaccard", how many columns of the embeddings are label probabilities.
 
     # What `save_pretrained` needs to build the parts anew; set by `from_config`.
     _graph: Data | None = None

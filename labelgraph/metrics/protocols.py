@@ -16,7 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labelgraph._core.similarity import Vectors, as_matrix
+from labelgraph._core.names import check_name
+from labelgraph._core.similarity import Embeddings, Vectors, as_embeddings, as_matrix
 from labelgraph.data import CrossModalData
 from labelgraph.metrics.compute import DEFAULT_METRICS, retrieval_metrics
 from labelgraph.metrics.grades import Relevance
@@ -144,7 +145,7 @@ def mean_average_precision(
     return torch.cat([average_precision(as_binary(block), k, definition) for block in blocks]).mean().item()
 
 
-Encoder = Callable[[CrossModalData], tuple[Tensor, Tensor]]
+Encoder = Callable[[CrossModalData], tuple[Vectors, Vectors]]
 
 PROTOCOLS = {"test-vs-test": ("test", "test"), "query-vs-database": ("query", "database")}
 DIRECTIONS = ("image_to_text", "text_to_image")
@@ -182,7 +183,8 @@ def evaluate_protocol(
         >>> reports["text_to_image"].mean_average_precision
         1.0
     """
-    sides = _sides(encode, data, protocol)
+    similarity = options.pop("similarity", None)
+    sides = _sides(encode, data, protocol, similarity)
     return {way: evaluate(query, database, *labels, **options) for way, (query, database, labels, _) in sides.items()}
 
 
@@ -222,24 +224,25 @@ def protocol_metrics(
         {'image_to_text': {'map': 1.0, 'relevant': 1.0}, 'text_to_image': {'map': 1.0, 'relevant': 1.0}}
     """
     found = {}
-    for way, (query, database, labels, ids) in _sides(encode, data, protocol).items():
+    similarity = options.pop("similarity", None)
+    for way, (query, database, labels, ids) in _sides(encode, data, protocol, similarity).items():
         own: dict[str, Any] = {"query_ids": ids[0], "database_ids": ids[1]} if leave_out_own else {}
         found[way] = retrieval_metrics(query, database, *labels, metrics, **{**own, **options})
     return found
 
 
 Pair = tuple[Tensor, Tensor]
+Side = tuple[Embeddings, Embeddings, Pair, Pair]
 
 
-def _sides(encode: Encoder, data: CrossModalData, protocol: str) -> dict[str, tuple[Tensor, Tensor, Pair, Pair]]:
+def _sides(encode: Encoder, data: CrossModalData, protocol: str, similarity: str | None) -> dict[str, Side]:
     """Queries, database, labels of both and places in the data of both, by direction."""
-    if protocol not in PROTOCOLS:
-        raise ValueError(f"'protocol' must be one of {', '.join(PROTOCOLS)} (got {protocol!r})")
+    check_name("protocol", protocol, PROTOCOLS)
     query, database = (data.rows(name) for name in PROTOCOLS[protocol])
-    asks = _encoded(encode, data, query)
-    has = asks if torch.equal(query, database) else _encoded(encode, data, database)
+    asks = _encoded(encode, data, query, similarity)
+    has = asks if torch.equal(query, database) else _encoded(encode, data, database, similarity)
 
-    def side(asker: int, other: int) -> tuple[Tensor, Tensor, Pair, Pair]:
+    def side(asker: int, other: int) -> Side:
         asking, held = data.present[query, asker], data.present[database, other]
         ids = query[asking], database[held]
         return asks[asker][asking], has[other][held], (data.labels[ids[0]], data.labels[ids[1]]), ids
@@ -247,7 +250,12 @@ def _sides(encode: Encoder, data: CrossModalData, protocol: str) -> dict[str, tu
     return {way: side(asker, 1 - asker) for asker, way in enumerate(DIRECTIONS)}
 
 
-def _encoded(encode: Encoder, data: CrossModalData, rows: Tensor) -> tuple[Tensor, Tensor]:
+def _encoded(
+    encode: Encoder, data: CrossModalData, rows: Tensor, similarity: str | None
+) -> tuple[Embeddings, Embeddings]:
     """Embeddings of some rows, in blocks: the features may be mapped from files larger than memory."""
     images, texts = zip(*(encode(data.select(part)) for part in rows.split(ENCODED_ROWS)), strict=True)
-    return torch.cat(images), torch.cat(texts)
+    return (
+        Embeddings.cat([as_embeddings("image", part, similarity) for part in images]),
+        Embeddings.cat([as_embeddings("text", part, similarity) for part in texts]),
+    )

@@ -101,8 +101,7 @@ class Searcher:
         for column, side in enumerate(SIDES):
             there = chosen[data.present[chosen, column]]
             if len(there):
-                features = data.image if side == "image" else data.text
-                vectors = encode_side(self.method, side, features, batch_size, there, advance)
+                vectors = encode_side(self.method, side, data, batch_size, there, advance).vectors
                 ids, titles = ([names[row] for row in there.tolist()] for names in (data.ids, data.titles))
                 sides[side].add(ids, titles, vectors, data.labels[there].bool())
         with self._lock.write():
@@ -139,7 +138,9 @@ class Searcher:
         given = {side: features for side, features in zip(SIDES, (image, text), strict=True) if features is not None}
         if not given:
             raise ValueError("'image' or 'text' must be given (got neither)")
-        vectors = {side: encode_side(self.method, side, features, batch_size) for side, features in given.items()}
+        vectors = {
+            side: encode_side(self.method, side, features, batch_size).vectors for side, features in given.items()
+        }
         for side, rows in vectors.items():
             if len(rows) != len(ids):
                 raise ValueError(f"'{side}' must have a row per id, {len(ids)} (got {len(rows)})")
@@ -196,7 +197,7 @@ class Searcher:
         if not isinstance(k, int) or k < 1:
             raise ValueError(f"'k' must be a whole number of at least 1 (got {k!r})")
         side, other = SIDES if text is None else SIDES[::-1]
-        query = encode_side(self.method, side, text if image is None else image)
+        query = encode_side(self.method, side, text if image is None else image).vectors
         with self._lock.read():
             columns = None if labels is None else [self._column(name) for name in labels]
             return self._sides[other].search(query, k, columns, None if ids is None else [str(each) for each in ids])

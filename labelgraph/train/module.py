@@ -8,7 +8,9 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from labelgraph.inference import embed
+from labelgraph._core.names import SIDES
+from labelgraph._core.similarity import Embeddings
+from labelgraph.inference import encode_batch
 from labelgraph.methods import Method
 from labelgraph.metrics import mean_average_precision
 from labelgraph.train.datamodule import Batch
@@ -35,7 +37,7 @@ class RetrievalModule(L.LightningModule):
         self.method = method
         self.config = config
         self.fill_missing = fill_missing
-        self._held_out: list[tuple[Tensor, ...]] = []
+        self._held_out: list[tuple[Any, ...]] = []
         self._losses: list[Tensor] = []
         self._pairs = 0
 
@@ -83,16 +85,19 @@ class RetrievalModule(L.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Embed a batch of the items to choose on."""
-        self._held_out.append((*embed(self.method, batch.image, batch.text), batch.labels, batch.present))
+        embeddings = [encode_batch(self.method, side, getattr(batch, side)) for side in SIDES]
+        self._held_out.append((*embeddings, batch.labels, batch.present))
 
     def on_validation_epoch_end(self) -> None:
         """Retrieve both ways among the items to choose on."""
-        image, text, labels, present = (torch.cat(parts) for parts in zip(*self._held_out, strict=True))
+        images, texts, *rest = zip(*self._held_out, strict=True)
+        image, text = Embeddings.cat(images), Embeddings.cat(texts)
+        labels, present = map(torch.cat, rest)
         self._held_out.clear()
         has_image, has_text = present.unbind(1)
         sides = (image[has_image], labels[has_image]), (text[has_text], labels[has_text])
         there, back = (
-            mean_average_precision(query, database, asked, found, similarity=self.method.similarity)
+            mean_average_precision(query, database, asked, found)
             for (query, asked), (database, found) in (sides, sides[::-1])
         )
         metrics: dict[str, Any] = {"image_to_text": there, "text_to_image": back, MONITOR: (there + back) / 2}

@@ -31,7 +31,7 @@ def searched(capsys, *arguments):
 
 def nearest(place, data, asker, rows, among, k):
     """Ids and cosines by brute force, for the rows of one side among the items of the other."""
-    sides = [torch.nn.functional.normalize(side) for side in encode(load_method(place / "model"), data)]
+    sides = [torch.nn.functional.normalize(side.vectors) for side in encode(load_method(place / "model"), data)]
     scores = sides[asker][rows] @ sides[1 - asker][among].t()
     best = scores.topk(k)
     return [[data.ids[among[i]] for i in row] for row in best.indices.tolist()], best.values.tolist()

@@ -69,7 +69,8 @@ def test_a_hashed_method_is_trained_saved_and_searched_by_packed_codes(make_data
     again = load_method(tmp_path / "model")
     assert again.similarity == "hamming"
     for left, right in zip(encode(method, data), encode(again, data), strict=True):
-        assert torch.equal(left, right) and left.dtype == torch.uint8 and left.shape == (60, 2)
+        assert torch.equal(left.vectors, right.vectors)
+        assert left.vectors.dtype == torch.uint8 and left.vectors.shape == (60, 2)
 
 
 def test_filling_missing_sides_does_not_go_through_the_bits(make_data):

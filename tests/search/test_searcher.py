@@ -55,7 +55,7 @@ def searcher(method, index, data):
 
 def ranked(method, data, side):
     """The ids of the other side for each query, and their scores, by brute force: (Q, N)."""
-    vectors = {each: encode_side(method, each, getattr(data, each)) for each in ("image", "text")}
+    vectors = {each: encode_side(method, each, getattr(data, each)).vectors for each in ("image", "text")}
     query, other = vectors[side], vectors["text" if side == "image" else "image"]
     if method.similarity == "cosine":
         scores = torch.nn.functional.cosine_similarity(query[:, None], other, dim=-1)
