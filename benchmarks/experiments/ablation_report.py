@@ -61,11 +61,12 @@ def write_ablation(folder: RunFolder, base: RunConfig, variations: Sequence[Vari
     figure = Figure(figsize=(3.4 * len(factors), 3.8), layout="constrained")
     axes = figure.subplots(1, len(factors), sharey=True, squeeze=False)[0]
     tables = []
+    floor = _floor([value for v in variations for value in (*v.validation(protocol), *v.test(protocol))])
     for ax, factor in zip(axes, factors, strict=True):
         group = [variation for variation in variations if variation.factor == factor]
-        _plot(ax, group, protocol)
+        _plot(ax, group, protocol, floor)
         tables.append(f"{factor}\n\n{_table(group, protocol)}")
-    axes[0].set_ylabel("mAP, both ways averaged")
+    axes[0].set_ylabel("mAP, both directions averaged")
     axes[-1].legend(fontsize="small", edgecolor="none")
     figure.suptitle(f"{base.method} on {base.dataset}, {protocol}, seeds {' '.join(map(str, base.seeds))}")
     save(figure, folder, "ablation.png")
@@ -129,14 +130,29 @@ def _verdict(variations: Sequence[Variation], protocol: str) -> list[str]:
     ]
 
 
-def _plot(ax: Axes, group: Sequence[Variation], protocol: str) -> None:
+FAR = 4.0  # Quartile distances below the first quartile: such a value would flatten all others.
+
+
+def _floor(values: Sequence[float]) -> float:
+    """The lowest value that the axis shows; lower ones are written at its end."""
+    first, _, third = statistics.quantiles(values, n=4)
+    near = [value for value in values if value >= first - FAR * max(third - first, 0.01)]
+    return min(near)
+
+
+def _plot(ax: Axes, group: Sequence[Variation], protocol: str, floor: float) -> None:
     """A column a value: seeds as dots, means as bars, on test and on validation."""
-    for shift, name, color in ((-0.12, "validation", "C1"), (0.12, "test", "C0")):
+    for shift, name, color in ((-0.15, "validation", "C1"), (0.15, "test", "C0")):
         for place, variation in enumerate(group):
             values = getattr(variation, name)(protocol)
-            label = name if place == 0 else None
-            ax.plot([place + shift] * len(values), values, "o", color=color, ms=3.5, alpha=0.6, label=label)
-            ax.plot([place + shift - 0.1, place + shift + 0.1], [statistics.fmean(values)] * 2, color=color, lw=2)
+            mean, x, label = statistics.fmean(values), place + shift, name if place == 0 else None
+            if mean < floor:
+                ax.plot(x, floor, "v", color=color, ms=6, label=label)
+                above = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center", "fontsize": 8}
+                ax.annotate(f"{mean:.2f}", (x, floor), color=color, rotation=90, **above)
+                continue
+            ax.plot([x] * len(values), values, "o", color=color, ms=3.5, alpha=0.6, label=label)
+            ax.plot([x - 0.1, x + 0.1], [mean] * 2, color=color, lw=2)
     ax.set_xticks(range(len(group)), [f"{v.value}\n(own)" if v.is_own else str(v.value) for v in group])
     ax.set_title(group[0].factor)
     ax.grid(axis="y", alpha=0.3)

@@ -43,14 +43,18 @@ def captions(config: RunConfig) -> dict[str, str]:
     shown = {"training.png": "Loss terms and mAP over the epochs; the marked epoch was chosen."}
     if method.generates:
         shown["discriminators.png"] = (
-            "The share of each kind of features that its discriminator tells rightly; where the two lines of a "
-            "space add up to 1, it is fooled."
+            "The share of each kind of features that its discriminator classifies correctly. Where the two lines of a "
+            "space add up to 1, the discriminator is no better than chance."
         )
-    shown["precision-recall.png"] = "Precision where each recall level is reached, mean over queries and seeds."
-    shown["label-graph.png"] = f"The label graph of the training items: probabilities of at least {threshold}."
+    shown["precision-recall.png"] = "Precision at each recall level, mean over queries and seeds."
+    shown["label-graph.png"] = (
+        f"The label graph of the training items: conditional probabilities of at least {threshold}. An arrow a -> b "
+        "reads: an item with a also has b."
+    )
     if issubclass(method, LabelGraphMethod):
         shown["adjacency.png"] = (
-            "What the label encoder propagates with, after training, beside the counted graph (binary, normalised)."
+            "The adjacency that the label encoder propagates with, after training, beside the counted one (binary, "
+            "normalised)."
         )
     return shown
 
@@ -96,22 +100,33 @@ def _threshold(config: RunConfig) -> float:
     return float(getattr(config.model, "threshold", 0.4))
 
 
+SHOWN_LABELS = 24  # More could not be read.
+
+
 def _draw_adjacency(folder: RunFolder, config: RunConfig, graph: Data, model: Path) -> None:
-    """Heat maps of the propagation weights as counted, as the model has them, and of the difference."""
+    """Heat maps of the propagation weights as counted, as the model has them, and of the difference.
+
+    Of many labels, those whose weights training has changed most are shown.
+    """
     method = load_method(model)
     with torch.no_grad():
         _, edge_index, edge_weight = method.label_branch()  # type: ignore[operator]
     learned = dense_adjacency(edge_index, edge_weight, graph.num_nodes)
     edge_index, edge_weight = StaticAdjacency(BinaryAdjacency(_threshold(config))(graph))()
     counted = dense_adjacency(edge_index, edge_weight, graph.num_nodes)
+    changed = (learned - counted).abs()
+    most = (changed.sum(0) + changed.sum(1)).topk(min(SHOWN_LABELS, len(counted))).indices.sort().values
+    learned, counted = learned[most][:, most], counted[most][:, most]
     order = grouped_order(counted)
-    figure = Figure(figsize=(28, 9.6), layout="constrained")
-    names = [graph.label_names[i] for i in order]
+    figure = Figure(figsize=(16, 5.8), layout="constrained")
+    names = [graph.label_names[i] for i in most[order].tolist()]
     limit = max(counted.max().item(), learned.max().item())
     panels = {"counted": (counted, limit), "after training": (learned, limit), "difference": (learned - counted, None)}
     for ax, (title, (matrix, end)) in zip(figure.subplots(1, 3), panels.items(), strict=True):
         image = draw_heat_map(matrix[order][:, order], names, ax, title, end)
         figure.colorbar(image, ax=ax, shrink=0.75)
+    if len(names) < graph.num_nodes:
+        figure.suptitle(f"The {len(names)} of {graph.num_nodes} labels whose weights changed most")
     save(figure, folder, "adjacency.png")
 
 

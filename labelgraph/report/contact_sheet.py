@@ -25,17 +25,19 @@ def contact_sheet(
     size: int = 160,
     title: str = "",
     frames: Sequence[str | None] | None = None,
+    caption_lines: int = 2,
 ) -> Image:
     """Lay out pictures in a grid, each above its caption, such as what a search has found.
 
     Args:
         pictures: Pillow images, or paths; nothing, or a file that cannot be read, leaves its place empty.
-        captions: One of each; those that are too long for one line are cut.
+        captions: One of each, on up to ``caption_lines`` lines; longer ones are cut with dots.
         scores: One of each, written below the caption; numbers with three decimals, texts as they are.
         columns: How many side by side, at most.
         size: Of the square that a picture is fitted into, in pixels; small ones are enlarged.
         title: Above all, such as what was searched for.
         frames: Colours, one of each, by any name that Pillow knows, or none.
+        caption_lines: Lines of a caption, at most; the sheet has room for the longest caption that is there.
 
     Returns:
         An RGB image; its ``save`` writes a PNG.
@@ -59,7 +61,9 @@ def contact_sheet(
 
     columns = min(columns, len(pictures))
     large, small = _font(16), _font(13)
-    lines = 1 if scores is None else 2
+    wrapped = [_wrapped(caption, small, size, caption_lines) for caption in captions]
+    most = max(map(len, wrapped))
+    lines = most + (scores is not None)
     width, height = size + 2 * PADDING, size + 2 * PADDING + 6 + 18 * lines
     top = GAP + (30 if title else 0)
     rows = -(-len(pictures) // columns)
@@ -67,17 +71,18 @@ def contact_sheet(
     draw = ImageDraw.Draw(sheet)
     if title:
         draw.text((GAP, GAP), shortened(title, large, sheet.width - 2 * GAP), INK, large)
-    for place, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+    for place, (picture, caption) in enumerate(zip(pictures, wrapped, strict=True)):
         left, upper = GAP + place % columns * (width + GAP), top + place // columns * (height + GAP)
         frame = frames[place] if frames else None
         draw.rounded_rectangle((left, upper, left + width - 1, upper + height - 1), 6, CARD, frame, 3 if frame else 0)
         _put(sheet, draw, picture, (left + PADDING, upper + PADDING), size)
         middle, below = left + width // 2, upper + PADDING + size + 4
-        draw.text((middle, below), shortened(caption, small, size), INK, small, "ma")
+        for line, text in enumerate(caption):
+            draw.text((middle, below + 18 * line), text, INK, small, "ma")
         if scores is not None:
             score = scores[place]
             shown = score if isinstance(score, str) else f"{score:.3f}"
-            draw.text((middle, below + 18), shown, FAINT, small, "ma")
+            draw.text((middle, below + 18 * most), shown, FAINT, small, "ma")
     return sheet
 
 
@@ -95,6 +100,21 @@ def _put(sheet: Image, draw: ImageDraw, picture: Image | str | Path | None, corn
         return
     fitted = ImageOps.contain(picture.convert("RGB"), (size, size), Image.Resampling.LANCZOS)
     sheet.paste(fitted, (corner[0] + (size - fitted.width) // 2, corner[1] + (size - fitted.height) // 2))
+
+
+def _wrapped(text: str, font: Any, width: float, lines: int) -> list[str]:
+    """A text broken at spaces into lines; the last one is cut where more would follow."""
+    words, broken = text.split(), [""]
+    while words and (len(broken) < lines or font.getlength(f"{broken[-1]} {words[0]}") <= width):
+        longer = f"{broken[-1]} {words[0]}".strip()
+        if font.getlength(longer) <= width or not broken[-1]:
+            broken[-1] = longer
+            words.pop(0)
+        else:
+            broken.append("")
+    if words:
+        broken[-1] = " ".join([broken[-1], *words])
+    return [shortened(line, font, width) for line in broken]
 
 
 def shortened(text: str, font: Any, width: float) -> str:

@@ -12,6 +12,26 @@ from labelgraph.report.tables import Result
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+# One style a method in every picture, and one that can be told from its neighbours where lines overlap.
+METHOD_STYLES: dict[str, dict[str, Any]] = {
+    "expected-relevance": {"color": "#d62728", "ls": "-", "lw": 2.0},
+    "algcn": {"color": "#1f77b4", "ls": "-"},
+    "dagnn": {"color": "#ff7f0e", "ls": "--"},
+    "p-gnn-con": {"color": "#2ca02c", "ls": "-"},
+    "i-gnn-con": {"color": "#9467bd", "ls": (0, (4, 2)), "lw": 2.0},
+    "agah": {"color": "#8c564b", "ls": "-."},
+    "ridge": {"color": "#555555", "ls": ":"},
+    "cca": {"color": "#bcbd22", "ls": ":"},
+    "pls": {"color": "#17becf", "ls": ":"},
+    "random": {"color": "#bbbbbb", "ls": ":"},
+}
+
+
+def method_style(name: str) -> dict[str, Any]:
+    """How lines of a method are drawn; a variant, ``"dagnn, 64 bits"``, as the method."""
+    return {"lw": 1.4, **METHOD_STYLES.get(name.partition(",")[0], {})}
+
+
 # Not losses, among the columns of a history.
 QUALITY = ("image_to_text", "text_to_image", "validation_map")
 PRECISION = "precision_"
@@ -25,8 +45,8 @@ def plot_training(
     Args:
         histories: Rows an epoch, by seed.
         loss_ax: For the losses.
-        quality_ax: For the mAP on the items to choose on.
-        split: The name of those items.
+        quality_ax: For the mAP on the split that the epoch is chosen on.
+        split: The name of that split.
     """
     seed, rows = next(iter(histories.items()))
     epochs = [row["epoch"] + 1 for row in rows]
@@ -43,15 +63,15 @@ def plot_quality(histories: Mapping[str, Sequence[Mapping[str, float]]], ax: Axe
         values = [row["validation_map"] for row in rows if "validation_map" in row]
         if values:
             best = values.index(max(values))
-            (line,) = ax.plot(range(1, len(values) + 1), values, lw=1.2, label=name)
+            (line,) = ax.plot(range(1, len(values) + 1), values, label=name, **method_style(name))
             ax.plot(best + 1, values[best], "o", color=line.get_color(), ms=5)
     _finish(ax, f"mAP on {split}, best epoch marked", "epoch", "mAP, both ways averaged")
 
 
 def plot_discriminators(rows: Sequence[Mapping[str, float]], ax: Axes) -> None:
-    """Draw, over the epochs of a training, the share of each kind of features that a discriminator tells rightly.
+    """Draw, over the epochs, the share of each kind of features that a discriminator classifies correctly.
 
-    Where the two lines of a space add up to 1, its discriminator is fooled.
+    Where the two lines of a space add up to 1, its discriminator is no better than chance.
     """
     for name in rows[0]:
         if name.startswith(PRECISION):
@@ -61,7 +81,7 @@ def plot_discriminators(rows: Sequence[Mapping[str, float]], ax: Axes) -> None:
             ax.plot(range(1, len(rows) + 1), values, color=color, ls=dashes, label=f"{space}, {kind}")
     ax.axhline(0.5, color="0.6", lw=0.8, zorder=0)
     ax.set_ylim(-0.03, 1.03)
-    _finish(ax, "Told rightly by the discriminators", "epoch", "share of features")
+    _finish(ax, "Accuracy of the discriminators", "epoch", "share classified correctly")
 
 
 def plot_precision_recall(results: Sequence[Result], axes: Sequence[Any]) -> None:
@@ -74,7 +94,8 @@ def plot_precision_recall(results: Sequence[Result], axes: Sequence[Any]) -> Non
         for name, group in methods.items():
             reports = [getattr(result, way) for result in group]
             curves = zip(*(report.precision_at_recall for report in reports), strict=True)
-            ax.plot(reports[0].recall, [sum(values) / len(values) for values in curves], label=name, lw=1.5)
+            mean = [sum(values) / len(values) for values in curves]
+            ax.plot(reports[0].recall, mean, label=name, **method_style(name))
         ax.set(xlim=(0, 1), ylim=(0, 1))
         _finish(ax, way.replace("_", " ").capitalize(), "recall", "precision")
         ax.get_legend().remove()
@@ -94,12 +115,12 @@ SMALLEST, LARGEST = 3.0, 11.0  # Of the dots, in points.
 
 
 def plot_reliability(curves: Mapping[str, ReliabilityCurve], ax: Axes) -> None:
-    """Draw what came true over what was predicted, such as before and after a calibration.
+    """Draw observed frequencies over predicted probabilities, for example before and after a calibration.
 
-    Calibrated probabilities lie on the diagonal; larger dots stand for more of them, by the logarithm of their count.
+    Calibrated probabilities lie on the diagonal. The area of a dot grows with the logarithm of its count.
 
     Args:
-        curves: Of `reliability_curve`, by what the legend shall call them.
+        curves: Of `reliability_curve`, by the name in the legend.
         ax: Where to draw.
     """
     ax.plot([0, 1], [0, 1], color="0.6", lw=0.8, zorder=0)
@@ -110,7 +131,7 @@ def plot_reliability(curves: Mapping[str, ReliabilityCurve], ax: Axes) -> None:
         (line,) = ax.plot(predicted, observed, lw=1.2, label=name)
         size = (SMALLEST + (LARGEST - SMALLEST) * share) ** 2
         ax.scatter(predicted, observed, size, color=line.get_color(), alpha=0.7, linewidths=0)
-    ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="predicted probability", ylabel="share that came true", title="Reliability")
+    ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="predicted probability", ylabel="observed frequency", title="Reliability")
     ax.set_aspect("equal")
     ax.grid(alpha=0.3)
     ax.legend(framealpha=0.7, edgecolor="none", fontsize="small")

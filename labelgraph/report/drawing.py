@@ -23,22 +23,41 @@ BLUE = "#4c72b0"
 # Width and height that a label is given, where neighbouring dots are one apart.
 CELL = np.array([1.35, 0.9])
 # Where a name may stand, the better first: direction, alignment, and what counts against it.
-PLACEMENTS = ((0, 1, "center", "bottom", 0.0), (0, -1, "center", "top", 0.05),
-         (1, 0, "left", "center", 0.45), (-1, 0, "right", "center", 0.45))  # fmt: skip
+PLACEMENTS = (
+    (0.0, 1.0, "center", "bottom", 0.0), (0.0, -1.0, "center", "top", 0.05),
+    (0.7, 0.7, "left", "bottom", 0.15), (-0.7, 0.7, "right", "bottom", 0.15),
+    (0.7, -0.7, "left", "top", 0.2), (-0.7, -0.7, "right", "top", 0.2),
+    (1.0, 0.0, "left", "center", 0.3), (-1.0, 0.0, "right", "center", 0.3),
+)  # fmt: skip
 
 
-def draw_graph(data: Data, ax: Axes, max_edges: int = 150) -> None:
+def draw_graph(data: Data, ax: Axes | None = None, max_edges: int = 150) -> Axes:
     """Draw a label graph: larger dots for more frequent labels, darker arrows for heavier edges.
+
+    An arrow a -> b reads "an item with a also has b": where the weights are conditional probabilities, it points
+    from the label that is given to the label that follows, whichever way the messages flow.
 
     Args:
         data: Label graph; its heaviest edges are drawn, self-loops never.
-        ax: Where to draw.
+        ax: Where to draw; by default onto a new figure, ``ax.figure``.
         max_edges: How many edges at most.
+
+    Returns:
+        The axes.
+
+    Example:
+        >>> from labelgraph.graph import cooccurrence_graph
+        >>> from labelgraph.report import draw_graph
+        >>> draw_graph(cooccurrence_graph([[1, 1, 0], [1, 0, 1]], ["sky", "bird", "tree"])).get_title()
+        '3 labels, 4 edges'
     """
-    graph = to_networkx(data)
+    ax = _new_axes() if ax is None else ax
+    graph, given = to_networkx(data), _given(data)
     graph.remove_edges_from(list(nx.selfloop_edges(graph)))
     total = graph.number_of_edges()
     heaviest = sorted(graph.edges(data="weight"), key=lambda edge: -abs(edge[2]))[:max_edges]
+    if given == "target":
+        heaviest = [(target, source, weight) for source, target, weight in heaviest]
     graph.remove_edges_from(list(graph.edges))
     graph.add_weighted_edges_from(heaviest)
     box = ax.get_window_extent()
@@ -51,10 +70,28 @@ def draw_graph(data: Data, ax: Axes, max_edges: int = 150) -> None:
     if any(weights):
         _draw_edges(graph, place, ax, heaviest, sizes)
     _write_names(graph, place, ax, sizes)
-    _add_key(ax, highest if any(counts.values()) else 0, weights)
+    _add_key(ax, highest if any(counts.values()) else 0, weights, given is not None)
     ax.set_title(f"{len(graph)} labels, {len(heaviest)} edges" + (f" of {total}" if total > len(heaviest) else ""))
     ax.margins(0.06)
     ax.set_axis_off()
+    return ax
+
+
+def _new_axes() -> Axes:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(11, 9), layout="constrained").subplots()
+
+
+def _given(data: Data) -> str | None:
+    """The end of each edge that its weight, if that is a conditional probability, is conditioned on."""
+    if data.get("edge_count") is None or data.get("count") is None or not data.num_edges:
+        return None
+    for end, labels in (("target", data.edge_index[1]), ("source", data.edge_index[0])):
+        share = data.edge_count.double() / data["count"][labels].double()
+        if torch.allclose(share, data.edge_weight.double(), atol=1e-4):
+            return end
+    return None
 
 
 def draw_heat_map(matrix: Tensor, names: Sequence[str], ax: Axes, title: str = "", limit: float | None = None) -> Any:
@@ -158,7 +195,9 @@ def _draw_edges(graph: nx.DiGraph, place: Place, ax: Axes, edges: list[Any], siz
 
 def _write_names(graph: nx.DiGraph, place: Place, ax: Axes, sizes: list[float]) -> None:
     """Write each name on that side of its dot which is farthest from its edges and from dots near by."""
-    box = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.65}
+    from matplotlib.patheffects import withStroke
+
+    halo = [withStroke(linewidth=2.5, foreground="white")]
     for node, size in zip(graph, sizes, strict=True):
         linked = {*nx.all_neighbors(graph, node)}
         steps = [(other, place[other] - place[node]) for other in graph if other != node]
@@ -168,19 +207,22 @@ def _write_names(graph: nx.DiGraph, place: Place, ax: Axes, sizes: list[float]) 
         gap = math.sqrt(size) / 2 + 1.5
         ax.annotate(
             node, (place[node][0], place[node][1]), xytext=(gap * x, gap * y), textcoords="offset points",
-            ha=ha, va=va, fontsize=7.5, bbox=box,
+            ha=ha, va=va, fontsize=7.5, path_effects=halo, zorder=10,
         )  # fmt: skip
 
 
-def _add_key(ax: Axes, highest: int, weights: list[float]) -> None:
+def _add_key(ax: Axes, highest: int, weights: list[float], shares: bool) -> None:
     """Explain dots and arrows below the picture, by two counts and the ends of the weights."""
     from matplotlib.lines import Line2D
 
     counts = sorted({math.ceil(highest / 10), highest} - {0})
     style: dict[str, Any] = {"marker": "o", "ls": "", "color": BLUE, "alpha": 0.85, "mew": 0}
-    dots = [Line2D([], [], ms=math.sqrt(_dot(n, highest)), label=f"count {n:,}", **style) for n in counts]
-    ends = {f"weight {w:.2g}": w / weights[0] for w in weights[:-2:-1] + weights[:1] if w}
+    dots = [Line2D([], [], ms=math.sqrt(_dot(n, highest)), label=f"{n:,} items", **style) for n in counts]
+    ends = {f"{'share' if shares else 'weight'} {w:.2g}": w / weights[0] for w in weights[:-2:-1] + weights[:1] if w}
     lines = [Line2D([], [], color=_grey(s), lw=_width(s), label=label) for label, s in ends.items()]
+    if shares:
+        meaning = "Arrow a \u2192 b: of the items with label a, this share also has label b"
+        ax.annotate(meaning, (0, 0), xytext=(0, -14), xycoords="axes fraction", textcoords="offset points", fontsize=8)
     if dots or lines:
         ax.legend(
             handles=[*dots, *lines], loc="upper right", bbox_to_anchor=(1, 0), ncols=4, frameon=False, fontsize=7.5,

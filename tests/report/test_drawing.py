@@ -48,7 +48,7 @@ def test_every_label_and_every_edge_but_loops(graph):
     edges = int((graph.edge_index[0] != graph.edge_index[1]).sum())
     assert len(arrows(ax)) == edges
     assert len(dots(ax).get_offsets()) == graph.num_nodes
-    assert {text.get_text() for text in ax.texts} == set(graph.label_names)
+    assert {text.get_text() for text in ax.texts if not text.get_text().startswith("Arrow")} == set(graph.label_names)
     assert ax.get_title() == f"{graph.num_nodes} labels, {edges} edges"
 
 
@@ -60,9 +60,27 @@ def test_the_heaviest_edges_are_drawn(most):
     assert ax.get_title() == f"9 labels, {most} edges of {graph.num_edges}"
     place = dict(zip(map(tuple, dots(ax).get_offsets().tolist()), range(9), strict=True))
     heaviest = graph.edge_index[:, graph.edge_weight.argsort(descending=True, stable=True)[:most]].T.tolist()
-    got = [[place[tuple(map(float, end))] for end in arrow._posA_posB] for arrow in arrows(ax)]
+    got = [[place[tuple(map(float, end))] for end in arrow._posA_posB][::-1] for arrow in arrows(ax)]
     weights = dense_adjacency(graph.edge_index, graph.edge_weight, 9)
     assert sorted(weights[i, j].item() for i, j in got) == sorted(weights[i, j].item() for i, j in heaviest)
+
+
+def test_an_arrow_points_from_the_label_that_is_given():
+    """Every airplane stands on pavement, and not the reverse: the strong arrow leads from airplane to pavement."""
+    labels = torch.tensor([[1, 1], [1, 1], [0, 1], [0, 1], [0, 1]])
+    for condition in ("target", "source"):
+        ax = drawn(
+            draw_graph, cooccurrence_graph(labels, ["airplane", "pavement"], condition_on=condition), max_edges=1
+        )
+        places = dots(ax).get_offsets().tolist()
+        start, end = ([float(x) for x in point] for point in arrows(ax)[0]._posA_posB)
+        assert (places.index(start), places.index(end)) == (0, 1)
+        assert any("Arrow" in text.get_text() for text in ax.texts)
+
+
+def test_without_axes_a_figure_is_made():
+    ax = draw_graph(GRAPHS["counted"])
+    assert ax.figure is not None and len(dots(ax).get_offsets()) == 9
 
 
 def test_more_frequent_labels_have_larger_dots():
