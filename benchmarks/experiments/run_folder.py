@@ -17,6 +17,7 @@ from labelgraph.data import (
     SPLITS,
     CrossModalData,
     complete_splits,
+    hold_out,
     load_dataset,
     load_splits,
     make_splits,
@@ -33,7 +34,7 @@ class RunFolder:
     """The files of a run.
 
     ``config.yaml``, ``environment.json``, ``splits.json``, ``metrics.json``, ``report.md``, ``plots/*.png``,
-    ``baselines/NAME.json``; for each seed ``seed-N/history.csv``, ``seed-N/model/`` and ``seed-N/results.json``,
+    ``baselines/NAME.json``; for each seed ``seed-N/STAGE/history.csv``, ``seed-N/model/`` and ``seed-N/results.json``,
     or where a seed has several trainings the same in ``seed-N/VARIANT/``.
     """
 
@@ -66,6 +67,10 @@ class RunFolder:
     def model(self, seed: int, variant: str | None = None) -> Path:
         """The trained model of one training."""
         return self.seed(seed, variant) / "model"
+
+    def history(self, seed: int, variant: str | None = None) -> Path:
+        """The history of one training, which is of one stage."""
+        return next(self.seed(seed, variant).glob("*/history.csv"))
 
     def results(self, seed: int, variant: str | None = None) -> Path:
         """Results of one training."""
@@ -168,7 +173,10 @@ def split_data(config: RunConfig, data: CrossModalData) -> CrossModalData:
             f"'data.split' must be one of {', '.join(SPLITS)}, or index files with training items (got {split!r}, with "
             f"{', '.join(own) or 'no splits'})"
         )
-    return data.with_splits(complete_splits(own, seed=seed, **sizes))
+    data, size = data.with_splits(own), sizes.get("validation", 0.1)
+    if size and "validation" not in own:
+        data = hold_out(data, size if size < 1 else size / len(own["train"]), seed)
+    return data.with_splits(complete_splits(data.splits))
 
 
 def keep_splits(config: RunConfig, data: CrossModalData, folder: RunFolder) -> None:

@@ -223,6 +223,11 @@ class Training:
     variant: str | None = None
     start: str | None = None
 
+    @property
+    def stage(self) -> str:
+        """The stage of `labelgraph.train.train_method` that it is."""
+        return "stage2" if self.start else "train"
+
 
 def training_data(config: RunConfig, data: CrossModalData) -> CrossModalData:
     """The data to train on, with sides taken away as the settings say.

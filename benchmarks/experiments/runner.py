@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 from torch_geometric.data import Data
 
 from benchmarks.experiments.baselines import run_baseline
@@ -20,10 +19,10 @@ from labelgraph.data import CrossModalData
 from labelgraph.encoders import label_name_vectors
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.inference import encode, relevance_encoder
-from labelgraph.methods import Method, build_method, load_method
+from labelgraph.methods import Method, load_method
 from labelgraph.metrics import Encoder, evaluate_protocol
 from labelgraph.report import Result, read_results, write_results
-from labelgraph.train import fit
+from labelgraph.train import train_method
 
 PRECISION = "precision_"
 Say = Callable[[str], None]
@@ -87,14 +86,15 @@ def train_one(
     progress: bool,
 ) -> list[Result]:
     """Do one training of a seed, save its model, and evaluate it by every protocol."""
-    L.seed_everything(seed, verbose=False)
+    place, stage = folder.seed(seed, training.variant), training.stage
+    options: dict[str, Any] = {"stages": [stage], stage: training.config, "folder": place, "seed": seed}
+    start: str | Method = config.method
     if training.start:
-        method = load_method(folder.model(seed, training.start))
+        start = load_method(folder.model(seed, training.start))
     else:
-        method = build_method(config.method, data.image_channels, data.text_channels, graph, config.model)
-    place = folder.seed(seed, training.variant)
-    options: dict[str, Any] = {"progress": progress, "fill_missing": training.start is not None}
-    fitted = fit(method, training.data, training.config, place, seed=seed, **options)
+        options |= {"model": config.model, "graph": graph}
+    trained = train_method(start, training.data, progress=progress, **options)
+    method, fitted = trained.method, trained.result
     method.save_pretrained(folder.model(seed, training.variant))
     chosen = fitted.history[fitted.best_epoch]
     about = {
@@ -160,7 +160,7 @@ def histories(folder: RunFolder, config: RunConfig) -> dict[int, list[dict[str, 
     """The history of every seed, of the last of its trainings."""
     found = {}
     for seed in config.seeds:
-        path = folder.seed(seed, variants(folder, seed)[-1]) / "history.csv"
+        path = folder.history(seed, variants(folder, seed)[-1])
         with path.open(encoding="utf-8", newline="") as file:
             found[seed] = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
     return found

@@ -30,14 +30,13 @@ from labelgraph.cli.label_vectors_option import label_vectors
 from labelgraph.cli.training_folder import STATE, TrainingFolder
 from labelgraph.data import CrossModalData
 from labelgraph.data.splits.training_splits import digest, fingerprint, held_out_share, told_splits, training_splits
-from labelgraph.graph import cooccurrence_graph
-from labelgraph.methods import METHODS, Method, build_method, method_class
+from labelgraph.methods import METHODS, method_class
 from labelgraph.version import __version__
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from labelgraph.train import FitResult
+    from labelgraph.train import TrainedMethod
 
 DEFAULT_METHOD = "expected-relevance"  # Best on the bundled set when all were tuned alike, and fastest to train.
 
@@ -127,32 +126,31 @@ def _train_and_save(
     vectors: Tensor | None,
 ) -> dict[str, Any]:
     """Train in the folder beside the model, put the model into its place, and tell how it was made."""
+    from labelgraph.train import train_method
+
     folder = TrainingFolder.beside(options.out)
     with folder.held():
         if folder.begin(about, options.restart) and not options.quiet:
             note(f"going on with the unfinished training in {folder.path}")
+        how: dict[str, Any] = {"folder": folder.path, "seed": options.seed, "progress": not options.quiet}
         try:
-            method, fitted = _train(options, settings, data, folder.path, vectors)
+            trained = train_method(
+                options.method, data, label_vectors=vectors, keep_checkpoints=True, **how, **settings
+            )
         except KeyboardInterrupt:
             raise KeyboardInterrupt("the same command goes on with the training") from None
-        method.save_pretrained(options.out)
-        made = {**about, **_made(options, settings, data, about, fitted)}
+        trained.method.save_pretrained(options.out)
+        made = {**about, **_made(options.data, trained, about)}
         replace_file(options.out / STATE, json.dumps(made, indent=1).encode())
         folder.delete()
     return made
 
 
-def _made(
-    options: argparse.Namespace,
-    settings: Mapping[str, Any],
-    data: CrossModalData,
-    about: Mapping[str, Any],
-    fitted: FitResult,
-) -> dict[str, Any]:
+def _made(name: str, trained: TrainedMethod, about: Mapping[str, Any]) -> dict[str, Any]:
     """What ``training.json`` tells beside what the training depends on."""
-    chosen = settings["train"].select
+    chosen, fitted = trained.settings["train"].select, trained.result
     return {
-        "data": {"name": options.data, "train": len(data.splits["train"]), "sha256": about["data"]},
+        "data": {"name": name, "train": len(trained.data.splits["train"]), "sha256": about["data"]},
         "selected_on": None if chosen == "last" else chosen,
         "best_epoch": fitted.best_epoch,
         "best_map": fitted.best_map,
@@ -161,24 +159,6 @@ def _made(
         "seconds": fitted.seconds,
         "history": fitted.history,
     }
-
-
-def _train(
-    options: argparse.Namespace, settings: Mapping[str, Any], data: CrossModalData, place: Path, vectors: Tensor | None
-) -> tuple[Method, FitResult]:
-    """Train, in the second stage with what the generators make of missing sides; checkpoints stay."""
-    import lightning as L
-
-    from labelgraph.train import fit
-
-    L.seed_everything(options.seed, verbose=False)
-    graph = cooccurrence_graph(data.labels[data.rows("train")], data.label_names, x=vectors)
-    method = build_method(options.method, data.image_channels, data.text_channels, graph, settings["model"])
-    common: dict[str, Any] = {"seed": options.seed, "progress": not options.quiet, "keep_checkpoints": True}
-    fitted = fit(method, data, settings["train"], place / "train", **common)
-    if not data.present[data.rows("train")].all():
-        fitted = fit(method, data, settings["stage2"], place / "stage2", fill_missing=True, **common)
-    return method, fitted
 
 
 def _tell(options: argparse.Namespace, made: Mapping[str, Any]) -> None:

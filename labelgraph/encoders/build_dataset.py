@@ -255,7 +255,7 @@ def data_from_table(
     made = {"ids": ids, "titles": table.titles, "splits": table.splits or None}
     data = data_from_files(table.image_paths, table.captions, table.tags, **{**made, **options})
     if table.splits and "train" in data.splits:
-        return replace(data, splits=complete_splits(data.splits, validation=0))
+        return replace(data, splits=complete_splits(data.splits))
     return data
 
 

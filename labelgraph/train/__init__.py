@@ -2,8 +2,9 @@
 
 from labelgraph.train.datamodule import Batch, CrossModalDataModule
 from labelgraph.train.fit import FitResult, check_device, check_incomplete, fit
-from labelgraph.train.module import NonFiniteLossError, RetrievalModule
+from labelgraph.train.module import NonFiniteError, RetrievalModule
 from labelgraph.train.process import peak_memory, reset_peak_memory
+from labelgraph.train.recipe import TrainedMethod, train_method
 from labelgraph.train.settings import (
     TrainConfig,
     as_plain,
@@ -19,9 +20,10 @@ __all__ = [
     "Batch",
     "CrossModalDataModule",
     "FitResult",
-    "NonFiniteLossError",
+    "NonFiniteError",
     "RetrievalModule",
     "TrainConfig",
+    "TrainedMethod",
     "as_plain",
     "build_settings",
     "check_device",
@@ -34,4 +36,5 @@ __all__ = [
     "published_settings",
     "reset_peak_memory",
     "setting_names",
+    "train_method",
 ]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
 import statistics
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.loggers import Logger
 
 from labelgraph.data import CrossModalData
 from labelgraph.inference import held_out_scores
@@ -64,6 +67,8 @@ def fit(
     fill_missing: bool = False,
     keep_checkpoints: bool = False,
     callbacks: tuple[Callback, ...] = (),
+    logger: Logger | bool | None = None,
+    trainer_options: Mapping[str, Any] | None = None,
 ) -> FitResult:
     """Train a method, choose its best epoch by mAP on the split ``config.select``, load its weights, and calibrate it.
 
@@ -80,12 +85,16 @@ def fit(
         fill_missing: Let the method generate the missing sides of incomplete items; otherwise these are 0.
         keep_checkpoints: Leave them, for a caller that deletes them once the method is saved.
         callbacks: Lightning callbacks of your own.
+        logger: A logger of Lightning, to which losses and mAP go by epoch; ``True`` takes Lightning's default.
+        trainer_options: Further options of ``lightning.Trainer``, such as ``{"gradient_clip_val": 1.0}``; not those
+            that ``config`` sets.
 
     Raises:
         ValueError: If the data cannot be learned from, see `CrossModalDataModule`, or have incomplete items
-            that the method cannot take.
-        NonFiniteLossError: If a loss term becomes NaN or infinite.
+            that the method cannot take; or if an option of the trainer is one that ``config`` sets.
+        NonFiniteError: If a loss term, or a number that the method keeps, becomes NaN or infinite.
     """
+    check_process()
     check_device(config.device)
     check_incomplete(method, data)
     method.encoders = data.encoders
@@ -100,7 +109,8 @@ def fit(
     bar = [TrainingBar(f"{method.name}, seed {seed}")] if progress else []
     last = _checkpoint(folder, LAST, every_n_epochs=config.checkpoint_every)
     with _quiet(), interruptible():
-        trainer = _trainer(config, [EpochSeed(seed), history, *_choosing(config, folder), last, *bar, *callbacks])
+        own = [EpochSeed(seed), history, *_choosing(config, folder), last, *bar, *callbacks]
+        trainer = _trainer(config, own, logger, trainer_options or {})
         unfinished = folder / f"{LAST}.ckpt"
         trainer.fit(module, batches, ckpt_path=unfinished if unfinished.exists() else None)
     _take_best(module, folder)
@@ -122,20 +132,38 @@ def fit(
     )
 
 
-def _trainer(config: TrainConfig, callbacks: list[Callback]) -> L.Trainer:
+# Options of Lightning's trainer that have another place.
+ELSEWHERE = {
+    "accelerator": "'device' of the TrainConfig", "precision": "'precision' of the TrainConfig",
+    "max_epochs": "'epochs' of the TrainConfig", "min_steps": "'min_steps' of the TrainConfig",
+    "callbacks": "'callbacks'", "logger": "'logger'", "enable_progress_bar": "'progress'",
+    "devices": "no option: a training runs on one device", "num_nodes": "no option: a training runs on one device",
+    "strategy": "no option: a training runs on one device", "plugins": "no option: checkpoints are of one kind",
+    "default_root_dir": "'folder'", "enable_checkpointing": "no option: the best epoch is kept in a checkpoint",
+}  # fmt: skip
+
+
+def _trainer(
+    config: TrainConfig, callbacks: list[Callback], logger: Logger | bool | None, options: Mapping[str, Any]
+) -> L.Trainer:
     """Lightning's trainer, without the parts that this library has its own of."""
-    return L.Trainer(
-        accelerator=config.device,
-        devices=1,
-        precision=config.precision,
-        max_epochs=config.epochs,
-        callbacks=callbacks,
-        plugins=[SafetensorsCheckpointIO()],
-        logger=False,
-        num_sanity_val_steps=0,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-    )
+    for name in options:
+        if name in ELSEWHERE:
+            raise ValueError(f"'trainer_options' must not have {name!r} (set by {ELSEWHERE[name]})")
+    fixed = {
+        "accelerator": config.device,
+        "devices": 1,
+        "precision": config.precision,
+        "max_epochs": config.epochs,
+        "callbacks": callbacks,
+        "plugins": [SafetensorsCheckpointIO()],
+        "logger": logger or False,
+        "enable_progress_bar": False,
+    }
+    try:
+        return L.Trainer(**{"num_sanity_val_steps": 0, "enable_model_summary": False, **options, **fixed})
+    except TypeError as error:
+        raise ValueError(f"'trainer_options' must be options of lightning.Trainer ({error})") from error
 
 
 def _take_best(module: RetrievalModule, folder: Path) -> None:
@@ -157,6 +185,20 @@ def check_incomplete(method: Method | type[Method], data: CrossModalData) -> Non
         raise ValueError(
             f"'method' must have generators for training items of which a side is missing, as {able} have "
             f"(got {method.name!r}, which has none)"
+        )
+
+
+def check_process() -> None:
+    """Tell early that a training does not share its work with other processes.
+
+    Raises:
+        ValueError: If this process is one of several of a launcher such as ``torchrun``.
+    """
+    processes = os.environ.get("WORLD_SIZE", "1")
+    if processes != "1":
+        raise ValueError(
+            f"a training runs in one process (got WORLD_SIZE={processes} from a launcher such as torchrun); start it "
+            "without the launcher"
         )
 
 

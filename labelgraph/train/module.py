@@ -19,8 +19,8 @@ from labelgraph.train.settings import TrainConfig
 MONITOR = "validation_map"  # What the best epoch is chosen by.
 
 
-class NonFiniteLossError(RuntimeError):
-    """A loss term became NaN or infinite; the message names it."""
+class NonFiniteError(RuntimeError):
+    """A loss term, a parameter or a buffer became NaN or infinite; the message names it."""
 
 
 class RetrievalModule(L.LightningModule):
@@ -68,12 +68,23 @@ class RetrievalModule(L.LightningModule):
         if not torch.isfinite(total):
             values = {name: term.item() for name, term in terms.items()}
             wrong = [name for name, term in terms.items() if not torch.isfinite(term)]
-            raise NonFiniteLossError(
+            raise NonFiniteError(
                 f"the loss term {' and '.join(wrong) or 'total'} is not finite in epoch {self.current_epoch}, "
                 f"step {batch_idx} ({values}); a lower 'lr' or scaled features may help"
             )
         self._log({**terms, "total": total, **self.method.diagnostics(outputs)}, len(labels))
         return total
+
+    def on_train_epoch_end(self) -> None:
+        """Check what the epoch made of parameters and buffers, before it is kept in a checkpoint."""
+        state = self.method.state_dict().items()
+        wrong = [name for name, value in state if value.is_floating_point() and not torch.isfinite(value).all()]
+        if wrong:
+            more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+            raise NonFiniteError(
+                f"{', '.join(wrong[:3])}{more} of the method: not finite after epoch "
+                f"{self.current_epoch}; a lower 'lr' or scaled features may help"
+            )
 
     def _log(self, terms: dict[str, Tensor], batch_size: int) -> None:
         """Log the mean of each term over the epoch, once: Lightning's own averaging costs 3 ms a step."""

@@ -21,6 +21,7 @@ from labelgraph._core.checked_config import (
     check_value,
     field_types,
 )
+from labelgraph._core.names import check_name
 
 if TYPE_CHECKING:
     from labelgraph.methods import Method
@@ -140,11 +141,13 @@ def build_settings(defaults: Groups, values: Mapping[str, Mapping[str, Any]]) ->
         values: What to change, by group and name.
 
     Raises:
-        ValueError: If a value is of the wrong type or out of range; it names the setting as ``group.name``.
+        ValueError: If a name is unknown, or a value is of the wrong type or out of range; it names the setting as ``group.name``.
     """
     made = {}
     for group, default in defaults.items():
         kinds = field_types(type(default))
+        for name in values.get(group, {}):
+            check_name(group, name, kinds)
         given = {
             name: check_value(f"{group}.{name}", value, kinds[name]) for name, value in values.get(group, {}).items()
         }

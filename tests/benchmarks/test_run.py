@@ -45,8 +45,8 @@ def test_run_folder_and_table(small_file, tmp_path, capsys):
     assert yaml.safe_load((out / "config.yaml").read_text())["train"]["epochs"] == 3
     assert json.loads((out / "environment.json").read_text())["packages"]["torch"]
     for seed in (0, 1):
-        assert len((out / f"seed-{seed}" / "history.csv").read_text().splitlines()) == 1 + 3
-        assert not list((out / f"seed-{seed}").glob("*.ckpt"))
+        assert len((out / f"seed-{seed}" / "train" / "history.csv").read_text().splitlines()) == 1 + 3
+        assert not list((out / f"seed-{seed}").rglob("*.ckpt"))
     assert not list(out.rglob("*part*"))
 
 
@@ -70,7 +70,7 @@ def test_resumed_run_equals_uninterrupted(small_file, tmp_path):
     stopped.undo()
     assert command.main(["--resume", str(tmp_path / "halves")]) == 0
     for seed in (0, 1):
-        for file in ("history.csv", "model/model-*.safetensors"):
+        for file in ("train/history.csv", "model/model-*.safetensors"):
             whole, halves = (next((tmp_path / name / f"seed-{seed}").glob(file)) for name in ("whole", "halves"))
             assert whole.read_bytes() == halves.read_bytes()
 
@@ -159,7 +159,10 @@ def test_help_and_settings(capsys):
     for option in ("--method", "--dataset", "--seeds", "--set", "--config", "--select", "--resume", "--eval", "--out"):
         assert option in shown
     assert command.main(["--list-settings"]) == 0
-    assert "train.lr = 5.0e-05" in capsys.readouterr().out
+    assert "train.lr = 0.0002" in capsys.readouterr().out  # That of the data set.
+    assert command.main(["--list-settings", "--dataset", "other.npz", "--epochs", "7"]) == 0
+    shown = capsys.readouterr().out
+    assert "train.lr = 5.0e-05" in shown and "train.epochs = 7" in shown
 
 
 def test_folder_that_is_no_run(tmp_path):

@@ -15,7 +15,7 @@ from labelgraph.graph import cooccurrence_graph
 from labelgraph.inference import encode
 from labelgraph.methods import AGAHConfig, ALGCNConfig, DAGNNConfig, PGNNCONConfig, build_method, load_method
 from labelgraph.metrics import evaluate
-from labelgraph.train import NonFiniteLossError, TrainConfig, fit
+from labelgraph.train import NonFiniteError, TrainConfig, fit
 
 
 class Interrupted(RuntimeError):
@@ -243,7 +243,7 @@ def test_a_loss_that_is_not_finite_stops_with_its_name(data, tmp_path, bad, valu
     method = build(data)
     terms_of = method.loss_terms
     method.loss_terms = lambda outputs, labels: (terms := terms_of(outputs, labels)) | {bad: value * terms[bad]}
-    with pytest.raises(NonFiniteLossError, match=f"the loss term {bad} is not finite in epoch 0, step 0"):
+    with pytest.raises(NonFiniteError, match=f"the loss term {bad} is not finite in epoch 0, step 0"):
         fit(method, data, config(), tmp_path, progress=False)
 
 

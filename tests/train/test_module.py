@@ -6,7 +6,7 @@ import torch
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import AGAHConfig, ALGCNConfig, build_method
 from labelgraph.metrics import mean_average_precision
-from labelgraph.train import Batch, NonFiniteLossError, RetrievalModule, TrainConfig
+from labelgraph.train import Batch, NonFiniteError, RetrievalModule, TrainConfig
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_the_message_names_every_term_that_is_not_finite(module, make_data, monk
     data = make_data()
     monkeypatch.setattr(module.method, "total_loss", lambda terms: torch.tensor(float("nan")))
     monkeypatch.setattr(module.method, "loss_terms", lambda *_: {name: torch.tensor(v) for name, v in terms.items()})
-    with pytest.raises(NonFiniteLossError, match=f"the loss term {named} is not finite in epoch 0, step 4"):
+    with pytest.raises(NonFiniteError, match=f"the loss term {named} is not finite in epoch 0, step 4"):
         module.training_step(batch_of(data), 4)
 
 
@@ -101,3 +101,11 @@ def test_codes_are_validated_by_hamming_distance(make_data, monkeypatch):
         image, text = method.encode_image(data.image), method.encode_text(data.text)
     expected = mean_average_precision(text, image, data.labels, data.labels, similarity="dot")
     assert logged["text_to_image"] == pytest.approx(expected)
+
+
+def test_numbers_that_are_kept_and_not_finite_are_named(module):
+    module.on_train_epoch_end()
+    name, buffer = next((n, b) for n, b in module.method.named_buffers() if b.is_floating_point())
+    buffer.flatten()[0] = float("inf")
+    with pytest.raises(NonFiniteError, match=f"{name} .*not finite after epoch 0"):
+        module.on_train_epoch_end()

@@ -25,7 +25,7 @@ from labelgraph.data.formats.matlab import (
 )
 from labelgraph.data.formats.npy_folder import read_npy
 from labelgraph.data.pairs import CrossModalData
-from labelgraph.data.splits.strategies import complete
+from labelgraph.data.splits.strategies import complete_splits
 
 PART = re.compile(r"(?P<set>.+?)-[ifxyl]all(-.*)?\.mat", re.IGNORECASE)
 IMAGE, TEXT, LABELS, PICTURES = ("FAll", "XAll"), ("YAll",), ("LAll",), ("IAll",)
@@ -242,7 +242,7 @@ def _completed(found: dict[str, np.ndarray], size: int, train: int, seed: int) -
         found["database"] = np.setdiff1d(np.arange(size), found["query"])
     if "train" not in found and "database" in found:
         found["train"] = np.random.default_rng(seed).permutation(found["database"])[:train]
-    return complete({name: torch.from_numpy(np.sort(index)) for name, index in found.items()})
+    return complete_splits({name: torch.from_numpy(np.sort(index)) for name, index in found.items()})
 
 
 class MatPictures:

@@ -65,39 +65,23 @@ def make_splits(data: CrossModalData | Tensor, name: str, seed: int = 0, **sizes
             raise ValueError(f"the sizes of the split '{name}' must be among {', '.join(known)} (got {size!r})")
     labels = data if isinstance(data, Tensor) else data.labels
     parts = SPLITS[name](labels.numpy() > 0, np.random.default_rng(seed), **sizes)
-    return complete({key: torch.from_numpy(np.sort(index)) for key, index in parts.items() if len(index)})
+    return complete_splits({key: torch.from_numpy(np.sort(index)) for key, index in parts.items() if len(index)})
 
 
-def complete_splits(splits: Mapping[str, Tensor], validation: float = 0.1, seed: int = 0) -> dict[str, Tensor]:
-    """Take validation items from the training items, where there are none, and add what follows from other splits.
+def complete_splits(splits: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Add the splits that follow from others: queries from test items or the reverse, a database from the rest.
 
     Args:
-        splits: Index vectors by name, ``train`` among them; those of a set that comes split, or of index files.
-        validation: Below 1 a share of the training items, else a number; 0 takes none.
-        seed: Of the choice.
-
-    Raises:
-        ValueError: If there are no training items, or none would be left.
+        splits: Index vectors by name; those of a set that comes split, or of index files.
 
     Example:
         >>> import torch
         >>> from labelgraph.data import complete_splits
         >>> splits = complete_splits({"train": torch.arange(20), "test": torch.tensor([20])})
         >>> {name: len(index) for name, index in splits.items()}
-        {'train': 18, 'validation': 2, 'test': 1, 'query': 1, 'database': 20}
+        {'train': 20, 'test': 1, 'query': 1, 'database': 20}
     """
-    if "train" not in splits:
-        raise ValueError(f"'splits' must have training items, 'train' (got {', '.join(splits) or 'none'})")
-    parts = dict(splits)
-    if validation and "validation" not in parts:
-        shuffled = np.random.default_rng(seed).permutation(parts["train"].numpy())
-        parts |= {name: torch.from_numpy(np.sort(index)) for name, index in _hold_out(shuffled, validation).items()}
-    return complete(parts)
-
-
-def complete(parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Add the splits that follow from others: queries from test items or the reverse, a database from the rest."""
-    found = dict(parts)
+    found = dict(splits)
     for one, other in (("test", "query"), ("query", "test")):
         if one not in found and other in found:
             found[one] = found[other]
@@ -111,7 +95,7 @@ def test_vs_test(labels: np.ndarray, rng: np.random.Generator, test: float = 0.2
     """Random test items, which are both the queries and the gallery; the rest trains (ALGCN, DAGNN and others)."""
     order = rng.permutation(len(labels))
     cut = _count("test", test, len(labels))
-    return {"test": order[:cut], **_hold_out(order[cut:], validation)}
+    return {"test": order[:cut], **_validate(order[cut:], validation)}
 
 
 def dcmh(
@@ -128,7 +112,7 @@ def dcmh(
     if cut + wanted > len(labels):
         raise ValueError(f"'query' and 'train' must leave {len(labels)} items (got {cut} and {wanted})")
     database = order[cut:]
-    return {"query": order[:cut], "database": database, **_hold_out(database[:wanted], validation)}
+    return {"query": order[:cut], "database": database, **_validate(database[:wanted], validation)}
 
 
 def agah(
@@ -168,7 +152,7 @@ def agah(
     return {
         "query": np.flatnonzero(owner == "query"),
         "database": np.flatnonzero(owner != "query"),
-        **_hold_out(training, validation),
+        **_validate(training, validation),
     }
 
 
@@ -176,7 +160,7 @@ def uniform(labels: np.ndarray, rng: np.random.Generator, validation: float = 0.
     """Random shares of all items: by default 80 % train, 10 % validate, 10 % test."""
     order = rng.permutation(len(labels))
     cut = _count("test", test, len(labels))
-    return {"test": order[:cut], **_hold_out(order[cut:], validation, len(labels))}
+    return {"test": order[:cut], **_validate(order[cut:], validation, len(labels))}
 
 
 def stratified(labels: np.ndarray, rng: np.random.Generator, validation: float = 0.1, test: float = 0.1) -> Parts:
@@ -205,7 +189,7 @@ def systematic(order: np.ndarray, size: int, rng: np.random.Generator) -> tuple[
     return order[taken], order[~taken]
 
 
-def _hold_out(training: np.ndarray, validation: float, base: int | None = None) -> Parts:
+def _validate(training: np.ndarray, validation: float, base: int | None = None) -> Parts:
     """Split validation items off the training part, which is in random order already."""
     cut = _count("validation", validation, base or len(training)) if validation else 0
     if cut >= len(training):
@@ -233,7 +217,7 @@ SPLITS: dict[str, Callable[..., Any]] = {
 def hold_out(data: CrossModalData, share: float = 0.1, seed: int = 0) -> CrossModalData:
     """Move some items of the split ``train``, drawn at random, to a new split ``validation``.
 
-    Every label keeps a training item: of each, the first that is drawn stays.
+    Every label keeps a training item: of each, the one that would be drawn last.
 
     Args:
         data: Data with a split ``train`` and none called ``validation``.
@@ -258,10 +242,10 @@ def hold_out(data: CrossModalData, share: float = 0.1, seed: int = 0) -> CrossMo
             f"'data' must have a split 'train' and none called 'validation' (got {', '.join(data.splits) or 'none'})"
         )
     train = data.splits["train"]
-    order = train[torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))]
-    labels = data.labels[order]
+    order = train[torch.from_numpy(np.random.default_rng(seed).permutation(len(train)))]
+    labels = data.labels[order].flip(0)
     free = torch.ones(len(order), dtype=torch.bool)
-    free[labels.argmax(0)[labels.any(0)]] = False
+    free[len(order) - 1 - labels.argmax(0)[labels.any(0)]] = False
     held_out = order[free][: max(1, round(share * len(train)))].sort().values
     if not len(held_out):
         raise ValueError(f"'data' must have training items whose labels others have too (got none of {len(train)})")

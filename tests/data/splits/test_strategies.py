@@ -170,16 +170,15 @@ def test_stratified_gives_the_rarest_label_its_share():
         assert np.abs(np.array(found) - [10, 5, 35]).max() <= 1
 
 
-def test_hold_out_keeps_what_there_is():
-    own = {"train": torch.arange(10, 30), "test": torch.arange(5), "extra": torch.tensor([31])}
-    splits = complete_splits(own, 5, seed=2)
-    assert len(splits["train"]) == 15 and len(splits["validation"]) == 5
-    assert sorted(splits["train"].tolist() + splits["validation"].tolist()) == list(range(10, 30))
-    assert torch.equal(splits["database"], own["train"]) and torch.equal(splits["query"], own["test"])
-    assert splits["extra"].tolist() == [31]
-    again = complete_splits(splits, 5, seed=9)
+def test_splits_that_follow_from_others_are_added():
+    own = {"train": torch.arange(10, 25), "validation": torch.arange(25, 30), "test": torch.arange(5),
+           "extra": torch.tensor([31])}  # fmt: skip
+    splits = complete_splits(own)
+    assert splits["database"].tolist() == list(range(10, 30)) and torch.equal(splits["query"], own["test"])
+    assert all(torch.equal(splits[name], own[name]) for name in own)
+    again = complete_splits(splits)
     assert all(torch.equal(again[name], splits[name]) for name in splits)
-    assert "validation" not in complete_splits(own, 0)
+    assert set(complete_splits({"query": torch.arange(3)})) == {"test", "query"}
 
 
 @pytest.mark.parametrize(
@@ -198,8 +197,3 @@ def test_hold_out_keeps_what_there_is():
 def test_wrong_sizes_are_named(data, name, sizes, message):
     with pytest.raises(ValueError, match=message):
         make_splits(data, name, **sizes)
-
-
-def test_hold_out_needs_training_items():
-    with pytest.raises(ValueError, match=r"'splits' must have training items, 'train' \(got test\)"):
-        complete_splits({"test": torch.arange(3)})

@@ -1,0 +1,155 @@
+"""A training in one call: what it assembles, what it takes, what it refuses."""
+
+from dataclasses import replace
+
+import lightning as L
+import pytest
+import torch
+from lightning.pytorch.loggers import CSVLogger
+
+from labelgraph.data import drop_modalities
+from labelgraph.graph import cooccurrence_graph
+from labelgraph.methods import ALGCNConfig, DAGNNConfig, build_method, method_class
+from labelgraph.train import TrainConfig, fit, published_settings, train_method
+
+SMALL = {"hidden_channels": 8}
+GENERATORS = {**SMALL, "text_generator_channels": 8, "image_generator_channels": 8}
+FAST = {"epochs": 2, "batch_size": 10, "lr": 3e-3}
+
+
+@pytest.fixture
+def data(make_data):
+    return make_data()
+
+
+def call(method, data, **options):
+    return train_method(method, data, **{"progress": False, "train": FAST, "model": SMALL, **options})
+
+
+def states(*methods):
+    return zip(*(method.state_dict().values() for method in methods), strict=True)
+
+
+def test_the_training_is_that_of_its_parts(data, tmp_path):
+    trained = call("algcn", data, seed=3)
+    torch.manual_seed(3)
+    train = data.split("train")
+    method = build_method("algcn", 12, 9, cooccurrence_graph(train.labels, data.label_names), **SMALL)
+    config = replace(published_settings(method_class("algcn"))["train"], **FAST)
+    result = fit(method, data, config, tmp_path, seed=3, progress=False)
+    assert all(torch.equal(one, other) for one, other in states(trained.method, method))
+    assert trained.result.history == result.history and list(trained.stages) == ["train"]
+    assert trained.settings == {"model": method.config, "train": config} and not trained.method.training
+
+
+def test_configs_mappings_and_published_settings(data):
+    trained = call("algcn", data, model=ALGCNConfig(hidden_channels=4), train=TrainConfig(epochs=1))
+    assert trained.settings["model"].hidden_channels == 4 and trained.settings["train"] == TrainConfig(epochs=1)
+    assert len(trained.result.history) == 1
+    assert call("dagnn", data, model=GENERATORS).settings["stage2"].lr == 4e-6
+
+
+def test_items_are_held_out_where_there_is_no_validation_split(data):
+    trained = call("algcn", replace(data, splits={"test": data.splits["test"]}))
+    assert {name: len(rows) for name, rows in trained.data.splits.items()} == {"test": 15, "train": 41, "validation": 4}
+    assert trained.result.best_map is not None
+    last = call("algcn", replace(data, splits={}), train={**FAST, "select": "last"})
+    assert len(last.data.splits["train"]) == 60 and "validation" not in last.data.splits
+
+
+def test_missing_sides_are_learned_from_in_two_stages(data, tmp_path):
+    data = drop_modalities(data, 0.6)
+    options = {"model": GENERATORS, "stage2": {"epochs": 3, "batch_size": 10}}
+    trained = call("dagnn", data, **options)
+    assert {stage: len(result.history) for stage, result in trained.stages.items()} == {"train": 2, "stage2": 3}
+    assert trained.result is trained.stages["stage2"]
+    first = call("dagnn", data, stages=["train"], **options)
+    second = train_method(
+        first.method, data, stages=["stage2"], stage2=trained.settings["stage2"], folder=tmp_path, progress=False
+    )
+    assert all(torch.equal(one, other) for one, other in states(trained.method, second.method))
+    assert (tmp_path / "stage2" / "history.csv").is_file()
+
+
+def test_label_vectors_start_the_label_embeddings(data):
+    vectors = torch.rand(5, 7)
+    trained = call("algcn", data, label_vectors=vectors.tolist())
+    assert trained.settings["model"].label_embedding == "given"
+    assert torch.equal(trained.method.label_branch.embedding.weight, vectors)
+
+
+def test_a_graph_of_ones_own_is_taken(data):
+    graph = cooccurrence_graph(torch.eye(5))
+    static = [call("algcn", data, graph=each).method.label_branch.adjacency.static for each in (graph, None)]
+    assert torch.equal(static[0], torch.eye(5)) and not torch.equal(static[1], torch.eye(5))
+
+
+def test_a_folder_resumes_an_interrupted_training(data, tmp_path):
+    class Stop(Exception):
+        pass
+
+    class Interrupt(L.Callback):
+        def on_train_epoch_start(self, trainer, pl_module):
+            if trainer.current_epoch == 1:
+                raise Stop
+
+    options = {"train": {**FAST, "checkpoint_every": 1}}
+    with pytest.raises(Stop):
+        call("algcn", data, folder=tmp_path, callbacks=[Interrupt()], **options)
+    resumed, whole = call("algcn", data, folder=tmp_path, **options), call("algcn", data, **options)
+    assert all(torch.equal(one, other) for one, other in states(resumed.method, whole.method))
+
+
+def test_loggers_and_options_of_lightning(data, tmp_path):
+    steps = []
+
+    class Count(L.Callback):
+        def on_train_batch_end(self, *_):
+            steps.append(1)
+
+    logger = CSVLogger(tmp_path)
+    call("algcn", data, logger=logger, callbacks=[Count()], trainer_options={"limit_train_batches": 1})
+    logged = (tmp_path / "lightning_logs" / "version_0" / "metrics.csv").read_text()
+    assert "validation_map" in logged.splitlines()[0] and len(logged.splitlines()) >= 3
+    assert len(steps) == 2  # One each epoch.
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        ("algnc", {}, "did you mean 'algcn'"),
+        ("algcn", {"model": {"alhpa": 1}}, "did you mean 'alpha'"),
+        ("algcn", {"train": {"lr": float("nan")}}, r"'train.lr' must be a positive number \(got nan\)"),
+        ("algcn", {"model": DAGNNConfig()}, r"'config' must be a ALGCNConfig for 'algcn' \(got DAGNNConfig\)"),
+        ("algcn", {"train": ALGCNConfig()}, r"'train' must be a TrainConfig or a mapping \(got ALGCNConfig\)"),
+        ("algcn", {"stage2": TrainConfig()}, "'stage2' must be none for 'algcn'"),
+        ("algcn", {"model": {"label_embedding": "given"}}, "'label_vectors' must be given"),
+        (
+            "algcn",
+            {"label_vectors": torch.rand(4, 3)},
+            r"'label_vectors' must have a row for each of 5 labels .*4, 3",
+        ),
+        ("agah", {"label_vectors": torch.rand(5, 3)}, "'label_vectors' needs a method with label embeddings"),
+        ("algcn", {"stages": ["stage3"]}, r"'stages' must be among train, stage2 \(got stage3\)"),
+        ("algcn", {"stages": ["stage2"]}, "'stages' must have 'train' for complete training items"),
+        ("algcn", {"trainer_options": {"max_epochs": 3}}, "'trainer_options' must not have 'max_epochs'"),
+        ("algcn", {"trainer_options": {"gradient_clip": 3}}, "must be options of lightning.Trainer .*gradient_clip"),
+    ],
+)
+def test_wrong_arguments_are_named(data, method, options, message):
+    with pytest.raises(ValueError, match=message):
+        call(method, data, **{"model": None, **options})
+
+
+def test_a_built_method_has_its_settings_already(data):
+    method = build_method("algcn", 12, 9, cooccurrence_graph(data.labels), **SMALL)
+    with pytest.raises(ValueError, match="'model', 'graph' and 'label_vectors' must be none"):
+        call(method, data)
+    assert call(method, data, model=None).method is method
+
+
+def test_several_processes_are_refused_before_anything_is_done(data, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match=r"one process \(got WORLD_SIZE=2"):
+        call("algcn", data, folder=tmp_path / "new")
+    assert not (tmp_path / "new").exists()
