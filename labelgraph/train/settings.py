@@ -141,7 +141,8 @@ def build_settings(defaults: Groups, values: Mapping[str, Mapping[str, Any]]) ->
         values: What to change, by group and name.
 
     Raises:
-        ValueError: If a name is unknown, or a value is of the wrong type or out of range; it names the setting as ``group.name``.
+        ValueError: If a name is unknown, or a value is of the wrong type or out of range; it names the setting as
+            ``group.name``.
     """
     made = {}
     for group, default in defaults.items():
