@@ -93,7 +93,7 @@ def test_published_sizes_are_those_of_the_data_set_unless_given(make_data):
         (["data.split=thirds"], "'data.split' must be one of test-vs-test, dcmh"),
         (["data.split=uniform", "data.query_size=3"], "the sizes of the split 'uniform' must be among"),
         (["data.query_size=3"], "'data.query_size' must come with a 'data.split' of test-vs-test"),
-        (["data.split=uniform", "data.split_seed=-1"], "'data.split_seed' must be at least 0"),
+        (["data.split=uniform", "data.split_seed=-1"], "'data.split_seed' must be a whole number of at least 0"),
     ],
 )
 def test_wrong_splits_are_one_line_and_leave_nothing(small_file, tmp_path, capsys, settings, message):
