@@ -291,3 +291,38 @@ def decorrelation_loss(codes: Tensor) -> Tensor:
     product = codes.t() @ codes / len(codes)
     apart = product - torch.diag(product.diagonal())
     return apart.square().sum() / max(1, bits * (bits - 1))
+
+
+def info_nce_loss(image: Tensor, text: Tensor, temperature: float = 0.07) -> Tensor:
+    r"""Draw each image and its own text together, against all others of the batch.
+
+    Symmetric InfoNCE (van den Oord et al. 2018, arXiv:1807.03748, eq. 4; both ways as in CLIP, Radford et al. 2021,
+    arXiv:2103.00020): with the cosines :math:`s_{ij}` of image i and text j,
+
+    .. math:: L = -\frac{1}{2B} \sum_i \left(\log \frac{e^{s_{ii} / \tau}}{\sum_j e^{s_{ij} / \tau}}
+        + \log \frac{e^{s_{ii} / \tau}}{\sum_j e^{s_{ji} / \tau}}\right)
+
+    Args:
+        image: Embeddings of the images, shape :math:`(B, H)`, of any length.
+        text: Embeddings of their texts, shape :math:`(B, H)`.
+        temperature: :math:`\tau`.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ValueError: If the temperature is not positive, or the shapes differ.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.losses import info_nce_loss
+        >>> info_nce_loss(torch.eye(2), torch.eye(2), temperature=1.0)  # log(1 + 1 / e)
+        tensor(0.3133)
+    """
+    if not temperature > 0:
+        raise ValueError(f"'temperature' must be positive (got {temperature})")
+    if image.shape != text.shape:
+        raise ValueError(f"'text' must have the shape of 'image', {tuple(image.shape)} (got {tuple(text.shape)})")
+    cosines = F.normalize(image) @ F.normalize(text).t() / temperature
+    own = torch.arange(len(cosines), device=cosines.device)
+    return (F.cross_entropy(cosines, own) + F.cross_entropy(cosines.t(), own)) / 2

@@ -1,5 +1,6 @@
 """The loss of modality discriminators against torch's cross-entropy."""
 
+import math
 from math import exp, log, sqrt
 
 import pytest
@@ -13,6 +14,7 @@ from labelgraph.losses import (
     contrastive_loss,
     decorrelation_loss,
     draw_negatives,
+    info_nce_loss,
     joint_pairwise_loss,
     pairwise_loss,
     quantisation_loss,
@@ -376,3 +378,21 @@ def test_random_edges_come_at_their_rate(rate):
     assert draws.mean().item() == pytest.approx(rate, abs=0.02)
     if 0 < rate < 1:
         assert not torch.equal(draws[0], draws[1])
+
+
+def test_info_nce_against_a_loop():
+    generator = torch.Generator().manual_seed(3)
+    image, text = torch.randn(5, 4, generator=generator), torch.randn(5, 4, generator=generator)
+    cosine = [[torch.cosine_similarity(a, b, dim=0).item() / 0.2 for b in text] for a in image]
+    wanted = 0.0
+    for i in range(5):
+        row, column = cosine[i], [cosine[j][i] for j in range(5)]
+        wanted -= (2 * cosine[i][i] - math.log(sum(map(math.exp, row))) - math.log(sum(map(math.exp, column)))) / 10
+    assert info_nce_loss(image, text, 0.2).item() == pytest.approx(wanted, rel=1e-5)
+
+
+def test_info_nce_names_wrong_arguments():
+    with pytest.raises(ValueError, match=r"'temperature'.*\(got 0\)"):
+        info_nce_loss(torch.eye(2), torch.eye(2), 0)
+    with pytest.raises(ValueError, match=r"'text'.*\(2, 2\).*\(3, 2\)"):
+        info_nce_loss(torch.eye(2), torch.ones(3, 2))

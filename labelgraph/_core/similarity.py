@@ -58,20 +58,28 @@ class _Hamming(Similarity):
 
 
 class _Jaccard(Similarity):
-    """Expected Jaccard coefficient of label probabilities, plus the product of pair embeddings if there are any."""
+    """Expected Jaccard coefficient of label probabilities, and the likeness of pair embeddings if there are any.
+
+    The likeness is cubed, so that it decides between items that are nearly the same thing and leaves the order of all
+    others to the labels.
+    """
 
     name = "jaccard"
     meaning = "expected Jaccard coefficient of the labels"
 
     def prepare(self, embeddings: Embeddings, dtype: torch.dtype) -> tuple[Tensor, ...]:
         labels, pair = (part.to(dtype) for part in embeddings.parts())
-        return labels, labels.sum(1), pair
+        highest = 1 + torch.linalg.vector_norm(pair, dim=1).pow(6)
+        return labels, labels.sum(1), pair, highest
 
     def score(self, query: Sequence[Tensor], database: Sequence[Tensor], out: Tensor) -> Tensor:
         shared = torch.mm(query[0], database[0].t(), out=out)
         union = (query[1][:, None] + database[1]).sub_(shared).clamp_(min=SMALLEST)
         shared.div_(union)
-        return shared.addmm_(query[2], database[2].t()) if query[2].shape[1] else shared
+        if not query[2].shape[1]:
+            return shared
+        like = torch.mm(query[2], database[2].t(), out=union).clamp_(min=0)
+        return shared.addcmul_(like.square(), like).div_(query[3][:, None])
 
 
 SIMILARITIES: dict[str, Similarity] = {
@@ -88,9 +96,9 @@ class Embeddings:
     Args:
         vectors: A matrix of torch, NumPy or lists, shape :math:`(N, H)`; for ``"hamming"`` packed codes, uint8.
         similarity: ``"cosine"``, ``"dot"``, ``"hamming"``, or ``"jaccard"``: the first ``num_labels`` columns are
-            label probabilities :math:`p`, and the other columns, if there are any, pair embeddings :math:`e`. Two items
-            score :math:`p \cdot q / (|p|_1 + |q|_1 - p \cdot q) + e \cdot f`; the first term is 0 where both
-            :math:`p` and :math:`q` are 0.
+            label probabilities :math:`p`, and the other columns, if there are any, pair embeddings :math:`e`, all of
+            one length. Two items score :math:`J = p \cdot q / (|p|_1 + |q|_1 - p \cdot q)`, 0 where both :math:`p` and
+            :math:`q` are 0; with pair embeddings :math:`(J + \max(0, e \cdot f)^3) / (1 + |e|^6)`, from 0 to 1.
         num_labels: Number of columns that are label probabilities; of ``"jaccard"`` alone. By default all.
 
     Raises:

@@ -30,13 +30,18 @@ def slow(similarity, left, right, num_labels=None):
     p, q, e, f = left[:num_labels], right[:num_labels], left[num_labels:], right[num_labels:]
     shared = sum(a * b for a, b in zip(p, q, strict=True))
     union = sum(p) + sum(q) - shared
-    return (shared / union if union else 0.0) + sum(a * b for a, b in zip(e, f, strict=True))
+    labels = shared / union if union else 0.0
+    like = max(0.0, sum(a * b for a, b in zip(e, f, strict=True)))
+    return (labels + like**3) / (1 + sum(a * a for a in e) ** 3)
 
 
 @pytest.fixture
 def sides():
     generator = torch.Generator().manual_seed(0)
-    return [torch.rand(n, 6, generator=generator, dtype=torch.float64) for n in (5, 9)]
+    sides = [torch.rand(n, 6, generator=generator, dtype=torch.float64) for n in (5, 9)]
+    for side in sides:
+        side[0, 5] *= -1
+    return sides
 
 
 @pytest.mark.parametrize("block_size", [None, 1, 2, 5])
@@ -49,6 +54,16 @@ def test_scores_are_those_of_loops(sides, similarity, num_labels, block_size):
     query, database = (Embeddings(side, similarity, num_labels) for side in sides)
     wanted = [[slow(similarity, a, b, num_labels) for b in sides[1].tolist()] for a in sides[0].tolist()]
     torch.testing.assert_close(scores(query, database, block_size=block_size), torch.tensor(wanted))
+
+
+def test_jaccard_scores_lie_in_the_unit_interval():
+    generator = torch.Generator().manual_seed(1)
+    labels = (torch.rand(20, 4, generator=generator) < 0.5).float()
+    pair = 1.2 * unit_length(torch.randn(20, 3, generator=generator))
+    items = Embeddings(torch.cat([labels, pair], 1), "jaccard", 4)
+    own = scores(items, items)
+    assert own.min() >= 0 and own.max() <= 1 + 1e-6
+    torch.testing.assert_close(own.diag()[labels.any(1)], torch.ones(int(labels.any(1).sum())))
 
 
 def test_scores_of_codes_fall_with_their_distance(sides):
