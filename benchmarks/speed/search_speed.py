@@ -15,8 +15,8 @@ from torch import Tensor
 from benchmarks.speed.measure import clock, pair
 from labelgraph.metrics import pack_bits
 from labelgraph.search import Index, build_index
-from labelgraph.search.indexes import import_faiss
-from labelgraph.search.neighbours import BLOCK_ITEMS
+from labelgraph.search.exact_neighbours import BLOCK_ITEMS
+from labelgraph.search.faiss_index import import_faiss
 
 ITEMS, QUERIES, K = 1_000_000, 1_000, 100
 BITS, CHANNELS = 64, 128

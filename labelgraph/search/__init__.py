@@ -1,7 +1,8 @@
 """Search across images and texts: exact and FAISS indexes, and a searcher that embeds, filters, saves and loads."""
 
+from labelgraph.search.exact_neighbours import nearest_neighbours
 from labelgraph.search.indexes import INDEXES, Index, build_index
-from labelgraph.search.neighbours import Neighbours, hamming_neighbours, merge_neighbours, product_neighbours
+from labelgraph.search.neighbours import Neighbours, merge_neighbours
 from labelgraph.search.searcher import Searcher
 
 __all__ = [
@@ -10,7 +11,6 @@ __all__ = [
     "Neighbours",
     "Searcher",
     "build_index",
-    "hamming_neighbours",
     "merge_neighbours",
-    "product_neighbours",
+    "nearest_neighbours",
 ]

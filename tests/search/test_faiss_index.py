@@ -6,7 +6,7 @@ import torch
 
 from labelgraph.metrics import pack_bits
 from labelgraph.search import INDEXES, build_index
-from labelgraph.search.indexes import ExactIndex
+from labelgraph.search.exact_index import ExactIndex
 
 pytest.importorskip("faiss")
 
@@ -20,6 +20,8 @@ def clustered(similarity, size, seed=1, width=32):
     generator = torch.Generator().manual_seed(seed)
     near = centres[torch.randint(0, 20, (size,), generator=generator)]
     near = near + 0.3 * torch.randn(size, width, generator=generator)
+    if similarity == "jaccard":
+        return (2 * near - 2).sigmoid()
     return pack_bits(near) if similarity == "hamming" else near
 
 
@@ -163,18 +165,32 @@ def test_what_is_dumped_can_be_restored(name, index, similarity):
 
 
 def test_a_file_of_another_index_is_refused(name, index, similarity):
+    if name.endswith("flat"):
+        assert index.dump() == {}  # Its vectors are all that it needs.
+        return
     other = build_index(name, similarity)
     other.add(clustered(similarity, 50))
-    with pytest.raises(ValueError, match=r"expected 50 items of width 32 in the FAISS file .got 3000 of 32"):
+    with pytest.raises(ValueError, match=r"expected \d+ items of width 32 in the FAISS file .got \d+ of 32"):
         build_index(name, similarity).restore(other.vectors, index.dump())
     with pytest.raises(ValueError, match="expected an index of FAISS"):
         build_index(name, similarity).restore(other.vectors, {"faiss": np.zeros(64, np.uint8).tobytes()})
+    with pytest.raises(ValueError, match="expected the FAISS file"):
+        build_index(name, similarity).restore(other.vectors, {})
+
+
+def test_a_file_of_another_structure_is_refused():
+    vectors = clustered("cosine", 60)
+    graph = build_index("faiss-hnsw")
+    graph.add(vectors)
+    with pytest.raises(ValueError, match=r"expected IndexIVFFlat in the FAISS file \(got IndexHNSWFlat\)"):
+        build_index("faiss-ivf").restore(vectors, graph.dump())
 
 
 def test_wrong_vectors_leave_the_index_as_it_was(index, similarity):
+    before = index._index.ntotal
     with pytest.raises(ValueError, match="'vectors' must have the shape"):
         index.add(clustered(similarity, 4, width=64))
-    assert len(index) == 3000 and index._index.ntotal == 3000
+    assert len(index) == 3000 and index._index.ntotal == before > 2500
 
 
 @pytest.mark.parametrize(
@@ -196,3 +212,56 @@ def test_what_is_restored_searches_as_this_index_is_set(name, similarity, settin
     wanted = whole.search(query, 10)[0]
     assert torch.equal(again.search(query, 10)[0], wanted)
     assert not torch.equal(narrow.search(query, 10)[0], wanted)
+
+
+@pytest.mark.parametrize("name", ["faiss-hnsw", "faiss-ivf", "faiss-flat"])
+def test_one_among_many_equal_vectors_is_found(name):
+    vectors = torch.ones(3000, 4)
+    vectors[1500] = torch.tensor([1.0, -1, 2, -3])
+    index = build_index(name)
+    index.add(vectors)
+    scores, positions = index.search(vectors[1500:1501], 2)
+    assert positions[0, 0] == 1500 and scores[0, 0].item() == pytest.approx(1.0)
+    _, same = index.search(vectors[:1], 2000)
+    assert len(set(same[0].tolist())) == 2000 and 1500 not in same[0]
+
+
+@pytest.mark.parametrize("share", [0.2, 0.9])
+def test_codes_among_many_equal_ones_are_found(share):
+    codes = torch.randint(0, 256, (4000, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    same = torch.rand(4000, generator=torch.Generator().manual_seed(1)) < share
+    codes[same] = 0
+    index = build_index("faiss-binary-hnsw")
+    for part in codes.split(1500):
+        index.add(part)
+    again = build_index("faiss-binary-hnsw")
+    again.restore(index.vectors, index.dump())
+    for each in (index, again):
+        scores, positions = each.search(codes[~same][:300], 1)
+        assert (scores == 0).all()
+        assert torch.equal(codes[positions.flatten()], codes[~same][:300])
+
+
+def realistic(size, num_labels, seed, pair=0):
+    """Calibrated probabilities of about 3 labels an item, some labels frequent and some rare; and pair embeddings."""
+    generator = torch.Generator().manual_seed(seed)
+    frequency = 1 / torch.arange(1, num_labels + 1)
+    logit = (3 * frequency / frequency.sum()).clamp(max=0.6).logit()
+    probabilities = (logit * 1.5 + 2.5 * torch.randn(size, num_labels, generator=generator)).sigmoid()
+    embeddings = torch.nn.functional.normalize(torch.randn(size, pair, generator=generator)) * 0.3**0.5
+    return torch.cat([probabilities, embeddings], 1)
+
+
+@pytest.mark.parametrize("name", ["faiss-flat", "faiss-ivf", "faiss-hnsw"])
+@pytest.mark.parametrize(("num_labels", "pair"), [(24, 0), (300, 0), (24, 32)])
+def test_candidates_hold_the_first_by_expected_jaccard(name, num_labels, pair):
+    database, query = (realistic(size, num_labels, seed, pair) for size, seed in ((20_000, 0), (100, 1)))
+    found, wanted = build_index(name, "jaccard", num_labels), ExactIndex("jaccard", num_labels)
+    for index in (found, wanted):
+        index.add(database)
+    scores, positions = found.search(query, 10)
+    best, _ = wanted.search(query, 10)
+    assert recall(-scores, -best + 1e-6) >= 0.95
+    for row in range(3):  # The scores are the exact ones.
+        order = positions[row].sort().values
+        torch.testing.assert_close(wanted.search(query[row : row + 1], 10, order)[0][0], scores[row])

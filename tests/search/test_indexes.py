@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from labelgraph.metrics import pack_bits
 from labelgraph.search import INDEXES, build_index
-from labelgraph.search.indexes import ExactIndex
+from labelgraph.search.exact_index import ExactIndex
 
 
 def vectors(size, seed=0, width=6):
@@ -19,13 +19,20 @@ def codes(size, seed=0, bits=20):
     return pack_bits(vectors(size, seed, bits))
 
 
-MAKE = {"cosine": vectors, "dot": vectors, "hamming": codes}
+def probabilities(size, seed=0, width=6):
+    return vectors(size, seed, width).sigmoid()
+
+
+MAKE = {"cosine": vectors, "dot": vectors, "hamming": codes, "jaccard": probabilities}
 
 
 def by_brute_force(similarity, query, database):
     """Keys by which the nearest come first, (Q, N)."""
     if similarity == "cosine":
         query, database = F.normalize(query), F.normalize(database)
+    if similarity == "jaccard":
+        union = query.sum(1)[:, None].double() + database.sum(1) - query.double() @ database.double().t()
+        return -(query.double() @ database.double().t()) / union
     if similarity != "hamming":
         return -(query.double() @ database.double().t())
     different = query[:, None] ^ database
@@ -106,6 +113,10 @@ def test_what_is_dumped_can_be_restored(similarity):
         ("cosine", lambda index: index.search(torch.ones(6), 1), r"'query' must have the shape \(N, 6\) \(got \(6,"),
         ("cosine", lambda index: index.add(torch.full((1, 6), torch.nan)), "'vectors' must be finite"),
         ("cosine", lambda index: index.add(torch.full((1, 6), 1e20)), "'vectors' must have rows no longer than"),
+        ("cosine", lambda index: index.search(torch.full((1, 6), torch.nan), 1), "'query' must be finite"),
+        ("cosine", lambda index: index.search(torch.ones(1, 6), 0), r"'k' must be .* at least 1 \(got 0\)"),
+        ("cosine", lambda index: index.search(torch.ones(1, 6), True), r"'k' must be .* at least 1 \(got True\)"),
+        ("jaccard", lambda index: index.add(torch.full((1, 6), 1.5)), r"probabilities in \[0, 1\] .*got 1.5 to 1.5"),
         ("cosine", lambda index: index.restore(torch.ones(2), {}), "'vectors' must be a matrix of torch.float32"),
         ("hamming", lambda index: index.add(torch.ones(2, 3)), "'vectors' must be codes of 'pack_bits', uint8"),
         ("hamming", lambda index: index.search(codes(1, bits=9), 1), r"'query' must have the shape \(N, 3\)"),
@@ -126,10 +137,11 @@ def test_an_empty_index_takes_no_vectors_without_width():
 
 
 def test_the_names():
-    cosine, dot, hamming = (
-        [name for name, kind in INDEXES.items() if each in kind.similarities] for each in ("cosine", "dot", "hamming")
+    cosine, dot, jaccard, hamming = (
+        [name for name, kind in INDEXES.items() if each in kind.similarities]
+        for each in ("cosine", "dot", "jaccard", "hamming")
     )
-    assert cosine == dot == ["exact", "faiss-flat", "faiss-ivf", "faiss-hnsw"]
+    assert cosine == dot == jaccard == ["exact", "faiss-flat", "faiss-ivf", "faiss-hnsw"]
     assert hamming == ["hamming", "faiss-binary-flat", "faiss-binary-ivf", "faiss-binary-hnsw"]
 
 
@@ -161,7 +173,10 @@ def test_without_faiss_the_extra_is_named(monkeypatch, name):
         ),
         ("exact", {"num_probes": 2}, r"of the index 'exact' must be among: none \(got 'num_probes'\)"),
         ("faiss-ivf", {"num_links": 2}, r"'faiss-ivf' must be among: num_probes \(got 'num_links'\)"),
-        ("faiss-hnsw", {"num_links": 0}, r"'num_links' must be a positive whole number \(got 0\)"),
+        ("faiss-hnsw", {"num_links": 0}, r"'num_links' must be a whole number of at least 2, .* \(got 0\)"),
+        ("faiss-hnsw", {"num_links": 1}, r"'num_links' must be a whole number of at least 2, .* \(got 1\)"),
+        ("faiss-hnsw", {"num_links": 10**9}, r"'num_links' must be .* at most 1024 \(got 1000000000\)"),
+        ("faiss-hnsw", {"search_width": True}, r"'search_width' must be a positive whole number.*\(got True\)"),
         ("faiss-hnsw", {"search_width": 1.5}, "'search_width' must be a positive whole number"),
     ],
 )

@@ -1,0 +1,161 @@
+"""Exact nearest neighbours by any similarity, block by block; no matrix of all scores is ever in memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from labelgraph._core.packed_bits import count_bits
+from labelgraph._core.similarity import SIMILARITIES, Embeddings, as_embeddings, check_comparable, unit_length
+from labelgraph.search.nearest import Nearest
+from labelgraph.search.neighbours import check_k
+
+
+def nearest_neighbours(query: Any, database: Any, k: int, similarity: str | None = None) -> tuple[Tensor, Tensor]:
+    """Find the items that are most alike, exactly, block by block; equal ones by position.
+
+    Args:
+        query: `Embeddings`, or a matrix of torch, NumPy or lists, shape (Q, H) or for codes (Q, B).
+        database: The same of N items.
+        k: How many; at most N are given.
+        similarity: Of plain matrices; by default cosine, which codes do not have.
+
+    Returns:
+        Scores and positions, int64, both of the shape (Q, min(k, N)). Scores are float32 and falling; Hamming
+        distances are int32 and rising.
+
+    Raises:
+        ValueError: If a side is empty, not finite or not numbers, both are not of one kind, or ``k`` is below 1.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.search import nearest_neighbours
+        >>> nearest_neighbours([[1.0, 0.0]], [[0.0, 1.0], [2.0, 0.0], [1.0, 0.0]], 2)
+        (tensor([[1., 1.]]), tensor([[1, 2]]))
+        >>> codes = torch.tensor([[0b1111], [0b0001], [0b0000]], dtype=torch.uint8)
+        >>> nearest_neighbours(codes[2:], codes, 2, "hamming")
+        (tensor([[0, 1]], dtype=torch.int32), tensor([[2, 1]]))
+    """
+    sides = [as_embeddings(name, given, similarity) for name, given in (("query", query), ("database", database))]
+    check_comparable(*sides)
+    asked, held = (comparable(side.to("cpu")) for side in sides)
+    return find(asked, held, check_k(k))
+
+
+def comparable(embeddings: Embeddings) -> Embeddings:
+    """Embeddings as `find` compares them: float32, those for cosines of unit length."""
+    vectors = embeddings.vectors
+    if embeddings.similarity != "hamming":
+        vectors = vectors.to(torch.float32)
+        vectors = unit_length(vectors) if embeddings.similarity == "cosine" else vectors
+    return Embeddings(vectors.contiguous(), embeddings.similarity, embeddings.num_labels)
+
+
+def find(query: Embeddings, database: Embeddings, k: int) -> tuple[Tensor, Tensor]:
+    """Find the nearest neighbours among what `comparable` gave; either side may be empty."""
+    k = min(k, len(database))
+    if not len(query) or not k:
+        dtype = torch.int32 if query.similarity == "hamming" else torch.float32
+        return torch.empty(len(query), k, dtype=dtype), torch.empty(len(query), k, dtype=torch.long)
+    if query.similarity == "hamming":
+        return _hamming_neighbours(query.vectors, database.vectors, k)
+    return _vector_neighbours(query, database, k)
+
+
+# A block of 1024 x 1024 products, 4 MiB: large enough for a fast product, small enough for the caches.
+BLOCK_QUERIES = 2**10
+BLOCK_ITEMS = 2**10
+RUN = 2**6
+
+
+Keys = Callable[[slice, Tensor], Tensor]
+
+
+def _vector_neighbours(query: Embeddings, database: Embeddings, k: int) -> tuple[Tensor, Tensor]:
+    """The items with the highest scores: falling scores, float32, and positions, both of the shape (Q, k)."""
+    scores = torch.empty(len(query), k)
+    positions = torch.empty(len(query), k, dtype=torch.long)
+    room = torch.empty(min(BLOCK_QUERIES, len(query)) * min(BLOCK_ITEMS, len(database)))
+    for first in range(0, len(query), BLOCK_QUERIES):
+        rows = slice(first, first + BLOCK_QUERIES)
+        part = query[rows]
+        nearest = Nearest(len(part), k, np.float32)
+        keys_of = _jaccard_keys(part, database) if query.similarity == "jaccard" else _product_keys(part, database)
+        for start in range(0, len(database), BLOCK_ITEMS):
+            size = min(BLOCK_ITEMS, len(database) - start)
+            keys = keys_of(slice(start, start + size), room[: len(part) * size].view(len(part), size))
+            # Torch finds the smallest of a run several times faster than NumPy compares them all.
+            lowest = None if size % RUN else keys.view(len(part), -1, RUN).amin(2).numpy()
+            nearest.add(keys.numpy(), start, lowest)
+        best, places = map(torch.from_numpy, nearest.result())
+        scores[rows] = 0.0 - best  # Not `-best`, which would make -0.0 of 0.0.
+        positions[rows] = places
+    return scores, positions
+
+
+def _product_keys(query: Embeddings, database: Embeddings) -> Keys:
+    negative = -query.vectors  # The smallest are wanted.
+    return lambda block, out: torch.mm(negative, database.vectors[block].t(), out=out)
+
+
+def _jaccard_keys(query: Embeddings, database: Embeddings) -> Keys:
+    similarity = SIMILARITIES["jaccard"]
+    asked = similarity.prepare(query, torch.float32)
+
+    def keys(block: slice, out: Tensor) -> Tensor:
+        return similarity.score(asked, similarity.prepare(database[block], torch.float32), out).neg_()
+
+    return keys
+
+
+# A block of 16 x 16384 words, 2 MiB for codes of 64 bits, which stays in the caches.
+CODE_BLOCK_QUERIES = 2**4
+CODE_BLOCK_ITEMS = 2**14
+WORDS: dict[int, type[np.unsignedinteger]] = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
+
+
+def _hamming_neighbours(query: Tensor, database: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Find the codes with the fewest different bits; neither side is empty.
+
+    Args:
+        query: Codes of `pack_bits`, uint8, shape (Q, B) with B bytes a code.
+        database: Codes, uint8, shape (N, B).
+        k: How many, at most N.
+
+    Returns:
+        Rising distances, int32, and positions, int64, both of the shape (Q, k).
+    """
+    words, items = _as_words(query.numpy()), _as_words(database.numpy())
+    parts = [words[first : first + CODE_BLOCK_QUERIES] for first in range(0, len(words), CODE_BLOCK_QUERIES)]
+    with ThreadPoolExecutor(min(torch.get_num_threads(), len(parts))) as pool:
+        found = list(pool.map(lambda part: _search(part, items, k), parts))
+    distances = np.concatenate([keys for keys, _ in found]).astype(np.int32)
+    positions = np.concatenate([places for _, places in found])
+    return torch.from_numpy(distances), torch.from_numpy(positions)
+
+
+def _as_words(codes: np.ndarray) -> np.ndarray:
+    """View codes as words, as wide as divide their bytes: (N, B) as (N, W).
+
+    Not filled up as by `code_words`: for one query a copy of the database would take longer than the search.
+    """
+    return np.ascontiguousarray(codes).view(WORDS[math.gcd(codes.shape[1], 8)])
+
+
+def _search(query: np.ndarray, items: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    bits = 8 * items.itemsize * items.shape[1]
+    dtype = np.uint8 if bits < 255 else np.uint16
+    nearest = Nearest(len(query), k, dtype)
+    for start in range(0, len(items), CODE_BLOCK_ITEMS):
+        block = items[start : start + CODE_BLOCK_ITEMS]
+        distances = count_bits(query[:, :1] ^ block[:, 0])
+        for word in range(1, items.shape[1]):
+            distances = np.add(distances, count_bits(query[:, word : word + 1] ^ block[:, word]), dtype=dtype)
+        nearest.add(distances, start)
+    return nearest.result()

@@ -1,0 +1,150 @@
+"""Exact neighbours against loops over queries and items."""
+
+import numpy as np
+import pytest
+import torch
+
+from labelgraph._core.packed_bits import count_bits_by_table
+from labelgraph.metrics import Embeddings, pack_bits
+from labelgraph.search import exact_neighbours, nearest_neighbours
+from labelgraph.search.exact_neighbours import find
+
+
+def codes(size, bits, seed):
+    return torch.randint(0, 2, (size, bits), generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def slow(query, database, k):
+    scores, positions = [], []
+    for code in query.numpy():
+        distances = np.array([sum(a != b for a, b in zip(code, other, strict=True)) for other in database.numpy()])
+        order = np.lexsort((np.arange(len(distances)), distances))[:k]
+        positions.append(order.tolist())
+        scores.append(distances[order].tolist())
+    return scores, positions
+
+
+@pytest.mark.parametrize("bits", [1, 5, 8, 16, 24, 32, 61, 64, 72, 128, 256, 300])
+@pytest.mark.parametrize("k", [1, 7, 1000])
+def test_it_is_the_loop_with_ties_by_position(bits, k):
+    query, database = codes(11, bits, 0), codes(60, bits, 1)
+    scores, positions = nearest_neighbours(pack_bits(query), pack_bits(database), k, "hamming")
+    assert (scores.tolist(), positions.tolist()) == slow(query, database, k)
+    assert scores.dtype == torch.int32 and positions.dtype == torch.int64
+
+
+@pytest.mark.parametrize("block", [1, 13, 64])
+def test_blocks_do_not_matter(monkeypatch, block):
+    query, database = pack_bits(codes(9, 12, 0)), pack_bits(codes(150, 12, 1))
+    whole = nearest_neighbours(query, database, 20, "hamming")
+    monkeypatch.setattr(exact_neighbours, "BLOCK_ITEMS", block)
+    monkeypatch.setattr(exact_neighbours, "BLOCK_QUERIES", 2)
+    for part, wanted in zip(nearest_neighbours(query, database, 20, "hamming"), whole, strict=True):
+        assert torch.equal(part, wanted)
+
+
+@pytest.mark.parametrize("width", [1, 2, 4, 8])
+def test_the_largest_distances_do_not_overflow(width):
+    zeros, ones = torch.zeros(2, 40 * width, dtype=torch.uint8), torch.full((3, 40 * width), 255, dtype=torch.uint8)
+    assert nearest_neighbours(zeros, ones, 3, "hamming")[0].unique().tolist() == [320 * width]
+
+
+def test_search_by_table_is_the_same(monkeypatch):
+    query, database = pack_bits(codes(5, 128, 0)), pack_bits(codes(70, 128, 1))
+    wanted = nearest_neighbours(query, database, 9, "hamming")
+    monkeypatch.setattr(exact_neighbours, "count_bits", count_bits_by_table)
+    for found, each in zip(nearest_neighbours(query, database, 9, "hamming"), wanted, strict=True):
+        assert torch.equal(found, each)
+
+
+@pytest.mark.parametrize(("num_queries", "size"), [(0, 4), (3, 0)])
+def test_an_empty_side_gives_an_empty_result(num_queries, size):
+    sides = (torch.zeros(count, 2, dtype=torch.uint8) for count in (num_queries, size))
+    scores, positions = find(*(Embeddings(side, "hamming") for side in sides), 3)
+    assert scores.shape == positions.shape == (num_queries, min(3, size))
+
+
+def small_integers(size, width, seed):
+    """Their products are exact, and many are equal."""
+    return torch.randint(-2, 3, (size, width), generator=torch.Generator().manual_seed(seed)).float()
+
+
+def slow_product(query, database, k):
+    scores, positions = [], []
+    for vector in query.numpy():
+        products = np.array([float(vector @ other) for other in database.numpy()])
+        order = np.lexsort((np.arange(len(products)), -products))[:k]
+        positions.append(order.tolist())
+        scores.append(products[order].tolist())
+    return scores, positions
+
+
+@pytest.mark.parametrize(("num_queries", "size"), [(1, 1), (3, 50), (20, 90)])
+@pytest.mark.parametrize("k", [1, 10, 1000])
+@pytest.mark.parametrize("blocks", [(512, 4096), (4, 16)])
+def test_it_is_the_loop_with_ties_by_position_of_product(monkeypatch, num_queries, size, k, blocks):
+    monkeypatch.setattr(exact_neighbours, "BLOCK_QUERIES", blocks[0])
+    monkeypatch.setattr(exact_neighbours, "BLOCK_ITEMS", blocks[1])
+    query, database = small_integers(num_queries, 4, 0), small_integers(size, 4, 1)
+    scores, positions = nearest_neighbours(query, database, k, "dot")
+    assert (scores.tolist(), positions.tolist()) == slow_product(query, database, k)
+    assert scores.shape == (num_queries, min(k, size)) and scores.dtype == torch.float32
+
+
+def test_a_product_of_zero_has_no_sign():
+    scores, _ = nearest_neighbours(torch.zeros(1, 2), torch.tensor([[1.0, 2.0], [-1.0, 0.0]]), 2, "dot")
+    assert not torch.signbit(scores).any()
+
+
+@pytest.mark.parametrize(("num_queries", "size"), [(0, 4), (3, 0)])
+def test_an_empty_side_gives_an_empty_result_of_product(num_queries, size):
+    scores, positions = find(*(Embeddings(torch.ones(n, 2), "dot") for n in (num_queries, size)), 3)
+    assert scores.shape == positions.shape == (num_queries, min(3, size))
+
+
+def expected_jaccard(p, q):
+    """By all label sets of two items, each drawn label by label: the ratio of expected intersection and union."""
+    both = float((p * q).sum())
+    return both / (float(p.sum() + q.sum()) - both)
+
+
+@pytest.mark.parametrize("pair", [0, 3])
+def test_jaccard_is_the_loop_over_pairs(monkeypatch, pair):
+    monkeypatch.setattr(exact_neighbours, "BLOCK_QUERIES", 4)
+    monkeypatch.setattr(exact_neighbours, "BLOCK_ITEMS", 16)
+    generator = torch.Generator().manual_seed(0)
+    query, database = (torch.rand(n, 5 + pair, generator=generator) for n in (9, 70))
+    sides = [Embeddings(each, "jaccard", 5) for each in (query, database)]
+    scores, positions = nearest_neighbours(*sides, 6)
+    slow = torch.tensor([[expected_jaccard(p[:5], q[:5]) + float(p[5:] @ q[5:]) for q in database] for p in query])
+    torch.testing.assert_close(scores, slow.topk(6).values)
+    torch.testing.assert_close(slow.gather(1, positions), scores)
+    assert pair or (scores.min() >= 0 and scores.max() <= 1)
+
+
+def test_items_without_labels_share_nothing():
+    scores, _ = nearest_neighbours(torch.zeros(1, 2), torch.tensor([[0.0, 0.0], [1.0, 0.5]]), 2, "jaccard")
+    assert scores.tolist() == [[0.0, 0.0]]
+
+
+def test_the_similarity_of_embeddings_is_theirs():
+    codes_ = Embeddings(torch.tensor([[3], [1]], dtype=torch.uint8), "hamming")
+    assert nearest_neighbours(codes_, codes_, 1)[0].tolist() == [[0], [0]]
+    with pytest.raises(ValueError, match="'similarity' must be 'hamming'"):
+        nearest_neighbours(codes_, codes_, 1, "cosine")
+
+
+@pytest.mark.parametrize(
+    ("query", "database", "k", "message"),
+    [
+        ([[1.0]], [[1.0, 2.0]], 1, "'database' must have 1 columns"),
+        ([[float("nan")]], [[1.0]], 1, "'query' must be finite"),
+        ([[1.0]], [[1.0]], 0, r"'k' must be .* at least 1 \(got 0\)"),
+        ([[1.0]], [[1.0]], "3", r"'k' must be .* at least 1 \(got '3'\)"),
+        (np.array([[1]], np.uint8), np.array([[1]], np.uint8), 1, "'similarity' must be given where 'query' is uint8"),
+        ([["a"]], [[1.0]], 1, "'query' must be a matrix of numbers"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_are_named(query, database, k, message):
+    with pytest.raises(ValueError, match=message):
+        nearest_neighbours(query, database, k)
