@@ -42,10 +42,9 @@ def nearest_neighbours(query: Any, database: Any, k: int, similarity: str | None
         >>> nearest_neighbours(codes[2:], codes, 2, "hamming")
         (tensor([[0, 1]], dtype=torch.int32), tensor([[2, 1]]))
     """
-    sides = [as_embeddings(name, given, similarity) for name, given in (("query", query), ("database", database))]
-    check_comparable(*sides)
-    asked, held = (comparable(side.to("cpu")) for side in sides)
-    return find(asked, held, check_k(k))
+    asked, held = as_embeddings("query", query, similarity), as_embeddings("database", database, similarity)
+    check_comparable(asked, held)
+    return find(comparable(asked.to("cpu")), comparable(held.to("cpu")), check_k(k))
 
 
 def comparable(embeddings: Embeddings) -> Embeddings:
