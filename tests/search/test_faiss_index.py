@@ -255,13 +255,21 @@ def realistic(size, num_labels, seed, pair=0):
     usual = (3 * frequency / frequency.sum()).clamp(max=0.6).logit()
     probabilities = (1.5 * usual + about @ torch.randn(16, num_labels, generator=fixed) * 0.6).sigmoid()
     embeddings = about @ torch.randn(16, pair, generator=fixed) + 2 * torch.randn(size, pair, generator=generator)
-    return torch.cat([probabilities, torch.nn.functional.normalize(embeddings) * 0.3**0.5], 1)
+    return torch.cat([probabilities, torch.nn.functional.normalize(embeddings)], 1)
+
+
+def seen_again(items, num_labels, seed=5):
+    """The same things as some items, seen by another network."""
+    noise = torch.randn(items.shape, generator=torch.Generator().manual_seed(seed))
+    labels = (items[:, :num_labels].logit(1e-6) + 0.7 * noise[:, :num_labels]).sigmoid()
+    return torch.cat([labels, torch.nn.functional.normalize(items[:, num_labels:] + 0.06 * noise[:, num_labels:])], 1)
 
 
 @pytest.mark.parametrize("name", ["faiss-flat", "faiss-ivf", "faiss-hnsw"])
 @pytest.mark.parametrize(("num_labels", "pair"), [(24, 0), (300, 0), (24, 32)])
 def test_candidates_hold_the_first_by_expected_jaccard(name, num_labels, pair):
     database, query = (realistic(size, num_labels, seed, pair) for size, seed in ((20_000, 0), (100, 1)))
+    query[:50] = seen_again(database[:50], num_labels)
     settings = {"num_probes": 32} if pair and name == "faiss-ivf" else {}
     found, wanted = build_index(name, "jaccard", num_labels, **settings), ExactIndex("jaccard", num_labels)
     for index in (found, wanted):
