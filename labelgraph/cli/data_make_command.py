@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from labelgraph._core.files import check_writable
 from labelgraph._core.names import check_name
-from labelgraph._core.writing import check_writable
 from labelgraph.cli.common import Parser, add_command, note, print_json
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> None:
     from labelgraph.encoders.build_dataset import table_of
 
     is_file = options.out.suffix == ".npz"
-    check_writable(options.out.absolute().parent if is_file else options.out, beside=not is_file)
+    check_writable(options.out, folder=not is_file, name="--out")
     table = table_of(options.source) if options.source.is_dir() else options.source
     columns = {COLUMNS[name]: column for name, column in _pairs("--columns", options.columns, COLUMNS).items()}
     encoders = {side: _encoder(side, options) for side in ("image", "text")}

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from labelgraph.data.formats.folder_sources import SETTINGS
 from labelgraph.data.formats.hashing_mat import load_hashing_files
 from labelgraph.data.formats.matlab import describe_variables, mat_variables
-from labelgraph.data.formats.npy_folder import SETTINGS, load_folder
+from labelgraph.data.formats.npy_folder import load_folder
 from labelgraph.data.formats.npz import load_npz
 from labelgraph.data.formats.six_mat import load_six_files, mat_files
 from labelgraph.data.formats.wikipedia import load_wikipedia, wikipedia_file

@@ -245,7 +245,7 @@ def run(build, read, folder):
     build(good)
     shutil.copytree(good, bad)
     assert is_right(read(good))
-    files = sorted(path.relative_to(good) for path in good.rglob("*") if path.is_file())
+    files = sorted(path.relative_to(good) for path in good.rglob("*") if path.is_file() and path.stat().st_size)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for seed in range(COUNT):
         chance = random.Random(seed)

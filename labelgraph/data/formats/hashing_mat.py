@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from labelgraph._core.checks import sparse_if_mostly_zero
+from labelgraph.data.formats.folder_sources import read_npy
 from labelgraph.data.formats.matlab import (
     check_storage,
     find_key,
@@ -23,7 +24,6 @@ from labelgraph.data.formats.matlab import (
     open73,
     read_mat,
 )
-from labelgraph.data.formats.npy_folder import read_npy
 from labelgraph.data.pairs import CrossModalData
 from labelgraph.data.splits.strategies import complete_splits
 

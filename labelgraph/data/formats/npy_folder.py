@@ -3,71 +3,24 @@
 from __future__ import annotations
 
 import json
-import math
-import shutil
-import zipfile
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
 
 import numpy as np
 import scipy.sparse as sp
 from torch import Tensor
 
+from labelgraph._core.commit import LOCK, write_version
+from labelgraph._core.manifest import FILE_NAME
+from labelgraph._core.reading import quoted, reading
+from labelgraph._core.temporary import TEMPORARY_NAME
+from labelgraph.data.formats.csr_parts import csr_from_parts
+from labelgraph.data.formats.folder_sources import KIND, NAMES, SETTINGS, SPLITS, OpenFolder, open_folder
 from labelgraph.data.pairs import CrossModalData
 
-DEFLATE_RATIO = 1032  # More than that no compressed byte can stand for.
-HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-
-
-def read_npy(path: Path, kinds: str = "biuf") -> np.ndarray:
-    """Map a ``.npy`` file: nothing is read yet, and changes stay in memory.
-
-    Args:
-        path: The file.
-        kinds: Of types that are expected: those of numbers, ``"U"`` for texts.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is damaged, smaller than its header declares, or of another kind.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such .npy file")
-    try:
-        array = np.load(path, mmap_mode="c", allow_pickle=False)
-    except Exception as error:  # A damaged header fails in many ways; all of them are one to the user.
-        raise ValueError(f"{path}: expected a readable .npy file without pickled arrays (got {error})") from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds:
-        what = "numbers or texts" if "U" in kinds else "numbers"
-        raise ValueError(f"{path}: expected an array of {what} (got {getattr(array, 'dtype', 'an archive')})")
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
-
-
-def check_npz_sizes(path: Path) -> None:
-    """Refuse a ``.npz`` file whose arrays declare more than it can hold; NumPy would set their memory aside.
-
-    Raises:
-        ValueError: If so.
-    """
-    size = path.stat().st_size
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            room = min(member.file_size, min(member.compress_size, size) * DEFLATE_RATIO)
-            with archive.open(member) as file:
-                header = HEADERS.get(np.lib.format.read_magic(file))
-                if header is None:
-                    raise ValueError(f"'{member.filename}' is of an unknown version")
-                shape, _, dtype = header(file)
-            if not dtype.hasobject and math.prod(shape) * dtype.itemsize > room:
-                raise ValueError(
-                    f"'{member.filename}' declares {dtype} {shape} where the file has room for {room} bytes"
-                )
-
-
-SETTINGS, SPLITS = "data.json", "splits"
-FORMAT, VERSION = "labelgraph folder", 1
 SPARSE_LABELS = 0.05  # Share of ones under which labels are written as sparse parts.
 PARTS = ("data", "indices", "indptr")
 
@@ -86,8 +39,9 @@ def folder_writer(
 ) -> Iterator[dict[str, np.ndarray]]:
     r"""Write a folder for `load_folder` block by block, without holding it.
 
-    The arrays lie on disk while they are filled. All is written beside and renamed at the end of the ``with``;
-    after an error nothing is left of it, and a folder that was there before stays.
+    The arrays lie on disk while they are filled, and their room is reserved first. They become the current version of
+    the folder at the end of the ``with``, in one atomic step; after an error, the version before stays. Other
+    processes may read the folder, or write to it, at the same time.
 
     Args:
         path: The folder; one written before is replaced.
@@ -106,6 +60,7 @@ def folder_writer(
 
     Raises:
         ValueError: If ``path`` is something else than such a folder, or an array has no such name.
+        OSError: If the disk is full or the folder cannot be written to.
 
     Example:
         >>> import tempfile
@@ -126,48 +81,28 @@ def folder_writer(
     known = {"image", "text", "labels", "present"} | {f"{side}_{part}" for side in ("text", "labels") for part in PARTS}
     if unknown := set(arrays) - known:
         raise ValueError(f"'arrays' must be among {', '.join(sorted(known))} (got {', '.join(sorted(unknown))})")
-    if path.exists() and not (path / SETTINGS).is_file():
-        raise ValueError(f"{path}: expected a folder with {SETTINGS}, or nothing, to write to (got something else)")
-    settings = {
-        "format": FORMAT, "version": VERSION, "shapes": {name: list(shape) for name, shape in (shapes or {}).items()},
-        "label_names": list(label_names), "ids": list(ids), "titles": list(titles), "encoders": dict(encoders or {}),
-    }  # fmt: skip
-    beside = path.with_name(path.name + ".part")
-    shutil.rmtree(beside, ignore_errors=True)
-    try:
-        (beside / SPLITS).mkdir(parents=True)
+    _check_replaceable(path)
+    entries = {"shapes": {name: list(map(int, shape)) for name, shape in (shapes or {}).items()}}
+    names = {"label_names": list(label_names), "ids": list(ids), "titles": list(titles), "encoders": encoders or {}}
+    with write_version(path, KIND, entries) as writer:
+        writer.write(NAMES, json.dumps(names, allow_nan=False).encode())
         for name, index in (splits or {}).items():
-            np.save(beside / SPLITS / f"{quote(name, safe='')}.npy", np.asarray(index))
-        (beside / SETTINGS).write_text(json.dumps(settings, ensure_ascii=False), encoding="utf-8")
-        mapped = {name: _create(beside / f"{name}.npy", *array) for name, array in arrays.items()}
-        yield mapped
-        for array in mapped.values():
-            if isinstance(array, np.memmap):
-                array.flush()
-        _replace(beside, path)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+            given = np.asarray(index)
+            writer.array(f"{SPLITS}/{name}.npy", given.shape, given.dtype)[...] = given
+        yield {name: writer.array(f"{name}.npy", *array) for name, array in arrays.items()}
 
 
-def _create(path: Path, shape: Sequence[int], dtype: Any) -> np.ndarray:
-    if 0 in shape:  # Nothing can be mapped of an empty file.
-        np.save(path, np.zeros(tuple(shape), dtype))
-        return np.load(path, allow_pickle=False)
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(dtype), shape=tuple(map(int, shape)))
-
-
-def _replace(beside: Path, path: Path) -> None:
-    """A folder cannot be renamed over another: the old one steps aside first, and goes last."""
-    old = path.with_name(path.name + ".old")
-    if path.exists():
-        shutil.rmtree(old, ignore_errors=True)
-        path.rename(old)
-    beside.rename(path)
-    shutil.rmtree(old, ignore_errors=True)
+def _check_replaceable(path: Path) -> None:
+    """Refuse a file, and a folder of other things; another process may be writing its first version right now."""
+    if not path.exists() or (path / SETTINGS).is_file():
+        return
+    ours = (TEMPORARY_NAME, FILE_NAME, re.compile(re.escape(LOCK)))
+    if not path.is_dir() or not all(any(kind.fullmatch(each.name) for kind in ours) for each in path.iterdir()):
+        raise ValueError(f"{path}: expected a folder with {SETTINGS}, or nothing, to write to (got something else)")
 
 
 def save_folder(data: CrossModalData, path: str | Path) -> None:
-    """Write a data set to a folder for `load_folder`, beside and then renamed: nothing is half written.
+    """Write a data set to a folder for `load_folder`, atomically: a reader sees the version before or this one, whole.
 
     Args:
         data: The data set. Labels of which less than a twentieth is 1 are written as sparse parts.
@@ -175,6 +110,7 @@ def save_folder(data: CrossModalData, path: str | Path) -> None:
 
     Raises:
         ValueError: If ``path`` is something else than such a folder.
+        OSError: If the disk is full or the folder cannot be written to.
 
     Example:
         >>> import tempfile
@@ -207,79 +143,55 @@ def save_folder(data: CrossModalData, path: str | Path) -> None:
 
 
 def load_folder(path: str | Path, memory_map: bool = True) -> CrossModalData:
-    r"""Read a data set from a folder of ``.npy`` files and a ``data.json``.
+    r"""Read a data set from a folder that `save_folder` or `folder_writer` wrote, or that was written by hand.
 
-    Files: ``image.npy`` :math:`(N, D_v)`; ``text.npy`` :math:`(N, D_t)`, or its CSR parts ``text_data.npy`` (E,),
-    ``text_indices.npy`` (E,), ``text_indptr.npy`` (N + 1,); ``labels.npy`` :math:`(N, C)`, 0 or 1, or its CSR parts in
-    the same way; optional ``present.npy`` :math:`(N, 2)` and ``splits/NAME.npy``, index vectors (the name as in an
-    address, so that ``%2F`` is a slash). ``data.json`` is an object with the optional keys ``shapes``, that of each
-    sparse matrix, such as ``{"text": [N, D_t]}``; ``label_names``, ``ids``, ``titles``, lists of texts; ``encoders``.
+    By hand, the files are: ``image.npy`` :math:`(N, D_v)`; ``text.npy`` :math:`(N, D_t)`, or its CSR parts
+    ``text_data.npy`` (E,), ``text_indices.npy`` (E,), ``text_indptr.npy`` (N + 1,); ``labels.npy`` :math:`(N, C)`, 0 or
+    1, or its CSR parts in the same way; optional ``present.npy`` :math:`(N, 2)` and ``splits/NAME.npy``, index vectors
+    (the name as in an address, so that ``%2F`` is a slash). ``data.json`` is an object with the optional keys
+    ``shapes``, that of each sparse matrix, such as ``{"text": [N, D_t]}``; ``label_names``, ``ids``, ``titles``, lists
+    of texts; ``encoders``. Only the functions of this library replace a folder while others read it.
     Pickled arrays are refused.
 
     Args:
         path: The folder.
         memory_map: Leave arrays on disk, and read what is asked for. Float32 features then share the memory of
-            the file (changes to them stay in memory); `False` reads all.
+            the file (changes to them stay in memory). `False` reads all, and compares checksums.
 
     Raises:
         FileNotFoundError: If the folder or a file is missing.
         ValueError: If a file is damaged or shapes disagree; the message names the file.
     """
     path = Path(path)
-    settings = _settings(path)
-    arrays = {name: _matrix(path, name, settings, memory_map) for name in ("image", "text", "labels")}
-    present = path / "present.npy"
-    splits = {unquote(file.stem): _index(file) for file in sorted((path / SPLITS).glob("*.npy"))}
-    given = {key: settings[key] for key in ("label_names", "ids", "titles", "encoders") if key in settings}
-    try:
-        return CrossModalData(
-            **arrays, splits=splits, present=_array(present, False) if present.exists() else None, **given
-        )
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    with open_folder(path, memory_map) as folder, reading(path, "a data set"):
+        arrays = {name: _matrix(folder, name) for name in ("image", "text", "labels")}
+        given = {key: folder.settings[key] for key in ("label_names", "ids", "titles", "encoders")}
+        present = folder.array("present") if folder.has("present") else None
+        splits = {name: _index(folder.array(f"{SPLITS}/{name}")) for name in folder.split_names()}
+        try:
+            return CrossModalData(**arrays, splits=splits, present=present, **given)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
 
 
-def _settings(path: Path) -> dict[str, Any]:
-    file = path / SETTINGS
-    if not file.is_file():
-        raise FileNotFoundError(f"{file}: no such file")
-    try:
-        settings = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file}: expected JSON (got {error})") from error
-    if not isinstance(settings, dict) or settings.get("version", VERSION) != VERSION:
-        raise ValueError(f"{file}: expected an object of version {VERSION} (got {str(settings)[:80]})")
-    for key in ("label_names", "ids", "titles"):
-        value = settings.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-            raise ValueError(f"{file}: '{key}' must be a list of texts (got {str(value)[:80]})")
-    return settings
-
-
-def _array(file: Path, memory_map: bool) -> np.ndarray:
-    """An array, mapped first: its declared size is then checked against the file before anything is read."""
-    array = read_npy(file)
-    return array if memory_map else np.array(array)
-
-
-def _index(file: Path) -> np.ndarray:
-    index = _array(file, False)
+def _index(index: np.ndarray) -> np.ndarray:
     return index.astype(np.int64) if index.dtype.kind in "iu" else index
 
 
-def _matrix(path: Path, name: str, settings: Mapping[str, Any], memory_map: bool) -> Any:
-    if (path / f"{name}.npy").exists() or not (path / f"{name}_indptr.npy").exists():
-        return _array(path / f"{name}.npy", memory_map)
-    shapes = settings.get("shapes")
+def _matrix(folder: OpenFolder, name: str) -> Any:
+    if folder.has(name) or not folder.has(f"{name}_indptr"):
+        return folder.array(name)
+    shapes = folder.settings.get("shapes")
     shape = shapes.get(name) if isinstance(shapes, dict) else None
     if not isinstance(shape, list) or len(shape) != 2 or not all(type(side) is int and side > 0 for side in shape):
-        raise ValueError(f"{path / SETTINGS}: 'shapes' must give the two sides of the sparse '{name}' (got {shape})")
-    parts = [_array(path / f"{name}_{part}.npy", memory_map) for part in PARTS]
-    if parts[2].shape != (shape[0] + 1,):
-        raise ValueError(f"{path / f'{name}_indptr.npy'}: expected the shape ({shape[0] + 1},) (got {parts[2].shape})")
+        raise ValueError(
+            f"{folder.where}: 'shapes' must give the two sides of the sparse '{name}' (got {quoted(shape)})"
+        )
+    parts = {part: folder.array(f"{name}_{part}") for part in PARTS}
+    if parts["indptr"].shape != (shape[0] + 1,):
+        where = folder.file(f"{name}_indptr")
+        raise ValueError(f"{where}: expected the shape ({shape[0] + 1},) (got {parts['indptr'].shape})")
     try:
-        matrix = sp.csr_array(tuple(parts), shape=tuple(shape))
-        matrix.check_format(full_check=True)  # Places out of range would be followed without a look.
-    except (ValueError, TypeError, OverflowError) as error:
-        raise ValueError(f"{path}: '{name}' must be CSR parts of the shape {tuple(shape)} (got {error})") from error
-    return matrix
+        return csr_from_parts(name, parts["data"], parts["indices"], parts["indptr"], shape)
+    except ValueError as error:
+        raise ValueError(f"{folder.path}: {error}") from error

@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
-import torch
 from torch import Tensor
 
-from labelgraph.data.formats.npy_folder import check_npz_sizes
+from labelgraph._core.files import open_atomic
+from labelgraph._core.json_files import parse_json
+from labelgraph._core.reading import one_line, reading
+from labelgraph.data.formats.csr_parts import csr_from_parts
+from labelgraph.data.formats.npz_members import read_npz
+from labelgraph.data.formats.text_arrays import BYTES, ENDS, pack_texts, unpack_texts
 from labelgraph.data.pairs import CrossModalData
 
 SPLIT_PREFIX = "split/"
+TEXTS = ("label_names", "ids", "titles")
 KEYS = {
-    "image", "image_codes", "image_scale", "text", "text_data", "text_indices", "text_indptr", "text_shape",
-    "labels", "label_names", "ids", "titles", "present", "encoders",
+    "image", "image_codes", "image_scale", "text", "text_data", "text_indices", "text_indptr", "text_shape", "labels",
+    "present", "encoders", *(name + end for name in TEXTS for end in ("", BYTES, ENDS)),
 }  # fmt: skip
 
 
 def save_npz(data: CrossModalData, path: str | Path) -> None:
-    """Write a data set to one compressed ``.npz``, beside and then renamed: nothing is half written."""
-    path = Path(path)
-    arrays: dict[str, Any] = {
-        "image": data.image.numpy(),
-        "labels": data.labels.numpy().astype(np.uint8),
-        "label_names": np.array(data.label_names),
-        "ids": np.array(data.ids),
-        "titles": np.array(data.titles),
-    }
+    """Write a data set to one compressed ``.npz``, atomically: a reader sees the file before or this one, whole.
+
+    Raises:
+        OSError: If the disk is full or the file cannot be written to.
+    """
+    arrays: dict[str, Any] = {"image": data.image.numpy(), "labels": data.labels.numpy().astype(np.uint8)}
+    for name in TEXTS:
+        arrays |= pack_texts(name, getattr(data, name))
     if isinstance(data.text, Tensor):
         arrays["text"] = data.text.numpy()
     else:
@@ -44,10 +45,8 @@ def save_npz(data: CrossModalData, path: str | Path) -> None:
     if data.encoders:
         arrays["encoders"] = np.array(json.dumps(data.encoders))
     arrays |= {SPLIT_PREFIX + name: index.numpy() for name, index in data.splits.items()}
-    beside = path.with_name(path.name + ".part")
-    with beside.open("wb") as file:
+    with open_atomic(path) as file:
         np.savez_compressed(file, **arrays)
-    beside.replace(path)
 
 
 def load_npz(path: str | Path) -> CrossModalData:
@@ -56,8 +55,9 @@ def load_npz(path: str | Path) -> CrossModalData:
     Keys: ``labels`` (N, C); ``image`` (N, D_v), or quantised ``image_codes`` (N, D_v) with
     ``image_scale`` (D_v,); ``text`` (N, D_t), or the CSR parts ``text_data``, ``text_indices``,
     ``text_indptr``, ``text_shape``; optional ``label_names``, ``ids``, ``titles``, ``present`` (N, 2),
-    ``encoders`` (JSON), and ``split/NAME`` index vectors. Numbers may be of any type, such as float16. Other keys
-    are not looked at. Pickled arrays are refused.
+    ``encoders`` (JSON), and ``split/NAME`` index vectors. Texts, such as ``ids``, may also be the two arrays
+    ``ids_utf8``, the bytes of all of them in UTF-8, and ``ids_ends`` (N,), where each ends, which `save_npz` writes.
+    Numbers may be of any type, such as float16. Other keys are not looked at. Pickled arrays are refused.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -67,21 +67,14 @@ def load_npz(path: str | Path) -> CrossModalData:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such data file")
-    try:
-        check_npz_sizes(path)
-        with np.load(path, allow_pickle=False) as file:
-            keys = sorted(file.files)
-            arrays = {key: file[key] for key in keys if key in KEYS or key.startswith(SPLIT_PREFIX)}
-    except (
-        ValueError, TypeError, OSError, EOFError, AttributeError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error
-    ) as error:  # fmt: skip
-        raise ValueError(f"{path}: expected a readable .npz file without pickled arrays (got {error})") from error
-    try:
-        return _from_arrays(arrays)
-    except KeyError as error:
-        raise ValueError(f"{path}: expected the key {error} (got {', '.join(keys) or 'none'})") from None
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path}: {error}") from error
+    arrays, keys = read_npz(path, lambda name: name in KEYS or name.startswith(SPLIT_PREFIX))
+    with reading(path, "a data set"):
+        try:
+            return _from_arrays(arrays)
+        except KeyError as error:
+            raise ValueError(f"{path}: expected the key {error} (got {one_line(', '.join(keys)) or 'none'})") from None
+        except ValueError as error:
+            raise ValueError(f"{path}: {one_line(error)}") from error
 
 
 def _from_arrays(arrays: dict[str, np.ndarray]) -> CrossModalData:
@@ -95,20 +88,18 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> CrossModalData:
     else:
         image = arrays["image"]
     text: Any
+    labels: Any = arrays["labels"]
     if "text_indptr" in arrays:
         parts = (arrays["text_data"], arrays["text_indices"], arrays["text_indptr"])
-        text = sp.csr_array(parts, shape=tuple(arrays["text_shape"].tolist()), dtype=np.float32)
-        text.check_format()
+        text = csr_from_parts("text", *parts, np.atleast_1d(arrays["text_shape"]).tolist())
     else:
         text = arrays["text"]
     return CrossModalData(
         image=image,
         text=text,
-        labels=torch.from_numpy(arrays["labels"]),
-        label_names=arrays.get("label_names", np.array([])).tolist(),
+        labels=labels,
         splits={key.removeprefix(SPLIT_PREFIX): arrays[key] for key in arrays if key.startswith(SPLIT_PREFIX)},
-        ids=arrays.get("ids", np.array([])).tolist(),
-        titles=arrays.get("titles", np.array([])).tolist(),
         present=arrays.get("present"),
-        encoders=json.loads(str(arrays.get("encoders", "{}"))),
+        encoders=parse_json(str(arrays.get("encoders", "{}")).encode(), "'encoders'"),
+        **{name: unpack_texts(arrays, name) for name in TEXTS},
     )

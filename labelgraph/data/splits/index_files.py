@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labelgraph.data.formats.npy_folder import check_npz_sizes, read_npy
+from labelgraph._core.json_files import read_json, write_json
+from labelgraph._core.reading import one_line, quoted, reading
+from labelgraph.data.formats.folder_sources import read_npy
+from labelgraph.data.formats.npz_members import read_npz
 from labelgraph.data.pairs import CrossModalData
+from labelgraph.data.splits.split_names import split_name
 
 FORMAT = 1
+LARGEST = 1 << 30  # Bytes of a JSON file: 50 million items.
+LONGEST_NUMBER = 18  # Digits of a row number.
 
 
 def items_digest(data: CrossModalData) -> str:
@@ -27,7 +32,7 @@ def items_digest(data: CrossModalData) -> str:
 
 
 def save_splits(splits: Mapping[str, Tensor], data: CrossModalData, path: str | Path, **about: Any) -> None:
-    """Write splits as JSON, with a digest of the items, beside and then renamed.
+    """Write splits as JSON, with a digest of the items, atomically.
 
     Two works that load one file onto the same items compare on the same indices.
 
@@ -37,12 +42,9 @@ def save_splits(splits: Mapping[str, Tensor], data: CrossModalData, path: str | 
         path: Of the file.
         about: How they were made, as plain values.
     """
-    path = Path(path)
     rows = {name: torch.as_tensor(index).tolist() for name, index in splits.items()}
     head = {"format": FORMAT, "items": len(data), "digest": items_digest(data), "about": about}
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(json.dumps({**head, "splits": rows}) + "\n", encoding="utf-8")
-    beside.replace(path)
+    write_json(path, {**head, "splits": rows}, indent=None)
 
 
 def load_splits(path: str | Path, data: CrossModalData) -> dict[str, Tensor]:
@@ -70,6 +72,7 @@ def load_splits(path: str | Path, data: CrossModalData) -> dict[str, Tensor]:
 def read_splits(path: str | Path, data: CrossModalData) -> dict[str, Tensor]:
     """Read splits from index files, whoever wrote them.
 
+    Known names, such as ``train``, are understood in any capitals; ``val``, ``valid`` and ``dev`` mean ``validation``.
     A ``.npz`` or ``.json`` file holds one vector a split; a folder holds ``NAME.npy`` or ``NAME.txt`` (one item a
     line) for each. Whole numbers are row numbers from 0, strings are ids; the lines of a ``.txt`` are ids if all
     of them are, and row numbers otherwise. What `save_splits` wrote is read too, with its check.
@@ -93,7 +96,7 @@ def read_splits(path: str | Path, data: CrossModalData) -> dict[str, Tensor]:
         content = _read_json(path)
         found = _checked(path, content, data) if "digest" in content else content
     elif path.suffix == ".npz":
-        found = _read_npz(path)
+        found, _ = read_npz(path)
     else:
         raise ValueError(f"{path}: expected splits as .npz, .json or a folder of .npy or .txt (got {path.suffix!r})")
     return _rows(path, found, data)
@@ -103,15 +106,22 @@ def _rows(path: Path, found: Mapping[str, Any], data: CrossModalData) -> dict[st
     """Row numbers of items that are named by number or by id."""
     place = {name: row for row, name in enumerate(data.ids)}
     rows = {}
-    for name, items in found.items():
+    for given, items in found.items():
+        name = split_name(given)
+        if name in rows:
+            raise ValueError(f"{path}: expected the split '{name}' once (got {quoted(given)} too)")
         try:
             index = np.asarray(items)
-        except ValueError as error:
-            raise ValueError(f"{path}: '{name}' must be a vector of row numbers or ids (got {error})") from error
+        except (ValueError, OverflowError) as error:
+            what = f"{path}: {quoted(given)} must be a vector of row numbers or ids"
+            raise ValueError(f"{what} (got {one_line(error)})") from error
         if index.dtype.kind == "U":
-            unknown = [item for item in index.ravel().tolist() if item not in place]
+            mixed = isinstance(items, list) and not all(isinstance(item, str) for item in items)
+            unknown = items if mixed else [item for item in index.ravel().tolist() if item not in place]
             if unknown:
-                raise ValueError(f"{path}: '{name}' has {len(unknown)} ids that the data lack (first {unknown[0]!r})")
+                raise ValueError(
+                    f"{path}: '{name}' has {len(unknown)} ids that the data lack (first {quoted(unknown[0], 60)})"
+                )
             index = np.array([place[item] for item in index.ravel().tolist()])
         if index.ndim != 1 or index.dtype.kind not in "iu" or not index.size:
             raise ValueError(
@@ -141,34 +151,25 @@ def _checked(path: Path, content: Mapping[str, Any], data: CrossModalData) -> di
 def _read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file of splits")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: expected JSON (got {error})") from error
+    content = read_json(path, LARGEST)
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected splits by name (got {type(content).__name__})")
     return content
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file of splits")
-    try:
-        check_npz_sizes(path)
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except Exception as error:  # NumPy and zipfile have many kinds of error for one cause: a damaged file.
-        raise ValueError(f"{path}: expected a readable .npz without pickled arrays (got {error})") from error
-
-
-def _read_index(path: Path, data: CrossModalData) -> np.ndarray:
+def _read_index(path: Path, data: CrossModalData) -> Any:
     """One index vector from a ``.npy`` or ``.txt`` file."""
     if path.suffix == ".npy":
         return read_npy(path, "biufU")
-    try:
-        lines = np.array(path.read_text(encoding="utf-8").split("\n"))
-        lines = np.char.strip(lines)
-        lines = lines[lines != ""]
-        return lines if set(lines.tolist()) <= set(data.ids) else lines.astype(np.int64)
-    except (ValueError, OSError) as error:
-        raise ValueError(f"{path}: expected row numbers or ids (got {error})") from error
+    with reading(path, "row numbers or ids, a line each"):
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").split("\n")]
+        lines = [line for line in lines if line]
+        if set(lines) <= set(data.ids):
+            return lines
+        return np.array([_row_number(path, line) for line in lines], dtype=np.int64)
+
+
+def _row_number(path: Path, line: str) -> int:
+    if len(line) > LONGEST_NUMBER or not line.isascii() or not line.isdigit():
+        raise ValueError(f"{path}: expected row numbers or ids of the data, a line each (got {quoted(line, 60)})")
+    return int(line)

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from labelgraph.data.pairs import CrossModalData
+from labelgraph.data.splits.split_names import NAMES
 
 Parts = dict[str, np.ndarray]
-NAMES = ("train", "validation", "test", "query", "database")
 
 # Sizes of the papers, by split and data set. AGAH's are items a label.
 PUBLISHED_SIZES: dict[str, dict[str, dict[str, float]]] = {

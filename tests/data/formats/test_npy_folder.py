@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def test_round_trip(tmp_path, memory_map, sparse_text, sparse_labels):
     for attribute in ("label_names", "ids", "titles", "encoders"):
         assert getattr(again, attribute) == getattr(data, attribute)
     assert {name: index.tolist() for name, index in again.splits.items()} == {"train": [3, 1], "odd/name %": [0]}
-    assert (tmp_path / "mine" / "labels_indptr.npy").exists() == sparse_labels
+    assert bool(list((tmp_path / "mine").glob("labels_indptr-*.npy"))) == sparse_labels
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
     assert torch.equal(load_dataset(tmp_path / "mine").image, data.image)
 
@@ -51,14 +52,15 @@ def test_a_text_without_any_word(tmp_path):
 
 def test_arrays_are_mapped_and_changes_stay_in_memory(tmp_path):
     save_folder(made(present=None), tmp_path / "mine")
-    before = (tmp_path / "mine" / "image.npy").read_bytes()
+    (file,) = (tmp_path / "mine").glob("image-*.npy")
+    before = file.read_bytes()
     data = load_folder(tmp_path / "mine")
     if Path("/proc/self/maps").exists():
         maps = Path("/proc/self/maps").read_text().splitlines()
-        ranges = [line.split()[0].split("-") for line in maps if "mine/image.npy" in line]
+        ranges = [line.split()[0].split("-") for line in maps if f"mine/{file.name}" in line]
         assert any(int(start, 16) <= data.image.data_ptr() < int(end, 16) for start, end in ranges)
     data.image[0] = 7.0
-    assert (tmp_path / "mine" / "image.npy").read_bytes() == before
+    assert file.read_bytes() == before
     assert load_folder(tmp_path / "mine").image[0, 0] != 7.0
 
 
@@ -100,6 +102,37 @@ def test_a_writer_takes_blocks_of_sparse_parts(tmp_path):
         folder_writer(tmp_path / "mine", {"pictures": ((1, 1), "f4")}).__enter__()
 
 
+def write_by_hand(data, folder):
+    """The files that the documentation lists for folders that other programs write."""
+    (folder / "splits").mkdir(parents=True)
+    arrays = {"image": data.image.numpy(), "labels": data.labels.numpy(), "present": data.present.numpy()}
+    text = data.text
+    parts = {"text": text.numpy()} if isinstance(text, torch.Tensor) else {
+        f"text_{part}": getattr(text, part) for part in ("data", "indices", "indptr")
+    }  # fmt: skip
+    for name, array in (arrays | parts).items():
+        np.save(folder / f"{name}.npy", array)
+    for name, index in data.splits.items():
+        np.save(folder / "splits" / f"{quote(name, safe='')}.npy", index.numpy())
+    names = {key: list(getattr(data, key)) for key in ("label_names", "ids", "titles")}
+    shapes = {"text": list(text.shape)}
+    (folder / "data.json").write_text(json.dumps({"shapes": shapes, "encoders": data.encoders, **names}))
+
+
+@pytest.mark.parametrize("memory_map", [True, False])
+@pytest.mark.parametrize("sparse_text", [True, False])
+def test_a_folder_written_by_hand(tmp_path, memory_map, sparse_text):
+    data = made(sparse_text)
+    write_by_hand(data, tmp_path / "mine")
+    again = load_folder(tmp_path / "mine", memory_map)
+    for attribute in ("label_names", "ids", "titles", "encoders"):
+        assert getattr(again, attribute) == getattr(data, attribute)
+    assert torch.equal(again.image, data.image) and torch.equal(again.text_rows(), data.text_rows())
+    assert {name: index.tolist() for name, index in again.splits.items()} == {"train": [3, 1], "odd/name %": [0]}
+    with pytest.raises(ValueError, match=r"data\.json: .*move it away"):
+        save_folder(made(image=np.ones((6, 3))), tmp_path / "mine")
+
+
 def change_settings(folder, **changes):
     settings = json.loads((folder / "data.json").read_text())
     (folder / "data.json").write_text(json.dumps(settings | changes))
@@ -116,13 +149,13 @@ def change_settings(folder, **changes):
         (lambda f: change_settings(f, shapes={}), r"data\.json: 'shapes' must give the two sides of the sparse 'text'"),
         (lambda f: change_settings(f, ids=[1, 2]), r"data\.json: 'ids' must be a list of texts"),
         (lambda f: change_settings(f, label_names=["x"]), r"mine: 'label_names' must have 2 entries"),
-        (lambda f: change_settings(f, version=2), r"data\.json: expected an object of version 1"),
+        (lambda f: change_settings(f, version=3), r"data\.json: expected an object of version 1"),
         (lambda f: (f / "data.json").write_text("{"), r"data\.json: expected JSON"),
         (lambda f: np.save(f / "splits" / "train.npy", np.array([9], np.uint64)), "split 'train' must index 6 items"),
     ],
 )  # fmt: skip
 def test_errors_name_the_file(tmp_path, change, message):
-    save_folder(made(sparse_text=True), tmp_path / "mine")
+    write_by_hand(made(sparse_text=True), tmp_path / "mine")
     change(tmp_path / "mine")
     with pytest.raises(ValueError, match=message) as error:
         load_folder(tmp_path / "mine")
@@ -130,7 +163,7 @@ def test_errors_name_the_file(tmp_path, change, message):
 
 
 def test_a_header_of_more_than_the_file_is_refused_before_it_is_read(tmp_path):
-    save_folder(made(), tmp_path / "mine")
+    write_by_hand(made(), tmp_path / "mine")
     path = tmp_path / "mine" / "image.npy"
     content = path.read_bytes()
     path.write_bytes(content.replace(b"(6, 3)", b"(6, 1073741824)").replace(b" " * 12, b"  ", 1))
@@ -141,7 +174,30 @@ def test_a_header_of_more_than_the_file_is_refused_before_it_is_read(tmp_path):
 
 @pytest.mark.parametrize("name", ["data.json", "image.npy", "text.npy", "labels.npy"])
 def test_a_missing_file_is_named(tmp_path, name):
-    save_folder(made(), tmp_path / "mine")
+    write_by_hand(made(), tmp_path / "mine")
     (tmp_path / "mine" / name).unlink()
     with pytest.raises(FileNotFoundError, match=name):
+        load_folder(tmp_path / "mine")
+
+
+@pytest.mark.parametrize("name", ["image", "text", "labels", "names", "splits-train"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "missing"])
+def test_a_damaged_file_of_a_version_is_named(tmp_path, name, damage):
+    save_folder(made(), tmp_path / "mine")
+    (file,) = (tmp_path / "mine").glob(f"{name}-*")
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content if damage == "flip" else content[:-1])
+    if damage == "missing":
+        file.unlink()
+    with pytest.raises(FileNotFoundError if damage == "missing" else ValueError, match=file.name) as error:
+        load_folder(tmp_path / "mine", memory_map=False)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("indptr", [[0, 5, 0, 0, 0, 0, 0], [0, 1, 1, 1, 1, 1, 2], [-1, 0, 0, 0, 0, 0, 0]])
+def test_rows_of_sparse_parts_are_checked_where_no_entry_is(tmp_path, indptr):
+    write_by_hand(made(text=sp.csr_array((6, 4), dtype=np.float32)), tmp_path / "mine")
+    np.save(tmp_path / "mine" / "text_indptr.npy", np.array(indptr, np.int32))
+    with pytest.raises(ValueError, match=r"mine: 'text' must be CSR parts"):
         load_folder(tmp_path / "mine")

@@ -1,0 +1,74 @@
+"""Reading files that others may have damaged: every failure is one line that names the file."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+LONGEST = 200  # Characters of a value or of another library's message that an error quotes.
+
+
+@contextmanager
+def reading(path: str | Path, what: str) -> Iterator[None]:
+    """Turn whatever a parser raises on a damaged file into one error that names the file.
+
+    Errors that begin with the path, a missing package and errors of the system on the file itself pass unchanged.
+
+    Args:
+        path: The file or folder.
+        what: What it should be, such as ``"a Parquet table"``.
+
+    Raises:
+        ValueError: If the file is not that.
+        OSError: If the system cannot read it, or there is not enough memory.
+
+    Example:
+        >>> from labelgraph._core.reading import reading
+        >>> with reading("numbers.txt", "a whole number"):
+        ...     int("1x")
+        Traceback (most recent call last):
+        ValueError: numbers.txt: expected a whole number (got invalid literal for int() with base 10: '1x')
+    """
+    try:
+        yield
+    except ImportError:
+        raise
+    except MemoryError as error:
+        raise OSError(errno.ENOMEM, "not enough memory to read the file", str(path)) from error
+    except Exception as error:
+        if isinstance(error, ValueError | OSError) and _names(error, path):
+            raise
+        kind = "" if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: "
+        raise ValueError(f"{path}: expected {what} (got {kind}{one_line(error)})") from error
+
+
+def _names(error: ValueError | OSError, path: str | Path) -> bool:
+    """Whether an error tells its file already: the system, or a check that begins with the path."""
+    named_by_system = isinstance(error, OSError) and error.errno is not None and error.filename is not None
+    return named_by_system or (str(error).startswith(str(path)) and "\n" not in str(error))
+
+
+def one_line(text: object, longest: int = LONGEST) -> str:
+    r"""A text as part of a message: on one line, without control characters, and cut off where it is long.
+
+    Example:
+        >>> from labelgraph._core.reading import one_line
+        >>> one_line("two\n lines\0")
+        'two lines\\x00'
+    """
+    words = " ".join(str(text)[: 8 * longest].split())
+    shown = "".join(character if character.isprintable() else repr(character)[1:-1] for character in words)
+    return shown if len(shown) <= longest else shown[: longest - 3] + "..."
+
+
+def quoted(value: object, longest: int = LONGEST) -> str:
+    """The ``repr`` of a value as `one_line` of a message.
+
+    Example:
+        >>> from labelgraph._core.reading import quoted
+        >>> quoted("a" * 1000, 10)
+        "'aaaaaa..."
+    """
+    return one_line(repr(value[: 4 * longest] if isinstance(value, str | bytes) else value), longest)

@@ -1,0 +1,21 @@
+"""The names of splits that the library knows, and how else people spell them."""
+
+from __future__ import annotations
+
+NAMES = ("train", "validation", "test", "query", "database")
+MEANT = {
+    **{name: name for name in NAMES},
+    "training": "train", "val": "validation", "valid": "validation", "dev": "validation", "development": "validation",
+    "testing": "test", "queries": "query", "gallery": "database", "retrieval": "database",
+}  # fmt: skip
+
+
+def split_name(name: object) -> str:
+    """The name of a split as the library spells it; a name that it does not know stays as it is.
+
+    Example:
+        >>> from labelgraph.data.splits.split_names import split_name
+        >>> split_name(" Train"), split_name("VAL"), split_name("Fold 1")
+        ('train', 'validation', 'Fold 1')
+    """
+    return MEANT.get(str(name).strip().casefold(), str(name))
