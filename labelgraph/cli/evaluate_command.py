@@ -12,36 +12,19 @@ where they have none, the items that were held out of the training. --split NAME
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from labelgraph._core.names import did_you_mean
 from labelgraph.cli.common import Parser, add_command, print_json
 from labelgraph.cli.given_data import DATA_HELP, load
 from labelgraph.cli.setups import Setup, find_setups, read_made
-from labelgraph.inference import encode
 from labelgraph.methods import Method, load_method
-from labelgraph.metrics import DIRECTIONS, METRICS, PROTOCOLS, evaluate_protocol, protocol_metrics
-from labelgraph.metrics.compute import DEFAULT_METRICS, TIES
-from labelgraph.metrics.named import read_name
+from labelgraph.metrics import DEFAULT_METRICS, DIRECTIONS, METRICS, PROTOCOLS, evaluate_protocol
+from labelgraph.metrics.compute import TIES
+from labelgraph.metrics.measures import parse_metric
 from labelgraph.report import markdown_table
 
-# What the kinds of metrics mean, for those who read the table.
-MEANINGS = {
-    "map": "mean average precision over the full ranking",
-    "map@K/DEFINITION": "mean average precision within the first K; the definition is named after the '/'",
-    "precision@K": "share of the first K that is relevant",
-    "recall@K": "share of the relevant items that is among the first K",
-    "r-precision": "share of the first R that is relevant, of R relevant items",
-    "ndcg@K/GAIN": "normalised discounted cumulative gain, graded by the number of shared labels",
-    "precision@recallLEVEL": "precision at the rank where that share of the relevant items is reached",
-    "precision@rRADIUS": "share of the items within the Hamming radius that is relevant",
-    "recall@rRADIUS": "share of the relevant items that is within the Hamming radius",
-    "lookup@rRADIUS": "share of the queries with a relevant item within the Hamming radius",
-    "relevant": "number of relevant items",
-}
 TOLD_TIES = {"database": "keep the order of the data", "expected": "count in expectation over every order"}
 
 
@@ -55,7 +38,7 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
                        help=f"some of: {', '.join(PROTOCOLS)} (default: those that the data have splits "
                        "for)")  # fmt: skip
     which.add_argument("--split", metavar="NAME", help="a split that searches itself; 'all' for all items")
-    command.add_argument("--metrics", metavar="NAME", nargs="+", default=list(DEFAULT_METRICS),
+    command.add_argument("--metrics", metavar="NAME", nargs="+",
                          help=f"of the forms {', '.join(METRICS)} (default: {' '.join(DEFAULT_METRICS)})")  # fmt: skip
     command.add_argument("--ties", choices=TIES, default=TIES[0], help="items of equal score keep the order of the "
                          "data (database, the default), or count in expectation over every order (expected), as is "
@@ -65,7 +48,8 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
-    _check_metrics(options.metrics)
+    for name in options.metrics or ():
+        parse_metric(name)  # Before anything is read.
     if options.per_class and options.ties != TIES[0]:
         raise ValueError(f"'--per-class' goes with --ties {TIES[0]} alone (got {options.ties})")
     data = load(options.data)
@@ -91,21 +75,14 @@ def run(options: argparse.Namespace) -> None:
     _explain(results[0]["metrics"][DIRECTIONS[0]], options.ties)
 
 
-def _check_metrics(names: Sequence[str]) -> None:
-    for name in names:
-        try:
-            read_name(name)
-        except ValueError as error:
-            raise ValueError(f"{error}{did_you_mean(name, [*DEFAULT_METRICS, *METRICS])}") from error
-
-
 def _measure(method: Method, setup: Setup, options: argparse.Namespace) -> dict[str, Any]:
     """Metrics of one protocol, both ways."""
-    encoder = partial(encode, method)
-    metrics = protocol_metrics(encoder, setup.data, setup.protocol, options.metrics, ties=options.ties)
+    reports = evaluate_protocol(
+        method, setup.data, setup.protocol, options.metrics, ties=options.ties, ks=(), recall=()
+    )
+    metrics = {way: dict(report.metrics) for way, report in reports.items()}
     result: dict[str, Any] = {"protocol": setup.name, "told": setup.told, "metrics": metrics}
     if options.per_class:
-        reports = evaluate_protocol(encoder, setup.data, setup.protocol)
         names = setup.data.label_names
         result["per_class"] = {way: dict(zip(names, report.per_class, strict=True)) for way, report in reports.items()}
     return result
@@ -127,6 +104,6 @@ def _number(value: float) -> str:
 
 def _explain(metrics: Mapping[str, float], ties: str) -> None:
     """What the kinds of metrics in the table mean."""
-    forms = dict.fromkeys(read_name(name).form for name in metrics)
-    print("\n" + "\n".join(f"  {form}: {MEANINGS[form]}" for form in forms))
+    forms = dict.fromkeys(parse_metric(name).form for name in metrics)
+    print("\n" + "\n".join(f"  {form}: {METRICS[form].meaning}" for form in forms))
     print(f"  Queries without a relevant item count 0; items of equal score {TOLD_TIES[ties]}.")

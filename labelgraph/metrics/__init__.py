@@ -5,19 +5,11 @@
 
 from labelgraph._core.packed_bits import pack_bits, unpack_bits
 from labelgraph._core.similarity import SIMILARITIES, Embeddings
-from labelgraph.metrics.compute import class_means, query_metrics, retrieval_metrics
+from labelgraph.metrics.compute import query_metrics
 from labelgraph.metrics.grades import RELEVANCES
-from labelgraph.metrics.named import METRICS
-from labelgraph.metrics.protocols import (
-    DIRECTIONS,
-    PROTOCOLS,
-    Encoder,
-    RetrievalReport,
-    evaluate,
-    evaluate_protocol,
-    mean_average_precision,
-    protocol_metrics,
-)
+from labelgraph.metrics.measures import DEFAULT_METRICS, METRICS, OWN_METRICS
+from labelgraph.metrics.metric import Metric
+from labelgraph.metrics.protocols import DIRECTIONS, PROTOCOLS, Encoder, evaluate_protocol
 from labelgraph.metrics.ranked import (
     DEFINITIONS,
     GAINS,
@@ -29,18 +21,22 @@ from labelgraph.metrics.ranked import (
     recall_at,
 )
 from labelgraph.metrics.ranking import ranked_relevance
+from labelgraph.metrics.retrieval_report import RetrievalReport, class_means, evaluate, mean_average_precision
 from labelgraph.metrics.ties import expected_average_precision, expected_precision_at_recall
 
 __all__ = [
+    "DEFAULT_METRICS",
     "DEFINITIONS",
     "DIRECTIONS",
     "GAINS",
     "METRICS",
+    "OWN_METRICS",
     "PROTOCOLS",
     "RELEVANCES",
     "SIMILARITIES",
     "Embeddings",
     "Encoder",
+    "Metric",
     "RetrievalReport",
     "average_precision",
     "class_means",
@@ -53,11 +49,9 @@ __all__ = [
     "pack_bits",
     "precision_at",
     "precision_at_recall",
-    "protocol_metrics",
     "query_metrics",
     "r_precision",
     "ranked_relevance",
     "recall_at",
-    "retrieval_metrics",
     "unpack_bits",
 ]

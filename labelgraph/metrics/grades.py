@@ -32,6 +32,7 @@ class RelevanceRows:
         query_ids: Whole numbers, shape :math:`(Q,)`. An item of the same id as the query is not searched.
         database_ids: The same of the database, shape :math:`(N,)`.
         size: :math:`(Q, N)`.
+        leave_out_own: Otherwise items of the query's id are searched as well.
 
     Raises:
         ValueError: If the relevance is unknown, shapes disagree, or only one side has labels or ids.
@@ -45,6 +46,7 @@ class RelevanceRows:
         query_ids: Any,
         database_ids: Any,
         size: tuple[int, int],
+        leave_out_own: bool = True,
     ) -> None:
         if not isinstance(relevance, str) and not callable(relevance):
             relevance = as_matrix("relevance", relevance)
@@ -61,13 +63,14 @@ class RelevanceRows:
         else:
             check_labels(*labels, size, multi_hot=isinstance(relevance, str))
         self.relevance, self.size, self.labels, self.ids = relevance, size, labels, ids
+        self.leave_out_own = leave_out_own
         self._buffer: Tensor | None = None
 
     def __call__(self, rows: slice) -> tuple[Tensor, Tensor | None]:
         """Grades of the database for some queries, bool or int32, and where an item has the query's id."""
         grades = self._grades(rows)
         query_ids, database_ids = self.ids
-        if query_ids is None or database_ids is None:
+        if query_ids is None or database_ids is None or not self.leave_out_own:
             return grades, None
         excluded = query_ids[rows, None] == database_ids
         return grades.masked_fill(excluded, 0), excluded

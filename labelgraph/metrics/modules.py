@@ -2,26 +2,129 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from labelgraph.metrics.compute import DEFAULT_METRICS, retrieval_metrics
+from labelgraph._core.names import check_name
+from labelgraph._core.similarity import SIMILARITIES, Embeddings, Vectors, as_embeddings, as_matrix, check_similarity
+from labelgraph.metrics.compute import read_metrics
+from labelgraph.metrics.measures import DEFAULT_METRICS
 from labelgraph.metrics.protocols import DIRECTIONS
+from labelgraph.metrics.retrieval_report import WITHOUT_RELEVANT, evaluate
+
+OPTIONS = ("similarity", "relevance", "ties", "without_relevant", "leave_out_own", "block_size")
 
 
-class CrossModalMetrics(Metric):
+class _Gathered(Metric):
+    """What both classes share: checked options, rows of tables that processes gather, and the kind of embeddings."""
+
+    is_differentiable = False
+    higher_is_better = True
+    full_state_update = False
+    kind: Tensor
+    label_columns: Tensor
+    tables: tuple[str, ...] = ()
+
+    def __init__(self, metrics: Sequence[str], options: dict[str, Any]) -> None:
+        super().__init__()
+        self.metrics, self.options = tuple(metrics) if isinstance(metrics, list | tuple) else metrics, options
+        _check_options(metrics, options)
+        self.similarity = options.get("similarity")
+        for name in self.tables:
+            self.add_state(name, [], dist_reduce_fx="cat")
+        for name in ("kind", "label_columns"):  # Numbers, so that a process that saw nothing learns them.
+            self.add_state(name, torch.tensor(-1), dist_reduce_fx="max")
+
+    def _vectors(self, name: str, given: Vectors, rows: int | None = None) -> Tensor:
+        """Check embeddings of a batch, and that all batches are of one kind."""
+        embeddings = as_embeddings(name, given, self.similarity)
+        if rows is not None and len(embeddings) != rows:
+            raise ValueError(f"'{name}' must have {rows} rows, as 'labels' has (got {len(embeddings)})")
+        kind = list(SIMILARITIES).index(embeddings.similarity)
+        if self.kind >= 0 and kind != self.kind:
+            before = list(SIMILARITIES)[int(self.kind)]
+            raise ValueError(
+                f"'{name}' must have the similarity {before!r} of the batches before it (got {embeddings.similarity!r})"
+            )
+        self.kind.fill_(kind)
+        self.label_columns.fill_(-1 if embeddings.num_labels is None else embeddings.num_labels)
+        return embeddings.vectors
+
+    def _embeddings(self, name: str) -> Embeddings:
+        labels = int(self.label_columns)
+        vectors = dim_zero_cat(getattr(self, name))
+        return as_embeddings(name, vectors, list(SIMILARITIES)[int(self.kind)], None if labels < 0 else labels)
+
+    def _seen(self, name: str) -> Tensor:
+        """All rows of a table, of all processes."""
+        rows = getattr(self, name)
+        if isinstance(rows, list) and not rows:
+            raise ValueError(f"'update' must give '{name}' before 'compute' (got none)")
+        return dim_zero_cat(rows)
+
+    def _sync_dist(self, *args: Any, **options: Any) -> None:
+        """Gather; a process that saw no batch takes part with tables of no rows."""
+        if dist.is_initialized():
+            own = {name: [(part.shape[1:], part.dtype) for part in getattr(self, name)][:1] for name in self.tables}
+            shapes: list[Any] = [None] * dist.get_world_size(self.process_group)
+            dist.all_gather_object(shapes, own, group=self.process_group)
+            for name in self.tables:
+                known = next((shape[name][0] for shape in shapes if shape[name]), None)
+                if known and not getattr(self, name):
+                    getattr(self, name).append(torch.empty(0, *known[0], dtype=known[1], device=self.device))
+        super()._sync_dist(*args, **options)
+
+
+def _check_options(metrics: Sequence[str], options: dict[str, Any]) -> None:
+    """Refuse at once what `evaluate` would refuse at the end of an epoch."""
+    for name in options:
+        check_name("options", name, OPTIONS)
+    check_name("without_relevant", options.get("without_relevant", "zero"), WITHOUT_RELEVANT)
+    similarity = options.get("similarity")
+    if similarity is not None:
+        check_similarity(similarity)
+    for metric in read_metrics(metrics, options.get("ties", "database")):
+        if metric.needs_distances and similarity not in (None, "hamming"):
+            raise ValueError(f"'similarity' must be 'hamming' for {metric.full!r} in 'metrics' (got {similarity!r})")
+
+
+def _ids(given: Any, rows: int, device: torch.device, before: list[Tensor]) -> Tensor:
+    """Ids of a batch, -1 for none: all batches have them, or none has."""
+    without = given is None
+    if before and bool((before[0] < 0).all()) != without:
+        raise ValueError(
+            f"'ids' must be given in every update or in none (got {'none' if without else 'ids'} after the opposite)"
+        )
+    if without:
+        return torch.full((rows,), -1, device=device)
+    ids = torch.as_tensor(given, device=device)
+    if tuple(ids.shape) != (rows,) or ids.is_floating_point() or (rows and ids.min() < 0):
+        raise ValueError(
+            f"'ids' must be {rows} whole numbers from 0, one for each row of 'labels' "
+            f"(got {ids.dtype}, {tuple(ids.shape)}{f', least {ids.min().item():g}' if ids.numel() else ''})"
+        )
+    return ids.long()
+
+
+class CrossModalMetrics(_Gathered):
     """Retrieval both ways among the pairs that were seen: images search texts, texts search images.
 
-    Under several processes every process computes on the pairs of all of them.
+    Under several processes every process computes on the pairs of all of them, and one may have seen none.
 
     Args:
         metrics: Names, see `query_metrics`.
-        options: Of `retrieval_metrics`.
+        options: Of `evaluate`: ``similarity``, ``relevance``, ``ties``, ``without_relevant``, ``leave_out_own`` (False
+            unless given), ``block_size``.
+
+    Raises:
+        ValueError: If a name or an option is unknown.
 
     Example:
         >>> import torch
@@ -35,54 +138,61 @@ class CrossModalMetrics(Metric):
          'text_to_image/precision@1': tensor(1., dtype=torch.float64)}
     """
 
-    is_differentiable = False
-    higher_is_better = True
-    full_state_update = False
+    tables = ("image", "text", "labels", "ids")
     image: list[Tensor]
     text: list[Tensor]
     labels: list[Tensor]
     ids: list[Tensor]
 
     def __init__(self, metrics: Sequence[str] = DEFAULT_METRICS, **options: Any) -> None:
-        super().__init__()
-        self.metrics, self.options = tuple(metrics), options
-        for name in ("image", "text", "labels", "ids"):
-            self.add_state(name, [], dist_reduce_fx="cat")
+        super().__init__(metrics, options)
 
-    def update(self, image: Tensor, text: Tensor, labels: Tensor, ids: Tensor | None = None) -> None:
+    def update(self, image: Vectors, text: Vectors, labels: Any, ids: Any = None) -> None:
         """Take a batch of pairs.
 
         Args:
-            image: Embeddings or packed codes, shape (B, H).
+            image: `Embeddings`, or a matrix of embeddings or packed codes, shape (B, H).
             text: The same of the texts.
             labels: Multi-hot, shape (B, C).
             ids: Numbers of the pairs from 0, shape (B,). With them pairs stand in the order of their numbers, each
                 once, though samplers of several processes repeat some; without them, in the order they came.
+
+        Raises:
+            ValueError: If the rows do not match, or ids are given in some updates alone.
         """
-        self.image.append(image.detach())
-        self.text.append(text.detach())
-        self.labels.append(labels)
-        self.ids.append(torch.full((len(labels),), -1, device=labels.device) if ids is None else ids)
+        hot = as_matrix("labels", labels)
+        sides = [self._vectors(name, side, len(hot)) for name, side in (("image", image), ("text", text))]
+        numbers = _ids(ids, len(hot), hot.device, self.ids)
+        for table, rows in zip(self.tables, (*sides, hot, numbers), strict=True):
+            getattr(self, table).append(rows)
 
     def compute(self) -> dict[str, Tensor]:
         """The metrics by direction and full name."""
-        image, text, labels, ids = (dim_zero_cat(side) for side in (self.image, self.text, self.labels, self.ids))
+        labels, ids = self._seen("labels"), self._seen("ids")
+        image, text = self._embeddings("image"), self._embeddings("text")
+        options = {"leave_out_own": False, **self.options}
         if (ids >= 0).all():
             kept = once(ids)
             image, text, labels = image[kept], text[kept], labels[kept]
-        found: dict[str, float] = {}
+            options |= {"query_ids": ids[kept], "database_ids": ids[kept]}
+        else:
+            _warn_of_repeats(image.vectors)
+        values: dict[str, float] = {}
         for direction, (query, database) in zip(DIRECTIONS, ((image, text), (text, image)), strict=True):
-            means = retrieval_metrics(query, database, labels, labels, self.metrics, **self.options)
-            found |= {f"{direction}/{name}": value for name, value in means.items()}
-        return {name: torch.tensor(value, dtype=torch.float64) for name, value in found.items()}
+            means = evaluate(query, database, labels, labels, self.metrics, ks=(), recall=(), **options).metrics
+            values |= {f"{direction}/{name}": value for name, value in means.items()}
+        return {name: torch.tensor(value, dtype=torch.float64) for name, value in values.items()}
 
 
-class RetrievalMetrics(Metric):
+class RetrievalMetrics(_Gathered):
     """Retrieval of a database for queries that were seen, one way.
 
     Args:
         metrics: Names, see `query_metrics`.
-        options: Of `retrieval_metrics`.
+        options: See `CrossModalMetrics`.
+
+    Raises:
+        ValueError: If a name or an option is unknown.
 
     Example:
         >>> import torch
@@ -94,39 +204,60 @@ class RetrievalMetrics(Metric):
         {'map': tensor(1., dtype=torch.float64)}
     """
 
-    is_differentiable = False
-    higher_is_better = True
-    full_state_update = False
+    tables = ("query", "query_labels", "query_ids", "database", "database_labels", "database_ids")
 
     def __init__(self, metrics: Sequence[str] = DEFAULT_METRICS, **options: Any) -> None:
-        super().__init__()
-        self.metrics, self.options = tuple(metrics), options
-        for side in ("query", "database"):
-            self.add_state(side, [], dist_reduce_fx="cat")
-            self.add_state(f"{side}_labels", [], dist_reduce_fx="cat")
+        super().__init__(metrics, options)
 
-    def update(self, embedding: Tensor, labels: Tensor, side: str = "query") -> None:
+    def update(self, embedding: Vectors, labels: Any, side: str = "query", ids: Any = None) -> None:
         """Take a batch of one side.
 
         Args:
-            embedding: Embeddings or packed codes, shape (B, H).
+            embedding: `Embeddings`, or a matrix of embeddings or packed codes, shape (B, H).
             labels: Multi-hot, shape (B, C).
             side: ``"query"`` or ``"database"``.
+            ids: Numbers of the items of this side from 0, shape (B,), see `CrossModalMetrics.update`.
 
         Raises:
-            ValueError: If the side is unknown.
+            ValueError: If the side is unknown, the rows do not match, or ids are given in some updates alone.
         """
         if side not in ("query", "database"):
             raise ValueError(f"'side' must be 'query' or 'database' (got {side!r})")
-        getattr(self, side).append(embedding.detach())
-        getattr(self, f"{side}_labels").append(labels)
+        hot = as_matrix("labels", labels)
+        vectors = self._vectors("embedding", embedding, len(hot))
+        numbers = _ids(ids, len(hot), hot.device, getattr(self, f"{side}_ids"))
+        for table, rows in ((side, vectors), (f"{side}_labels", hot), (f"{side}_ids", numbers)):
+            getattr(self, table).append(rows)
 
     def compute(self) -> dict[str, Tensor]:
         """The metrics by full name."""
-        names = ("query", "database", "query_labels", "database_labels")
-        query, database, asked, found = (dim_zero_cat(getattr(self, name)) for name in names)
-        means = retrieval_metrics(query, database, asked, found, self.metrics, **self.options)
+        query, asked, query_ids = self._side("query")
+        database, held, database_ids = self._side("database")
+        options = {"leave_out_own": False, **self.options}
+        if query_ids is not None and database_ids is not None:
+            options |= {"query_ids": query_ids, "database_ids": database_ids}
+        means = evaluate(query, database, asked, held, self.metrics, ks=(), recall=(), **options).metrics
         return {name: torch.tensor(value, dtype=torch.float64) for name, value in means.items()}
+
+    def _side(self, side: str) -> tuple[Embeddings, Tensor, Tensor | None]:
+        labels, ids = self._seen(f"{side}_labels"), self._seen(f"{side}_ids")
+        embeddings = self._embeddings(side)
+        if (ids >= 0).all():
+            kept = once(ids)
+            return embeddings[kept], labels[kept], ids[kept]
+        _warn_of_repeats(embeddings.vectors)
+        return embeddings, labels, None
+
+
+def _warn_of_repeats(vectors: Tensor) -> None:
+    """Samplers of several processes repeat items to fill up; without ids these would count twice."""
+    several = dist.is_initialized() and dist.get_world_size() > 1
+    if several and vectors.is_floating_point() and len(vectors.unique(dim=0)) < len(vectors):
+        warnings.warn(
+            "embeddings are repeated, as samplers of several processes do to fill up; give 'ids' to 'update' so that "
+            "each item counts once",
+            stacklevel=2,
+        )
 
 
 def once(ids: Tensor) -> Tensor:

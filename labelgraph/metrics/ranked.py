@@ -145,7 +145,11 @@ def precision_at_recall(relevance: Tensor, recall: Sequence[float]) -> Tensor:
         >>> precision_at_recall(torch.tensor([[1, 0, 0, 1]]), [0.5, 1.0])
         tensor([[1.0000, 0.5000]], dtype=torch.float64)
     """
-    hits = relevance.cumsum(1)
+    return precision_of_hits(relevance.cumsum(1), recall)
+
+
+def precision_of_hits(hits: Tensor, recall: Sequence[float]) -> Tensor:
+    """The same of the number of relevant items up to each rank."""
     needed = hits_needed(hits[:, -1], recall)
     place = torch.searchsorted(hits, needed).clamp(max=hits.shape[1] - 1)
     return torch.where(hits[:, -1:] > 0, needed.double() / (place + 1), 0.0)

@@ -21,7 +21,8 @@ from labelgraph._core.similarity import (
     check_comparable,
     score_blocks,
 )
-from labelgraph.metrics.grades import Relevance, RelevanceRows
+from labelgraph.metrics.grades import HIGHEST_GRADE, Relevance, RelevanceRows
+from labelgraph.metrics.item_values import ItemValues
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class RankingInputs:
     query: Embeddings
     database: Embeddings
     relevance: RelevanceRows
+    values: ItemValues
     ranked: slice
 
     @classmethod
@@ -44,6 +46,7 @@ class RankingInputs:
         relevance: Relevance,
         query_ids: Any,
         database_ids: Any,
+        leave_out_own: bool = True,
     ) -> RankingInputs:
         """Check all arguments, which are those of `ranked_relevance`, and rank all queries.
 
@@ -52,9 +55,9 @@ class RankingInputs:
         """
         asks, has = as_embeddings("query", query, similarity), as_embeddings("database", database, similarity)
         size = len(asks), len(has)
-        rows = RelevanceRows(relevance, query_labels, database_labels, query_ids, database_ids, size)
+        rows = RelevanceRows(relevance, query_labels, database_labels, query_ids, database_ids, size, leave_out_own)
         check_comparable(asks, has)
-        return cls(asks, has, rows, slice(0, len(asks)))
+        return cls(asks, has, rows, ItemValues(rows.labels, rows.ids, leave_out_own), slice(0, len(asks)))
 
     @property
     def similarity(self) -> str:
@@ -85,6 +88,7 @@ def graded_blocks(inputs: RankingInputs, block_size: int) -> Iterator[tuple[Tens
 
 
 CACHED_RELEVANCE = 2**20  # What comes of a block is measured in parts that stay in the caches.
+PLACE_BITS = 8  # A grade takes the last bits of an integer that also holds a place.
 CACHED_KEYS = 2**17  # A thread sorts so many at a time: 1 MiB.
 
 
@@ -150,16 +154,29 @@ def ranked_relevance(
 
 def ranked_blocks(inputs: RankingInputs, block_size: int | None) -> Iterator[Tensor]:
     """The same for inputs that were checked."""
-    block_size = rows_a_block(inputs, block_size)
+    for ranked in _blocks(inputs, rows_a_block(inputs, block_size), placed=False):
+        yield from ranked.split(max(1, CACHED_RELEVANCE // ranked.shape[1]))
+
+
+def placed_blocks(inputs: RankingInputs, block_size: int | None) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    """Queries, grades in ranked order, int32, and the places of these items in the database, (b, N)."""
+    start = inputs.ranked.start
+    for ranked in _blocks(inputs, rows_a_block(inputs, block_size), placed=True):
+        for part in ranked.split(max(1, CACHED_RELEVANCE // ranked.shape[1])):
+            yield slice(start, start + len(part)), (part & HIGHEST_GRADE).int(), part >> PLACE_BITS
+            start += len(part)
+
+
+def _blocks(inputs: RankingInputs, block_size: int, placed: bool) -> Iterator[Tensor]:
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        blocks = _by_distance(inputs, block_size, pool) if inputs.counts_bits else _ranked(inputs, block_size, pool)
-        for ranked in blocks:
-            yield from ranked.split(max(1, CACHED_RELEVANCE // ranked.shape[1]))
+        rank = _by_distance if inputs.counts_bits else _ranked
+        yield from rank(inputs, block_size, pool, placed)
 
 
-def as_binary(grades: Tensor) -> Tensor:
-    """Grades as `ranked_relevance` yields them as relevant or not, 1 or 0, uint8."""
-    return grades if grades.dtype == torch.uint8 else (grades > 0).to(torch.uint8)
+def _with_places(grades: Tensor) -> Tensor:
+    """The place of each item in the database and its grade in one integer, int64."""
+    places = torch.arange(grades.shape[1], device=grades.device)
+    return (places << PLACE_BITS) + grades
 
 
 def rows_a_block(inputs: RankingInputs, block_size: int | None) -> int:
@@ -169,18 +186,21 @@ def rows_a_block(inputs: RankingInputs, block_size: int | None) -> int:
     return block_size or max(1, BLOCK_SCORES // len(inputs.database))
 
 
-def _ranked(inputs: RankingInputs, block_size: int, pool: ThreadPoolExecutor) -> Iterator[Tensor]:
+def _ranked(inputs: RankingInputs, block_size: int, pool: ThreadPoolExecutor, placed: bool) -> Iterator[Tensor]:
     for scores, grades in graded_blocks(inputs, block_size):
-        on_cpu = scores.device.type == "cpu"
-        yield _by_score(scores, grades, pool) if on_cpu else _by_score_on_device(scores, grades)
+        if scores.device.type == "cpu":
+            yield _by_score(scores, grades, pool, placed)
+        else:
+            yield _by_score_on_device(scores, _with_places(grades) if placed else grades)
 
 
-def _by_distance(inputs: RankingInputs, block_size: int, pool: ThreadPoolExecutor) -> Iterator[Tensor]:
+def _by_distance(inputs: RankingInputs, block_size: int, pool: ThreadPoolExecutor, placed: bool) -> Iterator[Tensor]:
     query, database = code_words(inputs.query.vectors), np.ascontiguousarray(code_words(inputs.database.vectors).T)
     step = max(1, CACHED_KEYS // len(inputs.database))
     for rows in inputs.blocks(block_size):
-        arrays = [query[rows], *inputs.grade_arrays(rows)]
-        ranked = in_parts(pool, partial(rank_codes, database), step, *arrays)
+        grades, excluded = inputs.relevance(rows)
+        arrays = [_with_places(grades) if placed else grades] + ([] if excluded is None else [excluded])
+        ranked = in_parts(pool, partial(rank_codes, database), step, query[rows], *(each.numpy() for each in arrays))
         yield torch.from_numpy(np.concatenate(ranked))
 
 
@@ -191,25 +211,25 @@ def _by_score_on_device(scores: Tensor, relevant: Tensor) -> Tensor:
     return ranked.to(torch.uint8) if relevant.dtype == torch.bool else ranked
 
 
-def _by_score(scores: Tensor, relevant: Tensor, pool: ThreadPoolExecutor) -> Tensor:
+def _by_score(scores: Tensor, relevant: Tensor, pool: ThreadPoolExecutor, placed: bool = False) -> Tensor:
     """The same on a CPU, several times faster: threads sort integers that stay in their caches."""
     binary = relevant.dtype == torch.bool
-    bits = 1 if binary else max(1, int(relevant.max()).bit_length())
-    if scores.shape[1] << bits > 2**32:
-        return _by_score_on_device(scores, relevant)  # Place and grade do not fit into half an integer.
-    ranked = torch.empty(scores.shape, dtype=torch.uint8 if binary else torch.int32)
+    bits = PLACE_BITS if placed else 1 if binary else max(1, int(relevant.max()).bit_length())
+    if scores.shape[1] << bits > 2**32:  # Place and grade do not fit into half an integer.
+        return _by_score_on_device(scores, _with_places(relevant) if placed else relevant)
+    ranked = torch.empty(scores.shape, dtype=torch.int64 if placed else torch.uint8 if binary else torch.int32)
     step = max(1, CACHED_KEYS // scores.shape[1])
     arrays = scores.numpy(), relevant.numpy(), ranked.numpy()
-    in_parts(pool, partial(_rank_rows, bits=bits), step, *arrays)
+    in_parts(pool, partial(_rank_rows, bits=bits, kept=32 if placed else bits), step, *arrays)
     return ranked
 
 
-def _rank_rows(scores: np.ndarray, relevant: np.ndarray, ranked: np.ndarray, bits: int = 1) -> None:
+def _rank_rows(scores: np.ndarray, relevant: np.ndarray, ranked: np.ndarray, bits: int = 1, kept: int = 0) -> None:
     """Pack score, place and relevance into one integer, so that one plain sort carries all three.
 
     The high 32 bits order scores from high to low: the bits of a float, with all but the sign flipped
     where it is negative, order as integers do. Below them stand the place in the database, which breaks
-    ties, and the relevance in the last bits.
+    ties, and the relevance in the last bits. The last ``kept`` bits are given, by default the relevance alone.
     """
     key = (0.0 - scores).view(np.int32)  # Not `-scores`, which would tell 0.0 from -0.0.
     key ^= (key >> 31) & 0x7FFFFFFF
@@ -218,4 +238,4 @@ def _rank_rows(scores: np.ndarray, relevant: np.ndarray, ranked: np.ndarray, bit
     keys += np.arange(0, scores.shape[1] << bits, 1 << bits)
     keys += relevant
     keys.sort(axis=1)
-    np.bitwise_and(keys, (1 << bits) - 1, out=ranked, casting="unsafe")
+    np.bitwise_and(keys, (1 << (kept or bits)) - 1, out=ranked, casting="unsafe")

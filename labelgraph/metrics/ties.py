@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -190,34 +190,52 @@ class Buckets:
         relevant: Relevant items, int64, (b, K).
         gains: Sum of the items' gains by the name of the gain, float64, (b, K).
         grades: Items of each grade in all buckets, (b, highest grade + 1).
+        values: Sum of the items' values by the name of the value, see `ItemValues`, float64, (b, K).
     """
 
     total: Tensor
     relevant: Tensor
     gains: dict[str, Tensor]
     grades: Tensor
+    values: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @cached_property
+    def ties(self) -> Ties:
+        """What stands before each bucket."""
+        return Ties(self.total, self.relevant)
 
     @classmethod
-    def of_counts(cls, counts: Tensor) -> Buckets:
+    def of_counts(cls, counts: Tensor, values: Mapping[str, Tensor] | None = None) -> Buckets:
         """Buckets of the number of items in each of them of each grade, (b, K, grades)."""
         grades = torch.arange(counts.shape[2], device=counts.device)
         gains = {name: counts.double() @ gain(grades) for name, gain in GAINS.items()}
-        return cls(counts.sum(2), counts[..., 1:].sum(2), gains, counts.sum(1))
+        return cls(counts.sum(2), counts[..., 1:].sum(2), gains, counts.sum(1), values or {})
 
 
-def bucket_blocks(inputs: RankingInputs, block_size: int | None) -> Iterator[Buckets]:
-    """Items of equal score in a bucket: for codes one for each distance from 0, otherwise one for each score."""
+def bucket_blocks(inputs: RankingInputs, block_size: int | None, values: Sequence[str] = ()) -> Iterator[Buckets]:
+    """Items of equal score in a bucket: for codes one for each distance from 0, otherwise one for each score.
+
+    Args:
+        inputs: What to rank.
+        block_size: Queries in a block.
+        values: Names of values of `ItemValues` to sum over buckets.
+    """
     block_size = rows_a_block(inputs, block_size)
-    if inputs.counts_bits:
+    if inputs.counts_bits and not values:
         yield from _of_codes(inputs, block_size)
-    elif inputs.similarity == "hamming":
-        for scores, grades in graded_blocks(inputs, block_size):
-            yield Buckets.of_counts(count_on_device(scores, grades, 8 * inputs.query.vectors.shape[1]))
-    else:
-        for scores, grades in graded_blocks(inputs, block_size):
-            step = max(1, CACHED_RELEVANCE // scores.shape[1])
-            for part in zip(scores.split(step), grades.split(step), strict=True):
-                yield _of_scores(*part)
+        return
+    start = inputs.ranked.start
+    for scores, grades in graded_blocks(inputs, block_size):
+        codes = inputs.similarity == "hamming"
+        step = len(scores) if codes else max(1, CACHED_RELEVANCE // scores.shape[1])
+        for part in zip(scores.split(step), grades.split(step), strict=True):
+            rows = slice(start, start + len(part[0]))
+            start = rows.stop
+            whole = {name: inputs.values.whole(name, rows) for name in values}
+            if codes:
+                yield _of_distances(*part, whole, 8 * inputs.query.vectors.shape[1])
+            else:
+                yield _of_scores(*part, whole)
 
 
 def _of_codes(inputs: RankingInputs, block_size: int) -> Iterator[Buckets]:
@@ -230,26 +248,38 @@ def _of_codes(inputs: RankingInputs, block_size: int) -> Iterator[Buckets]:
             yield Buckets.of_counts(torch.from_numpy(np.concatenate(in_parts(pool, count, step, *arrays))))
 
 
+def _of_distances(scores: Tensor, grades: Tensor, values: Mapping[str, Tensor], bits: int) -> Buckets:
+    sums = {name: _sums(value, _distances(scores, bits), bits + 2)[:, :-1] for name, value in values.items()}
+    return Buckets.of_counts(count_on_device(scores, grades, bits), sums)
+
+
 def count_on_device(scores: Tensor, grades: Tensor, bits: int) -> Tensor:
     """The counts of `count_codes` from products of codes of -1 and 1, on any device."""
     num_grades = max(1, int(grades.max())) + 1
-    kept = scores > -torch.inf
-    distance = torch.where(kept, (bits - scores) / 2, bits + 1).long()
-    cells = (bits + 2) * num_grades  # The last bucket takes what is excluded.
+    cells = (bits + 2) * num_grades
     row = torch.arange(len(scores), device=scores.device)[:, None] * cells
-    counts = torch.bincount((row + distance * num_grades + grades).flatten(), minlength=len(scores) * cells)
+    places = row + _distances(scores, bits) * num_grades + grades
+    counts = torch.bincount(places.flatten(), minlength=len(scores) * cells)
     return counts.view(len(scores), bits + 2, num_grades)[:, :-1]
 
 
-def _of_scores(scores: Tensor, grades: Tensor) -> Buckets:
-    values, order = scores.sort(dim=1, descending=True, stable=True)
+def _distances(scores: Tensor, bits: int) -> Tensor:
+    """Hamming distances; those of items that are left out are one more than there are bits."""
+    return torch.where(scores > -torch.inf, (bits - scores) / 2, bits + 1).long()
+
+
+def _sums(values: Tensor, bucket: Tensor, size: int) -> Tensor:
+    """Sums of values over the buckets that their items are in, (b, size)."""
+    return values.new_zeros(len(values), size).scatter_add_(1, bucket, values)
+
+
+def _of_scores(scores: Tensor, grades: Tensor, values: Mapping[str, Tensor]) -> Buckets:
+    ordered, order = scores.sort(dim=1, descending=True, stable=True)
     ranked = grades.gather(1, order).long()
     bucket = torch.zeros_like(order)
-    bucket[:, 1:] = (values[:, 1:] != values[:, :-1]).cumsum(1)
-    kept = values > -torch.inf
-
-    def sums(of: Tensor) -> Tensor:
-        return torch.zeros_like(of).scatter_add_(1, bucket, of)
-
-    gains = {name: sums(gain(ranked)) for name, gain in GAINS.items()}
-    return Buckets(sums(kept.long()), sums((ranked > 0).long()), gains, count_grades(ranked))
+    bucket[:, 1:] = (ordered[:, 1:] != ordered[:, :-1]).cumsum(1)
+    kept, size = ordered > -torch.inf, scores.shape[1]
+    gains = {name: _sums(gain(ranked), bucket, size) for name, gain in GAINS.items()}
+    sums = {name: _sums(value.gather(1, order), bucket, size) for name, value in values.items()}
+    total, relevant = (_sums(of.long(), bucket, size) for of in (kept, ranked > 0))
+    return Buckets(total, relevant, gains, count_grades(ranked), sums)

@@ -4,6 +4,15 @@ import math
 from fractions import Fraction
 from itertools import permutations, product
 
+from labelgraph.metrics import evaluate
+
+
+def retrieval_metrics(*sides, metrics=None, **options):
+    """The means of metrics by name, from the report; sides are embeddings, labels and perhaps the names."""
+    if len(sides) == 5:
+        *sides, metrics = sides
+    return evaluate(*sides, metrics=metrics, ks=(), recall=(), **options).metrics
+
 
 def metric(name, grades):
     """A metric by its full name, of grades in ranked order without what is left out."""
@@ -13,6 +22,9 @@ def metric(name, grades):
     hits = [rank for rank, grade in enumerate(grades, 1) if grade]
     if kind == "relevant":
         return len(hits)
+    if cut.startswith("min("):
+        k = min(int(cut.removeprefix("min(").removesuffix(",R)")), len(hits))
+        return sum(rank <= k for rank in hits) / k if k else 0.0
     if kind == "ndcg":
         return ndcg(grades, int(cut) if cut else len(grades), variant)
     if not hits:
@@ -54,6 +66,28 @@ def within(name, grades, distances):
         return float(hits > 0)
     divisor = len(inside) if kind == "precision" else found
     return hits / divisor if divisor else 0.0
+
+
+def of_labels(name, query, items):
+    """A metric of label sets, of the query's labels and those of the items in ranked order."""
+    kind, _, cut = name.partition("@")
+    asked = {label for label, carried in enumerate(query) if carried}
+    values = []
+    for item in items[: int(cut)]:
+        held = {label for label, carried in enumerate(item) if carried}
+        if kind == "exact":
+            values.append(float(bool(asked) and asked == held))
+        else:
+            values.append(len(asked & held) / len(asked | held) if asked | held else 0.0)
+    return sum(values) / int(cut)
+
+
+def of_own(name, own):
+    """A metric of the query's own pair, of whether each item in ranked order is it."""
+    if not any(own):
+        return math.nan
+    rank = own.index(True) + 1
+    return float(rank) if name == "own-rank" else float(rank <= int(name.partition("@")[2]))
 
 
 def orders(buckets):

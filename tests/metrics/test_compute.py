@@ -11,15 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import multiprocessing
 
-from labelgraph.metrics import DEFINITIONS, class_means, evaluate, pack_bits, query_metrics, retrieval_metrics
+from labelgraph.metrics import DEFINITIONS, Embeddings, class_means, evaluate, pack_bits, query_metrics
 from labelgraph.metrics.compute import share
 from labelgraph.metrics.modules import CrossModalMetrics, RetrievalMetrics
 from tests.metrics import reference
+from tests.metrics.reference import retrieval_metrics
 
 RANKED = (
     "map", *(f"map@{k}/{definition}" for k in (1, 3) for definition in DEFINITIONS), "precision@2", "precision@9",
-    "recall@2", "r-precision", "ndcg/linear", "ndcg@2/linear", "ndcg@3/exponential", "precision@recall0.5",
-    "precision@recall1", "relevant",
+    "precision@min(2,R)", "recall@2", "r-precision", "ndcg/linear", "ndcg@2/linear", "ndcg@3/exponential",
+    "precision@recall0.5", "precision@recall1", "relevant",
 )  # fmt: skip
 WITHIN = ("precision@r0", "recall@r1", "lookup@r1", "precision@r1", "recall@r99", "lookup@r0")
 
@@ -96,6 +97,112 @@ def test_against_loops(case, setting, block_size):
     for name, values in got.items():
         expected = [slow(name, row, case, similarity, ties) for row in range(len(query))]
         assert values.tolist() == pytest.approx(expected, abs=1e-9), name
+
+
+ITEMS = ("jaccard@1", "jaccard@3", "jaccard@9", "exact@2", "own@1", "own@2", "own-rank")
+
+
+def slow_of_items(name, row, case, similarity, ties):
+    """The mean over the orders that ties allow of a metric of the items themselves."""
+    query, database, query_labels, database_labels, query_ids, database_ids = case
+    buckets = {}
+    for place, item in enumerate(database):
+        buckets.setdefault(score(query[row], item, similarity), []).append(place)
+    falling = [buckets[value] for value in sorted(buckets, reverse=True)]
+    whole = [[place for bucket in falling for place in bucket]]
+    values = []
+    for places in whole if ties == "database" else reference.orders(falling):
+        if name.startswith("own"):
+            values.append(reference.of_own(name, [database_ids[place] == query_ids[row] for place in places]))
+        else:
+            values.append(reference.of_labels(name, query_labels[row], [database_labels[place] for place in places]))
+    return sum(values) / len(values)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    case=cases(),
+    setting=st.sampled_from([
+        ("cosine", "database"), ("dot", "expected"), ("hamming", "database"), ("hamming", "expected"),
+    ]),
+    block_size=st.sampled_from([None, 1, 2]),
+)  # fmt: skip
+def test_metrics_of_items_against_loops(case, setting, block_size):
+    similarity, ties = setting
+    *lists, database_ids = case
+    case = (*lists, [number if number not in database_ids[:place] else 10 + place
+                     for place, number in enumerate(database_ids)])  # fmt: skip
+    query, database, *rest = (torch.tensor(side) for side in case)
+    if similarity == "hamming":
+        query, database = pack_bits(query), pack_bits(database)
+    got = query_metrics(
+        query, database, *rest[:2], ["map", *ITEMS], similarity=similarity, ties=ties, query_ids=rest[2],
+        database_ids=rest[3], leave_out_own=False, block_size=block_size,
+    )  # fmt: skip
+    for name in ITEMS:
+        expected = [slow_of_items(name, row, case, similarity, ties) for row in range(len(query))]
+        assert got[name].tolist() == pytest.approx(expected, abs=1e-9, nan_ok=True), name
+
+
+def test_items_that_are_left_out_have_no_value():
+    eye, ids = torch.eye(3), torch.arange(3)
+    labels = torch.tensor([[1, 0], [1, 0], [0, 1]])
+    for ties in ("database", "expected"):
+        got = query_metrics(
+            eye, eye, labels, labels, ["jaccard@1", "exact@3"], query_ids=ids, database_ids=ids, ties=ties
+        )
+        first = [1.0, 1.0, 0.0] if ties == "database" else [0.5, 0.5, 0.0]
+        assert got["jaccard@1"].tolist() == first
+        assert got["exact@3"].tolist() == pytest.approx([1 / 3, 1 / 3, 0])
+
+
+def test_the_rank_of_all_queries_is_their_median():
+    query = torch.eye(4)
+    database = torch.tensor([[1.0, 0, 0, 0], [0, 1, 0, 0], [0.9, 0, 0, 1], [0, 0, 1, 0]])
+    ids = torch.arange(4)
+    options = {"query_ids": ids, "database_ids": ids, "leave_out_own": False, "relevance": torch.eye(4).int()}
+    ranks = query_metrics(query, database, metrics=["own-rank"], **options)["own-rank"]
+    report = evaluate(query, database, metrics=["own-rank", "own@1"], **options)
+    assert report.metrics == {"own-rank": ranks.median().item() if len(ranks) % 2 else ranks.quantile(0.5).item(),
+                              "own@1": (ranks == 1).double().mean().item()}  # fmt: skip
+    by_default = evaluate(query, database, **options).metrics
+    assert {"own@1", "own@5", "own@10", "own-rank"} <= set(by_default) and "jaccard@10" not in by_default
+
+
+@pytest.mark.parametrize(
+    ("options", "facts"),
+    [
+        ({"metrics": ["own@5"]}, ("'own@5'", "'query_ids'")),
+        ({"metrics": ["own-rank"], "query_ids": [0, 1], "database_ids": [0, 1]}, ("'own-rank'", "leave_out_own=False")),
+        ({"metrics": ["jaccard@5"], "relevance": np.eye(2, dtype=int)}, ("'jaccard@5'", "'query_labels'")),
+        ({"metrics": ["mpa"]}, ("'mpa'", "did you mean 'map'")),
+        ({"metrics": [3]}, ("'metrics'", "3")),
+    ],
+)
+def test_what_a_metric_needs_is_named(options, facts):
+    labels = (None, None) if "relevance" in options else (E[:, :2], E[:, :2])
+    with pytest.raises(ValueError) as caught:
+        query_metrics(E, E, *labels, **options)
+    assert all(fact in str(caught.value) for fact in facts)
+
+
+def test_arrays_and_lists_are_taken_as_tensors_are(codes):
+    (query, database), labels = codes
+    names, ids = ["map", "ndcg@5"], (torch.arange(30), torch.arange(400))
+    options = {"similarity": "hamming", "leave_out_own": False}
+    both = ["own@3", *names]
+    wanted = retrieval_metrics(query, database, *labels, both, query_ids=ids[0], database_ids=ids[1], **options)
+    for kind in (np.asarray, torch.Tensor.tolist, lambda side: np.asarray(side)[::-1][::-1]):
+        sides = (np.asarray(kind(side), np.uint8) for side in (query, database))
+        ours = {"query_ids": kind(ids[0]), "database_ids": kind(ids[1])}
+        assert retrieval_metrics(*sides, *map(kind, labels), both, **ours, **options) == wanted
+    sparse = [side.to_sparse() for side in labels]
+    embeddings = [Embeddings(side, "hamming") for side in (query, database)]
+    assert retrieval_metrics(*embeddings, *sparse, names[:2]) == {
+        name: wanted[name] for name in wanted if name[0] != "o"
+    }
+    with pytest.raises(ValueError, match="'similarity' must be given where 'query' is uint8"):
+        retrieval_metrics(query, database, *labels, names)
 
 
 @pytest.fixture(scope="module")

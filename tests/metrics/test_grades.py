@@ -83,8 +83,9 @@ def test_leaving_items_out_is_a_database_without_them():
 def test_reports_count_every_grade_as_relevant():
     grades = torch.tensor([[2, 0, 1, 0], [0, 0, 3, 0]])
     labels = QUERY_LABELS[:, :2], DATABASE_LABELS[:, :2]
-    graded = evaluate(QUERY, DATABASE, *labels, relevance=grades)
-    assert graded == evaluate(QUERY, DATABASE, *labels, relevance=grades > 0)
+    names = ["map", "precision@2", "recall@2", "jaccard@2"]  # All but nDCG, which grades matter to.
+    graded = evaluate(QUERY, DATABASE, *labels, names, relevance=grades)
+    assert graded == evaluate(QUERY, DATABASE, *labels, names, relevance=grades > 0)
     assert graded.mean_average_precision > 0
     assert mean_average_precision(QUERY, DATABASE, *labels, relevance=grades) == graded.mean_average_precision
 

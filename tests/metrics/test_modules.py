@@ -5,9 +5,12 @@ import sys
 
 import pytest
 import torch
+import torch.distributed as dist
+from torch import multiprocessing
 
-from labelgraph.metrics import pack_bits, retrieval_metrics
+from labelgraph.metrics import Embeddings, pack_bits
 from labelgraph.metrics.modules import CrossModalMetrics, RetrievalMetrics
+from tests.metrics.reference import retrieval_metrics
 
 
 @pytest.fixture
@@ -57,6 +60,116 @@ def test_a_reset_forgets_what_was_seen(pairs):
     metric.update(image[10:], labels[10:], "database")
     expected = retrieval_metrics(text, image, labels, labels, ["map"], ties="expected")
     assert metric.compute()["map"].item() == expected["map"]
+
+
+@pytest.mark.parametrize("metric", [CrossModalMetrics, RetrievalMetrics])
+@pytest.mark.parametrize(
+    ("metrics", "options", "facts"),
+    [
+        ("map", {}, ("'metrics'", "'map'")),
+        (["mapp"], {}, ("'metrics'", "'mapp'", "did you mean 'map'")),
+        (["map"], {"tise": "expected"}, ("'tise'", "did you mean 'ties'")),
+        (["map"], {"ties": "random"}, ("'ties'", "'random'")),
+        (["map"], {"similarity": "l2"}, ("'similarity'", "'l2'")),
+        (["lookup@r2"], {"similarity": "dot"}, ("'hamming'", "'lookup@r2'")),
+        (["map"], {"without_relevant": "nan"}, ("'without_relevant'", "'nan'")),
+    ],
+)
+def test_wrong_arguments_are_told_at_once(metric, metrics, options, facts):
+    with pytest.raises(ValueError) as caught:
+        metric(metrics, **options)
+    assert all(fact in str(caught.value) for fact in facts)
+
+
+@pytest.mark.parametrize(
+    ("changes", "facts"),
+    [
+        ({"ids": torch.arange(19)}, ("'ids'", "20", "19")),
+        ({"ids": torch.arange(20) - 1}, ("'ids'", "-1")),
+        ({"ids": torch.rand(20)}, ("'ids'", "float")),
+        ({"text": torch.ones(19, 16)}, ("'text'", "20", "19")),
+        ({"image": torch.full((20, 16), torch.nan)}, ("'image'", "finite")),
+        ({"image": torch.ones(20, 16, dtype=torch.uint8)}, ("'image'", "uint8")),
+        ({"labels": torch.ones(20)}, ("'labels'", "(20,)")),
+    ],
+)
+def test_a_wrong_batch_is_told_at_once(pairs, changes, facts):
+    metric = CrossModalMetrics(["map"])
+    with pytest.raises(ValueError) as caught:
+        metric.update(**{**dict(zip(("image", "text", "labels"), pairs, strict=True)), **changes})
+    assert all(fact in str(caught.value) for fact in facts)
+
+
+def test_ids_are_given_always_or_never(pairs):
+    metric = CrossModalMetrics(["map"])
+    metric.update(*pairs, torch.arange(20))
+    with pytest.raises(ValueError, match="'ids'"):
+        metric.update(*pairs)
+    one_way = RetrievalMetrics(["map"])
+    one_way.update(pairs[0], pairs[2])
+    with pytest.raises(ValueError, match="'ids'"):
+        one_way.update(pairs[0], pairs[2], ids=torch.arange(20))
+
+
+def test_embeddings_bring_their_similarity(pairs):
+    image, text, labels = pairs
+    metric = CrossModalMetrics(["map", "own@5"])
+    metric.update(Embeddings(image, "dot"), Embeddings(text, "dot"), labels, range(20))
+    ids = torch.arange(20)
+    wanted = retrieval_metrics(
+        image, text, labels, labels, ["map", "own@5"], similarity="dot", query_ids=ids, database_ids=ids,
+        leave_out_own=False,
+    )  # fmt: skip
+    assert metric.compute()["image_to_text/own@5"].item() == wanted["own@5"]
+    assert metric.compute()["image_to_text/map"].item() == wanted["map"]
+    with pytest.raises(ValueError, match=r"'image'.*'dot'.*'cosine'"):
+        metric.update(image, text, labels, range(20))
+
+
+def test_nothing_seen_is_an_error():
+    for metric in (CrossModalMetrics(["map"]), RetrievalMetrics(["map"])):
+        with pytest.warns(UserWarning, match="compute"), pytest.raises(ValueError, match="'update'"):
+            metric.compute()
+
+
+def alone(rank, folder):
+    """Process 1 sees no batch, or what a sampler repeats to fill up."""
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+    generator = torch.Generator().manual_seed(0)
+    image, text = (torch.randn(7, 16, generator=generator) for _ in range(2))
+    labels = (torch.rand(7, 3, generator=generator) < 0.5).float()
+    values = []
+    for pack, similarity in ((lambda side: side, "dot"), (pack_bits, "hamming")):
+        kinds = [Embeddings(pack(side), similarity) for side in (image, text)]
+        metric, one_way = CrossModalMetrics(["map", "own@2"]), RetrievalMetrics(["map"])
+        padded = RetrievalMetrics(["map"])
+        if rank == 0:
+            metric.update(*kinds, labels, torch.arange(7))
+            one_way.update(kinds[0], labels)
+            one_way.update(kinds[1], labels, "database")
+        mine = (torch.arange(8) % 7)[rank::2]
+        padded.update(kinds[0][mine], labels[mine], "query", mine)
+        padded.update(kinds[1][mine], labels[mine], "database", mine)
+        values.append((metric.compute(), one_way.compute(), padded.compute()))
+    torch.save(values, folder / f"{rank}.pt")
+    dist.destroy_process_group()
+
+
+def test_a_process_may_see_nothing_or_what_others_have_seen(tmp_path):
+    multiprocessing.spawn(alone, (tmp_path,), nprocs=2)
+    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
+    assert first == second
+    generator = torch.Generator().manual_seed(0)
+    image, text = (torch.randn(7, 16, generator=generator) for _ in range(2))
+    labels = (torch.rand(7, 3, generator=generator) < 0.5).float()
+    wanted = retrieval_metrics(image, text, labels, labels, ["map"], similarity="dot")["map"]
+    both, one_way, padded = first[0]
+    assert both["image_to_text/map"].item() == one_way["map"].item() == padded["map"].item() == pytest.approx(wanted)
+    wanted = retrieval_metrics(pack_bits(image), pack_bits(text), labels, labels, ["map"], similarity="hamming")["map"]
+    assert all(
+        value.item() == pytest.approx(wanted) for value in (first[1][0]["image_to_text/map"], first[1][2]["map"])
+    )
 
 
 def test_an_unknown_side_is_named():

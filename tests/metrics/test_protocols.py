@@ -17,10 +17,9 @@ from labelgraph.metrics import (
     mean_average_precision,
     precision_at,
     precision_at_recall,
-    protocol_metrics,
     ranked_relevance,
-    retrieval_metrics,
 )
+from tests.metrics.reference import retrieval_metrics
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +141,11 @@ def test_wrong_arguments_reach_the_user():
         mean_average_precision(eye, eye, eye, eye, definition="map")
 
 
+def protocol_metrics(*arguments, **options):
+    """The metrics by name, both ways."""
+    return {way: report.metrics for way, report in evaluate_protocol(*arguments, **options).items()}
+
+
 def encode(pairs):
     """Images and texts in one space, with noise of their own."""
     return pairs.labels + pairs.image[:, :5], pairs.labels + pairs.text[:, :5]
@@ -156,8 +160,11 @@ def test_which_side_searches_which(make_data, protocol, query, database):
     labels = (queries.labels, gallery.labels)
     reports = evaluate_protocol(encode, data, protocol, k=5, ks=[2])
     assert tuple(reports) == DIRECTIONS
-    assert reports["image_to_text"] == evaluate(encode(queries)[0], encode(gallery)[1], *labels, k=5, ks=[2])
-    assert reports["text_to_image"] == evaluate(encode(queries)[1], encode(gallery)[0], *labels, k=5, ks=[2])
+    options = {"query_ids": data.splits[query], "database_ids": data.splits[database], "leave_out_own": False}
+    for way, asker in zip(DIRECTIONS, (0, 1), strict=True):
+        sides = encode(queries)[asker], encode(gallery)[1 - asker]
+        assert reports[way] == evaluate(*sides, *labels, k=5, ks=[2], **options)
+        assert ("own-rank" in reports[way].metrics) == (query == database)
     assert reports["image_to_text"] != reports["text_to_image"]
 
 
@@ -198,7 +205,8 @@ def test_missing_sides_neither_query_nor_are_found():
     data = CrossModalData(image, text, labels, splits={"test": range(12)}, present=present)
     reports = evaluate_protocol(lambda pairs: (pairs.image, pairs.text), data)
     images, texts = present.unbind(1)
-    expected = evaluate(image[images], text[texts], labels[images], labels[texts])
+    ids = {"query_ids": images.nonzero().flatten(), "database_ids": texts.nonzero().flatten(), "leave_out_own": False}
+    expected = evaluate(image[images], text[texts], labels[images], labels[texts], **ids)
     assert reports["image_to_text"] == expected
     assert reports["text_to_image"].num_queries == 9
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from labelgraph.metrics.named import METRICS, read_name
+from labelgraph.metrics import METRICS
+from labelgraph.metrics.measures import parse_metric
 
 
 @pytest.mark.parametrize(
@@ -24,12 +25,17 @@ from labelgraph.metrics.named import METRICS, read_name
         ("recall@r2", "recall@rRADIUS", "recall@r2", 2, None, None),
         ("lookup@r2", "lookup@rRADIUS", "lookup@r2", 2, None, None),
         ("relevant", "relevant", "relevant", None, None, None),
+        ("precision@min(10,R)", "precision@min(K,R)", "precision@min(10,R)", 10, None, None),
+        ("jaccard@10", "jaccard@K", "jaccard@10", 10, None, None),
+        ("exact@3", "exact@K", "exact@3", 3, None, None),
+        ("own@5", "own@K", "own@5", 5, None, None),
+        ("own-rank", "own-rank", "own-rank", None, None, None),
     ],
 )
 def test_what_a_name_says(name, form, full, cut, variant, level):
-    read = read_name(name)
+    read = parse_metric(name)
     assert (read.form, read.full, read.cut, read.variant, read.level) == (form, full, cut, variant, level)
-    assert read_name(full) == read
+    assert parse_metric(full) == read
 
 
 @pytest.mark.parametrize(
@@ -37,8 +43,9 @@ def test_what_a_name_says(name, form, full, cut, variant, level):
 )
 def test_an_unknown_name_lists_the_known_forms(name):
     with pytest.raises(ValueError) as caught:
-        read_name(name)
-    assert str(caught.value) == f"'metrics' must be of the forms {', '.join(METRICS)} (got {name!r})"
+        parse_metric(name)
+    wanted = f"'metrics' must be of the forms {', '.join(METRICS)} (got {name!r})"
+    assert str(caught.value).partition("; did you mean")[0] == wanted
 
 
 @pytest.mark.parametrize(
@@ -53,4 +60,4 @@ def test_an_unknown_name_lists_the_known_forms(name):
 )
 def test_a_wrong_part_is_named(name, message):
     with pytest.raises(ValueError, match=message):
-        read_name(name)
+        parse_metric(name)

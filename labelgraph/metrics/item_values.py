@@ -1,0 +1,90 @@
+"""Values of items for a query beside their relevance: how alike their label sets are, and whether they are a pair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from labelgraph.metrics.grades import check_labels
+
+NEEDS = {"jaccard": "labels", "exact": "labels", "own": "ids"}
+
+
+@dataclass(frozen=True)
+class ItemValues:
+    """Values by name.
+
+    - ``"jaccard"``: the Jaccard coefficient of the label sets, 0 where both are empty;
+    - ``"exact"``: 1 where the label sets are the same and not empty;
+    - ``"own"``: 1 where the item has the query's id.
+
+    Args:
+        labels: Multi-hot, of the queries (Q, C) and of the database (N, C).
+        ids: Of the queries (Q,) and of the database (N,).
+        excluded: Whether items of the query's id are left out of the ranking.
+    """
+
+    labels: tuple[Tensor | None, Tensor | None]
+    ids: tuple[Tensor | None, Tensor | None]
+    excluded: bool
+
+    def check(self, metric: str, name: str, size: tuple[int, int]) -> None:
+        """Refuse a metric that needs labels or ids which are not there.
+
+        Raises:
+            ValueError: If so.
+        """
+        if NEEDS[name] == "labels" and self.labels[0] is None:
+            raise ValueError(f"'query_labels' must be given for {metric!r} in 'metrics' (got none)")
+        if NEEDS[name] == "labels":
+            check_labels(*self.labels, size, multi_hot=True)
+        elif self.ids[0] is None or self.excluded:
+            got = "none" if self.ids[0] is None else "ids that are left out"
+            raise ValueError(
+                f"'query_ids' and 'database_ids' must be given, with leave_out_own=False, for {metric!r} in 'metrics' "
+                f"(got {got})"
+            )
+
+    def at(self, name: str, rows: slice, places: Tensor) -> Tensor:
+        """Values of some items of each of some queries, float64, shaped as their places in the database (b, k)."""
+        query, database = self._sides(name)
+        asked, held = query[rows], database[places]
+        if name == "own":
+            values = (asked[:, None] == held).double()
+        else:
+            shared = torch.einsum("qc,qkc->qk", asked.double(), held.double())
+            values = _of_sizes(name, shared, asked.sum(1).double(), held.sum(2).double())
+        return self._searched(values, rows, places)
+
+    def whole(self, name: str, rows: slice) -> Tensor:
+        """Values of all items for some queries, float64, (b, N)."""
+        query, database = self._sides(name)
+        asked = query[rows]
+        if name == "own":
+            values = (asked[:, None] == database).double()
+        else:
+            shared = asked.double() @ database.double().t()
+            values = _of_sizes(name, shared, asked.sum(1).double(), database.sum(1).double())
+        return self._searched(values, rows, None)
+
+    def _sides(self, name: str) -> tuple[Tensor, Tensor]:
+        query, database = self.labels if NEEDS[name] == "labels" else self.ids
+        assert query is not None and database is not None  # By `check`.
+        return query, database
+
+    def _searched(self, values: Tensor, rows: slice, places: Tensor | None) -> Tensor:
+        """Without the items that are left out."""
+        query, database = self.ids
+        if not self.excluded or query is None or database is None:
+            return values
+        return values.masked_fill_(query[rows, None] == (database if places is None else database[places]), 0.0)
+
+
+def _of_sizes(name: str, shared: Tensor, asked: Tensor, held: Tensor) -> Tensor:
+    """Values from the numbers of shared labels, of the query's labels and of the items' labels."""
+    union = asked[:, None] + held - shared
+    if name == "jaccard":
+        return shared / union.clamp(min=1)
+    return ((union == shared) & (shared > 0)).double()

@@ -1,0 +1,275 @@
+"""The metrics, by the forms of their names."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from labelgraph._core.names import did_you_mean
+from labelgraph.metrics.metric import Metric, Ranking
+from labelgraph.metrics.ranked import (
+    DEFINITIONS,
+    GAINS,
+    average_precision,
+    discount_sums,
+    ideal_dcg,
+    ndcg_at,
+    precision_at,
+    precision_of_hits,
+    r_precision,
+)
+from labelgraph.metrics.ties import Buckets, expected_average_precision, expected_precision_at_recall, first
+
+
+class _AveragePrecision(Metric):
+    form, pattern = "map", r"map"
+    meaning = "mean average precision over the full ranking"
+
+    def of_ranking(self, ranking: Ranking) -> Tensor:
+        return average_precision(ranking.relevant)
+
+    def of_buckets(self, buckets: Buckets) -> Tensor:
+        return expected_average_precision(buckets.total, buckets.relevant)
+
+
+class _AveragePrecisionAt(Metric):
+    form, pattern = "map@K/DEFINITION", r"map@(?P<cut>\d+)(?:/(?P<variant>.+))?"
+    meaning = "mean average precision within the first K; the definition is named after the '/'"
+    variants = DEFINITIONS
+
+    def of_ranking(self, ranking: Ranking) -> Tensor:
+        return average_precision(ranking.relevant, self.cut, str(self.variant))
+
+    def of_buckets(self, buckets: Buckets) -> Tensor:
+        return expected_average_precision(buckets.total, buckets.relevant, self.cut, str(self.variant))
+
+
+class _PrecisionAt(Metric):
+    form, pattern = "precision@K", r"precision@(?P<cut>\d+)"
+    meaning = "share of the first K that is relevant"
+
+    def of_ranking(self, ranking: Ranking) -> Tensor:
+        return precision_at(ranking.relevant, [self.depth])[:, 0]
+
+    def of_buckets(self, buckets: Buckets) -> Tensor:
+        return _hits(buckets, self.depth) / self.depth
+
+
+class _PrecisionAtMin(Metric):
+    form, pattern = "precision@min(K,R)", r"precision@min\((?P<cut>\d+),R\)"
+    meaning = "share of the first K that is relevant, of the first R where only R < K items are relevant"
+
+    def of_ranking(self, ranking: Ranking) -> Tensor:
+        depth = ranking.found.clamp(max=self.depth)[:, None]
+        inside = torch.arange(ranking.relevant.shape[1], device=depth.device) < depth
+        return (ranking.relevant * inside).sum(1, dtype=torch.float64) / depth[:, 0].clamp(min=1)
+
+    def of_buckets(self, buckets: Buckets) -> Tensor:
+        depth = buckets.ties.found.clamp(max=self.depth)
+        return _hits(buckets, depth[:, None]) / depth.clamp(min=1)
+
+
+class _RecallAt(Metric):
+    form, pattern = "recall@K", r"recall@(?P<cut>\d+)"
+    meaning = "share of the relevant items that is among the first K"
+
+    def of_ranking(self, ranking: Ranking) -> Tensor:
+        return ranking.relevant[:, : self.cut].sum(1, dtype=torch.float64) / ranking.found.clamp(min=1)
+
+    def of_buckets(self, buckets: Buckets) -> Tensor:
+        return _hits(buckets, self.depth) / buckets.ties.found.clamp(min=1)
+
+
+class _RPrecision(Metric):
+    form, pattern = "r-precision", r"r-precision"
+    meaning = "share of the first R that is relevant, of R relevant items"
+
+    def of_ranking(self, ranking: Ranking) -> Tensor:
+        return r_precision(ranking.relevant)
+
+    def of_buckets(self, buckets: Buckets) -> Tensor:
+        found = buckets.ties.found
+        return _hits(buckets, found[:, None]) / found.clamp(min=1)
+
+
+class _Ndcg(Metric):
+    form, pattern = "ndcg@K/GAIN", r"ndcg(?:@(?P<cut>\d+))?(?:/(?P<variant>.+))?"
+    meaning = "normalised discounted cumulative gain, graded by the number of shared labels"
+    variants = tuple(GAINS)
+    needs_grades = True
+
+    def of_ranking(self, ranking: Ranking) -> Tensor:
+        return ndcg_at(ranking.grades, [self.cut], str(self.variant))[:, 0]
+
+    def of_buckets(self, buckets: Buckets) -> Tensor:
+        ties, gain = buckets.ties, str(self.variant)
+        cut = ties.size if self.cut is None else min(self.cut, ties.size)
+        reached = ties.sums(buckets.gains[gain], discount_sums(ties.size, ties.total.device), cut)
+        return reached / ideal_dcg(buckets.grades, cut, gain)
+
+
+class _PrecisionAtRecall(Metric):
+    form, pattern = "precision@recallLEVEL", r"precision@recall(?P<level>[01]|[01]?\.\d+)"
+    meaning = "precision at the rank where that share of the relevant items is reached"
+
+    def of_ranking(self, ranking: Ranking) -> Tensor:
+        return precision_of_hits(ranking.hits, [self.level or 0.0])[:, 0]
+
+    def of_buckets(self, buckets: Buckets) -> Tensor:
+        return expected_precision_at_recall(buckets.total, buckets.relevant, [self.level or 0.0])[:, 0]
+
+
+class _Within(Metric):
+    """Metrics of all items within a Hamming radius, which stand in the first buckets."""
+
+    least = 0
+    needs_distances = True
+
+    def of_ranking(self, ranking: Ranking) -> Tensor:
+        raise NotImplementedError(f"{self.full} is measured of buckets alone")
+
+
+class _PrecisionWithin(_Within):
+    form, pattern = "precision@rRADIUS", r"precision@r(?P<cut>\d+)"
+    meaning = "share of the items within the Hamming radius that is relevant"
+
+    def of_buckets(self, buckets: Buckets) -> Tensor:
+        return _within(buckets.relevant, self.depth) / _within(buckets.total, self.depth).clamp(min=1)
+
+
+class _RecallWithin(_Within):
+    form, pattern = "recall@rRADIUS", r"recall@r(?P<cut>\d+)"
+    meaning = "share of the relevant items that is within the Hamming radius"
+
+    def of_buckets(self, buckets: Buckets) -> Tensor:
+        return _within(buckets.relevant, self.depth) / buckets.ties.found.clamp(min=1)
+
+
+class _LookupWithin(_Within):
+    form, pattern = "lookup@rRADIUS", r"lookup@r(?P<cut>\d+)"
+    meaning = "share of the queries with a relevant item within the Hamming radius"
+
+    def of_buckets(self, buckets: Buckets) -> Tensor:
+        return (_within(buckets.relevant, self.depth) > 0).double()
+
+
+class _Relevant(Metric):
+    form, pattern = "relevant", r"relevant"
+    meaning = "number of relevant items"
+
+    def of_ranking(self, ranking: Ranking) -> Tensor:
+        return ranking.found.double()
+
+    def of_buckets(self, buckets: Buckets) -> Tensor:
+        return buckets.ties.found.double()
+
+
+class _MeanValue(Metric):
+    """The mean of a value over the first K items; places beyond the database count 0."""
+
+    item_value: ClassVar[str]
+
+    def of_ranking(self, ranking: Ranking) -> Tensor:
+        return ranking.value(self.item_value, self.cut).sum(1) / self.depth
+
+    def of_buckets(self, buckets: Buckets) -> Tensor:
+        return _expected(buckets, buckets.values[self.item_value], self.depth) / self.depth
+
+
+class _JaccardAt(_MeanValue):
+    form, pattern, item_value = "jaccard@K", r"jaccard@(?P<cut>\d+)", "jaccard"
+    meaning = "mean Jaccard coefficient of the label sets of the query and of each of the first K"
+
+
+class _ExactAt(_MeanValue):
+    form, pattern, item_value = "exact@K", r"exact@(?P<cut>\d+)", "exact"
+    meaning = "share of the first K that has exactly the labels of the query"
+
+
+class _OwnAt(Metric):
+    form, pattern, item_value = "own@K", r"own@(?P<cut>\d+)", "own"
+    meaning = "share of the queries whose own pair is among the first K"
+
+    def of_ranking(self, ranking: Ranking) -> Tensor:
+        own = ranking.value("own", None)
+        return torch.where(own.any(1), own[:, : self.cut].any(1).double(), torch.nan)
+
+    def of_buckets(self, buckets: Buckets) -> Tensor:
+        own = buckets.values["own"]
+        # A pair has one partner; of several that tie, the first counts.
+        place = first(own > 0)
+        size, _, before, _ = buckets.ties.bucket(place)
+        share = ((self.depth - before).clamp(min=0).minimum(size) / size.clamp(min=1))[:, 0]
+        expected = 1 - (1 - share) ** own.gather(1, place.clamp(max=own.shape[1] - 1)[:, None])[:, 0]
+        return torch.where(own.sum(1) > 0, expected, torch.nan)
+
+
+class _OwnRank(Metric):
+    form, pattern, item_value = "own-rank", r"own-rank", "own"
+    meaning = "median rank of the query's own pair"
+    higher_is_better = False
+
+    def of_ranking(self, ranking: Ranking) -> Tensor:
+        own = ranking.value("own", None)
+        return torch.where(own.any(1), own.argmax(1).double() + 1, torch.nan)
+
+    def of_buckets(self, buckets: Buckets) -> Tensor:
+        own = buckets.values["own"]
+        place = first(own > 0)
+        size, _, before, _ = buckets.ties.bucket(place)
+        tied = own.gather(1, place.clamp(max=own.shape[1] - 1)[:, None])
+        rank = before + (size + 1) / (tied + 1)  # Expected place of the first of some among all.
+        return torch.where(own.sum(1) > 0, rank[:, 0], torch.nan)
+
+    def summary(self, values: Tensor) -> float:
+        return values.nanquantile(0.5).item()
+
+
+def _hits(buckets: Buckets, k: Tensor | int) -> Tensor:
+    """Expected number of relevant items among the first k."""
+    return _expected(buckets, buckets.relevant, k)
+
+
+def _expected(buckets: Buckets, sums: Tensor, k: Tensor | int) -> Tensor:
+    """Expected sum of a value over the first k items, from its sums over buckets."""
+    places = torch.arange(buckets.ties.size + 1, dtype=torch.float64, device=sums.device)
+    return buckets.ties.sums(sums, places, k)
+
+
+def _within(counts: Tensor, radius: int) -> Tensor:
+    return counts[:, : radius + 1].sum(1, dtype=torch.float64)
+
+
+METRICS: dict[str, type[Metric]] = {
+    metric.form: metric
+    for metric in (
+        _AveragePrecision, _AveragePrecisionAt, _PrecisionAt, _RecallAt, _RPrecision, _Ndcg, _PrecisionAtRecall,
+        _PrecisionWithin, _RecallWithin, _LookupWithin, _Relevant, _PrecisionAtMin, _JaccardAt, _ExactAt, _OwnAt,
+        _OwnRank,
+    )
+}  # fmt: skip
+DEFAULT_METRICS = (
+    "map", "map@50/topk", "precision@10", "recall@10", "r-precision", "ndcg@10/linear", "jaccard@10", "exact@10",
+)  # fmt: skip
+OWN_METRICS = ("own@1", "own@5", "own@10", "own-rank")  # Where the own pairs of the queries are in the database.
+
+
+def parse_metric(name: str) -> Metric:
+    """Read the name of a metric.
+
+    Raises:
+        ValueError: If it is unknown, lacks a cut-off, or the cut-off is 0.
+
+    Example:
+        >>> from labelgraph.metrics.measures import parse_metric
+        >>> metric = parse_metric("map@50")
+        >>> metric.full, metric.meaning
+        ('map@50/topk', "mean average precision within the first K; the definition is named after the '/'")
+    """
+    for metric in METRICS.values():
+        if isinstance(name, str) and (found := metric.parse(name)):
+            return found
+    meant = did_you_mean(name, [*DEFAULT_METRICS, *OWN_METRICS, *METRICS]) if isinstance(name, str) else ""
+    raise ValueError(f"'metrics' must be of the forms {', '.join(METRICS)} (got {name!r}){meant}")

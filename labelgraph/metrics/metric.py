@@ -1,0 +1,116 @@
+"""What a metric is: a name that it reads, a meaning, and values of rankings, of ties and of all queries."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from labelgraph.metrics.ties import Buckets
+
+
+class Ranking:
+    """Some queries with the database in ranked order.
+
+    Args:
+        grades: In ranked order, uint8 for relevant or not, otherwise int32, (b, N).
+        value: Gives `Ranking.value`, where a metric needs it.
+    """
+
+    def __init__(self, grades: Tensor, value: Callable[[str, int | None], Tensor] | None = None) -> None:
+        self.grades, self._value = grades, value
+
+    def value(self, name: str, k: int | None = None) -> Tensor:
+        """A value of `ItemValues` of the first k items of each query, float64, (b, min(k, N)); by default of all."""
+        assert self._value is not None  # Given where a metric has an `item_value`.
+        return self._value(name, k)
+
+    @cached_property
+    def relevant(self) -> Tensor:
+        """1 or 0, uint8, (b, N)."""
+        return self.grades if self.grades.dtype == torch.uint8 else (self.grades > 0).to(torch.uint8)
+
+    @cached_property
+    def hits(self) -> Tensor:
+        """Number of relevant items up to each rank, (b, N)."""
+        return self.relevant.cumsum(1)
+
+    @cached_property
+    def found(self) -> Tensor:
+        """Number of relevant items of each query, (b,)."""
+        return self.relevant.sum(1)
+
+
+@dataclass(frozen=True)
+class Metric(ABC):
+    """A metric with its cut-off and variant; the base of all metrics.
+
+    A subclass gives its form, pattern and meaning, and its values of a `Ranking` and of `Buckets` of ties. An entry in
+    `METRICS` then makes it known to `evaluate`, the commands and the tables.
+
+    Args:
+        full: The name with its definition or gain.
+        cut: Cut-off or radius.
+        variant: Definition of mAP or gain of nDCG.
+        level: Recall level.
+    """
+
+    full: str
+    cut: int | None = None
+    variant: str | None = None
+    level: float | None = None
+
+    form: ClassVar[str]
+    pattern: ClassVar[str]
+    meaning: ClassVar[str]
+    variants: ClassVar[tuple[str, ...]] = ()
+    least: ClassVar[int] = 1  # Of cut-offs.
+    higher_is_better: ClassVar[bool] = True
+    needs_grades: ClassVar[bool] = False  # More than relevant or not.
+    needs_distances: ClassVar[bool] = False  # About a Hamming radius, whose items have no order.
+    item_value: ClassVar[str | None] = None  # What it needs of items beside their grades, see `ItemValues`.
+
+    @classmethod
+    def parse(cls, name: str) -> Self | None:
+        """Read a name; none if it is of another metric.
+
+        Raises:
+            ValueError: If its cut-off, variant or level is wrong.
+        """
+        match = re.fullmatch(cls.pattern, name)
+        if match is None:
+            return None
+        cut, variant, level = (match.groupdict().get(part) for part in ("cut", "variant", "level"))
+        if cut is not None and int(cut) < cls.least:
+            raise ValueError(f"'metrics' must have cut-offs of at least {cls.least} (got {name!r})")
+        if level is not None and float(level) > 1:
+            raise ValueError(f"'metrics' must have recall levels in [0, 1] (got {name!r})")
+        if variant is not None and variant not in cls.variants:
+            raise ValueError(f"'metrics' must end in one of {', '.join(cls.variants)} after the '/' (got {name!r})")
+        full = f"{name}/{cls.variants[0]}" if cls.variants and variant is None else name
+        variant = variant or next(iter(cls.variants), None)
+        return cls(full, None if cut is None else int(cut), variant, None if level is None else float(level))
+
+    @abstractmethod
+    def of_ranking(self, ranking: Ranking) -> Tensor:
+        """Values of the queries of a ranking, float64, (b,)."""
+
+    @abstractmethod
+    def of_buckets(self, buckets: Buckets) -> Tensor:
+        """Values in expectation over the order within buckets, float64, (b,)."""
+
+    def summary(self, values: Tensor) -> float:
+        """The value of all queries: their mean; a query without a value, NaN, does not count."""
+        return values.nanmean().item()
+
+    @property
+    def depth(self) -> int:
+        """The cut-off, which some metrics need not have."""
+        assert self.cut is not None
+        return self.cut

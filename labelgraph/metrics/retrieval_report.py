@@ -1,0 +1,232 @@
+"""The evaluation of embeddings: one direction of retrieval, measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributed import ProcessGroup
+
+from labelgraph._core.names import check_name
+from labelgraph._core.similarity import Vectors, as_matrix
+from labelgraph.metrics.compute import query_metrics, read_metrics
+from labelgraph.metrics.grades import Relevance
+from labelgraph.metrics.measures import DEFAULT_METRICS, METRICS, OWN_METRICS, parse_metric
+from labelgraph.metrics.metric import Metric
+from labelgraph.metrics.ranked import check_average_precision
+
+DEFAULT_KS = (1, 5, 10, 50, 100)
+DEFAULT_RECALL = tuple(i / 20 for i in range(21))
+WITHOUT_RELEVANT = ("zero", "skip")
+
+
+@dataclass(frozen=True)
+class RetrievalReport:
+    """One direction of retrieval, measured.
+
+    Args:
+        mean_average_precision: Mean over all queries; queries without relevant items count 0.
+        per_class: Mean over the queries that carry each label, (C,); NaN where none does.
+        ks: Cut-offs of ``precision``.
+        precision: Mean precision at each cut-off.
+        recall: Levels of ``precision_at_recall``.
+        precision_at_recall: Mean precision at each recall level.
+        num_queries: How many queries.
+        num_without_relevant: How many queries had no relevant item.
+        metrics: Metrics of all queries by full name, see `query_metrics`.
+    """
+
+    mean_average_precision: float
+    per_class: list[float]
+    ks: list[int]
+    precision: list[float]
+    recall: list[float]
+    precision_at_recall: list[float]
+    num_queries: int
+    num_without_relevant: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+def evaluate(
+    query: Vectors,
+    database: Vectors,
+    query_labels: Any = None,
+    database_labels: Any = None,
+    metrics: Sequence[str | Metric] | None = None,
+    *,
+    similarity: str | None = None,
+    k: int | None = None,
+    definition: str = "topk",
+    ks: Sequence[int] = DEFAULT_KS,
+    recall: Sequence[float] = DEFAULT_RECALL,
+    relevance: Relevance = "shared",
+    ties: str = "database",
+    query_ids: Any = None,
+    database_ids: Any = None,
+    leave_out_own: bool = True,
+    without_relevant: str = "zero",
+    block_size: int | None = None,
+    group: ProcessGroup | None = None,
+) -> RetrievalReport:
+    r"""Rank a database for queries and measure the ranking.
+
+    Args:
+        query: `Embeddings` of the queries, or a matrix of torch, NumPy or lists, shape :math:`(Q, H)`.
+        database: The same of the database, shape :math:`(N, H)`; the queries' other side for ``test-vs-test``.
+        query_labels: Multi-hot, shape :math:`(Q, C)`; not needed where ``relevance`` is a matrix.
+        database_labels: Multi-hot, shape :math:`(N, C)`.
+        metrics: Names of further metrics, see `query_metrics`; by default ``DEFAULT_METRICS``, and where the own pairs
+            of queries are in the database ``OWN_METRICS``.
+        similarity: Of plain matrices, see `Embeddings`; by default cosine.
+        k: Cut-off of ``mean_average_precision``; by default none.
+        definition: Of mAP with a cut-off, see `average_precision`.
+        ks: Cut-offs of the report's precision.
+        recall: Levels of the report's precision-recall curve.
+        relevance: See `ranked_relevance`; graded relevance counts as relevant above 0.
+        ties: See `query_metrics`.
+        query_ids: See `query_metrics`.
+        database_ids: See `query_metrics`.
+        leave_out_own: See `query_metrics`.
+        without_relevant: Queries that no item is relevant to count 0 in every mean (``"zero"``), or are left out
+            (``"skip"``).
+        block_size: See `query_metrics`.
+        group: See `query_metrics`.
+
+    Raises:
+        ValueError: As `query_metrics`; or if all queries are to be left out.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.metrics import evaluate
+        >>> embedding, labels = torch.eye(3), torch.eye(3)
+        >>> report = evaluate(embedding, embedding, labels, labels, ["recall@1", "jaccard@2"])
+        >>> report.mean_average_precision, report.metrics
+        (1.0, {'recall@1': 1.0, 'jaccard@2': 0.5})
+    """
+    main = _main_metric(k, definition)
+    check_name("without_relevant", without_relevant, WITHOUT_RELEVANT)
+    own = not leave_out_own and query_ids is not None and _have_own(query_ids, database_ids)
+    wanted = default_metrics(query_labels is not None, own) if metrics is None else metrics
+    read = read_metrics(wanted, ties)
+    precision, curve = _precisions(ks, recall)
+    values = query_metrics(
+        query, database, query_labels, database_labels, [main, parse_metric("relevant"), *precision, *curve, *read],
+        similarity=similarity, relevance=relevance, ties=ties, query_ids=query_ids, database_ids=database_ids,
+        leave_out_own=leave_out_own, block_size=block_size, group=group,
+    )  # fmt: skip
+    kept = _counted(values["relevant"], without_relevant)
+
+    def means(metrics: Sequence[Metric]) -> dict[str, float]:
+        return {metric.full: metric.summary(values[metric.full][kept]) for metric in metrics}
+
+    return RetrievalReport(
+        mean_average_precision=means([main])[main.full],
+        per_class=[] if query_labels is None else class_means(values[main.full], query_labels).tolist(),
+        ks=list(dict.fromkeys(ks)),
+        precision=[*means(precision).values()],
+        recall=list(dict.fromkeys(recall)),
+        precision_at_recall=[*means(curve).values()],
+        num_queries=len(values["relevant"]),
+        num_without_relevant=int((values["relevant"] == 0).sum()),
+        metrics=means(read),
+    )
+
+
+def default_metrics(labels: bool, own: bool) -> list[str]:
+    """The metrics that apply: some need the labels of both sides, some the own pairs in the database."""
+    needing = () if labels else ("jaccard@10", "exact@10")
+    return [name for name in DEFAULT_METRICS if name not in needing] + (list(OWN_METRICS) if own else [])
+
+
+def _precisions(ks: Sequence[int], recall: Sequence[float]) -> tuple[list[Metric], list[Metric]]:
+    """Precision at cut-offs and at recall levels."""
+    if any(k < 1 for k in ks):
+        raise ValueError(f"'ks' must be at least 1 (got {min(ks)})")
+    if any(not 0 <= level <= 1 for level in recall):
+        raise ValueError(f"'recall' must be in [0, 1] (got {list(recall)})")
+    at, at_recall = METRICS["precision@K"], METRICS["precision@recallLEVEL"]
+    return (
+        [at(f"precision@{k}", cut=k) for k in dict.fromkeys(ks)],
+        [at_recall(f"precision@recall{level}", level=level) for level in dict.fromkeys(recall)],
+    )
+
+
+def _have_own(query_ids: Any, database_ids: Any) -> bool:
+    return bool(np.isin(np.asarray(query_ids), np.asarray(database_ids)).any())
+
+
+def _counted(relevant: Tensor, without_relevant: str) -> Tensor:
+    """The queries that count in means, bool."""
+    kept = relevant > 0 if without_relevant == "skip" else torch.ones_like(relevant, dtype=torch.bool)
+    if not kept.any():
+        raise ValueError("'without_relevant' must be 'zero' where no query has a relevant item (got 'skip')")
+    return kept
+
+
+def class_means(values: Tensor, query_labels: Any) -> Tensor:
+    """Mean of a metric over the queries that carry each label, with the queries without relevant items.
+
+    Args:
+        values: Of each query, shape (Q,), as `query_metrics` gives them.
+        query_labels: Multi-hot, shape (Q, C).
+
+    Returns:
+        Shape (C,), float64; NaN where no query carries the label.
+
+    Raises:
+        ValueError: If the labels are not those of as many queries.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.metrics import class_means
+        >>> class_means(torch.tensor([1.0, 0.5]), torch.tensor([[1, 0, 0], [1, 1, 0]]))
+        tensor([0.7500, 0.5000,    nan], dtype=torch.float64)
+    """
+    labels = as_matrix("query_labels", query_labels)
+    if len(labels) != len(values):
+        raise ValueError(
+            f"'query_labels' must have {len(values)} rows, as there are values (got shape {tuple(labels.shape)})"
+        )
+    carried = (labels > 0).to(values.device).double()
+    return carried.t() @ values.double() / carried.sum(0)
+
+
+def mean_average_precision(
+    query: Vectors,
+    database: Vectors,
+    query_labels: Any = None,
+    database_labels: Any = None,
+    *,
+    k: int | None = None,
+    definition: str = "topk",
+    **options: Any,
+) -> float:
+    """The mean average precision alone, as `evaluate` gives it, without the cost of the rest.
+
+    Args:
+        query: See `evaluate`, as for the other arguments.
+        database: See there.
+        query_labels: See there.
+        database_labels: See there.
+        k: See there.
+        definition: See there.
+        options: Of `query_metrics`.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.metrics import mean_average_precision
+        >>> mean_average_precision(torch.eye(2), torch.eye(2), torch.eye(2), torch.eye(2))
+        1.0
+    """
+    main = _main_metric(k, definition)
+    values = query_metrics(query, database, query_labels, database_labels, [main], **options)
+    return main.summary(values[main.full])
+
+
+def _main_metric(k: int | None, definition: str) -> Metric:
+    check_average_precision(k, definition)
+    return parse_metric("map" if k is None else f"map@{k}/{definition}")
