@@ -27,7 +27,7 @@ from labelgraph.cli.queries import Queries, encoded_queries, feature_queries, it
 from labelgraph.cli.sheet import Picture, check_sheet, find_pictures, write_sheet
 from labelgraph.data import CrossModalData
 from labelgraph.methods import load_method
-from labelgraph.methods.model_folder import MEANING
+from labelgraph.methods.model_folder import MODEL_FORMAT
 from labelgraph.report import markdown_table
 from labelgraph.search import Neighbours, Searcher
 from labelgraph.search.searcher_folder import INDEX
@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _searcher(place: Path, data: CrossModalData | None) -> Searcher:
     """An index that was saved, or one made now of a model and data."""
-    if (place / INDEX).exists() or not (place / MEANING).exists():
+    if (place / INDEX).exists() or not (place / MODEL_FORMAT.manifest).exists():
         return Searcher.load(place)
     if data is None:
         raise ValueError(f"'--data' must be given with a model: it has what is searched in (got {place} alone)")

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from labelgraph.methods.model_folder import read_model, write_model
+from labelgraph._core.commit import FolderWriter, write_version
+from labelgraph._core.versions import Version, open_version
+from labelgraph.methods.model_folder import MODEL_FORMAT, read_model, refusing, write_model
 
 
 class Method(nn.Module, ABC):
@@ -145,32 +147,47 @@ class Method(nn.Module, ABC):
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the method into a folder, in place of what `save_pretrained` wrote there before.
 
-        That stays whole and loadable until the new one is complete, even if saving is killed. There are two
-        files: ``model.json``, and the safetensors file that it names.
+        The method before stays whole and loadable until the new one is complete, even if saving is killed. There are
+        two files: ``model.json``, and the safetensors file that it names.
 
         Raises:
             OSError: If the disk is full, the folder read-only, or the like.
-            ValueError: If the method was not built by `from_config`: its parts cannot be built anew.
+            ValueError: If the method was not built by `from_config`, so that its parts cannot be built anew, or
+                ``model.json`` is a file of something else.
         """
+        self._check_savable()
+        with write_version(folder, MODEL_FORMAT) as writer:
+            self.write(writer)
+
+    def _check_savable(self) -> None:
         if self._channels is None:
             raise ValueError("'save_pretrained' needs a method built by 'from_config' (got one of own parts)")
-        write_model(Path(folder), self.name, self.config, self._channels, self._graph, self.encoders, self.state_dict())
+
+    def write(self, writer: FolderWriter) -> None:
+        """Add the method to a version of a folder, such as a search index; `read` reads it."""
+        self._check_savable()
+        channels = self._channels or (0, 0)
+        write_model(writer, self.name, self.config, channels, self._graph, self.encoders, self.state_dict())
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
-        """Read what `save_pretrained` wrote.
+        """Read what `save_pretrained` wrote, in evaluation mode.
 
         Raises:
             FileNotFoundError: If the folder holds no model.
             ValueError: If it is damaged, of another method or of another version.
         """
-        saved = read_model(Path(folder), cls.name)
-        try:
+        with open_version(folder, MODEL_FORMAT) as version:
+            return cls.read(version)
+
+    @classmethod
+    def read(cls, version: Version) -> Self:
+        """Read what `write` added, as `from_pretrained` does."""
+        saved = read_model(version, cls.name)
+        with refusing(saved.entries, f"the configuration of {cls.name!r}"):
             # JSON has lists alone, settings have tuples alone.
             config = cls.Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in saved.config.items()})
-        except TypeError as error:
-            raise ValueError(f"{folder}: expected the configuration of {cls.name!r} (got {error})") from error
-        method = cls.from_config(config, *saved.channels, saved.graph)
+            method = cls.from_config(config, *saved.channels, saved.graph)
         method.encoders = saved.encoders
         saved.load_into(method)
         return method.eval()

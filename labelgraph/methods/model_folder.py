@@ -1,35 +1,29 @@
-"""A method on disk: one safetensors file for the numbers, and ``model.json``, which names it and tells what they mean.
+"""A method on disk: one safetensors file for the numbers, and ``model.json``, which says what they mean.
 
-::
-
-    model.json                          format, method, settings, names, and the two entries below
-    model-0123456789abcdef.safetensors  `file`: named after its SHA-256, which is `sha256`
-
-The numbers are written under a name of their own; then ``model.json`` is renamed into place, which is atomic; then
-the numbers of the model before are deleted. Whenever that is interrupted, ``model.json`` names a complete model.
+The folder is one of `labelgraph._core.manifest`: it is read as one version, whole, also while another process saves.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from labelgraph._core.checks import check_encoders
-from labelgraph._core.writing import PART, replace_file
+from labelgraph._core.commit import FolderWriter
+from labelgraph._core.manifest import FolderFormat
+from labelgraph._core.versions import Version
 
-FORMAT = 2
-MEANING = "model.json"
-TENSORS_NAME = re.compile(r"model-[0-9a-f]{16}\.safetensors")
+MODEL_FORMAT = FolderFormat("model.json", "labelgraph model", 3)
+TENSORS = "model.safetensors"
 GRAPH_TENSORS = ("x", "edge_index", "edge_weight", "edge_count", "count")
+WIDEST = 2**24
 GRAPH_PREFIX, STATE_PREFIX = "graph.", "state."
 
 
@@ -37,7 +31,9 @@ GRAPH_PREFIX, STATE_PREFIX = "graph.", "state."
 class SavedModel:
     """What a model folder holds."""
 
-    path: Path
+    entries: Path
+    tensors: Path
+    method: str
     config: dict[str, Any]
     channels: tuple[int, int]
     graph: Data | None
@@ -45,15 +41,34 @@ class SavedModel:
     state: dict[str, Tensor]
 
     def load_into(self, module: nn.Module) -> None:
-        """Copy the parameters; any that is missing, unknown or of another shape is an error."""
-        try:
+        """Copy the parameters in their own precision.
+
+        Raises:
+            ValueError: If a parameter is missing, unknown or of another shape.
+        """
+        kinds = {tensor.dtype for tensor in self.state.values() if tensor.is_floating_point()}
+        if len(kinds) == 1:
+            module.to(kinds.pop())
+        with refusing(self.tensors, "parameters that fit the model"):
             module.load_state_dict(self.state)
-        except RuntimeError as error:
-            raise ValueError(f"{self.path}: parameters do not fit the model ({error})") from error
+
+
+@contextmanager
+def refusing(path: Path, expected: str) -> Iterator[None]:
+    """Turn every exception into one line that names the file: what a damaged file causes has many types.
+
+    Raises:
+        ValueError: In place of any other exception.
+    """
+    try:
+        yield
+    except Exception as error:
+        cause = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ValueError(f"{path}: expected {expected} (got {cause[:300]})") from error
 
 
 def write_model(
-    folder: Path,
+    writer: FolderWriter,
     name: str,
     config: Any,
     channels: tuple[int, int],
@@ -61,109 +76,78 @@ def write_model(
     encoders: Mapping[str, Any],
     state: Mapping[str, Tensor],
 ) -> None:
-    """Write both files in place of a model that is there, which stays whole until they are complete.
-
-    Raises:
-        OSError: If the disk is full, the folder read-only, or the like; what was there before is kept.
-    """
+    """Add a method to a version of a folder."""
     from safetensors.torch import save
 
-    folder.mkdir(parents=True, exist_ok=True)
     kept: Any = {} if graph is None else graph
     tensors = {GRAPH_PREFIX + key: kept[key] for key in GRAPH_TENSORS if isinstance(kept.get(key), Tensor)}
     tensors |= {STATE_PREFIX + key: tensor for key, tensor in state.items()}
-    content = save({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()})
-    digest = hashlib.sha256(content).hexdigest()
-    meaning = {
-        "format": FORMAT,
-        "method": name,
-        "config": asdict(config),
-        "image_channels": channels[0],
-        "text_channels": channels[1],
-        "num_samples": 0 if graph is None else graph.num_samples,
-        "label_names": [] if graph is None else list(graph.label_names),
-        "encoders": dict(encoders),
-        "file": f"model-{digest[:16]}.safetensors",
-        "sha256": digest,
-    }
-    try:
-        replace_file(folder / f"model-{digest[:16]}.safetensors", content)
-        replace_file(folder / MEANING, json.dumps({**meaning, "checksum": _checksum(meaning)}, indent=2).encode())
-    finally:
-        _delete_others(folder)
+    writer.write(TENSORS, save(_apart(tensors)))
+    writer.entries.update(
+        method=name,
+        config=asdict(config),
+        image_channels=channels[0],
+        text_channels=channels[1],
+        num_samples=0 if graph is None else int(graph.num_samples),
+        label_names=[] if graph is None else list(graph.label_names),
+        encoders=dict(encoders),
+    )
 
 
-def _checksum(meaning: Mapping[str, Any]) -> str:
-    """SHA-256 of all entries but the checksum itself, however they are laid out."""
-    plain = json.dumps({key: value for key, value in meaning.items() if key != "checksum"}, sort_keys=True)
-    return hashlib.sha256(plain.encode()).hexdigest()
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors on the CPU that share no memory, which safetensors refuses; tied weights are written once each."""
+    kept: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for key, tensor in tensors.items():
+        own = tensor.detach().cpu().contiguous()
+        place = own.untyped_storage().data_ptr()
+        kept[key] = own.clone() if place in seen else own
+        seen.add(place)
+    return kept
 
 
-def _delete_others(folder: Path) -> None:
-    """Delete numbers that ``model.json`` does not name, as far as possible; none if it cannot be understood."""
-    with suppress(OSError, ValueError):
-        current = read_meaning(folder)["file"] if (folder / MEANING).exists() else ""
-        for path in folder.iterdir():
-            if TENSORS_NAME.fullmatch(path.name.removesuffix(PART)) and path.name != current:
-                path.unlink()
-
-
-def read_meaning(folder: Path) -> dict[str, Any]:
-    """Read and check ``model.json``.
+def read_model(version: Version, name: str) -> SavedModel:
+    """Read and check what `write_model` added, for the method ``name``.
 
     Raises:
-        FileNotFoundError: If the folder holds no model.
-        ValueError: If it is damaged or of another version.
+        ValueError: If it is damaged or of another method.
     """
-    path = folder / MEANING
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such model")
-    try:
-        meaning = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: expected JSON (got {error})") from error
-    if not isinstance(meaning, dict) or meaning.get("format") != FORMAT:
-        got = meaning.get("format") if isinstance(meaning, dict) else type(meaning).__name__
-        raise ValueError(f"{path}: expected a model of format {FORMAT} (got {got}); it is of another version")
-    if meaning.get("checksum") != _checksum(meaning):
-        raise ValueError(f"{path}: expected other entries by its checksum; the file is damaged")
-    if not isinstance(meaning.get("file"), str) or not TENSORS_NAME.fullmatch(meaning["file"]):
-        raise ValueError(f"{path}: expected a 'file' model-<16 hex digits>.safetensors (got {meaning.get('file')!r})")
-    return meaning
-
-
-def read_model(folder: Path, name: str) -> SavedModel:
-    """Read both files and check that they belong together and to the method ``name``."""
-    from safetensors import SafetensorError
     from safetensors.torch import load
 
-    meaning = read_meaning(folder)
-    path = folder / meaning["file"]
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    try:
-        if meaning["method"] != name:
-            raise ValueError(f"{folder / MEANING}: expected the method {name!r} (got {meaning['method']!r})")
-        content = path.read_bytes()
-        digest = hashlib.sha256(content).hexdigest()
-        if digest != meaning["sha256"]:
-            raise ValueError(f"{path}: expected SHA-256 {meaning['sha256']} (got {digest}); the file is damaged")
+    entries, path = version.folder / MODEL_FORMAT.manifest, version.path(TENSORS)
+    if version.entries.get("method") != name:
+        raise ValueError(f"{entries}: expected the method {name!r} (got {version.entries.get('method')!r})")
+    content = version.read(TENSORS)
+    with refusing(path, "safetensors"):
         tensors = load(content)
-        graph = _graph(tensors, meaning) if meaning["label_names"] else None
-        channels = (meaning["image_channels"], meaning["text_channels"])
-        config, encoders = meaning["config"], check_encoders(meaning.get("encoders", {}))
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{folder / MEANING}: expected the entry {error}") from error
-    except SafetensorError as error:
-        raise ValueError(f"{path}: expected safetensors (got {error})") from error
+    with refusing(entries, "the entries of a method"):
+        names, config = version.entries["label_names"], dict(version.entries["config"])
+        channels = tuple(version.entries[f"{side}_channels"] for side in ("image", "text"))
+        if not all(type(width) is int and 0 < width <= WIDEST for width in channels):
+            raise ValueError(f"'image_channels' and 'text_channels' must be in [1, {WIDEST:,}], not {channels}")
+        graph = _graph(tensors, names, version.entries["num_samples"]) if names else None
+        encoders = _stored_encoders(version.entries["encoders"])
     state = {key.removeprefix(STATE_PREFIX): tensor for key, tensor in tensors.items() if key.startswith(STATE_PREFIX)}
-    return SavedModel(path, config, channels, graph, encoders, state)
+    return SavedModel(entries, path, name, config, (channels[0], channels[1]), graph, encoders, state)
 
 
-def _graph(tensors: Mapping[str, Tensor], meaning: Mapping[str, Any]) -> Data:
-    return Data(
-        **{key: tensors[GRAPH_PREFIX + key] for key in GRAPH_TENSORS if GRAPH_PREFIX + key in tensors},
-        num_samples=meaning["num_samples"],
-        num_nodes=len(meaning["label_names"]),
-        label_names=meaning["label_names"],
-    )
+def _stored_encoders(encoders: Any) -> dict[str, dict[str, Any]]:
+    """Settings of encoders without leave to download: that is for the user of a file to give, not for its writer."""
+    checked = check_encoders(encoders)
+    return {side: {k: v for k, v in settings.items() if k != "allow_download"} for side, settings in checked.items()}
+
+
+def _graph(tensors: Mapping[str, Tensor], names: Any, num_samples: Any) -> Data:
+    """The label graph, whose indices must be those of labels."""
+    if not isinstance(names, list) or not all(isinstance(each, str) for each in names) or type(num_samples) is not int:
+        raise ValueError("'label_names' must be texts and 'num_samples' a whole number")
+    kept = {key: tensors[GRAPH_PREFIX + key] for key in GRAPH_TENSORS if GRAPH_PREFIX + key in tensors}
+    edges = kept.get("edge_index", torch.empty(2, 0, dtype=torch.long))
+    inside = edges.dtype == torch.long and edges.ndim == 2 and len(edges) == 2
+    if not inside or (edges.numel() and not 0 <= edges.min() <= edges.max() < len(names)):
+        raise ValueError(f"'edge_index' must be of shape (2, E) and index {len(names)} labels")
+    rows = {"edge_weight": edges.shape[1], "edge_count": edges.shape[1], "x": len(names), "count": len(names)}
+    wrong = [key for key, size in rows.items() if key in kept and kept[key].shape[:1] != (size,)]
+    if wrong:
+        raise ValueError(f"{', '.join(wrong)} must have as many rows as there are edges or labels")
+    return Data(**kept, num_samples=num_samples, num_nodes=len(names), label_names=names)

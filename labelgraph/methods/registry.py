@@ -11,13 +11,14 @@ import torch
 from torch_geometric.data import Data
 
 from labelgraph._core.names import check_name
+from labelgraph._core.versions import Version, open_version
 from labelgraph.methods.agah import AGAH
 from labelgraph.methods.algcn import ALGCN
 from labelgraph.methods.base import Method
 from labelgraph.methods.dagnn import DAGNN
 from labelgraph.methods.expected_relevance import ExpectedRelevance
 from labelgraph.methods.gnn_con import IGNNCON, PGNNCON
-from labelgraph.methods.model_folder import read_meaning
+from labelgraph.methods.model_folder import MODEL_FORMAT, refusing
 
 METHODS: dict[str, type[Method]] = {
     method.name: method for method in (ALGCN, DAGNN, PGNNCON, IGNNCON, AGAH, ExpectedRelevance)
@@ -95,5 +96,17 @@ def load_method(folder: str | Path, device: str | torch.device = "cpu") -> Metho
         FileNotFoundError: If the folder holds no model.
         ValueError: If it is damaged, of an unknown method or of another version.
     """
-    meaning = read_meaning(Path(folder))
-    return method_class(str(meaning.get("method"))).from_pretrained(folder).to(device)
+    with open_version(folder, MODEL_FORMAT) as version:
+        return read_method(version).to(device)
+
+
+def read_method(version: Version) -> Method:
+    """Read a method of any kind that `Method.write` added to a version of a folder.
+
+    Raises:
+        ValueError: If it is damaged or of an unknown method.
+    """
+    name = version.entries.get("method")
+    with refusing(version.folder / MODEL_FORMAT.manifest, "a method of this library"):
+        cls = method_class(str(name))
+    return cls.read(version)

@@ -177,8 +177,9 @@ def test_a_method_that_reads_no_labels_keeps_none(make_data, tmp_path):
     data = make_data()
     build("agah", METHODS["agah"].Config(hidden_channels=8, graph_channels=(8, 6)), data).save_pretrained(tmp_path)
     meaning = json.loads((tmp_path / "model.json").read_text())
-    assert meaning["label_names"] == [] and meaning["num_samples"] == 0
-    with safe_open(tmp_path / meaning["file"], "pt") as file:
+    assert meaning["entries"]["label_names"] == [] and meaning["entries"]["num_samples"] == 0
+    (entry,) = meaning["files"].values()
+    with safe_open(tmp_path / entry["file"], "pt") as file:
         assert not [key for key in file.keys() if key.startswith("graph.")]  # noqa: SIM118
 
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from labelgraph._core.commit import LOCK
 from labelgraph.graph import BinaryAdjacency, cooccurrence_graph
 from labelgraph.methods import ALGCN, ALGCNConfig, load_method
-from labelgraph.methods.model_folder import _checksum
 from tests.damage import damage
+from tests.methods.edited_model import edit_model
 
 X = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
 LABELS = np.random.default_rng(0).random((30, 4)) < 0.4
@@ -58,7 +59,7 @@ def test_round_trip_gives_equal_outputs(tmp_path, config):
     expected = method.eval()(image, text)
     for name, output in again(image, text).items():
         assert torch.equal(output, expected[name]), name
-    names = sorted(path.name for path in (tmp_path / "deep" / "model").iterdir())
+    names = sorted(path.name for path in (tmp_path / "deep" / "model").iterdir() if path.name != LOCK)
     assert len(names) == 2 and re.fullmatch(r"model-[0-9a-f]{16}\.safetensors", names[0]) and names[1] == "model.json"
 
 
@@ -85,8 +86,8 @@ def test_saving_replaces_an_older_model(saved):
     build(CONFIGS["static"]).save_pretrained(saved)
     assert ALGCN.from_pretrained(saved).config == CONFIGS["static"]
     mine = {"notes.txt", "model-mine.safetensors"}
-    meaning = json.loads((saved / "model.json").read_text())
-    assert {path.name for path in saved.iterdir()} == {*mine, "model.json", meaning["file"]}
+    (entry,) = json.loads((saved / "model.json").read_text())["files"].values()
+    assert {path.name for path in saved.iterdir()} == {*mine, "model.json", entry["file"], LOCK}
 
 
 def test_a_method_of_own_parts_cannot_be_saved(tmp_path):
@@ -122,41 +123,96 @@ def test_a_missing_file_is_named(saved, name):
         ALGCN.from_pretrained(saved)
 
 
-def rewrite(folder, changes):
-    """Change `model.json` as someone might by hand, checksum and all; none deletes an entry."""
-    path = folder / "model.json"
-    meaning = {key: value for key, value in (json.loads(path.read_text()) | changes).items() if value is not None}
-    path.write_text(json.dumps(meaning | {"checksum": _checksum(meaning)}))
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 1}, r"expected a model of format 2 \(got 1\)"),
-        ({"format": None}, r"expected a model of format 2 \(got None\)"),
-        ({"method": "dagnn"}, r"expected the method 'algcn' \(got 'dagnn'\)"),
-        ({"config": {"depth": 3}}, "expected the configuration of 'algcn'.*depth"),
-        ({"config": {"hidden_channels": 9}}, "parameters do not fit the model"),
-        ({"image_channels": 70}, "parameters do not fit the model"),
-        ({"sha256": "0"}, "expected SHA-256 0"),
-        ({"file": "../model-0123456789abcdef.safetensors"}, "expected a 'file' model-<16 hex digits>"),
-        ({"file": "/etc/passwd"}, "expected a 'file' model-<16 hex digits>"),
-        ({"file": "model.safetensors"}, "expected a 'file' model-<16 hex digits>"),
-        ({"file": ["model-0123456789abcdef.safetensors"]}, "expected a 'file' model-<16 hex digits>"),
+        ({"version": 1}, r"expected a labelgraph model of version 3 \(got 1\)"),
+        ({"format": "other"}, "expected a labelgraph model"),
+        ({"entries": {"method": "dagnn"}}, r"expected the method 'algcn' \(got 'dagnn'\)"),
+        ({"entries": {"config": {"depth": 3}}}, "expected the configuration of 'algcn'.*depth"),
+        ({"entries": {"config": {"gamma": "much"}}}, "expected the configuration of 'algcn'.*'gamma' must be"),
+        ({"entries": {"config": [1]}}, "expected the entries of a method"),
+        ({"entries": {"config": {"hidden_channels": 9}}}, "expected parameters that fit the model"),
+        ({"entries": {"image_channels": 70}}, "expected parameters that fit the model"),
+        ({"entries": {"image_channels": 10**12}}, "'image_channels' and 'text_channels' must be in"),
+        ({"entries": {"text_channels": "5"}}, "'image_channels' and 'text_channels' must be in"),
+        ({"entries": {"label_names": ["a", "b"]}}, "'edge_index' must be .* index 2 labels"),
+        ({"entries": {"label_names": ["a", "b", "c", "d", "e"]}}, "x, count must have as many rows"),
+        ({"entries": {"label_names": [1, 2, 3, 4]}}, "'label_names' must be texts"),
+        ({"entries": {"num_samples": "many"}}, "'num_samples' a whole number"),
+        ({"entries": {"encoders": [3]}}, "'encoders' must map"),
+        ({"files": {"sha256": "0"}}, "expected a file of this folder"),
+        ({"files": {"file": "../model-0123456789abcdef.safetensors"}}, "expected a file of this folder"),
+        ({"files": {"file": "/etc/passwd"}}, "expected a file of this folder"),
+        ({"files": {"file": "model.safetensors"}}, "expected a file of this folder"),
+        ({"files": {"file": ["model-0123456789abcdef.safetensors"]}}, "expected a file of this folder"),
     ],
 )
 def test_a_wrong_meaning_is_refused(saved, changes, message):
-    rewrite(saved, changes)
+    edit_model(saved, **changes)
     with pytest.raises(ValueError, match=message) as error:
         ALGCN.from_pretrained(saved)
-    assert str(saved) in str(error.value)
+    assert str(saved) in str(error.value) and "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("key", ["format", "file", "sha256", "label_names", "num_samples", "config", "method"])
+@pytest.mark.parametrize(
+    "key", ["label_names", "num_samples", "config", "method", "encoders", "image_channels", "text_channels"]
+)
 def test_a_missing_entry_is_refused(saved, key):
-    rewrite(saved, {key: None})
+    edit_model(saved, {key: None})
     with pytest.raises(ValueError, match=r"model\.json: expected"):
         ALGCN.from_pretrained(saved)
+
+
+def test_a_link_to_a_file_elsewhere_is_not_read(saved, tmp_path):
+    path = tensors(saved)
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ValueError, match=f"{path.name}: expected a file"):
+        ALGCN.from_pretrained(saved)
+
+
+def test_stored_encoders_may_not_download(saved):
+    encoders = {"image": {"encoder": "clip", "model": "some/model", "allow_download": True}}
+    edit_model(saved, {"encoders": encoders})
+    assert ALGCN.from_pretrained(saved).encoders == {"image": {"encoder": "clip", "model": "some/model"}}
+
+
+class Tied(ALGCN):
+    """Both projectors are one."""
+
+    name = "tied"
+
+    @classmethod
+    def parts(cls, config, image_channels, text_channels, graph):
+        parts = super().parts(config, image_channels, text_channels, graph)
+        parts["text_projector"].linear.weight = parts["image_projector"].linear.weight
+        return parts
+
+
+def test_tied_weights_are_saved_and_stay_tied(tmp_path):
+    method = Tied.from_config(ALGCNConfig(hidden_channels=8), 6, 6, GRAPH)
+    method.save_pretrained(tmp_path)
+    again = Tied.from_pretrained(tmp_path)
+    assert again.text_projector.linear.weight is again.image_projector.linear.weight
+    assert torch.equal(again.image_projector.linear.weight, method.image_projector.linear.weight)
+
+
+@pytest.mark.parametrize("count", [np.int64(30), torch.tensor(30), torch.tensor([30])])
+def test_counts_of_numpy_and_torch_are_saved(tmp_path, count):
+    graph = GRAPH.clone()
+    graph.num_samples = count
+    build(CONFIGS["static"], graph).save_pretrained(tmp_path)
+    assert load_method(tmp_path)._graph.num_samples == 30
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+def test_the_precision_of_the_parameters_is_kept(tmp_path, dtype):
+    method = build(CONFIGS["static"]).to(dtype)
+    method.save_pretrained(tmp_path)
+    again = load_method(tmp_path).state_dict()
+    for key, value in method.state_dict().items():
+        assert again[key].dtype == value.dtype and torch.equal(again[key], value), key
 
 
 @pytest.mark.parametrize("content", ["[]", "3", "null", "{", "", "[" * 100_000])
@@ -177,7 +233,7 @@ def test_200_damaged_folders_are_refused_or_give_the_same_method(saved):
     whole, rng, refused = load_method(saved), random.Random(0), 0
     names = [whole._graph.label_names, whole.config]
     for case in range(200):
-        path = sorted(saved.iterdir())[case % 2]
+        path = sorted(path for path in saved.iterdir() if path.name != LOCK)[case % 2]
         content = path.read_bytes()
         path.write_bytes(damage(content, rng))
         try:

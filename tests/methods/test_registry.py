@@ -1,13 +1,11 @@
 """Methods by name."""
 
-import json
-
 import pytest
 import torch
 
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import ALGCN, METHODS, ALGCNConfig, DAGNNConfig, Method, build_method, load_method, method_class
-from labelgraph.methods.model_folder import _checksum
+from tests.methods.edited_model import edit_model
 
 GRAPH = cooccurrence_graph([[1, 1, 0], [0, 0, 1]])
 
@@ -59,13 +57,11 @@ def test_loading_finds_the_class(tmp_path):
 @pytest.mark.parametrize("name", ["resnet", None])
 def test_loading_refuses_an_unknown_method(tmp_path, name):
     build_method("algcn", 4, 3, GRAPH, ALGCNConfig(hidden_channels=7)).save_pretrained(tmp_path)
-    path = tmp_path / "model.json"
-    meaning = json.loads(path.read_text()) | {"method": name}
-    path.write_text(json.dumps(meaning | {"checksum": _checksum(meaning)}))
-    with pytest.raises(ValueError, match=f"'method' must be one of agah, algcn, .*{name}"):
+    edit_model(tmp_path, {"method": name})
+    with pytest.raises(ValueError, match=f"model.json: .*'method' must be one of agah, algcn, .*{name}"):
         load_method(tmp_path)
 
 
 def test_loading_from_nowhere(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"model\.json: no such model"):
+    with pytest.raises(FileNotFoundError, match=r"model\.json: no such labelgraph model"):
         load_method(tmp_path / "nothing")

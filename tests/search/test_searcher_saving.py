@@ -78,7 +78,7 @@ def test_the_files(tmp_path, index):
     make(index).save(tmp_path / "saved")
     paths = {path.relative_to(tmp_path / "saved").as_posix() for path in (tmp_path / "saved").rglob("*.*")}
     assert "index.json" in paths
-    names = {path.partition("/")[2] for path in paths if path.startswith("version-")}
+    names = {path.partition("/")[2] for path in paths if path.startswith("version-")} - {"model/.lock"}
     faiss = {"image.faiss", "text.faiss"} if index.startswith("faiss") else set()
     model = {name for name in names if re.fullmatch(r"model/model-[0-9a-f]{16}\.safetensors", name)}
     assert len(model) == 1 and names == {"index.safetensors", "searcher.json", "model/model.json"} | model | faiss
@@ -107,7 +107,7 @@ def test_200_damaged_folders_are_refused_or_give_the_right_neighbours(tmp_path, 
     searcher = make(index)
     searcher.save(tmp_path)
     wanted, rng = answers(searcher), random.Random(0)
-    paths = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    paths = sorted(path for path in tmp_path.rglob("[!.]*") if path.is_file())
     refused = 0
     for case in range(200):
         path = paths[case % len(paths)]
@@ -134,7 +134,7 @@ def test_files_of_another_save_are_refused(tmp_path, index):
     for seed in (0, 1):
         make(index, seed).save(tmp_path / str(seed))
     mine, other = (next((tmp_path / str(seed)).glob("version-*")) for seed in (0, 1))
-    for path in sorted(path for path in mine.rglob("*") if path.is_file()):
+    for path in sorted(path for path in mine.rglob("[!.]*") if path.is_file()):
         content = path.read_bytes()
         kind = "model-*" if path.name.startswith("model-") else path.name
         path.write_bytes(next((other / path.parent.relative_to(mine)).glob(kind)).read_bytes())
