@@ -1,6 +1,5 @@
 """The loss of modality discriminators against torch's cross-entropy."""
 
-import math
 from math import exp, log, sqrt
 
 import pytest

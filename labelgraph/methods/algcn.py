@@ -9,7 +9,7 @@ from torch import Tensor
 from labelgraph.losses import draw_negatives, structure_loss
 from labelgraph.methods.configs import ALGCNConfig
 from labelgraph.methods.label_graph import LabelGraphMethod, classification_terms, pairwise_terms
-from labelgraph.nn import AdaptiveAdjacency, dense_adjacency
+from labelgraph.nn import AdaptiveAdjacency
 
 
 class ALGCN(LabelGraphMethod):
@@ -48,7 +48,8 @@ class ALGCN(LabelGraphMethod):
         }
         adjacency = self.label_branch.adjacency
         if isinstance(adjacency, AdaptiveAdjacency):
-            propagation = dense_adjacency(outputs["edge_index"], outputs["edge_weight"], adjacency.num_labels).t()
+            # The edges are all pairs, sorted by source.
+            propagation = outputs["edge_weight"].view_as(adjacency.static).t()
             rate = self.config.negative_rate if self.training else 0.0
             draws = draw_negatives(self.config.num_layers, adjacency.num_labels, rate, adjacency.static)
             terms["structure"] = structure_loss(propagation, adjacency.static, draws)

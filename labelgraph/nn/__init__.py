@@ -4,22 +4,24 @@ from labelgraph.nn.adjacency import (
     ADJACENCIES,
     AdaptiveAdjacency,
     AttentionAdjacency,
+    DenseAdjacency,
     MetricAdjacency,
     StaticAdjacency,
-    complete_edges,
     label_adjacency,
 )
 from labelgraph.nn.adversarial import Generator, ModalityDiscriminator, reverse_gradient
-from labelgraph.nn.conv import LabelAttentionConv, LabelConv, dense_adjacency, propagate, source_norm
+from labelgraph.nn.conv import LabelAttentionConv, LabelConv
 from labelgraph.nn.hash_layers import HashHead, HashNetwork
 from labelgraph.nn.item_branch import ItemBranch, ResidualAdjacency, fused_similarity
 from labelgraph.nn.label_encoder import LabelBranch, LabelEmbedding, LabelEncoder, cosine_scores
 from labelgraph.nn.projector import FeatureLinear, FeatureNorm, Projector, feature_product, occurring_columns
+from labelgraph.nn.propagation import complete_edges, dense_adjacency, propagate, source_norm, source_norm_matrix
 
 __all__ = [
     "ADJACENCIES",
     "AdaptiveAdjacency",
     "AttentionAdjacency",
+    "DenseAdjacency",
     "FeatureLinear",
     "FeatureNorm",
     "Generator",
@@ -46,4 +48,5 @@ __all__ = [
     "propagate",
     "reverse_gradient",
     "source_norm",
+    "source_norm_matrix",
 ]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.data import Data
 
-from labelgraph.nn.conv import dense_adjacency, source_norm
+from labelgraph.graph.edges import check_graph
 from labelgraph.nn.projector import FeatureLinear
+from labelgraph.nn.propagation import complete_edges, dense_adjacency, source_norm, source_norm_matrix
 
 
 class StaticAdjacency(nn.Module):
@@ -38,10 +40,11 @@ class StaticAdjacency(nn.Module):
 
     def __init__(self, graph: Data, normalize: bool = True) -> None:
         super().__init__()
+        check_graph(graph)
         weight = graph.edge_weight
         if normalize:
             weight = source_norm(graph.edge_index, weight, graph.num_nodes)
-        self.register_buffer("edge_index", graph.edge_index.clone())
+        self.register_buffer("edge_index", graph.edge_index.long().clone())
         self.register_buffer("edge_weight", weight.clone())
 
     def forward(self, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -49,7 +52,34 @@ class StaticAdjacency(nn.Module):
         return self.edge_index, self.edge_weight
 
 
-class AdaptiveAdjacency(nn.Module):
+class DenseAdjacency(nn.Module):
+    """The base of adjacencies that weigh all pairs of nodes: a matrix, or its entries as edges.
+
+    A subclass gives `matrix`; a `LabelBranch` and an `ItemBranch` propagate with it as it is.
+
+    Shapes:
+        - **output:** edge indices :math:`(2, C^2)` and edge weights :math:`(C^2,)`, sorted by source.
+    """
+
+    _pairs: Tensor | None = None
+
+    def matrix(self, x: Any = None, similarity: Tensor | None = None) -> Tensor:
+        """The weights, of which the entry (i, j) weighs i -> j, (C, C)."""
+        raise NotImplementedError
+
+    def forward(self, x: Any = None, similarity: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Give the edges between all nodes."""
+        return self.edges(self.matrix(x, similarity))
+
+    def edges(self, matrix: Tensor) -> tuple[Tensor, Tensor]:
+        """The entries of a matrix as edges."""
+        pairs = self._pairs
+        if pairs is None or pairs.size(1) != matrix.numel() or pairs.device != matrix.device:
+            self._pairs = pairs = complete_edges(len(matrix), matrix.device)
+        return pairs, matrix.flatten()
+
+
+class AdaptiveAdjacency(DenseAdjacency):
     r"""A label graph with a learned residual between all pairs of labels.
 
     .. math:: A_{ad} = \mathrm{ReLU}(A + \gamma B), \qquad \hat{A} = D^{-1/2} A_{ad}^\top D^{-1/2}
@@ -74,14 +104,13 @@ class AdaptiveAdjacency(nn.Module):
     """
 
     static: Tensor
-    edge_index: Tensor
 
     def __init__(self, graph: Data, gamma: float = 0.5, normalize: bool = True) -> None:
         super().__init__()
+        check_graph(graph)
         self.num_labels = int(graph.num_nodes)
         self.gamma = gamma
         self.normalize = normalize
-        self.register_buffer("edge_index", complete_edges(self.num_labels), persistent=False)
         self.register_buffer("static", dense_adjacency(graph.edge_index, graph.edge_weight, self.num_labels))
         self.residual = nn.Parameter(torch.empty(self.num_labels, self.num_labels))
         self.reset_parameters()
@@ -90,15 +119,13 @@ class AdaptiveAdjacency(nn.Module):
         """Draw the residual anew."""
         nn.init.uniform_(self.residual, 0.0, 0.02)
 
-    def forward(self, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Give the edges as learned so far; the embeddings ``x`` do not matter here."""
-        weight = torch.relu(self.static + self.gamma * self.residual).flatten()
-        if self.normalize:
-            weight = source_norm(self.edge_index, weight, self.num_labels)
-        return self.edge_index, weight
+    def matrix(self, x: Any = None, similarity: Tensor | None = None) -> Tensor:
+        """The weights as learned so far, (C, C); neither argument matters here."""
+        weight = torch.relu(self.static + self.gamma * self.residual)
+        return source_norm_matrix(weight) if self.normalize else weight
 
 
-class MetricAdjacency(nn.Module):
+class MetricAdjacency(DenseAdjacency):
     r"""Half of a fixed, half of a learned cosine similarity between label embeddings.
 
     .. math::
@@ -131,7 +158,6 @@ class MetricAdjacency(nn.Module):
     """
 
     static: Tensor
-    edge_index: Tensor
 
     def __init__(self, x: Tensor, num_heads: int = 8, threshold: float = 0.4, normalize: bool = True) -> None:
         super().__init__()
@@ -139,7 +165,6 @@ class MetricAdjacency(nn.Module):
             raise ValueError(f"'num_heads' must be at least 1 (got {num_heads})")
         self.threshold = threshold
         self.normalize = normalize
-        self.register_buffer("edge_index", complete_edges(len(x)), persistent=False)
         self.register_buffer("static", self._prune(_cosine(x.detach())))
         self.weight = nn.Parameter(torch.empty(num_heads, x.size(1)))
         self.reset_parameters()
@@ -148,13 +173,11 @@ class MetricAdjacency(nn.Module):
         """Draw the heads anew."""
         nn.init.uniform_(self.weight, 0.3, 0.6)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the edges between these embeddings."""
+    def matrix(self, x: Any = None, similarity: Tensor | None = None) -> Tensor:
+        """The weights between these embeddings, (C, C); a given similarity does not matter here."""
         learned = _cosine(x * self.weight.unsqueeze(1)).mean(0)
-        weight = (0.5 * self.static + 0.5 * self._prune(learned)).flatten()
-        if self.normalize:
-            weight = source_norm(self.edge_index, weight, len(x))
-        return self.edge_index, weight
+        weight = 0.5 * self.static + 0.5 * self._prune(learned)
+        return source_norm_matrix(weight) if self.normalize else weight
 
     def _prune(self, similarity: Tensor) -> Tensor:
         return similarity.masked_fill(similarity < self.threshold, 0.0)
@@ -166,22 +189,7 @@ def _cosine(x: Tensor) -> Tensor:
     return unit @ unit.transpose(-1, -2)
 
 
-def complete_edges(num_nodes: int, device: torch.device | str | None = None) -> Tensor:
-    """Edge indices of all pairs, those of a node with itself included, sorted by source, (2, C * C).
-
-    The weights of a matrix whose entry (i, j) weighs i -> j are then its entries row by row.
-
-    Example:
-        >>> from labelgraph.nn import complete_edges
-        >>> complete_edges(2)
-        tensor([[0, 0, 1, 1],
-                [0, 1, 0, 1]])
-    """
-    node = torch.arange(num_nodes, device=device)
-    return torch.stack([node.repeat_interleave(num_nodes), node.repeat(num_nodes)])
-
-
-class AttentionAdjacency(nn.Module):
+class AttentionAdjacency(DenseAdjacency):
     r"""Attention between all nodes, on top of a similarity whose sign is kept.
 
     .. math:: P_{ij} = \mathrm{softmax}_j \frac{\langle Q x_i, K x_j \rangle}{\sqrt{d}} + S_{ij}
@@ -230,17 +238,18 @@ class AttentionAdjacency(nn.Module):
         """How much each node (row) listens to each other (column), rows summing to 1, (N, N)."""
         return (self.query(x) @ self.key(x).t() / math.sqrt(self.channels)).softmax(1)
 
-    def forward(self, x: Tensor, similarity: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Give the edges between these nodes."""
+    def matrix(self, x: Any = None, similarity: Tensor | None = None) -> Tensor:
+        """The weights between these nodes, (N, N)."""
         similarity = self.static if similarity is None else similarity
         listening = self.coefficients(x)
         if similarity is not None:
             listening = listening + similarity
-        return complete_edges(len(x), x.device), listening.t().flatten()
+        return listening.t()
 
 
 def _propagation(graph: Data) -> Tensor:
     """The matrix that multiplies the features: its entry (i, j) weighs the edge j -> i."""
+    check_graph(graph)
     weight = source_norm(graph.edge_index, graph.edge_weight, graph.num_nodes)
     return dense_adjacency(graph.edge_index, weight, graph.num_nodes).t().contiguous()
 

@@ -1,10 +1,8 @@
-"""Propagation over label graphs: normalisation, sparse and dense products, convolution and attention layers."""
+"""Convolution and attention layers over label graphs."""
 
 from __future__ import annotations
 
 import math
-import warnings
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,117 +11,7 @@ from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import softmax
 
 from labelgraph.nn.projector import feature_product
-
-
-def source_norm(edge_index: Tensor, edge_weight: Tensor, num_nodes: int) -> Tensor:
-    r"""Normalise edge weights by the outgoing degree of both ends.
-
-    .. math:: \hat{A} = D^{-1/2} A^\top D^{-1/2}, \qquad d_i = \sum_j A_{ij}
-
-    (ALGCN, doi:10.1109/TMM.2021.3101642, and DAGNN, doi:10.1609/aaai.v35i3.16345.) PyG's ``gcn_norm``
-    takes the incoming degree, which differs on directed graphs. A label whose degree is not positive
-    gets the factor 0, so that nothing becomes infinite.
-
-    Args:
-        edge_index: Edges :math:`i \to j`, shape :math:`(2, E)`.
-        edge_weight: :math:`A_{ij}`, shape :math:`(E,)`.
-        num_nodes: :math:`C`.
-
-    Returns:
-        :math:`\hat{A}_{ji}` of each edge :math:`i \to j`, shape :math:`(E,)`.
-
-    Example:
-        >>> import torch
-        >>> from labelgraph.nn import source_norm
-        >>> source_norm(torch.tensor([[0, 0, 1], [0, 1, 1]]), torch.tensor([1.0, 3.0, 1.0]), 2)
-        tensor([0.2500, 1.5000, 1.0000])
-    """
-    source, target = edge_index
-    degree = edge_weight.new_zeros(num_nodes).index_add(0, source, edge_weight)
-    positive = degree > 0
-    # The inner `where` keeps the gradient of the unused branch finite.
-    scale = torch.where(positive, torch.where(positive, degree, 1.0).rsqrt(), 0.0)
-    return edge_weight * scale[source] * scale[target]
-
-
-DENSE_NODES = 256
-DENSE_SHARE = 0.1
-EDGE_BLOCK = 2**13
-
-# torch says so of every CSR tensor; of the product that is used here it means nothing.
-warnings.filterwarnings("ignore", ".*Sparse CSR tensor support is in beta.*")
-
-
-def propagate(x: Tensor, edge_index: Tensor, edge_weight: Tensor) -> Tensor:
-    r"""Send every node's features along its edges and sum them where they arrive.
-
-    .. math:: y_j = \sum_{i \to j} w_{ij} x_i
-
-    Small or dense graphs are multiplied dense, others by one sparse product; never are there messages
-    of size E x F in memory. Both ways give gradients to ``x`` and ``edge_weight``.
-
-    Args:
-        x: Node features, shape :math:`(C, F)`.
-        edge_index: Edges :math:`i \to j`, shape :math:`(2, E)`; parallel edges add up.
-        edge_weight: :math:`w_{ij}`, of either sign, shape :math:`(E,)`.
-
-    Returns:
-        Shape :math:`(C, F)`.
-
-    Example:
-        >>> import torch
-        >>> from labelgraph.nn import propagate
-        >>> propagate(torch.tensor([[1.0], [5.0]]), torch.tensor([[0], [1]]), torch.tensor([2.0]))
-        tensor([[0.],
-                [2.]])
-    """
-    num_nodes = x.size(0)
-    if num_nodes <= DENSE_NODES or edge_weight.numel() >= DENSE_SHARE * num_nodes**2:
-        return dense_adjacency(edge_index, edge_weight, num_nodes).t() @ x
-    product: Tensor = _SparseProduct.apply(edge_weight, x, edge_index)
-    return product
-
-
-def dense_adjacency(edge_index: Tensor, edge_weight: Tensor, num_nodes: int) -> Tensor:
-    """Write edges as a matrix whose entry (i, j) is the weight of the edge i -> j, shape (C, C)."""
-    flat = edge_index[0] * num_nodes + edge_index[1]
-    return edge_weight.new_zeros(num_nodes * num_nodes).index_add(0, flat, edge_weight).view(num_nodes, num_nodes)
-
-
-def _product(rows: Tensor, columns: Tensor, values: Tensor, x: Tensor) -> Tensor:
-    """The sparse matrix of some entries, times a dense one."""
-    size = x.size(0)
-    order = rows.argsort()
-    count = torch.bincount(rows, minlength=size)
-    start = torch.cat([count.new_zeros(1), count.cumsum(0)])
-    entries = start, columns[order], values[order]
-    matrix = torch.sparse_csr_tensor(*entries, (size, size), check_invariants=False)
-    # On a CPU the reducing form holds one matrix less; elsewhere there is none.
-    return torch.sparse.mm(matrix, x, "sum") if x.device.type == "cpu" else matrix @ x
-
-
-class _SparseProduct(torch.autograd.Function):
-    """The sparse product with gradients for both factors; torch's own would fill a dense C x C gradient."""
-
-    @staticmethod
-    def forward(ctx: Any, edge_weight: Tensor, x: Tensor, edge_index: Tensor) -> Tensor:
-        ctx.save_for_backward(edge_weight, x, edge_index)
-        return _product(edge_index[1], edge_index[0], edge_weight, x)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        edge_weight, x, edge_index = ctx.saved_tensors
-        gradient = gradients[0].contiguous()
-        source, target = edge_index
-        to_weight = to_x = None
-        if ctx.needs_input_grad[0]:
-            to_weight = torch.empty_like(edge_weight)
-            blocks = (part.split(EDGE_BLOCK) for part in (to_weight, source, target))
-            for block, i, j in zip(*blocks, strict=True):
-                torch.sum(x[i].mul_(gradient[j]), 1, out=block)
-        if ctx.needs_input_grad[1]:
-            to_x = _product(source, target, edge_weight, gradient)
-        return to_weight, to_x, None
+from labelgraph.nn.propagation import as_edges, is_matrix, propagate
 
 
 class LabelConv(MessagePassing):
@@ -142,7 +30,7 @@ class LabelConv(MessagePassing):
 
     Shapes:
         - **input:** features :math:`(C, F_{in})`, edge indices :math:`(2, E)`, edge weights :math:`(E,)`
-          (by default all 1).
+          (by default all 1); or in place of both a matrix :math:`(C, C)`, as `propagate` takes it.
         - **output:** features :math:`(C, F_{out})`.
 
     Example:
@@ -169,10 +57,9 @@ class LabelConv(MessagePassing):
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
         """Map and propagate."""
-        if edge_weight is None:
-            edge_weight = self.weight.new_ones(edge_index.size(1))
         x = feature_product(x, self.weight)
         if self.explain:
+            edge_index, edge_weight = as_edges(x, edge_index, edge_weight)
             arrived: Tensor = self.propagate(edge_index, x=x, edge_weight=edge_weight)
         else:
             arrived = propagate(x, edge_index, edge_weight)
@@ -205,7 +92,8 @@ class LabelAttentionConv(MessagePassing):
 
     Shapes:
         - **input:** features :math:`(C, F_{in})`, edge indices :math:`(2, E)`, edge weights :math:`(E,)`
-          (by default all 1), of which the sign alone matters.
+          (by default all 1), of which the sign alone matters; or in place of both a matrix :math:`(C, C)`, as
+          `propagate` takes it.
         - **output:** features :math:`(C, F_{out})`.
 
     Example:
@@ -233,6 +121,9 @@ class LabelAttentionConv(MessagePassing):
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
         """Map, attend and sum."""
         x = x @ self.weight
+        if not self.explain and is_matrix(edge_index, edge_weight, x.size(0)):
+            return propagate(x, self.coefficients(x, edge_index).t())
+        edge_index, edge_weight = as_edges(x, edge_index, edge_weight)
         alpha = self.coefficients(x, edge_index, edge_weight)
         if self.explain:
             explained: Tensor = self.propagate(edge_index, x=x, alpha=alpha)
@@ -240,16 +131,17 @@ class LabelAttentionConv(MessagePassing):
         return propagate(x, edge_index.flip(0), alpha)
 
     def coefficients(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
-        """How much the source of each edge listens to its target, (E,), from mapped features (C, F_out)."""
+        """How much the source of each edge listens to its target, (E,) or (C, C), from mapped features (C, F_out)."""
         own, other = (x @ self.attention.view(2, -1).t()).unbind(1)
-        listener, speaker = edge_index
-        score = F.leaky_relu(own[listener] + other[speaker], self.negative_slope)
-        if edge_weight is None:
-            return softmax(score, listener, num_nodes=x.size(0))
-        there = edge_weight > 0
+        dense = is_matrix(edge_index, edge_weight, x.size(0))
+        if dense:
+            score, there = own.unsqueeze(1) + other, edge_index > 0
+        else:
+            (listener, speaker), weight = as_edges(x, edge_index, edge_weight)
+            score, there = own[listener] + other[speaker], weight > 0
         # Not infinity: where a label has no edge, the softmax of nothing but infinities is NaN.
-        score = score.masked_fill(~there, torch.finfo(score.dtype).min / 2)
-        return softmax(score, listener, num_nodes=x.size(0)) * there
+        score = F.leaky_relu(score, self.negative_slope).masked_fill(~there, torch.finfo(score.dtype).min / 2)
+        return (score.softmax(1) if dense else softmax(score, listener, num_nodes=x.size(0))) * there
 
     def message(self, x_j: Tensor, alpha: Tensor) -> Tensor:
         """What one edge carries."""

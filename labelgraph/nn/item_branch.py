@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from labelgraph.nn.adjacency import complete_edges
+from labelgraph.nn.adjacency import DenseAdjacency
 from labelgraph.nn.conv import LabelConv
 
 
@@ -54,7 +54,7 @@ def fused_similarity(
     return scale * (image_weight * by_image + text_weight * by_text + cross_weight * by_both)
 
 
-class ResidualAdjacency(nn.Module):
+class ResidualAdjacency(DenseAdjacency):
     r"""The similarity of the items plus a learned residual, :math:`P = S + \gamma W`.
 
     (AGAH, APWeb-WAIM 2023.) :math:`W` belongs to places in the batch, not to items, and so ties the model
@@ -87,16 +87,17 @@ class ResidualAdjacency(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the residual anew, Kaiming-uniformly."""
-        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        r"""Draw the residual anew, Kaiming-uniformly: within :math:`\pm \sqrt{6 / B}`, as published."""
+        nn.init.kaiming_uniform_(self.weight)
 
-    def forward(self, x: Tensor, similarity: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the edges between the items of a batch."""
+    def matrix(self, x: Any = None, similarity: Tensor | None = None) -> Tensor:
+        """The weights between the items of a batch, (B, B)."""
+        if similarity is None:
+            raise ValueError("'similarity' must be given, (B, B) (got none)")
         size = len(similarity)
         if size > len(self.weight):
             raise ValueError(f"a batch must have at most {len(self.weight)} items, 'num_items' (got {size})")
-        listening = similarity + self.gamma * self.weight[:size, :size]
-        return complete_edges(size, similarity.device), listening.t().flatten()
+        return (similarity + self.gamma * self.weight[:size, :size]).t()
 
 
 class ItemBranch(nn.Module):
@@ -136,7 +137,10 @@ class ItemBranch(nn.Module):
 
     def forward(self, features: Tensor, similarity: Tensor) -> Tensor:
         """Map the items of a batch together."""
-        edges = self.adjacency(features, similarity)
+        if isinstance(self.adjacency, DenseAdjacency):
+            edges: tuple[Tensor, ...] = (self.adjacency.matrix(features, similarity),)
+        else:
+            edges = self.adjacency(features, similarity)
         x = self.conv1(features, *edges).relu()
         x = self.conv2(x, *edges).relu()
         hashed: Tensor = self.linear(x)

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from torch_geometric.data import Data
 
 from labelgraph.graph import pmi_svd
+from labelgraph.nn.adjacency import DenseAdjacency
 from labelgraph.nn.conv import LabelAttentionConv, LabelConv
 
 
@@ -100,7 +101,8 @@ class LabelEncoder(nn.Module):
         conv: ``"gcn"`` (`LabelConv`) or ``"gat"`` (`LabelAttentionConv`).
 
     Shapes:
-        - **input:** embeddings :math:`(C, F)`, edge indices :math:`(2, E)`, edge weights :math:`(E,)`.
+        - **input:** embeddings :math:`(C, F)`, edge indices :math:`(2, E)`, edge weights :math:`(E,)`; or in place
+          of both a matrix :math:`(C, C)`, as `propagate` takes it.
         - **output:** classifiers :math:`(C, H)`.
 
     Example:
@@ -136,7 +138,7 @@ class LabelEncoder(nn.Module):
         for layer in (*self.convs, self.aggregation):
             layer.reset_parameters()
 
-    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor) -> Tensor:
+    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
         """Encode every label."""
         hops = []
         for conv in self.convs:
@@ -168,6 +170,9 @@ class LabelBranch(nn.Module):
     def forward(self) -> tuple[Tensor, Tensor, Tensor]:
         """Give the classifiers, and the edges they were made with."""
         x = self.embedding()
+        if isinstance(self.adjacency, DenseAdjacency) and isinstance(self.encoder, LabelEncoder):
+            matrix = self.adjacency.matrix(x)
+            return self.encoder(x, matrix), *self.adjacency.edges(matrix)
         edge_index, edge_weight = self.adjacency(x)
         return self.encoder(x, edge_index, edge_weight), edge_index, edge_weight
 

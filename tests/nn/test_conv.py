@@ -6,11 +6,9 @@ import pytest
 import torch
 from torch_geometric.explain.algorithm.utils import clear_masks, set_masks
 from torch_geometric.nn import GATConv, GCNConv
-from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.utils import remove_self_loops
 
-from labelgraph.nn import LabelAttentionConv, LabelConv, dense_adjacency, propagate, source_norm
-from labelgraph.nn import conv as conv_module
+from labelgraph.nn import LabelAttentionConv, LabelConv, propagation
 
 X = torch.randn(7, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 # No edge leads from 4, none but of weight <= 0 from 5, and 6 is alone.
@@ -48,8 +46,8 @@ def slow(conv, x, edge_index, edge_weight, slope=0.2, mask=None):
 
 
 def make_sparse(monkeypatch):
-    monkeypatch.setattr(conv_module, "DENSE_NODES", 0)
-    monkeypatch.setattr(conv_module, "DENSE_SHARE", float("inf"))
+    monkeypatch.setattr(propagation, "DENSE_NODES", 0)
+    monkeypatch.setattr(propagation, "DENSE_SHARE", float("inf"))
 
 
 @pytest.mark.parametrize("sparse", [False, True])
@@ -145,8 +143,8 @@ def test_many_labels_go_sparse_and_agree_with_dense(monkeypatch):
     torch.manual_seed(0)
     edge_index, weight = torch.randint(0, 290, (2, 900)), torch.randn(900).double()
     outputs, gradients = [], []
-    for nodes in (conv_module.DENSE_NODES, 300):
-        monkeypatch.setattr(conv_module, "DENSE_NODES", nodes)
+    for nodes in (propagation.DENSE_NODES, 300):
+        monkeypatch.setattr(propagation, "DENSE_NODES", nodes)
         conv, x = layer(), torch.linspace(-1, 2, 1200).double().view(300, 4).requires_grad_()
         outputs.append(conv(x, edge_index, weight))
         gradients.append(torch.autograd.grad(outputs[-1].square().sum(), (x, conv.weight, conv.attention)))
@@ -227,8 +225,8 @@ def twin_conv(conv):
 @pytest.mark.parametrize("sparse", [False, True])
 def test_against_pyg(monkeypatch, sparse, bias):
     if sparse:
-        monkeypatch.setattr(conv_module, "DENSE_NODES", 0)
-        monkeypatch.setattr(conv_module, "DENSE_SHARE", float("inf"))
+        monkeypatch.setattr(propagation, "DENSE_NODES", 0)
+        monkeypatch.setattr(propagation, "DENSE_SHARE", float("inf"))
     conv = LabelConv(4, 3, bias=bias)
     torch.testing.assert_close(
         conv(X_CONV, EDGES_CONV, WEIGHTS_CONV), twin_conv(conv)(X_CONV, EDGES_CONV, WEIGHTS_CONV)
@@ -300,155 +298,3 @@ def test_it_has_no_bias_by_default_and_tells_its_sizes():
     assert [name for name, _ in conv.named_parameters()] == ["weight"]
     assert [name for name, _ in LabelConv(4, 3, bias=True).named_parameters()] == ["weight", "bias"]
     assert repr(conv) == "LabelConv(4, 3)"
-
-
-def random_graph(size=7, share=0.5, seed=0):
-    """Directed, weighted, with self-loops, and with a label that no edge leaves."""
-    generator = torch.Generator().manual_seed(seed)
-    matrix = torch.rand(size, size, generator=generator, dtype=torch.float64)
-    matrix *= torch.rand(size, size, generator=generator) < share
-    matrix[2] = 0
-    edge_index = matrix.nonzero().t()
-    return edge_index, matrix[*edge_index], matrix
-
-
-def formula(matrix):
-    degree = matrix.sum(1)
-    scale = torch.diag(torch.where(degree > 0, degree**-0.5, 0.0))
-    return scale @ matrix.t() @ scale
-
-
-@pytest.mark.parametrize("size", [3, 7, 20])
-def test_against_the_dense_formula(size):
-    edge_index, weight, matrix = random_graph(size)
-    normalised = dense_adjacency(edge_index, source_norm(edge_index, weight, size), size).t()
-    torch.testing.assert_close(normalised, formula(matrix))
-
-
-def test_the_order_of_edges_and_parallel_edges_do_not_matter():
-    edge_index, weight, matrix = random_graph()
-    order = torch.randperm(weight.numel())
-    twice, halves = edge_index[:, order].repeat(1, 2), weight[order].repeat(2) / 2
-    normalised = dense_adjacency(twice, source_norm(twice, halves, 7), 7).t()
-    torch.testing.assert_close(normalised, formula(matrix))
-
-
-def test_as_gcn_norm_on_symmetric_graphs_and_not_on_directed_ones():
-    edge_index, weight, matrix = random_graph()
-    assert not torch.allclose(
-        source_norm(edge_index, weight, 7), gcn_norm(edge_index, weight, 7, add_self_loops=False)[1]
-    )
-    matrix = matrix + matrix.t()
-    edge_index = matrix.nonzero().t()
-    weight = matrix[*edge_index]
-    torch.testing.assert_close(
-        source_norm(edge_index, weight, 7), gcn_norm(edge_index, weight, 7, add_self_loops=False)[1]
-    )
-
-
-def test_gradient_of_norm():
-    edge_index, weight, _ = random_graph()
-    assert torch.autograd.gradcheck(lambda w: source_norm(edge_index, w, 7), weight.requires_grad_())
-
-
-def test_labels_without_outgoing_weight_get_zero_and_finite_gradients():
-    edge_index = torch.tensor([[0, 0, 1, 3, 3], [1, 2, 0, 0, 1]])
-    weight = torch.tensor([1.0, 3.0, 0.0, -1.0, 0.5], requires_grad=True)
-    normalised = source_norm(edge_index, weight, 5)
-    assert normalised.tolist() == [0.0] * 5
-    normalised.sum().backward()
-    assert torch.isfinite(weight.grad).all()
-
-
-def test_no_edges():
-    assert source_norm(torch.empty(2, 0, dtype=torch.long), torch.empty(0), 3).shape == (0,)
-
-
-@pytest.fixture(params=["dense", "sparse"])
-def way(request, monkeypatch):
-    if request.param == "sparse":
-        monkeypatch.setattr(conv_module, "DENSE_NODES", 0)
-        monkeypatch.setattr(conv_module, "DENSE_SHARE", float("inf"))
-        monkeypatch.setattr(conv_module, "EDGE_BLOCK", 5)
-    return request.param
-
-
-def random_graph_propagation(size=6, num_edges=17, channels=3, seed=0):
-    """Directed, with signed weights, parallel edges, self-loops and a node without edges."""
-    generator = torch.Generator().manual_seed(seed)
-    edge_index = torch.randint(0, max(size - 1, 1), (2, num_edges), generator=generator)
-    edge_weight = torch.randn(num_edges, generator=generator, dtype=torch.float64)
-    return torch.randn(size, channels, generator=generator, dtype=torch.float64), edge_index, edge_weight
-
-
-def slow_propagation(x, edge_index, edge_weight):
-    out = torch.zeros_like(x)
-    for (source, target), weight in zip(edge_index.t().tolist(), edge_weight, strict=True):
-        out[target] += weight * x[source]
-    return out
-
-
-@pytest.mark.parametrize(("size", "num_edges", "channels"), [(6, 17, 3), (2, 1, 1), (1, 0, 4), (31, 200, 5), (5, 0, 2)])
-def test_against_a_loop_of_propagation(way, size, num_edges, channels):
-    graph = random_graph_propagation(size, num_edges, channels)
-    torch.testing.assert_close(propagate(*graph), slow_propagation(*graph))
-
-
-def test_direction_counts(way):
-    x, edge_index, edge_weight = random_graph_propagation()
-    backward = propagate(x, edge_index.flip(0), edge_weight)
-    assert not torch.allclose(propagate(x, edge_index, edge_weight), backward)
-
-
-def test_parallel_edges_add_up(way):
-    edge_index = torch.tensor([[0, 0, 0], [1, 1, 1]])
-    out = propagate(torch.tensor([[2.0], [7.0]]), edge_index, torch.tensor([1.0, 0.5, -3.0]))
-    assert out.tolist() == [[0.0], [-3.0]]
-
-
-def test_the_order_of_edges_does_not_matter(way):
-    x, edge_index, edge_weight = random_graph_propagation()
-    order = torch.randperm(edge_weight.numel())
-    torch.testing.assert_close(
-        propagate(x, edge_index[:, order], edge_weight[order]), propagate(x, edge_index, edge_weight)
-    )
-
-
-def test_gradients(way):
-    x, edge_index, edge_weight = random_graph_propagation()
-    inputs = (x.requires_grad_(), edge_weight.requires_grad_())
-    assert torch.autograd.gradcheck(lambda x, w: propagate(x, edge_index, w), inputs)
-
-
-@pytest.mark.parametrize("wanted", ["x", "weight"])
-def test_gradient_of_one_factor_alone(way, wanted):
-    x, edge_index, edge_weight = random_graph_propagation()
-    chosen = (x if wanted == "x" else edge_weight).requires_grad_()
-    (expected,) = torch.autograd.grad(slow_propagation(x, edge_index, edge_weight).sin().sum(), chosen)
-    propagate(x, edge_index, edge_weight).sin().sum().backward()
-    torch.testing.assert_close(chosen.grad, expected)
-
-
-def test_gradients_without_edges(way):
-    x, edge_index, edge_weight = random_graph_propagation(num_edges=0)
-    propagate(x.requires_grad_(), edge_index, edge_weight.requires_grad_()).sum().backward()
-    assert not x.grad.any() and edge_weight.grad.shape == (0,)
-
-
-@pytest.mark.parametrize(("size", "num_edges", "sparse"), [(40, 300, True), (40, 1600, False), (20, 10, False)])
-def test_which_way_is_taken(monkeypatch, size, num_edges, sparse):
-    monkeypatch.setattr(conv_module, "DENSE_NODES", 30)
-    taken = []
-    monkeypatch.setattr(conv_module, "dense_adjacency", lambda *a: taken.append("dense") or dense_adjacency(*a))
-    monkeypatch.setattr(conv_module, "DENSE_SHARE", 0.5)
-    graph = random_graph_propagation(size, num_edges)
-    torch.testing.assert_close(propagate(*graph), slow_propagation(*graph))
-    assert taken == ([] if sparse else ["dense"])
-
-
-def test_dense_adjacency_against_a_loop():
-    _, edge_index, edge_weight = random_graph_propagation()
-    matrix = [[0.0] * 6 for _ in range(6)]
-    for (source, target), weight in zip(edge_index.t().tolist(), edge_weight.tolist(), strict=True):
-        matrix[source][target] += weight
-    torch.testing.assert_close(dense_adjacency(edge_index, edge_weight, 6), torch.tensor(matrix, dtype=torch.float64))

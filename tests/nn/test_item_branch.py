@@ -205,7 +205,7 @@ def test_a_larger_batch_is_refused():
 def test_the_residual_is_drawn_kaiming_uniformly():
     torch.manual_seed(0)
     adjacency = ResidualAdjacency(100)
-    bound = 1 / sqrt(100)
+    bound = sqrt(6 / 100)  # torch's kaiming_uniform_ as it is called by default.
     assert bound * 0.99 < adjacency.weight.abs().max() <= bound
     assert adjacency.weight.std().item() == pytest.approx(bound / sqrt(3), rel=0.02)
     before = adjacency.weight.clone()
