@@ -224,7 +224,16 @@ class ExpectedRelevanceConfig(HashConfig):
     Args:
         hidden_channels: Width of the hidden layers.
         dropout: Share of hidden units left out in training.
-        order: Powers in the features, see `relevance_features`.
+        score: What items are compared by: ``"expected_jaccard"``, the expected Jaccard coefficient of their label
+            sets; ``"expected_relevance"``, the probability that they share a label; ``"expected_shared"``, the expected
+            number of labels that they share; ``"expected_cosine"``, the cosine of their label probabilities.
+        pair_strength: How much the likeness of two items counts beside their labels in ``"expected_jaccard"``: 0 finds
+            items with the same labels, higher values find the same thing.
+        pair_weight: Weight of the loss that draws each image and its own text together.
+        pair_temperature: Of that loss, see `info_nce_loss`.
+        word_dropout: Share of texts, if these are bags of words, that lose words at random in training, so that short
+            queries are learned.
+        order: Powers in the features of ``"expected_relevance"``, see `relevance_features`.
         exact_at: See there.
         calibration: ``"temperature"``, ``"platt"`` or ``"none"``.
         shrinkage: Of ``platt``: how much alike its lines are.
@@ -232,11 +241,16 @@ class ExpectedRelevanceConfig(HashConfig):
 
     # Lasts until validation stops improving, whatever the number of items.
     training: ClassVar[Training] = _training(
-        train={"epochs": 1000, "batch_size": 100, "lr": 2e-3, "betas": (0.9, 0.999), "patience": 400, "min_steps": 600}
+        train={"epochs": 1000, "batch_size": 300, "lr": 3e-3, "betas": (0.9, 0.999), "patience": 400, "min_steps": 600}
     )
 
     hidden_channels: PositiveInt = 1024
-    dropout: ShareBelowOne = 0.5
+    dropout: ShareBelowOne = 0.6
+    score: Literal["expected_jaccard", "expected_relevance", "expected_shared", "expected_cosine"] = "expected_jaccard"
+    pair_strength: Weight = 0.5
+    pair_weight: Weight = 5.0
+    pair_temperature: PositiveFloat = 0.07
+    word_dropout: Share = 0.5
     order: PositiveInt = 4
     exact_at: ShareInside | None = 0.95
     calibration: Literal["temperature", "platt", "none"] = "temperature"

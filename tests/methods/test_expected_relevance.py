@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from labelgraph._core.similarity import score_blocks
 from labelgraph.graph import cooccurrence_graph
+from labelgraph.inference import encode
 from labelgraph.methods import ExpectedRelevanceConfig, build_method, load_method
 from labelgraph.probability import expected_relevance, platt_scaling
 
@@ -18,9 +20,76 @@ def scores(method, data):
     return {side: (method.label_scores(side, getattr(data, side)), data.labels) for side in ("image", "text")}
 
 
+def test_embeddings_score_labels_and_likeness(make_data):
+    """Against the formula, from the parts of the method."""
+    data = make_data()
+    method = build(data, pair_strength=0.8)
+    image, text = encode(method, data)
+    got = torch.cat([block.clone() for _, block in score_blocks(image, text)])
+    p, q = (method.label_probabilities(side, getattr(data, side)) for side in ("image", "text"))
+    jaccard = [[float((a * b).sum() / (a.sum() + b.sum() - (a * b).sum())) for b in q] for a in p]
+    hidden = [method.projectors[side](getattr(data, side)) for side in ("image", "text")]
+    cosine = torch.cosine_similarity(hidden[0][:, None], hidden[1][None], dim=2)
+    torch.testing.assert_close(got, (torch.tensor(jaccard) + 0.8 * cosine.clamp(min=0) ** 3) / 1.8)
+
+
+@pytest.mark.parametrize("settings", [{"pair_strength": 0.0}, {"pair_weight": 0.0}])
+def test_without_a_pair_part_embeddings_are_label_probabilities(make_data, settings):
+    data = make_data()
+    method = build(data, **settings)
+    assert torch.equal(method.encode_image(data.image), method.label_probabilities("image", data.image))
+    assert ("pair" in method.loss_terms(method(data.image, data.text), data.labels)) == ("pair_weight" not in settings)
+
+
+@pytest.mark.parametrize(("score", "similarity"), [("expected_shared", "dot"), ("expected_cosine", "cosine")])
+def test_other_scores_of_the_probabilities(make_data, score, similarity):
+    data = make_data()
+    method = build(data, score=score)
+    assert method.similarity == similarity and method.similarity_labels is None
+    assert torch.equal(method.encode_text(data.text), method.label_probabilities("text", data.text))
+
+
+def test_the_pair_loss_draws_an_image_and_its_own_text_together(make_data):
+    data = make_data()
+    method = build(data)
+    before = method.loss_terms(method(data.image, data.text), data.labels)["pair"]
+    optimizer = torch.optim.Adam(method.parameters(), 1e-2)
+    for _ in range(30):
+        optimizer.zero_grad()
+        method.loss_terms(method(data.image, data.text), data.labels)["pair"].backward()
+        optimizer.step()
+    assert method.loss_terms(method(data.image, data.text), data.labels)["pair"] < before - 0.3
+
+
+class Dense(torch.nn.Module):
+    """A projector that gives its input back."""
+
+    def forward(self, features):
+        return features.to_dense()
+
+
+@pytest.mark.parametrize("layout", ["dense", "sparse"])
+def test_bags_of_words_lose_words_in_training_alone(make_data, layout):
+    """Read off a projector that gives the words back."""
+    data = make_data()
+    words = torch.zeros(400, 9)
+    words[torch.arange(400), torch.arange(400) % 9] = 1.0
+    words[torch.arange(400), (torch.arange(400) + 4) % 9] = 1.0
+    method = build(data, word_dropout=1.0, dropout=0.0)
+    given = words.to_sparse_csr() if layout == "sparse" else words
+    method.projectors["image"] = method.projectors["text"] = Dense()
+    method.classifier = torch.nn.Linear(9, 9)
+    left = method.train()(torch.zeros(400, 9), given)["text_pair"]
+    assert ((left == 0) | (left == words)).all() and left.any(1).all()
+    assert 0.2 < 1 - left.sum() / words.sum() < 0.5
+    assert torch.equal(method.eval()(torch.zeros(400, 9), given)["text_pair"], words)
+    dense = torch.rand(400, 9) + 0.1  # Not words.
+    assert torch.equal(method.train()(torch.zeros(400, 9), dense)["text_pair"], dense)
+
+
 def test_products_of_embeddings_rank_by_expected_relevance(make_data):
     data = make_data()
-    method = build(data, order=40, exact_at=None)
+    method = build(data, score="expected_relevance", order=40, exact_at=None)
     image, text = method.encode_image(data.image).double(), method.encode_text(data.text).double()
     p, q = (method.label_probabilities(side, getattr(data, side)).double() for side in ("image", "text"))
     assert method.similarity == "dot"
@@ -71,19 +140,19 @@ def test_losses_are_the_cross_entropies_of_both_sides(make_data):
         p = outputs[f"{side}_scores"].sigmoid()
         wanted = -(data.labels * p.log() + (1 - data.labels) * (1 - p).log()).sum(1).mean()
         torch.testing.assert_close(terms[side], wanted)
-    assert set(terms) == {"image", "text"}
+    assert set(terms) == {"image", "text", "pair"}
 
 
 def test_codes_are_signs_of_one_map_of_both_sides(make_data):
     data = make_data()
     method = build(data, bits=7)
-    for side, encode in (("image", method.encode_image), ("text", method.encode_text)):
+    for side, codes in (("image", method.encode_image), ("text", method.encode_text)):
         features = getattr(data, side)
         hashed = method.hash_head.linear(method.label_scores(side, features).sigmoid())
-        assert torch.equal(encode(features), hashed.sign()) and hashed.shape == (60, 7)
+        assert torch.equal(codes(features), hashed.sign()) and hashed.shape == (60, 7)
     assert method.similarity == "hamming"
     terms = method.loss_terms(method(data.image, data.text), data.labels)
-    assert set(terms) == {"code", "quantisation", "balance", "decorrelation", "image", "text"}
+    assert set(terms) == {"code", "quantisation", "balance", "decorrelation", "image", "text", "pair"}
     terms["code"].backward()
     assert method.hash_head.linear.weight.grad.any() and method.classifier.weight.grad is None
 
