@@ -247,7 +247,7 @@ class ExpectedRelevanceConfig(HashConfig):
     hidden_channels: PositiveInt = 1024
     dropout: ShareBelowOne = 0.6
     score: Literal["expected_jaccard", "expected_relevance", "expected_shared", "expected_cosine"] = "expected_jaccard"
-    pair_strength: Weight = 0.5
+    pair_strength: Weight = 1.0
     pair_weight: Weight = 5.0
     pair_temperature: PositiveFloat = 0.07
     word_dropout: Share = 0.5

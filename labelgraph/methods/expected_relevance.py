@@ -194,4 +194,5 @@ def _shortened(text: Tensor, share: float) -> Tensor:
     left = torch.rand_like(values) < kept[rows, 0]
     some = torch.zeros(len(text), dtype=torch.bool, device=text.device).index_put((rows[left],), left[left])
     values = values * (left | ~some[rows])
-    return torch.sparse_csr_tensor(text.crow_indices(), text.col_indices(), values, text.shape)
+    parts = text.crow_indices(), text.col_indices(), values
+    return torch.sparse_csr_tensor(*parts, text.shape, check_invariants=False)

@@ -81,7 +81,7 @@ def test_bags_of_words_lose_words_in_training_alone(make_data, layout):
     method.classifier = torch.nn.Linear(9, 9)
     left = method.train()(torch.zeros(400, 9), given)["text_pair"]
     assert ((left == 0) | (left == words)).all() and left.any(1).all()
-    assert 0.2 < 1 - left.sum() / words.sum() < 0.5
+    assert 0.1 < 1 - left.sum() / words.sum() < 0.5
     assert torch.equal(method.eval()(torch.zeros(400, 9), given)["text_pair"], words)
     dense = torch.rand(400, 9) + 0.1  # Not words.
     assert torch.equal(method.train()(torch.zeros(400, 9), dense)["text_pair"], dense)
