@@ -13,27 +13,9 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from labelgraph._core.array_kinds import as_sparse, plain_array
+
 ROW_BLOCK = 2**14
-
-
-def as_sparse(name: str, matrix: Any) -> sp.csr_array:
-    """Convert a dense or sparse matrix of NumPy, SciPy or torch to a SciPy CSR array.
-
-    Raises:
-        ValueError: If ``matrix`` is not two-dimensional.
-    """
-    if isinstance(matrix, Tensor):
-        matrix = matrix.detach().cpu()
-        if matrix.layout != torch.strided:
-            coo = matrix.to_sparse_coo().coalesce()
-            row, column = coo.indices().numpy()
-            return sp.csr_array((coo.values().numpy(), (row, column)), shape=tuple(coo.shape))
-        matrix = matrix.numpy()
-    if not sp.issparse(matrix):
-        matrix = np.asarray(matrix)
-    if matrix.ndim != 2:
-        raise ValueError(f"'{name}' must be a matrix (got shape {tuple(matrix.shape)})")
-    return sp.csr_array(matrix, copy=True)  # Callers tidy it up in place.
 
 
 def check_multi_hot(name: str, labels: Any) -> sp.csr_array:
@@ -65,7 +47,7 @@ def check_present(present: Any, size: int) -> Tensor:
     """
     if present is None:
         return torch.ones(size, 2, dtype=torch.bool)
-    given = torch.as_tensor(np.asarray(present))
+    given = torch.from_numpy(plain_array("present", present))
     if tuple(given.shape) != (size, 2):
         raise ValueError(f"'present' must have the shape ({size}, 2), image and text (got {tuple(given.shape)})")
     if not ((given == 0) | (given == 1)).all():
@@ -112,30 +94,52 @@ def check_features(name: str, features: Any, present: Tensor | None = None) -> T
     """
     if present is not None and hasattr(features, "shape") and features.shape and features.shape[0] != len(present):
         raise ValueError(f"'{name}' must have a row per row of 'labels', {len(present)} (got {features.shape[0]})")
-    if sp.issparse(features):
-        sparse = sp.csr_array(features, dtype=np.float32)
-        if present is not None and not present.all():
-            sparse = sparse.copy()
-            sparse.data[np.repeat(~present.numpy(), np.diff(sparse.indptr))] = 0.0
-            sparse.eliminate_zeros()
-        if not np.isfinite(sparse.data).all():
-            raise ValueError(f"'{name}' must be finite (got NaN or infinity)")
-        return sparse
-    try:
-        dense = torch.as_tensor(features)
-    except TypeError as error:
-        raise ValueError(f"'{name}' must be a matrix of numbers (got {error})") from error
+    if sp.issparse(features) or (isinstance(features, Tensor) and features.layout != torch.strided):
+        return _check_sparse(name, features, present)
+    dense = _as_tensor(name, features)
     if dense.ndim != 2 or dense.numel() == 0:
         raise ValueError(f"'{name}' must be a non-empty matrix (got shape {tuple(dense.shape)})")
-    if dense.is_complex():
-        raise ValueError(f"'{name}' must be real numbers (got {dense.dtype})")
+    if present is not None and len(dense) != len(present):
+        raise ValueError(f"'{name}' must have a row per row of 'labels', {len(present)} (got {len(dense)})")
     dense = dense.to(torch.float32).contiguous()
     if present is not None and not present.all():
-        dense = dense.masked_fill(~present.unsqueeze(1), 0.0)
+        dense = dense.masked_fill(~present.unsqueeze(1).to(dense.device), 0.0)
     rows = _rows_not_finite(dense)
     if len(rows):
         raise ValueError(f"'{name}' must be finite (got NaN or infinity in {len(rows)} rows, first row {rows[0]})")
     return dense
+
+
+def _as_tensor(name: str, features: Any) -> Tensor:
+    """A dense tensor of real numbers, over the same memory where that is possible."""
+    if not isinstance(features, Tensor):
+        array = plain_array(name, features)
+        if array.dtype.kind not in "biufc":
+            kind = {"U": "texts", "S": "bytes", "O": "objects"}.get(array.dtype.kind, str(array.dtype))
+            raise ValueError(f"'{name}' must be a matrix of numbers (got {kind})")
+        if array.dtype.kind == "c" or array.dtype.itemsize > 8:
+            raise ValueError(f"'{name}' must be real numbers of at most 64 bits (got {array.dtype})")
+        features = torch.from_numpy(array)
+    dense: Tensor = features.detach()
+    if dense.is_complex():
+        raise ValueError(f"'{name}' must be real numbers (got {dense.dtype})")
+    return dense
+
+
+def _check_sparse(name: str, features: Any, present: Tensor | None) -> sp.csr_array:
+    sparse = sp.csr_array(features) if sp.issparse(features) and features.ndim == 2 else as_sparse(name, features)
+    if sparse.dtype.kind not in "biuf" or not sparse.dtype.isnative:
+        sparse = as_sparse(name, sparse)
+    if min(sparse.shape) == 0:
+        raise ValueError(f"'{name}' must be a non-empty matrix (got shape {sparse.shape})")
+    sparse = sparse.astype(np.float32, copy=False)
+    if present is not None and not present.all():
+        sparse = sparse.copy()
+        sparse.data[np.repeat(~present.numpy(), np.diff(sparse.indptr))] = 0.0
+        sparse.eliminate_zeros()
+    if not np.isfinite(sparse.data).all():
+        raise ValueError(f"'{name}' must be finite (got NaN or infinity)")
+    return sparse
 
 
 def _rows_not_finite(matrix: Tensor) -> Tensor:
@@ -153,21 +157,20 @@ def check_split(name: str, index: Any, size: int) -> Tensor:
     """Check an index vector, and give it as int64.
 
     Raises:
-        ValueError: If it is empty, no vector of whole numbers, out of range, or holds an item twice.
+        ValueError: If it is empty, no vector or set of whole numbers, out of range, or holds an item twice.
     """
-    index = torch.as_tensor(np.asarray(index))
-    if index.numel() == 0:
+    array = plain_array(f"split '{name}'", sorted(index) if isinstance(index, set | frozenset) else index)
+    if array.size == 0:
         raise ValueError(f"split '{name}' must have at least one item (got none)")
-    if index.ndim != 1 or index.is_floating_point() or index.dtype == torch.bool:
-        raise ValueError(f"split '{name}' must be a vector of whole numbers (got {index.dtype}, {tuple(index.shape)})")
-    index = index.long()
-    if index.min() < 0 or index.max() >= size:
-        raise ValueError(f"split '{name}' must index {size} items (got {index.min().item()} to {index.max().item()})")
-    if index.unique().numel() != index.numel():
-        raise ValueError(
-            f"split '{name}' must hold each item once (got {index.numel() - index.unique().numel()} repeats)"
-        )
-    return index
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise ValueError(f"split '{name}' must be a vector of whole numbers (got {array.dtype}, {array.shape})")
+    if array.min() < 0 or array.max() >= size:
+        raise ValueError(f"split '{name}' must index {size} items (got {array.min()} to {array.max()})")
+    rows = torch.from_numpy(array.astype(np.int64))
+    repeats = len(rows) - rows.unique().numel()
+    if repeats:
+        raise ValueError(f"split '{name}' must hold each item once (got {repeats} repeats)")
+    return rows
 
 
 MOSTLY = 0.75

@@ -11,7 +11,7 @@ from labelgraph.data.formats.six_mat import load_six_files
 from labelgraph.data.formats.wikipedia import WIKIPEDIA_LABELS, load_wikipedia
 from labelgraph.data.label_counts import LabelCounts, count_labels, load_label_counts
 from labelgraph.data.load import DATASETS, FORMATS, Format, load_dataset, load_openclipart, load_path, load_thumbnails
-from labelgraph.data.pairs import CrossModalData, drop_modalities, keep_complete
+from labelgraph.data.pairs import CrossModalData, Pair, drop_modalities, keep_complete
 from labelgraph.data.splits.index_files import load_splits, read_splits, save_splits
 from labelgraph.data.splits.strategies import PUBLISHED_SIZES, SPLITS, complete_splits, hold_out, make_splits
 
@@ -27,6 +27,7 @@ __all__ = [
     "LabelCounts",
     "LabelFacts",
     "MatPictures",
+    "Pair",
     "SideFacts",
     "complete_splits",
     "count_labels",

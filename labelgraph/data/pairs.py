@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from labelgraph._core.array_kinds import as_texts, check_distinct
 from labelgraph._core.checks import (
     check_encoders,
     check_features,
@@ -20,6 +20,29 @@ from labelgraph._core.checks import (
     check_split,
     csr_tensor,
 )
+from labelgraph._core.named_labels import named_labels
+from labelgraph._core.reading import quoted
+from labelgraph.data.splits.split_names import split_name
+
+
+class Pair(NamedTuple):
+    """An item of `CrossModalData`; a `torch.utils.data.DataLoader` puts several together.
+
+    Attributes:
+        image: Image features, shape :math:`(D_v,)`.
+        text: Text features, dense, shape :math:`(D_t,)`.
+        labels: 0 or 1, shape :math:`(C,)`.
+        present: Whether the item has an image and a text, shape (2,).
+        id: What users call it.
+        title: What to show of it.
+    """
+
+    image: Tensor
+    text: Tensor
+    labels: Tensor
+    present: Tensor
+    id: str
+    title: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +53,12 @@ class CrossModalData:
         image: Image features, shape :math:`(N, D_v)`; float32 in memory or mapped from a file is not copied.
         text: Text features, shape :math:`(N, D_t)`; a SciPy sparse matrix stays sparse until a batch
             is drawn.
-        labels: Multi-hot labels, 0 or 1, shape :math:`(N, C)`, dense or sparse.
-        label_names: The :math:`C` names; by default ``label 0``, ``label 1``, ...
-        splits: Index vectors by name, such as ``train``, ``validation``, ``test``, ``query``,
-            ``database``.
-        ids: What users call the items; by default their row numbers.
+        labels: Multi-hot labels, 0 or 1, shape :math:`(N, C)`, dense or sparse; or a list with a collection of names
+            an item, such as ``[["cat", "red"], {"dog"}]``; or a data frame whose columns are called as the labels.
+        label_names: The :math:`C` names; by default those that ``labels`` has, sorted, or else ``label 0``, ...
+        splits: Index vectors by name: ``train``, ``validation``, ``test``, ``query``, ``database`` in any capitals
+            (``val``, ``valid`` and ``dev`` mean ``validation``), or names of your own.
+        ids: What users call the items, distinct; by default their row numbers.
         titles: What to show of the items; by default their ids.
         present: Which side of each item is there, image and text, shape :math:`(N, 2)`; by default both.
             Features of a missing side are not looked at, and become 0.
@@ -44,7 +68,7 @@ class CrossModalData:
 
     Raises:
         ValueError: If shapes disagree, labels are not 0 or 1, features are not finite, an item has neither
-            side, or a split is empty, out of range or repeats an item.
+            side, an id is missing or there twice, or a split is empty, out of range or repeats an item.
 
     Example:
         >>> import torch
@@ -56,11 +80,13 @@ class CrossModalData:
         CrossModalData(4 pairs, image 8, text 5, 3 labels, splits: train 3, test 1)
         >>> len(data.split("train"))
         3
+        >>> data[3].labels.tolist(), data[1:3].ids
+        ([1.0, 0.0, 0.0], ('1', '2'))
     """
 
-    image: Tensor
-    text: Tensor | sp.csr_array
-    labels: Tensor
+    image: Any
+    text: Any
+    labels: Any
     label_names: Sequence[str] = ()
     splits: Mapping[str, Any] = field(default_factory=dict)
     ids: Sequence[str] = ()
@@ -69,24 +95,24 @@ class CrossModalData:
     encoders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        labels = torch.from_numpy(check_multi_hot("labels", self.labels).toarray().astype(np.float32))
+        matrix, label_names = named_labels(self.labels, self.label_names)
+        labels = torch.from_numpy(check_multi_hot("labels", matrix).toarray().astype(np.float32))
         size, num_labels = labels.shape
         present = check_present(self.present, size)
         image = check_features("image", self.image, present[:, 0])
         image = image if isinstance(image, Tensor) else torch.from_numpy(image.toarray())
         text = check_features("text", self.text, present[:, 1])
-        names = tuple(map(str, self.label_names)) or tuple(f"label {i}" for i in range(num_labels))
-        ids = tuple(map(str, self.ids)) or tuple(map(str, range(size)))
-        titles = tuple(map(str, self.titles)) or ids
+        names = label_names or tuple(f"label {i}" for i in range(num_labels))
+        ids = as_texts("ids", self.ids) or tuple(map(str, range(size)))
+        titles = as_texts("titles", self.titles) or ids
         for argument, given, wanted in (
             ("label_names", names, num_labels), ("ids", ids, size), ("titles", titles, size),
         ):  # fmt: skip
             if len(given) != wanted:
                 raise ValueError(f"'{argument}' must have {wanted} entries (got {len(given)})")
-        if len(set(names)) != num_labels:
-            repeated = next(name for name in names if names.count(name) > 1)
-            raise ValueError(f"'label_names' must be distinct (got {repeated!r} twice)")
-        splits = {name: check_split(name, index, size) for name, index in self.splits.items()}
+        check_distinct("label_names", names)
+        check_distinct("ids", ids)
+        splits = _checked_splits(self.splits, size)
         for attribute, value in (
             ("image", image), ("text", text), ("labels", labels), ("label_names", names),
             ("splits", splits), ("ids", ids), ("titles", titles), ("present", present),
@@ -97,11 +123,41 @@ class CrossModalData:
     def __len__(self) -> int:
         return self.labels.shape[0]
 
+    def __getitem__(self, index: Any) -> Any:
+        """An item by its row number, a `Pair`; several by a slice or row numbers, as `select` gives them.
+
+        Raises:
+            IndexError: If there is no such row.
+        """
+        if isinstance(index, slice):
+            return self.select(range(len(self))[index])
+        dimensions: Any = getattr(index, "ndim", 0)
+        if isinstance(index, bool) or dimensions or not hasattr(index, "__index__"):
+            return self.select(index)
+        row = range(len(self))[index]
+        text = self.text_rows(slice(row, row + 1))[0]
+        return Pair(self.image[row], text, self.labels[row], self.present[row], self.ids[row], self.titles[row])
+
+    def to(self, device: str | torch.device) -> CrossModalData:
+        """The same data with its tensors on a device; a sparse text stays in memory, and `text_rows` moves its rows.
+
+        Example:
+            >>> from labelgraph.data import load_openclipart
+            >>> load_openclipart().to("cpu").image.device
+            device(type='cpu')
+        """
+        other = copy.copy(self)
+        for name in ("image", "text", "labels", "present"):
+            value = getattr(self, name)
+            object.__setattr__(other, name, value.to(device) if isinstance(value, Tensor) else value)
+        return other
+
     def __repr__(self) -> str:
         splits = ", ".join(f"{name} {len(index)}" for name, index in self.splits.items())
         return (
-            f"CrossModalData({len(self)} pairs, image {self.image_channels}, text {self.text_channels}, "
-            f"{self.num_labels} labels{', splits: ' + splits if splits else ''}"
+            f"CrossModalData({len(self)} {'pair' if len(self) == 1 else 'pairs'}, image {self.image_channels}, "
+            f"text {self.text_channels}, {self.num_labels} {'label' if self.num_labels == 1 else 'labels'}"
+            f"{', splits: ' + splits if splits else ''}"
             f"{'' if self.is_complete else f', {self._incomplete()} incomplete'})"
         )
 
@@ -132,8 +188,8 @@ class CrossModalData:
         """
         if isinstance(self.text, Tensor):
             return self.text[index]
-        rows = self.text[index.numpy() if isinstance(index, Tensor) else index]
-        return torch.from_numpy(rows.toarray()) if dense else csr_tensor(rows)
+        rows = self.text[index.cpu().numpy() if isinstance(index, Tensor) else index]
+        return (torch.from_numpy(rows.toarray()) if dense else csr_tensor(rows)).to(self.image.device)
 
     def split(self, name: str) -> CrossModalData:
         """Give the items of one split, in the order of its indices, without splits of their own.
@@ -149,9 +205,9 @@ class CrossModalData:
         Raises:
             ValueError: If there is no split of that name.
         """
-        if name not in self.splits:
+        if split_name(name) not in self.splits:
             raise ValueError(f"'name' must be one of the splits {sorted(self.splits)} (got {name!r})")
-        rows: Tensor = self.splits[name]
+        rows: Tensor = self.splits[split_name(name)]
         return rows
 
     def select(self, index: Any) -> CrossModalData:
@@ -178,14 +234,26 @@ class CrossModalData:
             ValueError: If a split is empty, out of range or repeats an item.
         """
         other = copy.copy(self)
-        checked = {name: check_split(name, index, len(self)) for name, index in splits.items()}
-        object.__setattr__(other, "splits", checked)
+        object.__setattr__(other, "splits", _checked_splits(splits, len(self)))
         return other
 
     @property
     def is_complete(self) -> bool:
         """Whether every item has both sides."""
         return bool(self.present.all())
+
+
+def _checked_splits(splits: Mapping[str, Any], size: int) -> dict[str, Tensor]:
+    """Index vectors by the names that the library has for them."""
+    if not isinstance(splits, Mapping):
+        raise ValueError(f"'splits' must map names to row numbers (got {quoted(splits, 60)})")
+    checked: dict[str, Tensor] = {}
+    for given, index in splits.items():
+        name = split_name(given)
+        if name in checked:
+            raise ValueError(f"'splits' must name each split once (got {quoted(given, 60)} for {name!r} too)")
+        checked[name] = check_split(name, index, size)
+    return checked
 
 
 def drop_modalities(data: CrossModalData, share: float = 0.8, image_only: float = 0.5, seed: int = 0) -> CrossModalData:

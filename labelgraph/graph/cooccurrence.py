@@ -12,7 +12,9 @@ from scipy.sparse.linalg import svds
 from torch import Tensor
 from torch_geometric.data import Data
 
+from labelgraph._core.array_kinds import check_distinct
 from labelgraph._core.checks import check_multi_hot
+from labelgraph._core.named_labels import named_labels
 from labelgraph.graph.transforms import PMI
 
 Condition = Literal["target", "source"]
@@ -36,7 +38,9 @@ def cooccurrence_graph(
     Chen et al. 2019, eq. 5). The cost is one sparse product. Labels without edges stay in the graph.
 
     Args:
-        labels: Multi-hot labels, 0 or 1, shape :math:`(N, C)`: NumPy, torch (dense or sparse) or SciPy.
+        labels: Multi-hot labels, 0 or 1, shape :math:`(N, C)`: NumPy, torch (dense or sparse) or SciPy; or a list
+            with a collection of names an item, such as ``[["sky", "sea"], {"sea"}]``; or a data frame whose columns are
+            called as the labels.
         label_names: The :math:`C` names; by default ``label 0``, ``label 1``, ...
         condition_on: Which end of an edge the probability is given.
         x: Label embeddings, shape :math:`(C, F)`.
@@ -61,13 +65,13 @@ def cooccurrence_graph(
     if condition_on not in ("target", "source"):
         raise ValueError(f"'condition_on' must be 'target' or 'source' (got {condition_on!r})")
     # Counts outgrow the small integers that labels come in.
+    labels, named = named_labels(labels, label_names)
     matrix = check_multi_hot("labels", labels).astype(np.int64)
     num_samples, num_labels = matrix.shape
-    names = [f"label {i}" for i in range(num_labels)] if label_names is None else list(map(str, label_names))
+    names = list(named) if named or label_names is not None else [f"label {i}" for i in range(num_labels)]
     if len(names) != num_labels:
         raise ValueError(f"'label_names' must have {num_labels} entries (got {len(names)})")
-    if len(set(names)) != num_labels:
-        raise ValueError("'label_names' must be distinct (got one of them twice)")
+    check_distinct("label_names", names)
     if x is not None and (x.ndim != 2 or x.shape[0] != num_labels):
         raise ValueError(f"'x' must have shape ({num_labels}, F) (got {tuple(x.shape)})")
 

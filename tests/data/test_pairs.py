@@ -206,3 +206,60 @@ def build(**changes):
 def test_wrong_arguments_are_named_of_incomplete(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"ids": list("abcda")}, r"'ids' must be distinct \(got 'a' twice\)"),
+        ({"ids": ["a", "b", None, "d", "e"]}, r"'ids' must be texts \(got a missing value at 2\)"),
+        ({"ids": ["a", "b", "c", "d", b"e"]}, r"'ids' must be texts \(got b'e' at 4\)"),
+        ({"titles": [float("nan")] * 5}, r"'titles' must be texts \(got a missing value at 0\)"),
+        ({"text": list("abcde")}, r"'text' must be a matrix of numbers \(got texts\)"),
+        ({"text": sp.csr_array(TEXT.astype(complex))}, "'text' must be real numbers"),
+        ({"image": np.ma.masked_equal(np.ones((5, 2)), 1)}, "'image' must have no masked values"),
+        ({"image": set(range(5))}, "'image' must be an array"),
+        ({"splits": {"train": [0], " TRAIN": [1]}}, r"'splits' must name each split once \(got ' TRAIN'"),
+        ({"splits": [[0]]}, "'splits' must map names to row numbers"),
+    ],
+)
+def test_kinds_without_meaning_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        pairs(**changes)
+
+
+@pytest.mark.parametrize(
+    "image", [np.arange(10.0).reshape(5, 2)[::-1], np.arange(10).reshape(5, 2).astype(">f4"), torch.rand(5, 2).half()]
+)
+def test_arrays_of_any_order_and_precision(image):
+    wanted = image.float() if isinstance(image, torch.Tensor) else torch.from_numpy(image.astype(np.float32))
+    assert torch.equal(pairs(image=image).image, wanted)
+
+
+def test_sparse_tensors_and_sets_are_taken():
+    data = pairs(text=torch.from_numpy(TEXT).to_sparse(), splits={"Train": {4, 0}, "VAL": [1]})
+    assert sp.issparse(data.text) and np.array_equal(data.text.toarray(), TEXT)
+    assert {name: rows.tolist() for name, rows in data.splits.items()} == {"train": [0, 4], "validation": [1]}
+    assert data.rows("TRAIN").tolist() == [0, 4] and len(data.split("dev")) == 1
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_items_by_number_slice_and_loader(sparse):
+    data = pairs(text=sp.csr_array(TEXT) if sparse else TEXT)
+    for row in (0, -1, np.int64(2), torch.tensor(3)):
+        pair = data[row]
+        assert pair.id == data.ids[row] and pair.text.tolist() == TEXT[int(row)].tolist()
+        assert torch.equal(pair.image, data.image[row]) and torch.equal(pair.labels, data.labels[row])
+    assert data[1:3].ids == data.ids[1:3] and data[[4, 0]].ids == ("e", "a")
+    assert len(list(data)) == 5
+    with pytest.raises(IndexError):
+        data[5]
+    batch = next(iter(torch.utils.data.DataLoader(data, batch_size=3)))
+    assert torch.equal(batch.image, data.image[:3]) and list(batch.id) == list("abc")
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_data_on_a_device(sparse):
+    data = pairs(text=sp.csr_array(TEXT) if sparse else TEXT).to("meta")
+    assert data.image.device.type == data.labels.device.type == data.present.device.type == "meta"
+    assert data.text_rows(slice(2)).device.type == "meta" and len(data) == 5

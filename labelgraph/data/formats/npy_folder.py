@@ -120,19 +120,19 @@ def save_folder(data: CrossModalData, path: str | Path) -> None:
         >>> load_folder(path).num_labels
         71
     """
-    labels: Any = data.labels.numpy().astype(np.uint8)
+    labels: Any = data.labels.cpu().numpy().astype(np.uint8)
     if np.count_nonzero(labels) < SPARSE_LABELS * labels.size:
         labels = sp.csr_array(labels)
-    arrays: dict[str, np.ndarray] = {"image": data.image.numpy()}
+    arrays: dict[str, np.ndarray] = {"image": data.image.cpu().numpy()}
     shapes = {}
     for name, matrix in (("text", data.text), ("labels", labels)):
         if sp.issparse(matrix):
             shapes[name] = matrix.shape
             arrays |= {f"{name}_{part}": getattr(matrix, part) for part in PARTS}
         else:
-            arrays[name] = matrix.numpy() if isinstance(matrix, Tensor) else matrix
+            arrays[name] = matrix.cpu().numpy() if isinstance(matrix, Tensor) else matrix
     if not data.is_complete:
-        arrays["present"] = data.present.numpy()
+        arrays["present"] = data.present.cpu().numpy()
     kinds = {name: (array.shape, array.dtype) for name, array in arrays.items()}
     with folder_writer(
         path, kinds, shapes=shapes, splits=data.splits, label_names=data.label_names, ids=data.ids,

@@ -31,17 +31,17 @@ def save_npz(data: CrossModalData, path: str | Path) -> None:
     Raises:
         OSError: If the disk is full or the file cannot be written to.
     """
-    arrays: dict[str, Any] = {"image": data.image.numpy(), "labels": data.labels.numpy().astype(np.uint8)}
+    arrays: dict[str, Any] = {"image": data.image.cpu().numpy(), "labels": data.labels.cpu().numpy().astype(np.uint8)}
     for name in TEXTS:
         arrays |= pack_texts(name, getattr(data, name))
     if isinstance(data.text, Tensor):
-        arrays["text"] = data.text.numpy()
+        arrays["text"] = data.text.cpu().numpy()
     else:
         text = data.text
         arrays |= {"text_data": text.data, "text_indices": text.indices, "text_indptr": text.indptr}
         arrays["text_shape"] = np.array(text.shape)
     if not data.is_complete:
-        arrays["present"] = data.present.numpy()
+        arrays["present"] = data.present.cpu().numpy()
     if data.encoders:
         arrays["encoders"] = np.array(json.dumps(data.encoders))
     arrays |= {SPLIT_PREFIX + name: index.numpy() for name, index in data.splits.items()}

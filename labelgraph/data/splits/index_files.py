@@ -27,7 +27,7 @@ def items_digest(data: CrossModalData) -> str:
     """SHA-256 of the ids of a set, in their order; of the labels too, where ids are mere row numbers."""
     digest = hashlib.sha256("\0".join(data.ids).encode())
     if data.ids == tuple(map(str, range(len(data)))):
-        digest.update(np.packbits(data.labels.numpy() > 0).tobytes())
+        digest.update(np.packbits(data.labels.cpu().numpy() > 0).tobytes())
     return digest.hexdigest()
 
 

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 import torch
 
 from labelgraph.data.pairs import CrossModalData
+from labelgraph.data.splits.split_names import NAMES
 from labelgraph.data.splits.strategies import hold_out
 
 HELD_OUT = 0.1
@@ -23,16 +24,23 @@ def training_splits(data: CrossModalData, select: str, seed: int, reads_labels: 
     """Data with the splits that a training needs.
 
     Without a split ``train``, all items are in it that are in no split for evaluation; for a method that reads
-    labels, those that have any. Without ``validation``, where the best epoch is chosen on it, a tenth of ``train``
-    is held out, at most 10,000 items.
+    labels, those that have any. Splits with names that the library does not know are an error then, since their items
+    may be those to evaluate on. Without ``validation``, where the best epoch is chosen on it, a tenth of ``train`` is
+    held out, at most 10,000 items.
 
     Returns:
         The data, and whether items were held out.
 
     Raises:
-        ValueError: If no item is left to train on, or none can be held out.
+        ValueError: If no split is called ``train`` and some have names that the library does not know, if no item is
+            left to train on, or none can be held out.
     """
     if "train" not in data.splits:
+        if own := [name for name in data.splits if name not in NAMES]:
+            known = ", ".join(NAMES)
+            raise ValueError(
+                f"the splits must be called {known}, 'train' among them (got {', '.join(own)}); rename them"
+            )
         rest = torch.ones(len(data), dtype=torch.bool)
         rest[
             torch.cat([torch.zeros(0, dtype=torch.long), *(data.splits[n] for n in EVALUATED if n in data.splits)])
@@ -70,11 +78,11 @@ def told_splits(given: CrossModalData, data: CrossModalData, held_out: bool, see
 def fingerprint(data: CrossModalData) -> dict[str, str]:
     """SHA-256 of all that a training reads of data, by part."""
     parts: dict[str, list[np.ndarray]] = {
-        "image": [data.image.numpy()],
-        "text": _csr_parts(data.text) if sp.issparse(data.text) else [data.text_rows().numpy()],
-        "labels": [data.labels.numpy()],
+        "image": [data.image.cpu().numpy()],
+        "text": _csr_parts(data.text) if sp.issparse(data.text) else [data.text_rows().cpu().numpy()],
+        "labels": [data.labels.cpu().numpy()],
         "label_names": [_bytes(data.label_names)],
-        "present": [data.present.numpy()],
+        "present": [data.present.cpu().numpy()],
         "encoders": [_bytes(data.encoders)],
         **{name: [data.splits[name].numpy()] for name in ("train", "validation", "test") if name in data.splits},
     }

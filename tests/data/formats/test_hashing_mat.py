@@ -43,7 +43,7 @@ def test_coco_has_its_texts_in_a_file_beside_it(tmp_path):
     with pytest.raises(ValueError, match=r"expected the texts 'YAll' or one \.npy file"):
         load_hashing_files(tmp_path)
     np.save(tmp_path / "text.npy", TEXT + 1)
-    np.testing.assert_array_equal(load_hashing_files(tmp_path / "COCO.mat", label_names="abc").text, TEXT + 1)
+    np.testing.assert_array_equal(load_hashing_files(tmp_path / "COCO.mat", label_names=list("abc")).text, TEXT + 1)
     np.save(tmp_path / "more.npy", TEXT)
     with pytest.raises(ValueError, match=r"give its path as 'text' \(got .*more\.npy, text\.npy"):
         load_hashing_files(tmp_path)

@@ -90,7 +90,7 @@ def test_a_writer_takes_blocks_of_sparse_parts(tmp_path):
         "image": ((50, 2), "f4"), "labels": ((50, 3), "u1"), "text_data": ((text.nnz,), "f4"),
         "text_indices": ((text.nnz,), "i4"), "text_indptr": ((51,), "i4"),
     }  # fmt: skip
-    with folder_writer(tmp_path / "mine", kinds, shapes={"text": (50, 8)}, label_names="abc") as arrays:
+    with folder_writer(tmp_path / "mine", kinds, shapes={"text": (50, 8)}, label_names=list("abc")) as arrays:
         for start in range(0, 50, 7):
             block = text[start : start + 7]
             place, rows = text.indptr[start], slice(start + 1, start + 1 + block.shape[0])

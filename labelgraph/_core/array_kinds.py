@@ -1,0 +1,128 @@
+"""Arrays and texts of the kinds that people have, made plain or refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from labelgraph._core.reading import quoted
+
+
+def plain_array(name: str, value: Any) -> np.ndarray:
+    """A NumPy array of native byte order and positive strides, without a copy where that is possible.
+
+    Args:
+        name: Of the argument, for errors.
+        value: An array or nested list, a dense tensor of any device and precision (16-bit floats become float32), or
+            an object with ``to_numpy``, such as a data frame.
+
+    Raises:
+        ValueError: If it is a masked array, a set or another kind without an order, or its rows differ in length.
+
+    Example:
+        >>> import numpy as np
+        >>> from labelgraph._core.array_kinds import plain_array
+        >>> plain_array("image", np.array([1, 2], dtype=">i4")[::-1]).tolist()
+        [2, 1]
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError(f"'{name}' must have no masked values (got a masked array); fill them first")
+    if isinstance(value, set | frozenset | Mapping | str | bytes):
+        raise ValueError(f"'{name}' must be an array or a list (got {type(value).__name__})")
+    if isinstance(value, Tensor):
+        value = value.detach().cpu()
+        array = (value.float() if value.dtype in (torch.bfloat16, torch.float16) else value).resolve_conj().numpy()
+    else:
+        try:
+            array = np.asarray(value.to_numpy() if hasattr(value, "to_numpy") else value)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"'{name}' must be an array or a list of rows of one length (got {error})") from error
+    if array.dtype.kind == "f" and array.dtype.itemsize == 2:
+        array = array.astype(np.float32)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    return np.ascontiguousarray(array) if any(stride < 0 for stride in array.strides) else array
+
+
+def as_sparse(name: str, matrix: Any) -> sp.csr_array:
+    """Convert a dense or sparse matrix of NumPy, SciPy or torch to a SciPy CSR array, a copy.
+
+    Raises:
+        ValueError: If ``matrix`` is not two-dimensional or not of real numbers.
+    """
+    if isinstance(matrix, Tensor) and matrix.layout != torch.strided:
+        coo = matrix.detach().cpu().to_sparse_coo().coalesce()
+        values = plain_array(name, coo.values())
+        matrix = sp.coo_array((values, tuple(coo.indices().numpy())), shape=tuple(coo.shape))
+    elif not sp.issparse(matrix):
+        matrix = plain_array(name, matrix)
+    if matrix.ndim != 2:
+        raise ValueError(f"'{name}' must be a matrix (got shape {tuple(matrix.shape)})")
+    if matrix.dtype.kind not in "biuf":
+        kind = "real numbers" if matrix.dtype.kind == "c" else "a matrix of numbers"
+        raise ValueError(f"'{name}' must be {kind} (got {matrix.dtype})")
+    if sp.issparse(matrix) and not matrix.dtype.isnative:
+        matrix = matrix.astype(matrix.dtype.newbyteorder("="))
+    return sp.csr_array(matrix, copy=True)
+
+
+def as_texts(name: str, values: Iterable[Any]) -> tuple[str, ...]:
+    """Texts, or numbers as texts: whole ones without a point.
+
+    Args:
+        name: Of the argument, for errors.
+        values: A list, an array or a tensor.
+
+    Raises:
+        ValueError: If it is a single text, or an entry is missing (none or NaN), bytes or a collection.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph._core.array_kinds import as_texts
+        >>> as_texts("ids", torch.tensor([12, 3])), as_texts("ids", ["a", 2.0])
+        (('12', '3'), ('a', '2'))
+    """
+    if isinstance(values, str | bytes | Mapping | set | frozenset):
+        raise ValueError(f"'{name}' must be a list of texts (got {quoted(values, 60)})")
+    plain = values.tolist() if hasattr(values, "tolist") else list(values)
+    if not isinstance(plain, list):
+        raise ValueError(f"'{name}' must be a list of texts (got {quoted(plain, 60)})")
+    return tuple(
+        each if type(each) is str and each.isascii() else _text(name, row, each) for row, each in enumerate(plain)
+    )
+
+
+def _text(name: str, row: int, value: Any) -> str:
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+        value = value.item()
+    missing = value is None or (isinstance(value, float) and value != value)
+    if missing or (isinstance(value, bytes | bytearray | Collection) and not isinstance(value, str)):
+        what = "a missing value" if missing else quoted(value, 60)
+        raise ValueError(f"'{name}' must be texts (got {what} at {row})")
+    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    if not text.isascii():
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            raise ValueError(f"'{name}' must be Unicode texts (got {text!a} at {row})") from None
+    return text
+
+
+def check_distinct(name: str, values: Sequence[str]) -> None:
+    """Refuse a text that occurs twice.
+
+    Raises:
+        ValueError: If one does; it names the first and its places.
+    """
+    if len(set(values)) == len(values):
+        return
+    first: dict[str, int] = {}
+    for row, value in enumerate(values):
+        if first.setdefault(value, row) != row:
+            where = f"entries {first[value]} and {row}"
+            raise ValueError(f"'{name}' must be distinct (got {quoted(value, 60)} twice); see {where}")

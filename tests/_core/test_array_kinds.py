@@ -1,0 +1,92 @@
+"""Arrays and texts of the kinds that people have."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from labelgraph._core.array_kinds import as_sparse, as_texts, check_distinct, plain_array
+
+VALUES = np.array([[1.0, 2.0], [3.0, 4.5], [5.0, 6.0]])
+
+
+class Frame:
+    """As much of a data frame as matters."""
+
+    def __init__(self, values):
+        self._values = values
+
+    def to_numpy(self):
+        return self._values
+
+
+KINDS = {
+    "lists": VALUES.tolist(), "reversed": VALUES[::-1].copy()[::-1], "big-endian": VALUES.astype(">f4"),
+    "float16": VALUES.astype(np.float16), "fortran": np.asfortranarray(VALUES), "half": torch.from_numpy(VALUES).half(),
+    "bfloat16": torch.from_numpy(VALUES).bfloat16(), "grad": torch.from_numpy(VALUES).requires_grad_(),
+    "tuple of arrays": tuple(VALUES), "frame": Frame(VALUES), "matrix": np.asmatrix(VALUES),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("given", KINDS.values(), ids=KINDS)
+def test_arrays_of_every_kind(given):
+    array = plain_array("image", given)
+    assert array.dtype.isnative and min(array.strides) > 0
+    assert torch.from_numpy(array).double().tolist() == VALUES.tolist()
+
+
+def test_nothing_is_copied_that_fits():
+    assert np.shares_memory(plain_array("image", VALUES), VALUES)
+    tensor = torch.ones(2, 2)
+    assert np.shares_memory(plain_array("image", tensor), tensor.numpy())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{1, 2}, {"a": 1}, "text", b"bytes", np.ma.masked_equal(VALUES, 1), [[1, 2], [3]]],
+    ids=lambda x: type(x).__name__,
+)
+def test_kinds_without_meaning_are_refused_by_name(given):
+    with pytest.raises(ValueError, match="'image' must"):
+        plain_array("image", given)
+
+
+@pytest.mark.parametrize("layout", ["to_sparse", "to_sparse_csr", "to_sparse_csc"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.filterwarnings("ignore:Sparse")
+def test_sparse_tensors(layout, dtype):
+    dense = torch.eye(3, dtype=torch.float64)
+    assert as_sparse("text", getattr(dense.to(dtype), layout)()).toarray().tolist() == dense.tolist()
+
+
+@pytest.mark.parametrize("given", [sp.csr_array(np.eye(2) * 1j), np.array([["a"]]), np.array([[{}]])])
+def test_matrices_must_be_real_numbers(given):
+    with pytest.raises(ValueError, match="'text' must be"):
+        as_sparse("text", given)
+
+
+@pytest.mark.parametrize(
+    ("given", "texts"),
+    [
+        (["a", "ü"], ("a", "ü")), (torch.tensor([12, 3]), ("12", "3")), (np.arange(2), ("0", "1")),
+        ([np.int64(4), torch.tensor(5), 2.0, 2.5], ("4", "5", "2", "2.5")), (range(2), ("0", "1")),
+        (np.array(["a", "b"]), ("a", "b")), ((each for each in "ab"), ("a", "b")), ([], ()),
+    ],
+)  # fmt: skip
+def test_texts(given, texts):
+    assert as_texts("ids", given) == texts
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["12", b"12", {"a"}, ["a", None], [float("nan")], [np.nan, "a"], [b"a"], [["a"]], ["\ud800"], torch.tensor(3)],
+)
+def test_texts_that_are_none(given):
+    with pytest.raises(ValueError, match="'ids' must be"):
+        as_texts("ids", given)
+
+
+def test_repeats_are_named_with_their_places():
+    check_distinct("ids", ["a", "b"])
+    with pytest.raises(ValueError, match=r"'ids' must be distinct \(got 'b' twice\).* 1 and 3"):
+        check_distinct("ids", ["a", "b", "c", "b", "c"])
