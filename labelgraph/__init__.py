@@ -1,8 +1,8 @@
 """Label graphs that guide image-text retrieval, on PyTorch Geometric."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from labelgraph._core.lazy import lazy_exports
 from labelgraph.version import __version__
 
 if TYPE_CHECKING:
@@ -31,26 +31,4 @@ __all__ = [
     "summarize",
 ]
 
-# Where these names come from. They are loaded when they are asked for: the help of the command needs no PyTorch.
-_LAYERS = {
-    "data": ("CrossModalData", "load_dataset", "load_openclipart"),
-    "graph": ("cooccurrence_graph", "summarize"),
-    "methods": ("METHODS", "Method", "build_method", "load_method"),
-    "nn": ("AdaptiveAdjacency", "LabelConv", "LabelEmbedding", "LabelEncoder", "StaticAdjacency"),
-    "metrics": ("evaluate",),
-    "losses": (),
-}
-
-
-def __getattr__(name: str) -> Any:
-    for layer, names in _LAYERS.items():
-        if name == layer:
-            return import_module(f"labelgraph.{layer}")
-        if name in names:
-            value = globals()[name] = getattr(import_module(f"labelgraph.{layer}"), name)
-            return value
-    raise AttributeError(f"module 'labelgraph' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_LAYERS})
+__getattr__, __dir__ = lazy_exports(__name__)

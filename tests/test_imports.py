@@ -73,13 +73,29 @@ HEAVY = (
 
 
 def test_an_import_is_light():
-    """All layers but training add nothing heavy to what PyG loads by itself, in a process of its own."""
-    layers = ", ".join(["labelgraph", *(f"labelgraph.{layer}" for layer in ORDER if layer != "train")])
+    """The public names of all layers but training add nothing heavy to what PyG loads, in a process of its own."""
+    layers = [layer for layer in ORDER if layer not in ("_core", "train", "cli")]
     code = f"""
-import sys, torch_geometric
+import sys, torch_geometric, importlib
 before = set(sys.modules)
-import {layers}
+for name in {layers}:
+    layer = importlib.import_module(f"labelgraph.{{name}}")
+    [getattr(layer, each) for each in getattr(layer, "__all__", ())]
 print(*sorted({{name.split(".")[0] for name in set(sys.modules) - before}} & {set(HEAVY)}))
 """
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.split() == []
+
+
+def test_importing_packages_and_reading_settings_needs_no_pytorch():
+    """So that the command answers at once."""
+    packages = ", ".join(f"labelgraph.{layer}" for layer in ORDER if (ROOT / layer).is_dir())
+    code = f"""
+import sys, {packages}
+from labelgraph.methods.registry import METHODS, method_facts
+from labelgraph.train import published_settings
+print(len([published_settings(method_facts(name)) for name in METHODS]))
+print(*sorted({{name.split(".")[0] for name in sys.modules}} & {{*{HEAVY}, "torch", "numpy", "scipy", "networkx"}}))
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.split() == ["6"]

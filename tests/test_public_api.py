@@ -35,9 +35,17 @@ def test_every_public_name_is_there_and_explained(name):
 
 
 def test_names_that_are_loaded_when_asked_for_are_all_listed():
-    assert {name for names in labelgraph._LAYERS.values() for name in names} | {"__version__"} == set(
-        PUBLIC["labelgraph"]
-    )
-    assert set(PUBLIC["labelgraph"]) | {"data", "nn"} <= set(dir(labelgraph))
+    assert set(PUBLIC["labelgraph"]) | {each.name for each in pkgutil.iter_modules(labelgraph.__path__)} >= {
+        name for name in dir(labelgraph) if not name.startswith("_")
+    }
     with pytest.raises(AttributeError, match="module 'labelgraph' has no attribute 'cooccurence_graph'"):
         labelgraph.cooccurence_graph  # noqa: B018
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_package_shows_its_names_and_modules_and_no_helpers(name):
+    module = importlib.import_module(name)
+    modules = {each.name for each in pkgutil.iter_modules(module.__path__) if not each.name.startswith("_")}
+    shown = {each for each in dir(module) if not each.startswith("__")}
+    assert shown == (set(PUBLIC[name]) | modules) - {"__version__"}
+    assert all(inspect.ismodule(getattr(module, each)) for each in modules)  # No export hides its module.

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from labelgraph._core.names import did_you_mean
+from labelgraph._core.signals import run_command
 
 
 class Parser(argparse.ArgumentParser):
@@ -23,7 +24,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
-        """Tell what is wrong, and stop."""
+        """Print what is wrong in one line, and exit."""
         choice = re.fullmatch(r"argument (.+): invalid choice: '(.*)' \(choose from (.*)\)", message)
         if choice:
             what, given, listed = choice.groups()
@@ -32,7 +33,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}; {self.prog} --help tells more\n")
 
     def option_names(self) -> list[str]:
-        """The long options."""
+        """The names of the long options."""
         return sorted(set(re.findall(r"--[a-z][a-z-]*", self.format_usage())))
 
 
@@ -58,8 +59,19 @@ def add_command(
 
 
 def note(text: str) -> None:
-    """Tell something beside the result."""
+    """Print a line that is not part of the result, to standard error."""
     print(text, file=sys.stderr, flush=True)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    Example:
+        >>> from labelgraph.cli.common import counted
+        >>> counted(1, "label"), counted(2000, "label")
+        ('1 label', '2,000 labels')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def print_json(content: dict[str, Any]) -> None:
@@ -75,7 +87,7 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-FAILED, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
+FAILED, BROKEN_PIPE = 2, 141
 # What brings a package that is missing.
 EXTRAS = {
     "PIL": "images", "faiss": "index", "lightning": "train", "matplotlib": "viz",
@@ -83,15 +95,21 @@ EXTRAS = {
 }  # fmt: skip
 
 
-def guarded(run: Callable[[], int | None], go_on: str) -> int:
-    """Run a command and give its exit status.
+def guarded(run: Callable[[], int | None], go_on: str, *, final: bool = False) -> int:
+    """Run a command and return its exit status: 2 for an error, 130 for Ctrl-C, 143 for SIGTERM, 141 for a closed pipe.
 
-    An error of the user or the system is one line on standard error; with ``LABELGRAPH_TRACEBACK`` set, it is raised.
+    An error of the user or the system, and a signal, are one line on standard error. With ``LABELGRAPH_TRACEBACK`` set,
+    the error is raised.
 
     Args:
-        run: The command; it may give an exit status of its own.
-        go_on: What to do after Ctrl-C, unless the `KeyboardInterrupt` tells it.
+        run: The command; it may return an exit status.
+        go_on: What the user can do after an interruption, unless `advising` says it further inside.
+        final: Whether the process ends with the command.
     """
+    return run_command(lambda: _one_line(run), go_on, final=final)
+
+
+def _one_line(run: Callable[[], int | None]) -> int:
     try:
         try:
             status = run()
@@ -106,9 +124,6 @@ def guarded(run: Callable[[], int | None], go_on: str) -> int:
         print(f"error: {explain(error)}", file=sys.stderr)
         _drop_output()
         return FAILED
-    except KeyboardInterrupt as interrupt:
-        print(f"interrupted; {str(interrupt) or go_on}", file=sys.stderr)
-        return INTERRUPTED
     return status or 0
 
 
@@ -133,7 +148,7 @@ def explain(error: Exception) -> str:
 
 
 def _drop_output() -> None:
-    """Let nothing that cannot be written come up again when Python ends."""
+    """Drop output that could not be written, so that Python does not try again when it exits."""
     try:
         sys.stdout.flush()
     except (OSError, ValueError):

@@ -23,11 +23,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from labelgraph._core.files import check_writable
 from labelgraph._core.names import check_name
 from labelgraph.cli.common import Parser, add_command, note, print_json
+from labelgraph.cli.given_data import check_file
+from labelgraph.encoders.named_encoders import ENCODERS, build_encoder
 
 if TYPE_CHECKING:
     from labelgraph.data import CrossModalData
@@ -67,13 +67,17 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
+    for side in ("image", "text"):
+        check_name(f"--{side}-encoder", getattr(options, f"{side}_encoder"), ENCODERS)
+    given = {COLUMNS[name]: column for name, column in _pairs("--columns", options.columns, COLUMNS).items()}
+    if not options.source.is_dir():
+        check_file(options.source, "items")
+    is_file = options.out.suffix == ".npz"
+    check_writable(options.out, folder=not is_file, name="--out")
     from labelgraph.encoders import data_from_table
     from labelgraph.encoders.build_dataset import table_of
 
-    is_file = options.out.suffix == ".npz"
-    check_writable(options.out, folder=not is_file, name="--out")
     table = table_of(options.source) if options.source.is_dir() else options.source
-    columns = {COLUMNS[name]: column for name, column in _pairs("--columns", options.columns, COLUMNS).items()}
     encoders = {side: _encoder(side, options) for side in ("image", "text")}
     making = options.out.absolute().with_name(options.out.name + ".making")
     if options.restart and making.is_dir():
@@ -82,7 +86,7 @@ def run(options: argparse.Namespace) -> None:
     try:
         with _warnings_as_notes():
             data = data_from_table(
-                table, **columns, image_encoder=encoders["image"], text_encoder=encoders["text"],
+                table, **given, image_encoder=encoders["image"], text_encoder=encoders["text"],
                 min_tag_count=options.min_tag_count, min_word_count=options.min_word_count, missing=options.missing,
                 seed=options.seed, batch_size=options.batch_size, out=making / "image.npy", progress=not options.quiet,
                 on_failure=failures.append,
@@ -107,7 +111,7 @@ def _warnings_as_notes() -> Iterator[None]:
 
 def _encoder(side: str, options: argparse.Namespace) -> Encoder | None:
     """An encoder by name; none for a bag of words, which is made of the captions."""
-    from labelgraph.encoders import ENCODERS, build_encoder
+    import yaml
 
     name = getattr(options, f"{side}_encoder")
     fitting = [each for each, encoder in ENCODERS.items() if getattr(encoder, "side", side) == side]

@@ -14,17 +14,25 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from labelgraph._core.names import check_name
 from labelgraph.cli.common import Parser, add_command, print_json
-from labelgraph.cli.given_data import DATA_HELP, load
-from labelgraph.cli.setups import Setup, find_setups, read_made
-from labelgraph.methods import Method, load_method
-from labelgraph.metrics import DEFAULT_METRICS, DIRECTIONS, METRICS, PROTOCOLS, evaluate_protocol
-from labelgraph.metrics.compute import TIES
-from labelgraph.metrics.measures import parse_metric
-from labelgraph.report import markdown_table
+from labelgraph.cli.given_data import DATA_HELP, check_folder, load
+from labelgraph.data.named_sets import check_dataset
+from labelgraph.methods.registry import load_method
+from labelgraph.metrics.metric_options import DEFAULT_METRICS, DIRECTIONS, PROTOCOLS, TIES
 
+if TYPE_CHECKING:
+    from labelgraph.cli.setups import Setup
+    from labelgraph.methods import Method
+
+# In words, so that the help needs no PyTorch.
+FORMS = (
+    "map, map@K/DEFINITION, precision@K, recall@K, r-precision, ndcg@K/GAIN, jaccard@K, exact@K, own@K, own-rank, "
+    "precision@min(K,R), precision@recallLEVEL, relevant, and for codes precision@rRADIUS, recall@rRADIUS, "
+    "lookup@rRADIUS"
+)
 TOLD_TIES = {"database": "keep the order of the data", "expected": "count in expectation over every order"}
 
 
@@ -39,7 +47,8 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
                        "for)")  # fmt: skip
     which.add_argument("--split", metavar="NAME", help="a split that searches itself; 'all' for all items")
     command.add_argument("--metrics", metavar="NAME", nargs="+",
-                         help=f"of the forms {', '.join(METRICS)} (default: {' '.join(DEFAULT_METRICS)})")  # fmt: skip
+                         help=f"metrics, of the forms {FORMS} (default: {' '.join(DEFAULT_METRICS)}; also how well the "
+                         "own pairs are found, if the protocol has them)")  # fmt: skip
     command.add_argument("--ties", choices=TIES, default=TIES[0], help="items of equal score keep the order of the "
                          "data (database, the default), or count in expectation over every order (expected), as is "
                          "fair to short codes")  # fmt: skip
@@ -48,8 +57,15 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
+    for name in options.protocols or ():
+        check_name("--protocol", name, PROTOCOLS)
+    check_folder(options.model, "folder of a model")
+    check_dataset(options.data)
+    from labelgraph.cli.setups import find_setups, read_made
+    from labelgraph.metrics.measures import parse_metric
+
     for name in options.metrics or ():
-        parse_metric(name)  # Before anything is read.
+        parse_metric(name)
     if options.per_class and options.ties != TIES[0]:
         raise ValueError(f"'--per-class' goes with --ties {TIES[0]} alone (got {options.ties})")
     data = load(options.data)
@@ -76,7 +92,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _measure(method: Method, setup: Setup, options: argparse.Namespace) -> dict[str, Any]:
-    """Metrics of one protocol, both ways."""
+    """Metrics of one protocol, in both directions."""
+    from labelgraph.metrics import evaluate_protocol
+
     reports = evaluate_protocol(
         method, setup.data, setup.protocol, options.metrics, ties=options.ties, ks=(), recall=()
     )
@@ -89,7 +107,9 @@ def _measure(method: Method, setup: Setup, options: argparse.Namespace) -> dict[
 
 
 def _show(result: Mapping[str, Any]) -> None:
-    """A table of metrics, and one of labels."""
+    """Print a table of metrics, and one of labels."""
+    from labelgraph.report import markdown_table
+
     print(f"\n{result['protocol']}: {result['told']}.")
     for title, key in (("metric", "metrics"), ("mAP by label", "per_class")):
         if key in result:
@@ -103,7 +123,9 @@ def _number(value: float) -> str:
 
 
 def _explain(metrics: Mapping[str, float], ties: str) -> None:
-    """What the kinds of metrics in the table mean."""
+    """Explain the metrics of the table."""
+    from labelgraph.metrics.measures import METRICS, parse_metric
+
     forms = dict.fromkeys(parse_metric(name).form for name in metrics)
     print("\n" + "\n".join(f"  {form}: {METRICS[form].meaning}" for form in forms))
     print(f"  Queries without a relevant item count 0; items of equal score {TOLD_TIES[ties]}.")

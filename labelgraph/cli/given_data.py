@@ -1,4 +1,4 @@
-"""The data that a command is given, by name or path."""
+"""What the commands read: data sets by name or path, their splits, and files."""
 
 from __future__ import annotations
 
@@ -6,32 +6,51 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelgraph._core.names import check_name, did_you_mean
+from labelgraph.data.named_sets import check_dataset
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from labelgraph.data import CrossModalData
 
-# In words, and what is heavy within functions: help is quick then.
-DATA_HELP = "openclipart, the bundled set, or path of a data file or folder"
+DATA_HELP = "data set: a file, a folder, or openclipart, the bundled set"
 
 
 def load(name: str) -> CrossModalData:
-    """Load data as `load_dataset` does; where there are none of that name, tell the nearest.
+    """Load data by name or path; that there are any is checked before anything slow is imported.
 
     Raises:
         ValueError: If the name is unknown or the file damaged.
         FileNotFoundError: If there is no such file.
     """
-    from labelgraph.data import DATASETS, load_dataset
+    check_dataset(name)
+    from labelgraph.data import load_dataset
 
-    try:
-        return load_dataset(name)
-    except (ValueError, FileNotFoundError) as error:
-        path = Path(name)
-        if path.exists() or not (near := did_you_mean(name, [*DATASETS, *_siblings(path)])):
-            raise
-        raise type(error)(f"{error}{near}") from error
+    return load_dataset(name)
+
+
+def check_file(path: Path, content: str) -> None:
+    """Check that a file exists, before anything slow is imported.
+
+    Args:
+        path: Of the file.
+        content: What it holds, in words.
+
+    Raises:
+        FileNotFoundError: If it does not; with the nearest name beside it.
+    """
+    if path.is_file():
+        return
+    beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+    raise FileNotFoundError(f"{path}: no such file of {content}{did_you_mean(path.name, beside)}")
+
+
+def check_folder(path: Path, content: str) -> None:
+    """Check that a folder exists, as `check_file` does."""
+    if path.is_dir():
+        return
+    beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+    raise FileNotFoundError(f"{path}: no such {content}{did_you_mean(path.name, beside)}")
 
 
 def chosen_rows(data: CrossModalData, split: str | None) -> Tensor:
@@ -49,13 +68,5 @@ def chosen_rows(data: CrossModalData, split: str | None) -> Tensor:
 
 
 def searched_split(data: CrossModalData) -> str | None:
-    """The split that is searched in by default: ``database`` where there is one, or else all items."""
+    """The split that is searched by default: ``database`` if the data have it, or else all items."""
     return "database" if "database" in data.splits else None
-
-
-def _siblings(path: Path) -> list[str]:
-    """The files beside a path, written as it is."""
-    try:
-        return [str(path.parent / each.name) for each in path.parent.iterdir() if each.is_file()]
-    except OSError:
-        return []

@@ -1,39 +1,42 @@
-"""Look at a label graph: which labels occur together, and how often.
+"""Show a label graph: which labels occur together, and how often.
 
 Examples:
   labelgraph graph my-data.npz
   labelgraph graph my-data.npz --split train --threshold 0.3 --out graph.png
-  labelgraph graph labels.csv --out graph.graphml      # labels alone: a header of names, then 0 and 1
+  labelgraph graph labels.csv --out graph.graphml      # a table of labels: a header of names, then 0 and 1
 
-An edge i -> j weighs P(i | j), the share of the items with j that have i, too.
+An edge i -> j has the weight P(i | j), the share of the items with label j that also have label i.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import networkx as nx
-from torch_geometric.data import Data
-
+from labelgraph import graph as label_graphs
 from labelgraph._core.writing import replace_file
 from labelgraph.cli.common import Parser, add_command, note, print_json
-from labelgraph.cli.given_data import DATA_HELP, chosen_rows, load
-from labelgraph.cli.label_file import read_labels
-from labelgraph.graph import Threshold, cooccurrence_graph, graph_statistics, summarize, to_networkx
+from labelgraph.cli.given_data import DATA_HELP, check_file, chosen_rows, load
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch_geometric.data import Data
 
 
 def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command."""
     command = add_command(commands, "graph", __doc__ or "", run)
-    command.add_argument("data", metavar="DATA", help=f"{DATA_HELP}; or of labels alone, .npy or .csv")
-    command.add_argument("--split", metavar="NAME", help="items to count (default: all)")
-    command.add_argument("--threshold", metavar="WEIGHT", type=float, help="keep the edges that weigh at least this, "
-                         "such as 0.3 (default: all)")  # fmt: skip
-    command.add_argument("--out", metavar="FILE", type=Path, help=f"write the graph as {', '.join(WRITERS)}")
+    command.add_argument("data", metavar="DATA", help=f"{DATA_HELP}; or labels alone, .npy or .csv")
+    command.add_argument("--split", metavar="NAME", help="count the items of this split (default: all items)")
+    command.add_argument("--threshold", metavar="WEIGHT", type=float, help="keep the edges with at least this weight, "
+                         "such as 0.3 (default: all edges)")  # fmt: skip
+    command.add_argument("--out", metavar="FILE", type=Path,
+                         help=f"write the graph to a file: {', '.join(WRITERS)}")  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> None:
@@ -42,16 +45,16 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError(f"'--out' must end in one of {', '.join(WRITERS)} (got {options.out})")
     graph = _graph(options)
     if options.threshold is not None:
-        graph = Threshold(options.threshold)(graph)
+        graph = label_graphs.Threshold(options.threshold)(graph)
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         replace_file(options.out, WRITERS[options.out.suffix](graph))
-        note(f"written to {options.out}")
+        note(f"wrote {options.out}")
     if options.json:
-        print_json({"data": options.data, "threshold": options.threshold, **graph_statistics(graph, 20),
+        print_json({"data": options.data, "threshold": options.threshold, **label_graphs.graph_statistics(graph, 20),
                     "out": str(options.out) if options.out else None})  # fmt: skip
     else:
-        print(summarize(graph, 10))
+        print(label_graphs.summarize(graph, 10))
 
 
 def _graph(options: argparse.Namespace) -> Data:
@@ -59,9 +62,41 @@ def _graph(options: argparse.Namespace) -> Data:
     if path.suffix in (".npy", ".csv"):
         if options.split:
             raise ValueError(f"'--split' needs data with splits (got the labels {path})")
-        return cooccurrence_graph(*read_labels(path))
+        labels, names = read_labels(path)
+        return label_graphs.cooccurrence_graph(labels, names)
     data = load(options.data)
-    return cooccurrence_graph(data.labels[chosen_rows(data, options.split)], data.label_names)
+    return label_graphs.cooccurrence_graph(data.labels[chosen_rows(data, options.split)], data.label_names)
+
+
+def read_labels(path: Path) -> tuple[np.ndarray, list[str] | None]:
+    """Read multi-hot labels: ``.npy`` (N, C), or ``.csv`` with a header of label names.
+
+    Returns:
+        The labels, and their names if the file has any.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read, or the header has another length than the rows.
+    """
+    check_file(path, "labels")
+    import numpy as np
+
+    try:
+        if path.suffix == ".npy":
+            return np.load(path, allow_pickle=False), None
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            names = next(csv.reader(file), [])
+            rows = file.read().splitlines()
+        if not any(rows):
+            raise ValueError("got no row below a header")
+        labels = np.loadtxt(rows, delimiter=",", ndmin=2)
+    except (ValueError, OSError, EOFError) as error:
+        raise ValueError(
+            f"{path}: expected labels of 0 and 1, one row per item ({' '.join(str(error).split())})"
+        ) from error
+    if labels.shape[1] != len(names):
+        raise ValueError(f"{path}: expected {len(names)} columns, one per name in the header (got {labels.shape[1]})")
+    return labels, names
 
 
 def _picture(graph: Data, form: str) -> bytes:
@@ -79,7 +114,7 @@ def _picture(graph: Data, form: str) -> bytes:
 
 
 def _node_link(graph: Data) -> bytes:
-    converted = to_networkx(graph)
+    converted = label_graphs.to_networkx(graph)
     content = {
         "samples": graph.num_samples,
         "labels": [{"name": name, "count": count} for name, count in converted.nodes(data="count")],
@@ -89,8 +124,10 @@ def _node_link(graph: Data) -> bytes:
 
 
 def _graphml(graph: Data) -> bytes:
+    import networkx as nx
+
     file = io.BytesIO()
-    nx.write_graphml(to_networkx(graph), file)
+    nx.write_graphml(label_graphs.to_networkx(graph), file)
     return file.getvalue()
 
 

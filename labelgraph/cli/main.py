@@ -1,16 +1,16 @@
-"""Label graphs that guide image-text retrieval: from a file of features to answers.
+"""Image-text search guided by label graphs: train a model, measure it, and search with it.
 
 Examples:
   labelgraph train my-data.npz --out my-model
   labelgraph evaluate my-model my-data.npz
   labelgraph index my-model my-data.npz --out my-index
-  labelgraph search my-index --data my-data.npz --text-id 42      # pictures for the text of item 42
-  labelgraph graph my-data.npz
+  labelgraph search my-index --text "a dog on the beach"
+  labelgraph graph my-data.npz                          # which labels occur together
   labelgraph data check my-data.npz
-  labelgraph data make my-pictures --out my-data.npz              # from a folder of pictures with captions and tags
+  labelgraph data make my-pictures --out my-data.npz    # from pictures with captions and tags
 
-Each has a --help with more of them. With --json, what a command found is one JSON object on standard output. An
-error is one line, and exit status 2; LABELGRAPH_TRACEBACK=1 shows where it comes from.
+labelgraph COMMAND --help shows the options of a command, with examples. With --json, a command prints its result as
+one JSON object. An error is one line, with exit status 2; LABELGRAPH_TRACEBACK=1 shows where it comes from.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ COMMANDS = ("train", "evaluate", "index", "search", "graph", "data")
 
 
 def parser(chosen: str | None) -> Parser:
-    """The command line, with the options of one of its commands: only that is loaded, so that help is quick."""
+    """The command line with the options of one command; the modules of the other commands are not imported."""
     command = Parser(prog="labelgraph", **describe(__doc__ or ""))
     command.add_argument("--version", action="version", version=f"labelgraph {__version__}")
     commands = command.add_subparsers(metavar="COMMAND", title="commands", required=True, parser_class=Parser)
@@ -45,12 +45,16 @@ def parser(chosen: str | None) -> Parser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; gives its exit status."""
-    return guarded(lambda: _run(arguments), "give the same command again")
+    """Run the command and return its exit status.
+
+    Args:
+        arguments: The words of the command line; by default those of the process.
+    """
+    return guarded(lambda: _run(arguments), "give the same command again", final=arguments is None)
 
 
 def _add_name(commands: argparse._SubParsersAction[Parser], name: str) -> None:
-    """Add a command to the list in the help, with the first line of its file."""
+    """List a command in the help, with the first line of its file."""
     content = Path(__file__).with_name(f"{name}_command.py").read_text(encoding="utf-8")
     documentation = ast.get_docstring(ast.parse(content)) or ""
     commands.add_parser(name, help=describe(documentation)["description"].rstrip(".").lower())
@@ -58,7 +62,11 @@ def _add_name(commands: argparse._SubParsersAction[Parser], name: str) -> None:
 
 def _run(arguments: Sequence[str] | None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
-    options, unknown = parser(next((each for each in given if not each.startswith("-")), None)).parse_known_args(given)
+    command = parser(next((each for each in given if not each.startswith("-")), None))
+    if not given:
+        command.print_help()
+        return 0
+    options, unknown = command.parse_known_args(given)
     if unknown:
         own: Parser = options.parser
         own.error(f"unknown argument {unknown[0]!r}{did_you_mean(unknown[0].partition('=')[0], own.option_names())}")

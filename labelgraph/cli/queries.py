@@ -15,6 +15,7 @@ import scipy.sparse as sp
 
 from labelgraph._core.names import did_you_mean
 from labelgraph.cli.common import note
+from labelgraph.cli.given_data import check_file
 from labelgraph.data import CrossModalData
 from labelgraph.encoders import BagOfWords, Encoder, build_encoder
 from labelgraph.inference import SIDES
@@ -107,8 +108,7 @@ def feature_queries(path: Path, side: str) -> Queries:
         FileNotFoundError: If there is no such file.
         ValueError: If it cannot be read, or holds anything else.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file of features")
+    check_file(path, "features")
     try:
         features = _read(path, side)
     except (

@@ -18,19 +18,20 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from labelgraph import search
 from labelgraph._core.names import check_name
 from labelgraph.cli.common import Parser, add_command, note, print_json
-from labelgraph.cli.given_data import DATA_HELP, chosen_rows, load, searched_split
-from labelgraph.cli.queries import Queries, encoded_queries, feature_queries, item_queries, query_encoder, tell_words
-from labelgraph.cli.sheet import Picture, check_sheet, find_pictures, write_sheet
-from labelgraph.data import CrossModalData
-from labelgraph.methods import load_method
-from labelgraph.methods.model_folder import MODEL_FORMAT
-from labelgraph.report import markdown_table
-from labelgraph.search import Neighbours, Searcher
-from labelgraph.search.searcher_folder import INDEX
+from labelgraph.cli.given_data import DATA_HELP, check_file, check_folder, chosen_rows, load, searched_split
+from labelgraph.data.named_sets import check_dataset
+from labelgraph.methods.registry import load_method
+
+if TYPE_CHECKING:
+    from labelgraph.cli.queries import Queries
+    from labelgraph.cli.sheet import Picture
+    from labelgraph.data import CrossModalData
+    from labelgraph.search import Neighbours, Searcher
 
 SCORES = {"cosine": "cosine", "dot": "product", "hamming": "Hamming distance"}
 
@@ -62,8 +63,7 @@ def run(options: argparse.Namespace) -> None:
     """Run the command."""
     if (options.text_id or options.image_id) and options.data is None:
         raise ValueError("'--data' must be given with --text-id and --image-id: it has the items' features")
-    if options.sheet:
-        check_sheet(options.sheet)
+    _check_places(options)
     data = load(options.data) if options.data else None
     searcher = _searcher(options.place, data)
     for label in options.labels or ():
@@ -85,17 +85,35 @@ def run(options: argparse.Namespace) -> None:
         print(("\n" if row else "") + _table(queries, found, row, SCORES[searcher.method.similarity]))
 
 
+def _check_places(options: argparse.Namespace) -> None:
+    """Refuse what is not there, before anything slow is imported."""
+    if options.sheet and options.sheet.suffix.lower() != ".png":
+        raise ValueError(f"'--sheet' must end in .png (got {options.sheet})")
+    check_folder(options.place, "folder of an index or a model")
+    if options.data:
+        check_dataset(options.data)
+    for picture in options.image or ():
+        check_file(picture, "a picture")
+    if features := options.texts or options.images:
+        check_file(features, "features")
+
+
 def _searcher(place: Path, data: CrossModalData | None) -> Searcher:
     """An index that was saved, or one made now of a model and data."""
+    from labelgraph.methods.model_folder import MODEL_FORMAT
+    from labelgraph.search.searcher_folder import INDEX
+
     if (place / INDEX).exists() or not (place / MODEL_FORMAT.manifest).exists():
-        return Searcher.load(place)
+        return search.Searcher.load(place)
     if data is None:
         raise ValueError(f"'--data' must be given with a model: it has what is searched in (got {place} alone)")
-    return Searcher(load_method(place)).fit(data, rows=chosen_rows(data, searched_split(data)))
+    return search.Searcher(load_method(place)).fit(data, rows=chosen_rows(data, searched_split(data)))
 
 
 def _queries(options: argparse.Namespace, searcher: Searcher, data: CrossModalData | None) -> Queries:
     """What is searched for, from wherever it is given."""
+    from labelgraph.cli.queries import encoded_queries, feature_queries, item_queries, query_encoder, tell_words
+
     side = "text" if options.text_id or options.texts or options.text else "image"
     if data is not None and (ids := options.text_id or options.image_id):
         return item_queries(data, side, ids)
@@ -109,6 +127,7 @@ def _queries(options: argparse.Namespace, searcher: Searcher, data: CrossModalDa
 
 def _show(options: argparse.Namespace, data: CrossModalData | None, queries: Queries, found: Neighbours) -> None:
     """Write the sheet, each row with the picture ahead that it was searched for."""
+    from labelgraph.cli.sheet import find_pictures, write_sheet
 
     def pictures(ids: list[str]) -> list[Picture]:
         return find_pictures(data, options.data, options.pictures, ids)
@@ -144,6 +163,8 @@ def _as_json(queries: Queries, found: Neighbours, searcher: Searcher) -> dict[st
 
 def _table(queries: Queries, found: Neighbours, row: int, score: str) -> str:
     """The neighbours of one query, with titles where there are any."""
+    from labelgraph.report import markdown_table
+
     ids, titles, scores = found.ids[row], found.titles[row], found.scores[row].tolist()
     title = f" ({queries.titles[row]})" if queries.titles[row] != queries.names[row] else ""
     other = "texts" if queries.side == "image" else "images"

@@ -21,16 +21,6 @@ ASKED = "#4c72b0"  # Frame of the picture that was searched for.
 COLUMNS, SIZE = 10, 128
 
 
-def check_sheet(path: Path) -> None:
-    """Refuse what cannot be a picture, before the search.
-
-    Raises:
-        ValueError: If the name does not end in ``.png``.
-    """
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"'--sheet' must end in .png (got {path})")
-
-
 def find_pictures(
     data: CrossModalData | None, name: str | None, folder: Path | None, ids: Sequence[str]
 ) -> list[Picture]:

@@ -1,16 +1,16 @@
-"""Train a method, and save it.
+"""Train a method on a data set, and save the model.
 
 Examples:
   labelgraph train my-data.npz --out my-model
   labelgraph train openclipart --out my-model --method dagnn --epochs 10 --set train.lr=2e-4
-  labelgraph train my-data.npz --out my-codes --set model.bits=64       # codes, searched by Hamming distance
+  labelgraph train my-data.npz --out my-codes --set model.bits=64       # binary codes, searched by Hamming distance
   labelgraph train my-data.npz --out my-model --method algcn --label-vectors glove.6B.300d.txt
   labelgraph train --method dagnn --list-settings                       # what --set and --config can change
 
-The best epoch is the one with the best mAP on the split 'validation'; data without it have a tenth of their training
-items held out, at most 10,000. A training that was interrupted goes on when the same command is given again; until it
-is done, a model that was in MODEL stays. Beside the model, training.json tells how it was made. Of items without an
-image or a text, methods with generators (dagnn, p-gnn-con, i-gnn-con) learn in two stages.
+The epoch with the best mAP on the validation split is kept. Without a validation split, a tenth of the training items
+is held out for it, at most 10,000. An interrupted training resumes when you give the same command again; until it is
+done, a model that MODEL holds already stays usable. MODEL/training.json records how the model was trained. If training
+items lack an image or a text, methods with generators (dagnn, p-gnn-con, i-gnn-con) train in two stages.
 """
 
 from __future__ import annotations
@@ -23,22 +23,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelgraph._core.names import check_name
+from labelgraph._core.signals import advising
 from labelgraph._core.writing import check_writable, replace_file
-from labelgraph.cli.common import Parser, add_command, note, print_json
+from labelgraph.cli.common import Parser, add_command, counted, note, print_json
 from labelgraph.cli.given_data import DATA_HELP, load
-from labelgraph.cli.label_vectors_option import label_vectors
 from labelgraph.cli.training_folder import STATE, TrainingFolder
-from labelgraph.data import CrossModalData
-from labelgraph.data.splits.training_splits import digest, fingerprint, held_out_share, told_splits, training_splits
-from labelgraph.methods import METHODS, method_class
+from labelgraph.data.named_sets import check_dataset
+from labelgraph.methods.registry import METHODS, method_class, method_facts
 from labelgraph.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
+    from labelgraph.data import CrossModalData
     from labelgraph.train import TrainedMethod
 
-DEFAULT_METHOD = "expected-relevance"  # Best on the bundled set when all were tuned alike, and fastest to train.
+DEFAULT_METHOD = "expected-relevance"  # The best on the bundled set after equal tuning, and the fastest to train.
 
 
 def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -48,29 +50,27 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument("--out", metavar="MODEL", type=Path, help="folder for the model")
     command.add_argument("--method", metavar="NAME", default=DEFAULT_METHOD,
                          help=f"one of: {', '.join(METHODS)} (default: {DEFAULT_METHOD})")  # fmt: skip
-    command.add_argument("--epochs", metavar="N", type=int, help="passes over the training items at most")
-    command.add_argument("--seed", metavar="N", type=int, default=0, help="of all that is drawn (default: 0)")
+    command.add_argument("--epochs", metavar="N", type=int, help="maximum number of passes over the training items")
+    command.add_argument("--seed", metavar="N", type=int, default=0, help="random seed (default: 0)")
     command.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], dest="settings",
                          help="change settings, such as model.bits=64 train.lr=1e-4")  # fmt: skip
-    command.add_argument("--config", metavar="FILE", type=Path, help="YAML with settings; --set goes over it")
-    command.add_argument("--label-vectors", metavar="FILE", help="embed labels by the words of their names: word "
-                         "vectors in .txt, .vec, .bin (.gz) or .mat; 'sentence' for a sentence encoder")  # fmt: skip
+    command.add_argument("--config", metavar="FILE", type=Path, help="YAML file with settings; --set overrides it")
+    command.add_argument("--label-vectors", metavar="FILE", help="start the label embeddings from word vectors of the "
+                         "label names: a file .txt, .vec, .bin (.gz) or .mat; or 'sentence', a sentence "
+                         "encoder")  # fmt: skip
     command.add_argument("--select", choices=["validation", "last"],
-                         help="split to choose the best epoch on (default: validation); 'last' takes the last "
-                         "epoch")  # fmt: skip
+                         help="keep the best epoch on the validation split (default), or the last epoch")  # fmt: skip
     command.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps (default: auto)")
     command.add_argument("--precision", metavar="NAME", help="32-true, bf16-mixed, ... (default: 32-true)")
-    command.add_argument("--restart", action="store_true", help="begin anew instead of going on with an interrupted "
-                         "training")  # fmt: skip
-    command.add_argument("--list-settings", action="store_true", help="list all settings of the method, and stop")
-    command.add_argument("--quiet", action="store_true", help="say nothing on the way")
+    command.add_argument("--restart", action="store_true", help="discard an interrupted training and start again")
+    command.add_argument("--list-settings", action="store_true", help="list the settings of the method, and exit")
+    command.add_argument("--quiet", action="store_true", help="do not print progress and notes")
 
 
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
     check_name("--method", options.method, METHODS)
-    # Here, so that --help answers without loading Lightning.
-    from labelgraph.train import as_plain, check_device, check_incomplete, describe_settings
+    from labelgraph.train.settings import as_plain, describe_settings
 
     settings = _settings(options)
     if options.list_settings:
@@ -78,16 +78,26 @@ def run(options: argparse.Namespace) -> None:
         print_json(as_plain(listed)) if options.json else print(describe_settings(settings))
         return
     if options.data is None or options.out is None:
-        raise ValueError("DATA and --out MODEL must be given (labelgraph train --help tells more)")
-    check_device(settings["train"].device)
+        raise ValueError("DATA and --out MODEL must be given; labelgraph train --help shows examples")
+    check_dataset(options.data)
     check_writable(options.out, beside=True)
+    _report(options, _prepare_and_train(options, settings))
+
+
+def _prepare_and_train(options: argparse.Namespace, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Load the data and choose the splits, then train."""
+    from labelgraph.data.splits.training_splits import digest, fingerprint, held_out_share, told_splits, training_splits
+    from labelgraph.train.fitting import check_device, check_incomplete
+    from labelgraph.train.settings import as_plain
+
+    check_device(settings["train"].device)
     given, method = load(options.data), method_class(options.method)
     data, held_out = training_splits(given, settings["train"].select, options.seed, method.reads_labels)
     check_incomplete(method, data)
     if not options.quiet:
         for line in told_splits(given, data, held_out, options.seed):
             note(line)
-    vectors = label_vectors(options.label_vectors, settings["model"], data.label_names, options.quiet)
+    vectors = _label_vectors(options.label_vectors, settings["model"], data.label_names, options.quiet)
     about = {
         "labelgraph": __version__,
         "method": options.method,
@@ -97,14 +107,14 @@ def run(options: argparse.Namespace) -> None:
         "data": fingerprint(data),
         "label_vectors": None if vectors is None else digest([vectors.numpy()]),
     }
-    _tell(options, _train_and_save(options, settings, data, about, vectors))
+    return _train_and_save(options, settings, data, about, vectors)
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
-    """The settings by group: published, below those of the file, the options, and ``--set``."""
-    from labelgraph.train import build_settings, merge_settings, published_settings
+    """The settings by group: the published ones, overridden by the file, then the options, then ``--set``."""
+    from labelgraph.train.settings import build_settings, merge_settings, published_settings
 
-    method = method_class(options.method)
+    method = method_facts(options.method)
     published = published_settings(method)
     stages = [group for group in published if group != "model"]
     own = {"select": options.select, "device": options.device, "precision": options.precision}
@@ -118,6 +128,38 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
     return build_settings(published, merge_settings(published, files, [*given, *options.settings]))
 
 
+def _label_vectors(source: str | None, config: Any, label_names: Sequence[str], quiet: bool) -> Tensor | None:
+    """Vectors of the label names, if ``--label-vectors`` gives a source; labels without a vector are noted.
+
+    Args:
+        source: What `label_name_vectors` takes.
+        config: Settings of the method; its ``label_embedding`` is ``given`` if there are such vectors.
+        label_names: The labels of the data.
+        quiet: Print no note.
+
+    Raises:
+        ValueError: If there is a source and no such setting, or the reverse, or the source cannot be read.
+        FileNotFoundError: If there is no such file.
+        ImportError: If the sentence encoder is asked for and not installed.
+    """
+    from labelgraph.encoders import label_name_vectors
+
+    kind = getattr(config, "label_embedding", None)
+    if (kind == "given") != (source is not None):
+        raise ValueError(
+            "'--label-vectors' and model.label_embedding=given need each other (got one alone: 'model.label_embedding' "
+            f"is {kind!r})"
+        )
+    if source is None:
+        return None
+    vectors, missing = label_name_vectors(source, label_names)
+    if missing and not quiet:
+        listed = ", ".join(map(repr, missing[:10])) + (", ..." if len(missing) > 10 else "")
+        count = f"{len(missing)} of {counted(len(label_names), 'label')}"
+        note(f"{source} has no vector for {count}, which start at zero: {listed}")
+    return vectors
+
+
 def _train_and_save(
     options: argparse.Namespace,
     settings: Mapping[str, Any],
@@ -125,20 +167,18 @@ def _train_and_save(
     about: Mapping[str, Any],
     vectors: Tensor | None,
 ) -> dict[str, Any]:
-    """Train in the folder beside the model, put the model into its place, and tell how it was made."""
+    """Train with checkpoints in a folder beside the model, then save the model and its ``training.json``."""
     from labelgraph.train import train_method
 
     folder = TrainingFolder.beside(options.out)
     with folder.held():
         if folder.begin(about, options.restart) and not options.quiet:
-            note(f"going on with the unfinished training in {folder.path}")
+            note(f"resuming the interrupted training in {folder.path}")
         how: dict[str, Any] = {"folder": folder.path, "seed": options.seed, "progress": not options.quiet}
-        try:
+        with advising("give the same command again to resume the training"):
             trained = train_method(
                 options.method, data, label_vectors=vectors, keep_checkpoints=True, **how, **settings
             )
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt("the same command goes on with the training") from None
         trained.method.save_pretrained(options.out)
         made = {**about, **_made(options.data, trained, about)}
         replace_file(options.out / STATE, json.dumps(made, indent=1).encode())
@@ -147,10 +187,15 @@ def _train_and_save(
 
 
 def _made(name: str, trained: TrainedMethod, about: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``training.json`` tells beside what the training depends on."""
+    """The entries of ``training.json`` beside those that the training depends on."""
     chosen, fitted = trained.settings["train"].select, trained.result
     return {
-        "data": {"name": name, "train": len(trained.data.splits["train"]), "sha256": about["data"]},
+        "data": {
+            "name": name,
+            "train": len(trained.data.splits["train"]),
+            "validation": len(trained.data.splits.get("validation", ())),
+            "sha256": about["data"],
+        },
         "selected_on": None if chosen == "last" else chosen,
         "best_epoch": fitted.best_epoch,
         "best_map": fitted.best_map,
@@ -161,21 +206,23 @@ def _made(name: str, trained: TrainedMethod, about: Mapping[str, Any]) -> dict[s
     }
 
 
-def _tell(options: argparse.Namespace, made: Mapping[str, Any]) -> None:
-    """Print what was made."""
+def _report(options: argparse.Namespace, made: Mapping[str, Any]) -> None:
+    """Print what was trained, on what, for how long, and how good it is."""
     if options.json:
         print_json({"model": str(options.out), **made})
         return
-    best, hint = "the last of them taken", ""
-    if made["improving"]:
-        hint = (
-            f"\nthe last epoch is the best: more epochs, such as --epochs {2 * made['epochs']}, may give a better model"
-        )
+    lines = [
+        f"Trained {made['method']} on {counted(made['data']['train'], 'item')} for {counted(made['epochs'], 'epoch')} "
+        f"in {made['seconds']:.1f} s.",
+        "Kept the last epoch.",
+    ]
     if made["best_map"] is not None:
-        best = (
-            f"the best {made['best_epoch'] + 1}, with mAP {made['best_map']:.3f} on the split {made['selected_on']!r}"
+        split = made["selected_on"]
+        size = f" ({counted(made['data']['validation'], 'item')})" if split == "validation" else ""
+        lines[1] = (
+            f"Kept epoch {made['best_epoch'] + 1}, the best: mAP {made['best_map']:.3f} on the {split} split{size}."
         )
-    print(
-        f"{made['method']} trained on {made['data']['train']:,} items in {made['seconds']:.1f} s: {made['epochs']} "
-        f"epochs, {best}{hint}\nsaved in {options.out}; labelgraph evaluate {options.out} {options.data} measures it"
-    )
+    if made["improving"]:
+        lines.append(f"The last epoch is the best; --epochs {2 * made['epochs']} may give a better model.")
+    lines += [f"Saved in {options.out}. To measure it: labelgraph evaluate {options.out} {options.data}"]
+    print("\n".join(lines))

@@ -1,19 +1,25 @@
 """Image-text pairs with labels: the container, file formats, splits, a data card, and the bundled set."""
 
-from labelgraph._core.checks import csr_tensor, sparse_if_mostly_zero
-from labelgraph.data.card import DataCard, data_card
-from labelgraph.data.card_facts import LabelFacts, SideFacts
-from labelgraph.data.formats.hashing_mat import MatPictures, load_hashing_files
-from labelgraph.data.formats.matlab import mat_variables, mat_version, read_mat
-from labelgraph.data.formats.npy_folder import folder_writer, load_folder, save_folder
-from labelgraph.data.formats.npz import load_npz, save_npz
-from labelgraph.data.formats.six_mat import load_six_files
-from labelgraph.data.formats.wikipedia import WIKIPEDIA_LABELS, load_wikipedia
-from labelgraph.data.label_counts import LabelCounts, count_labels, load_label_counts
-from labelgraph.data.load import DATASETS, FORMATS, Format, load_dataset, load_openclipart, load_path, load_thumbnails
-from labelgraph.data.pairs import CrossModalData, Pair, drop_modalities, keep_complete
-from labelgraph.data.splits.index_files import load_splits, read_splits, save_splits
-from labelgraph.data.splits.strategies import PUBLISHED_SIZES, SPLITS, complete_splits, hold_out, make_splits
+from typing import TYPE_CHECKING
+
+from labelgraph._core.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from labelgraph._core.checks import csr_tensor, sparse_if_mostly_zero
+    from labelgraph.data.card import DataCard, data_card
+    from labelgraph.data.card_facts import LabelFacts, SideFacts
+    from labelgraph.data.formats.hashing_mat import MatPictures, load_hashing_files
+    from labelgraph.data.formats.matlab import mat_variables, mat_version, read_mat
+    from labelgraph.data.formats.npy_folder import folder_writer, load_folder, save_folder
+    from labelgraph.data.formats.npz import load_npz, save_npz
+    from labelgraph.data.formats.six_mat import load_six_files
+    from labelgraph.data.formats.wikipedia import WIKIPEDIA_LABELS, load_wikipedia
+    from labelgraph.data.label_counts import LabelCounts, count_labels, load_label_counts
+    from labelgraph.data.load import FORMATS, Format, load_dataset, load_openclipart, load_path, load_thumbnails
+    from labelgraph.data.named_sets import DATASETS
+    from labelgraph.data.pairs import CrossModalData, Pair, drop_modalities, keep_complete
+    from labelgraph.data.splits.index_files import load_splits, read_splits, save_splits
+    from labelgraph.data.splits.strategies import PUBLISHED_SIZES, SPLITS, complete_splits, hold_out, make_splits
 
 __all__ = [
     "DATASETS",
@@ -58,3 +64,5 @@ __all__ = [
     "save_splits",
     "sparse_if_mostly_zero",
 ]
+
+__getattr__, __dir__ = lazy_exports(__name__)

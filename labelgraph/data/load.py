@@ -16,6 +16,7 @@ from labelgraph.data.formats.npy_folder import load_folder
 from labelgraph.data.formats.npz import load_npz
 from labelgraph.data.formats.six_mat import load_six_files, mat_files
 from labelgraph.data.formats.wikipedia import load_wikipedia, wikipedia_file
+from labelgraph.data.named_sets import DATASETS, check_dataset
 from labelgraph.data.pairs import CrossModalData
 
 if TYPE_CHECKING:
@@ -131,9 +132,6 @@ def load_thumbnails(index: Sequence[int]) -> list[Image]:
     ]
 
 
-DATASETS: dict[str, Callable[[], CrossModalData]] = {"openclipart": load_openclipart}
-
-
 def load_dataset(name: str | Path) -> CrossModalData:
     """Load a data set by its name in ``DATASETS``, or by its path from any of the ``FORMATS``.
 
@@ -145,9 +143,5 @@ def load_dataset(name: str | Path) -> CrossModalData:
         ValueError: If ``name`` is neither, or nothing that is understood.
         FileNotFoundError: If it is the path of nothing.
     """
-    if name in DATASETS:
-        return DATASETS[str(name)]()
-    path = Path(name)
-    if not path.exists() and len(path.parts) == 1 and not path.suffix:
-        raise ValueError(f"'dataset' must be one of {sorted(DATASETS)} or the path of a data set (got {str(name)!r})")
-    return load_path(path)
+    check_dataset(name)
+    return DATASETS[str(name)]() if name in DATASETS else load_path(name)

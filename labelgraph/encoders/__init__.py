@@ -1,17 +1,27 @@
 """Features from raw pictures and texts: encoders, resumable extraction, and data sets from files."""
 
-from labelgraph.encoders.bag_of_words import BagOfWords, words_of
-from labelgraph.encoders.build_dataset import data_from_files, data_from_folder, data_from_table
-from labelgraph.encoders.clip import Clip
-from labelgraph.encoders.efficientnet import EfficientNetLite0
-from labelgraph.encoders.encoder import Encoder
-from labelgraph.encoders.extract import Extraction, Failure, extract
-from labelgraph.encoders.item_tables import Table, column_names, read_table
-from labelgraph.encoders.named_encoders import ENCODERS, build_encoder
-from labelgraph.encoders.open_clip import OpenClip
-from labelgraph.encoders.pictures import open_picture
-from labelgraph.encoders.sentence import SentenceEncoder
-from labelgraph.encoders.word_vectors import LabelVectors, encode_label_names, label_name_vectors, read_label_vectors
+from typing import TYPE_CHECKING
+
+from labelgraph._core.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from labelgraph.encoders.bag_of_words import BagOfWords, words_of
+    from labelgraph.encoders.build_dataset import data_from_files, data_from_folder, data_from_table
+    from labelgraph.encoders.clip import Clip
+    from labelgraph.encoders.efficientnet import EfficientNetLite0
+    from labelgraph.encoders.encoder import Encoder
+    from labelgraph.encoders.extraction import Extraction, Failure, extract
+    from labelgraph.encoders.item_tables import Table, column_names, read_table
+    from labelgraph.encoders.named_encoders import ENCODERS, build_encoder
+    from labelgraph.encoders.open_clip import OpenClip
+    from labelgraph.encoders.pictures import open_picture
+    from labelgraph.encoders.sentence import SentenceEncoder
+    from labelgraph.encoders.word_vectors import (
+        LabelVectors,
+        encode_label_names,
+        label_name_vectors,
+        read_label_vectors,
+    )
 
 __all__ = [
     "ENCODERS",
@@ -38,3 +48,5 @@ __all__ = [
     "read_table",
     "words_of",
 ]
+
+__getattr__, __dir__ = lazy_exports(__name__)

@@ -17,7 +17,7 @@ from labelgraph.data import CrossModalData, complete_splits
 from labelgraph.encoders.bag_of_words import BagOfWords
 from labelgraph.encoders.efficientnet import EfficientNetLite0
 from labelgraph.encoders.encoder import Encoder, Features
-from labelgraph.encoders.extract import Failure, extract
+from labelgraph.encoders.extraction import Failure, extract
 from labelgraph.encoders.item_tables import column_names, read_table
 
 MISSING = ("mark", "drop")

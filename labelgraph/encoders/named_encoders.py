@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from labelgraph.encoders.bag_of_words import BagOfWords
-from labelgraph.encoders.clip import Clip
-from labelgraph.encoders.efficientnet import EfficientNetLite0
-from labelgraph.encoders.encoder import Encoder
-from labelgraph.encoders.open_clip import OpenClip
-from labelgraph.encoders.sentence import SentenceEncoder
+from labelgraph._core.lazy import LazyTable
 
-ENCODERS: dict[str, type[Encoder]] = {
-    encoder.name: encoder for encoder in (BagOfWords, Clip, EfficientNetLite0, OpenClip, SentenceEncoder)
-}
+if TYPE_CHECKING:
+    from labelgraph.encoders.encoder import Encoder
+
+ENCODERS: LazyTable[type[Encoder]] = LazyTable({
+    "bag-of-words": "labelgraph.encoders.bag_of_words:BagOfWords",
+    "clip": "labelgraph.encoders.clip:Clip",
+    "efficientnet-lite0": "labelgraph.encoders.efficientnet:EfficientNetLite0",
+    "open-clip": "labelgraph.encoders.open_clip:OpenClip",
+    "sentence-transformers": "labelgraph.encoders.sentence:SentenceEncoder",
+})  # fmt: skip
 
 
 def build_encoder(settings: Mapping[str, Any], device: str = "cpu") -> Encoder:

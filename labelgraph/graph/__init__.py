@@ -1,8 +1,13 @@
 """Label graphs as PyG `Data`: from labels, transformed, converted, summarised."""
 
-from labelgraph.graph.conversion import from_networkx, graph_statistics, summarize, to_networkx
-from labelgraph.graph.cooccurrence import cooccurrence_graph, pmi_svd
-from labelgraph.graph.transforms import KNN, PMI, Binarize, BinaryAdjacency, Reweight, Threshold
+from typing import TYPE_CHECKING
+
+from labelgraph._core.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from labelgraph.graph.conversion import from_networkx, graph_statistics, summarize, to_networkx
+    from labelgraph.graph.cooccurrence import cooccurrence_graph, pmi_svd
+    from labelgraph.graph.transforms import KNN, PMI, Binarize, BinaryAdjacency, Reweight, Threshold
 
 __all__ = [
     "KNN",
@@ -18,3 +23,5 @@ __all__ = [
     "summarize",
     "to_networkx",
 ]
+
+__getattr__, __dir__ = lazy_exports(__name__)

@@ -1,24 +1,29 @@
 """Methods as thin heads over the library's parts; ``METHODS`` lists them."""
 
-from labelgraph.methods.agah import AGAH
-from labelgraph.methods.algcn import ALGCN
-from labelgraph.methods.base import Method
-from labelgraph.methods.configs import (
-    AGAHConfig,
-    ALGCNConfig,
-    DAGNNConfig,
-    DualAdversarialConfig,
-    ExpectedRelevanceConfig,
-    HashConfig,
-    IGNNCONConfig,
-    LabelGraphConfig,
-    PGNNCONConfig,
-)
-from labelgraph.methods.dagnn import DAGNN, DualAdversarialMethod
-from labelgraph.methods.expected_relevance import ExpectedRelevance
-from labelgraph.methods.gnn_con import IGNNCON, PGNNCON
-from labelgraph.methods.label_graph import LabelGraphMethod
-from labelgraph.methods.registry import METHODS, build_method, load_method, method_class
+from typing import TYPE_CHECKING
+
+from labelgraph._core.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from labelgraph.methods.agah import AGAH
+    from labelgraph.methods.algcn import ALGCN
+    from labelgraph.methods.base import Method
+    from labelgraph.methods.configs import (
+        AGAHConfig,
+        ALGCNConfig,
+        DAGNNConfig,
+        DualAdversarialConfig,
+        ExpectedRelevanceConfig,
+        HashConfig,
+        IGNNCONConfig,
+        LabelGraphConfig,
+        PGNNCONConfig,
+    )
+    from labelgraph.methods.dagnn import DAGNN, DualAdversarialMethod
+    from labelgraph.methods.expected_relevance import ExpectedRelevance
+    from labelgraph.methods.gnn_con import IGNNCON, PGNNCON
+    from labelgraph.methods.label_graph import LabelGraphMethod
+    from labelgraph.methods.registry import METHODS, build_method, load_method, method_class
 
 __all__ = [
     "AGAH",
@@ -44,3 +49,5 @@ __all__ = [
     "load_method",
     "method_class",
 ]
+
+__getattr__, __dir__ = lazy_exports(__name__)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch_geometric.data import Data
 
 from labelgraph.losses import similarity_loss
 from labelgraph.methods.base import Method
@@ -22,6 +21,9 @@ from labelgraph.nn import (
     occurring_columns,
 )
 from labelgraph.nn.hash_layers import sign
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
 
 
 class AGAH(Method):

@@ -6,15 +6,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.data import Data
 
 from labelgraph._core.commit import FolderWriter, write_version
 from labelgraph._core.versions import Version, open_version
 from labelgraph.methods.model_folder import MODEL_FORMAT, read_model, refusing, write_model
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
 
 
 class Method(nn.Module, ABC):

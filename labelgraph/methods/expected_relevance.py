@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch_geometric.data import Data
 
 from labelgraph._core.names import SIDES
 from labelgraph.losses import info_nce_loss
@@ -17,6 +16,9 @@ from labelgraph.methods.configs import ExpectedRelevanceConfig
 from labelgraph.methods.hash_heads import hash_terms, hash_weights
 from labelgraph.nn import HashHead, Projector
 from labelgraph.probability import Calibration, relevance_features
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
 
 SIMILARITIES = {
     "expected_jaccard": "jaccard", "expected_relevance": "dot", "expected_shared": "dot", "expected_cosine": "cosine",

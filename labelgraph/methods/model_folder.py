@@ -9,16 +9,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.data import Data
 
 from labelgraph._core.checks import check_encoders
 from labelgraph._core.commit import FolderWriter
 from labelgraph._core.manifest import FolderFormat
 from labelgraph._core.versions import Version
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
 
 MODEL_FORMAT = FolderFormat("model.json", "labelgraph model", 3)
 TENSORS = "model.safetensors"
@@ -150,4 +152,6 @@ def _graph(tensors: Mapping[str, Tensor], names: Any, num_samples: Any) -> Data:
     wrong = [key for key, size in rows.items() if key in kept and kept[key].shape[:1] != (size,)]
     if wrong:
         raise ValueError(f"{', '.join(wrong)} must have as many rows as there are edges or labels")
+    from torch_geometric.data import Data  # Slow to import, and only methods with label graphs need it.
+
     return Data(**kept, num_samples=num_samples, num_nodes=len(names), label_names=names)

@@ -3,26 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch_geometric.data import Data
-
+from labelgraph._core.lazy import LazyTable
 from labelgraph._core.names import check_name
-from labelgraph._core.versions import Version, open_version
-from labelgraph.methods.agah import AGAH
-from labelgraph.methods.algcn import ALGCN
-from labelgraph.methods.base import Method
-from labelgraph.methods.dagnn import DAGNN
-from labelgraph.methods.expected_relevance import ExpectedRelevance
-from labelgraph.methods.gnn_con import IGNNCON, PGNNCON
-from labelgraph.methods.model_folder import MODEL_FORMAT, refusing
+from labelgraph.methods import configs
 
-METHODS: dict[str, type[Method]] = {
-    method.name: method for method in (ALGCN, DAGNN, PGNNCON, IGNNCON, AGAH, ExpectedRelevance)
+if TYPE_CHECKING:
+    import torch
+    from torch_geometric.data import Data
+
+    from labelgraph._core.versions import Version
+    from labelgraph.methods.base import Method
+
+METHODS: LazyTable[type[Method]] = LazyTable({
+    "algcn": "labelgraph.methods.algcn:ALGCN",
+    "dagnn": "labelgraph.methods.dagnn:DAGNN",
+    "p-gnn-con": "labelgraph.methods.gnn_con:PGNNCON",
+    "i-gnn-con": "labelgraph.methods.gnn_con:IGNNCON",
+    "agah": "labelgraph.methods.agah:AGAH",
+    "expected-relevance": "labelgraph.methods.expected_relevance:ExpectedRelevance",
+})  # fmt: skip
+# Their settings, which are read without PyTorch.
+CONFIGS: Mapping[str, type] = {
+    "algcn": configs.ALGCNConfig,
+    "dagnn": configs.DAGNNConfig,
+    "p-gnn-con": configs.PGNNCONConfig,
+    "i-gnn-con": configs.IGNNCONConfig,
+    "agah": configs.AGAHConfig,
+    "expected-relevance": configs.ExpectedRelevanceConfig,
 }
+
+
+@dataclass(frozen=True)
+class MethodFacts:
+    """What is known of a method before its class is imported.
+
+    Args:
+        Config: Its settings.
+        generates: Whether it generates missing sides, and so is trained in two stages.
+    """
+
+    Config: type
+    generates: bool
+
+
+def method_facts(name: str) -> MethodFacts:
+    """The facts of a method; of the methods of the library they need no PyTorch.
+
+    Raises:
+        ValueError: If there is no method of that name.
+
+    Example:
+        >>> from labelgraph.methods.registry import method_facts
+        >>> method_facts("dagnn").Config.__name__, method_facts("dagnn").generates
+        ('DAGNNConfig', True)
+    """
+    check_name("method", name, sorted(METHODS))
+    if METHODS.is_loaded(name):
+        return MethodFacts(METHODS[name].Config, METHODS[name].generates)
+    return MethodFacts(CONFIGS[name], "stage2" in CONFIGS[name].training)  # type: ignore[attr-defined]
 
 
 def method_class(name: str) -> type[Method]:
@@ -96,6 +138,9 @@ def load_method(folder: str | Path, device: str | torch.device = "cpu") -> Metho
         FileNotFoundError: If the folder holds no model.
         ValueError: If it is damaged, of an unknown method or of another version.
     """
+    from labelgraph._core.versions import open_version
+    from labelgraph.methods.model_folder import MODEL_FORMAT
+
     with open_version(folder, MODEL_FORMAT) as version:
         return read_method(version).to(device)
 
@@ -106,6 +151,8 @@ def read_method(version: Version) -> Method:
     Raises:
         ValueError: If it is damaged or of an unknown method.
     """
+    from labelgraph.methods.model_folder import MODEL_FORMAT, refusing
+
     name = version.entries.get("method")
     with refusing(version.folder / MODEL_FORMAT.manifest, "a method of this library"):
         cls = method_class(str(name))

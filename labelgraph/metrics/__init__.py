@@ -3,26 +3,32 @@
 `labelgraph.metrics.modules` has them as `torchmetrics.Metric`.
 """
 
-from labelgraph._core.packed_bits import pack_bits, unpack_bits
-from labelgraph._core.similarity import SIMILARITIES, Embeddings
-from labelgraph.metrics.compute import query_metrics
-from labelgraph.metrics.grades import RELEVANCES
-from labelgraph.metrics.measures import DEFAULT_METRICS, METRICS, OWN_METRICS
-from labelgraph.metrics.metric import Metric
-from labelgraph.metrics.protocols import DIRECTIONS, PROTOCOLS, Encoder, evaluate_protocol
-from labelgraph.metrics.ranked import (
-    DEFINITIONS,
-    GAINS,
-    average_precision,
-    ndcg_at,
-    precision_at,
-    precision_at_recall,
-    r_precision,
-    recall_at,
-)
-from labelgraph.metrics.ranking import ranked_relevance
-from labelgraph.metrics.retrieval_report import RetrievalReport, class_means, evaluate, mean_average_precision
-from labelgraph.metrics.ties import expected_average_precision, expected_precision_at_recall
+from typing import TYPE_CHECKING
+
+from labelgraph._core.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from labelgraph._core.packed_bits import pack_bits, unpack_bits
+    from labelgraph._core.similarity import SIMILARITIES, Embeddings
+    from labelgraph.metrics.compute import query_metrics
+    from labelgraph.metrics.grades import RELEVANCES
+    from labelgraph.metrics.measures import METRICS
+    from labelgraph.metrics.metric import Metric
+    from labelgraph.metrics.metric_options import DEFAULT_METRICS, DIRECTIONS, OWN_METRICS, PROTOCOLS
+    from labelgraph.metrics.protocols import Encoder, evaluate_protocol
+    from labelgraph.metrics.ranked import (
+        DEFINITIONS,
+        GAINS,
+        average_precision,
+        ndcg_at,
+        precision_at,
+        precision_at_recall,
+        r_precision,
+        recall_at,
+    )
+    from labelgraph.metrics.ranking import ranked_relevance
+    from labelgraph.metrics.retrieval_report import RetrievalReport, class_means, evaluate, mean_average_precision
+    from labelgraph.metrics.ties import expected_average_precision, expected_precision_at_recall
 
 __all__ = [
     "DEFAULT_METRICS",
@@ -55,3 +61,5 @@ __all__ = [
     "recall_at",
     "unpack_bits",
 ]
+
+__getattr__, __dir__ = lazy_exports(__name__)

@@ -18,6 +18,7 @@ from labelgraph.metrics.grades import Relevance
 from labelgraph.metrics.item_values import ItemValues
 from labelgraph.metrics.measures import parse_metric
 from labelgraph.metrics.metric import Metric, Ranking
+from labelgraph.metrics.metric_options import TIES
 from labelgraph.metrics.ranking import RankingInputs, placed_blocks, ranked_blocks, rows_a_block
 from labelgraph.metrics.ties import bucket_blocks
 
@@ -53,9 +54,6 @@ def share(num_queries: int, block_size: int, rank: int, num_processes: int) -> s
     blocks = -(-num_queries // block_size)
     start, stop = (blocks * part // num_processes * block_size for part in (rank, rank + 1))
     return slice(min(start, num_queries), min(stop, num_queries))
-
-
-TIES = ("database", "expected")
 
 
 def query_metrics(

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from labelgraph._core.names import did_you_mean
 from labelgraph.metrics.metric import Metric, Ranking
+from labelgraph.metrics.metric_options import DEFAULT_METRICS, OWN_METRICS
 from labelgraph.metrics.ranked import (
     DEFINITIONS,
     GAINS,
@@ -250,10 +251,6 @@ METRICS: dict[str, type[Metric]] = {
         _OwnRank,
     )
 }  # fmt: skip
-DEFAULT_METRICS = (
-    "map", "map@50/topk", "precision@10", "recall@10", "r-precision", "ndcg@10/linear", "jaccard@10", "exact@10",
-)  # fmt: skip
-OWN_METRICS = ("own@1", "own@5", "own@10", "own-rank")  # Where the own pairs of the queries are in the database.
 
 
 def parse_metric(name: str) -> Metric:

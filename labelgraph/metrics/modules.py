@@ -15,9 +15,8 @@ from torchmetrics.utilities import dim_zero_cat
 from labelgraph._core.names import check_name
 from labelgraph._core.similarity import SIMILARITIES, Embeddings, Vectors, as_embeddings, as_matrix, check_similarity
 from labelgraph.metrics.compute import read_metrics
-from labelgraph.metrics.measures import DEFAULT_METRICS
-from labelgraph.metrics.protocols import DIRECTIONS
-from labelgraph.metrics.retrieval_report import WITHOUT_RELEVANT, evaluate
+from labelgraph.metrics.metric_options import DEFAULT_METRICS, DIRECTIONS, WITHOUT_RELEVANT
+from labelgraph.metrics.retrieval_report import evaluate
 
 OPTIONS = ("similarity", "relevance", "ties", "without_relevant", "leave_out_own", "block_size")
 

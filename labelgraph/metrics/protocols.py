@@ -22,12 +22,11 @@ from labelgraph.data import CrossModalData
 from labelgraph.inference import encode
 from labelgraph.methods import Method
 from labelgraph.metrics.metric import Metric
+from labelgraph.metrics.metric_options import DIRECTIONS, PROTOCOLS
 from labelgraph.metrics.retrieval_report import RetrievalReport, evaluate
 
 Encoder = Callable[[CrossModalData], tuple[Vectors, Vectors]]
 
-PROTOCOLS = {"test-vs-test": ("test", "test"), "query-vs-database": ("query", "database")}
-DIRECTIONS = ("image_to_text", "text_to_image")
 ENCODED_ROWS = 2**14
 
 

@@ -1,21 +1,26 @@
 """Modules to compose: label embeddings, adjacencies, propagation, encoders, projectors, adversaries, hashing."""
 
-from labelgraph.nn.adjacency import (
-    ADJACENCIES,
-    AdaptiveAdjacency,
-    AttentionAdjacency,
-    DenseAdjacency,
-    MetricAdjacency,
-    StaticAdjacency,
-    label_adjacency,
-)
-from labelgraph.nn.adversarial import Generator, ModalityDiscriminator, reverse_gradient
-from labelgraph.nn.conv import LabelAttentionConv, LabelConv
-from labelgraph.nn.hash_layers import HashHead, HashNetwork
-from labelgraph.nn.item_branch import ItemBranch, ResidualAdjacency, fused_similarity
-from labelgraph.nn.label_encoder import LabelBranch, LabelEmbedding, LabelEncoder, cosine_scores
-from labelgraph.nn.projector import FeatureLinear, FeatureNorm, Projector, feature_product, occurring_columns
-from labelgraph.nn.propagation import complete_edges, dense_adjacency, propagate, source_norm, source_norm_matrix
+from typing import TYPE_CHECKING
+
+from labelgraph._core.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from labelgraph.nn.adjacency import (
+        ADJACENCIES,
+        AdaptiveAdjacency,
+        AttentionAdjacency,
+        DenseAdjacency,
+        MetricAdjacency,
+        StaticAdjacency,
+        label_adjacency,
+    )
+    from labelgraph.nn.adversarial import Generator, ModalityDiscriminator, reverse_gradient
+    from labelgraph.nn.conv import LabelAttentionConv, LabelConv
+    from labelgraph.nn.hash_layers import HashHead, HashNetwork
+    from labelgraph.nn.item_branch import ItemBranch, ResidualAdjacency, fused_similarity
+    from labelgraph.nn.label_encoder import LabelBranch, LabelEmbedding, LabelEncoder, cosine_scores
+    from labelgraph.nn.projector import FeatureLinear, FeatureNorm, Projector, feature_product, occurring_columns
+    from labelgraph.nn.propagation import complete_edges, dense_adjacency, propagate, source_norm, source_norm_matrix
 
 __all__ = [
     "ADJACENCIES",
@@ -50,3 +55,5 @@ __all__ = [
     "source_norm",
     "source_norm_matrix",
 ]
+
+__getattr__, __dir__ = lazy_exports(__name__)

@@ -1,8 +1,13 @@
 """Label probabilities: calibration, reliability, and scores of pairs."""
 
-from labelgraph.probability.calibration import CALIBRATIONS, Calibration, platt_scaling, temperature_scaling
-from labelgraph.probability.pair_scores import expected_relevance, expected_shared, relevance_features
-from labelgraph.probability.reliability import ReliabilityCurve, expected_calibration_error, reliability_curve
+from typing import TYPE_CHECKING
+
+from labelgraph._core.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from labelgraph.probability.calibration import CALIBRATIONS, Calibration, platt_scaling, temperature_scaling
+    from labelgraph.probability.pair_scores import expected_relevance, expected_shared, relevance_features
+    from labelgraph.probability.reliability import ReliabilityCurve, expected_calibration_error, reliability_curve
 
 __all__ = [
     "CALIBRATIONS",
@@ -16,3 +21,5 @@ __all__ = [
     "reliability_curve",
     "temperature_scaling",
 ]
+
+__getattr__, __dir__ = lazy_exports(__name__)

@@ -1,22 +1,27 @@
 """Results for people: JSON and tables, curves, drawings of label graphs, contact sheets."""
 
-from labelgraph.report.contact_sheet import contact_sheet
-from labelgraph.report.curves import (
-    plot_discriminators,
-    plot_precision_recall,
-    plot_quality,
-    plot_reliability,
-    plot_training,
-)
-from labelgraph.report.drawing import draw_graph, draw_heat_map, grouped_order
-from labelgraph.report.tables import (
-    Result,
-    markdown_table,
-    read_results,
-    results_table,
-    summarize_results,
-    write_results,
-)
+from typing import TYPE_CHECKING
+
+from labelgraph._core.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from labelgraph.report.contact_sheets import contact_sheet
+    from labelgraph.report.curves import (
+        plot_discriminators,
+        plot_precision_recall,
+        plot_quality,
+        plot_reliability,
+        plot_training,
+    )
+    from labelgraph.report.drawing import draw_graph, draw_heat_map, grouped_order
+    from labelgraph.report.tables import (
+        Result,
+        markdown_table,
+        read_results,
+        results_table,
+        summarize_results,
+        write_results,
+    )
 
 __all__ = [
     "Result",
@@ -35,3 +40,5 @@ __all__ = [
     "summarize_results",
     "write_results",
 ]
+
+__getattr__, __dir__ = lazy_exports(__name__)

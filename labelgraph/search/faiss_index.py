@@ -56,7 +56,8 @@ class FaissIndex:
       those of the largest inner products of :math:`p` with :math:`2 q / (c + |q|_1)`, :math:`c` being the mean of
       :math:`|q|_1`, beside the pair embeddings. Measured among 20,000 items of 3.3 expected labels, the share of the
       exact first 10 that is found: flat 1.00, HNSW .998, IVF .989 with 24 labels and .982 with 300. With pair
-      embeddings flat 1.00, HNSW .997, IVF .989 with 32 probes (.94 with 16). The plain inner product's first 1000 hold .85.
+      embeddings flat 1.00, HNSW .997, IVF .989 with 32 probes (.94 with 16). The plain inner product's first 1000 hold
+      .85.
 
     The lists of IVF, about the square root of the number of items, are trained on what is added first, and
     anew when the items have outgrown them. The graph of HNSW has equal items once: many of them would otherwise be

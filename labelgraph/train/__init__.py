@@ -1,20 +1,25 @@
 """Training by Lightning: settings, the module, the data, and the training of one seed."""
 
-from labelgraph.train.datamodule import Batch, CrossModalDataModule
-from labelgraph.train.fit import FitResult, check_device, check_incomplete, fit
-from labelgraph.train.module import NonFiniteError, RetrievalModule
-from labelgraph.train.process import peak_memory, reset_peak_memory
-from labelgraph.train.recipe import TrainedMethod, train_method
-from labelgraph.train.settings import (
-    TrainConfig,
-    as_plain,
-    build_settings,
-    describe_settings,
-    merge_settings,
-    parse_setting,
-    published_settings,
-    setting_names,
-)
+from typing import TYPE_CHECKING
+
+from labelgraph._core.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from labelgraph.train.datamodule import Batch, CrossModalDataModule
+    from labelgraph.train.fitting import FitResult, check_device, check_incomplete, fit
+    from labelgraph.train.module import NonFiniteError, RetrievalModule
+    from labelgraph.train.process import peak_memory, reset_peak_memory
+    from labelgraph.train.recipe import TrainedMethod, train_method
+    from labelgraph.train.settings import (
+        TrainConfig,
+        as_plain,
+        build_settings,
+        describe_settings,
+        merge_settings,
+        parse_setting,
+        published_settings,
+        setting_names,
+    )
 
 __all__ = [
     "Batch",
@@ -38,3 +43,5 @@ __all__ = [
     "setting_names",
     "train_method",
 ]
+
+__getattr__, __dir__ = lazy_exports(__name__)

@@ -18,7 +18,7 @@ from labelgraph.data.splits.training_splits import training_splits
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import Method, method_class
 from labelgraph.methods.registry import method_config
-from labelgraph.train.fit import FitResult, check_device, check_incomplete, check_process, fit
+from labelgraph.train.fitting import FitResult, check_device, check_incomplete, check_process, fit
 from labelgraph.train.settings import build_settings, published_settings
 
 if TYPE_CHECKING:

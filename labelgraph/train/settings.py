@@ -25,6 +25,7 @@ from labelgraph._core.names import check_name
 
 if TYPE_CHECKING:
     from labelgraph.methods import Method
+    from labelgraph.methods.registry import MethodFacts
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,11 @@ class TrainConfig(CheckedConfig):
 Groups = Mapping[str, Any]
 
 
-def published_settings(method: type[Method]) -> dict[str, Any]:
+def published_settings(method: type[Method] | MethodFacts) -> dict[str, Any]:
     """The settings that a method was published with, by group: ``model``, ``train``, and for generators ``stage2``.
+
+    Args:
+        method: Its class, or what `method_facts` tells of it without PyTorch.
 
     Example:
         >>> from labelgraph.methods import method_class

@@ -83,7 +83,7 @@ def run(place, arguments, look, extra=("--seed", "1")):
         whole(again, errors)
         left = sorted(path.name for path in place.iterdir() if path.name.startswith("out"))
         assert left == ["out"], left
-        went_on = "going on" in errors.read_text()
+        went_on = "resuming" in errors.read_text()
         print(json.dumps({"then": then, "in the end": state(), "went on": went_on}), flush=True)
 
 

@@ -142,7 +142,7 @@ def test_a_model_saved_by_the_library_is_measured_too(place, tmp_path, capsys):
         (["{place}/model", "{place}/data.npz", "--metrics", "map@r2"], "(got 'map@r2')"),
         (["{place}/model", "{place}/data.npz", "--metrics", "lookup@r2"], "must be 'hamming'"),
         (["{place}/model", "{place}/data.npz", "--ties", "expected", "--per-class"], "with --ties database alone"),
-        (["{place}/mdl", "{place}/data.npz"], "mdl/model.json: no such labelgraph model"),
+        (["{place}/mdl", "{place}/data.npz"], "mdl: no such folder of a model; did you mean 'model'?"),
         (["{place}/model", "{narrow}"], "'image' must have 12 features, as the method takes (got 3)"),
         (["{broken}", "{place}/data.npz"], "the file is damaged"),
     ],

@@ -41,7 +41,7 @@ def test_the_graph_is_written(place, pairs, tmp_path, capsys, ending):
     out = tmp_path / "new" / f"graph{ending}"
     assert main(["graph", str(place / "data.npz"), "--out", str(out), "--json"]) == 0
     printed = capsys.readouterr()
-    assert json.loads(printed.out)["out"] == str(out) and printed.err == f"written to {out}\n"
+    assert json.loads(printed.out)["out"] == str(out) and printed.err == f"wrote {out}\n"
     edges = cooccurrence_graph(pairs.labels).num_edges
     if ending == ".png":
         assert out.read_bytes().startswith(b"\x89PNG") and out.stat().st_size > 5_000
@@ -74,14 +74,18 @@ def test_labels_alone(pairs, tmp_path, capsys, form):
     ("content", "name", "message"),
     [
         (None, "labels.csv", "labels.csv: no such file of labels"),
-        (b"", "labels.csv", "labels.csv: expected 0/1 labels, a row an item (got no row below a header)"),
-        (b"a,b\n\n", "labels.csv", "labels.csv: expected 0/1 labels, a row an item (got no row below a header)"),
-        (b"a,b\n1,x\n", "labels.csv", "labels.csv: expected 0/1 labels, a row an item"),
-        (b"a,b\n1,0,1\n", "labels.csv", "labels.csv: expected a column per name in the header, 2 (got 3)"),
+        (b"", "labels.csv", "labels.csv: one row per item (got no row below a header)"),
+        (
+            b"a,b\n\n",
+            "labels.csv",
+            "labels.csv: one row per item (got no row below a header)",
+        ),
+        (b"a,b\n1,x\n", "labels.csv", "labels.csv: expected labels of 0 and 1, one row per item"),
+        (b"a,b\n1,0,1\n", "labels.csv", "labels.csv: expected 2 columns, one per name in the header (got 3)"),
         (b"a,b\n1,2\n", "labels.csv", "must be 0 or 1 (got 2.0 at row 0, column 1)"),
-        (b"a,b\n\xff\xfe\n", "labels.csv", "labels.csv: expected 0/1 labels"),
-        (b"junk", "labels.npy", "labels.npy: expected 0/1 labels"),
-        (b"", "labels.npy", "labels.npy: expected 0/1 labels"),
+        (b"a,b\n\xff\xfe\n", "labels.csv", "labels.csv: expected labels of 0 and 1"),
+        (b"junk", "labels.npy", "labels.npy: expected labels of 0 and 1"),
+        (b"", "labels.npy", "labels.npy: expected labels of 0 and 1"),
     ],
 )
 @pytest.mark.filterwarnings("error")

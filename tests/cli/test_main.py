@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 import labelgraph
 from labelgraph.cli.common import guarded
 from labelgraph.cli.main import COMMANDS, main
+from labelgraph.metrics import METRICS
+from labelgraph.search import INDEXES
 from tests.cli.small import SMALL
 
 
@@ -36,7 +39,6 @@ def test_the_help_lists_the_commands(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "the following arguments are required: COMMAND"),
         (["serch"], "(got 'serch'); did you mean 'search'?"),
         (["train", "--epoch", "3"], "unknown argument '--epoch'; did you mean '--epochs'?; labelgraph train --help"),
         (["train", "--epochs", "many"], "argument --epochs: invalid int value: 'many'"),
@@ -99,6 +101,11 @@ def test_control_c(capsys):
     assert capsys.readouterr().err == "interrupted; begin anew\ninterrupted; go on\n"
 
 
+def test_sigterm(capsys):
+    assert guarded(lambda: signal.raise_signal(signal.SIGTERM), "begin anew") == 143
+    assert "SIGTERM; begin anew" in capsys.readouterr().err
+
+
 def test_a_missing_package_is_named_with_its_extra(place, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "safetensors.torch", None)
     monkeypatch.setitem(sys.modules, "safetensors", None)
@@ -106,39 +113,75 @@ def test_a_missing_package_is_named_with_its_extra(place, tmp_path, monkeypatch,
     assert 'safetensors is not installed; pip install "labelgraph[train]"' in capsys.readouterr().err
 
 
-# Not tqdm, which comes with PyG.
-HEAVY = ("lightning", "faiss", "matplotlib", "sklearn", "safetensors", "PIL", "pandas")
+SLOW = ("torch", "numpy", "scipy", "networkx", "torch_geometric", "lightning", "faiss", "matplotlib", "sklearn",
+        "safetensors", "PIL", "pandas", "tqdm")  # fmt: skip
 
 
-def test_help_is_light():
+HELP = [[], ["--help"], ["--version"], ["train", "--list-settings"],
+        *([*name.split(), "--help"] for name in [*COMMANDS, "data make", "data check"])]  # fmt: skip
+WRONG = [
+    ["serch"],
+    ["train", "--epoch", "3"],
+    ["train", "openclipart", "--out", "model", "--method", "algnc"],
+    ["train", "openclipart", "--out", "model", "--set", "model.ganma=1"],
+    ["train", "openclipart", "--out", "model", "--set", "train.lr=fast"],
+    ["train", "missing.npz", "--out", "model"],
+    ["evaluate", "missing", "openclipart"],
+    ["evaluate", ".", "missing.npz"],
+    ["evaluate", ".", "openclipart", "--protocol", "test-vs-tst"],
+    ["index", "missing", "openclipart", "--out", "index"],
+    ["search", "missing", "--text", "a"],
+    ["search", ".", "--data", "missing.npz", "--text", "a"],
+    ["search", ".", "--image", "missing.png"],
+    ["search", ".", "--texts", "missing.npy"],
+    ["search", ".", "--text", "a", "--sheet", "sheet.jpg"],
+    ["graph", "missing.npz"],
+    ["graph", "missing.csv"],
+    ["graph", "openclipart", "--out", "graph.jpg"],
+    ["data", "check", "opencliprt"],
+    ["data", "make", "missing.csv", "--out", "data.npz"],
+    ["data", "make", ".", "--out", "data.npz", "--text-encoder", "bag-of-wrds"],
+]
+
+
+def test_help_and_errors_of_the_user_import_nothing_slow(tmp_path):
+    """So they answer at once: PyTorch alone takes seconds to import."""
     code = f"""
-import sys
+import contextlib, io, json, sys
 from labelgraph.cli.main import main
-for arguments in (["--help"], ["train", "--help"], ["search", "--help"]):
-    try:
-        main(arguments)
-    except SystemExit:
-        pass
-print("loaded:", *sorted({{name.split(".")[0] for name in sys.modules}} & {set(HEAVY)}))
+for arguments in {HELP + WRONG}:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as error:
+        try:
+            status = main(arguments)
+        except SystemExit as stop:
+            status = stop.code
+    slow = sorted({{name.split(".")[0] for name in sys.modules}} & {set(SLOW)})
+    print(json.dumps([arguments, status, error.getvalue(), slow]))
 """
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert shown.splitlines()[-1].split() == ["loaded:"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(labelgraph.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [arguments for arguments, *_ in answers] == HELP + WRONG, done.stderr
+    for arguments, status, error, slow in answers:
+        assert slow == [], arguments
+        assert (status, error.count("\n")) == ((0, 0) if arguments in HELP else (2, 1)), (arguments, error)
+        assert arguments in HELP or error.startswith("error: ")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["data", "--help"], ["data", "make", "--help"]])
-def test_what_needs_no_model_loads_no_network_library(arguments):
-    """So it answers at once: PyTorch alone takes seconds to load."""
-    code = f"""
-import sys
-from labelgraph.cli.main import main
-try:
-    main({arguments})
-except SystemExit:
-    pass
-print("loaded:", *sorted({{name.split(".")[0] for name in sys.modules}} & {{"torch", "numpy", "scipy", "networkx"}}))
-"""
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert shown.splitlines()[-1].split() == ["loaded:"]
+def test_the_bare_command_prints_its_help(capsys):
+    assert main([]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("usage: labelgraph") and "labelgraph train my-data.npz" in shown
+
+
+def test_help_names_every_index_and_metric(capsys):
+    """These stand in words in the help, which imports no table of them."""
+    shown = {}
+    for name in ("index", "evaluate"):
+        with pytest.raises(SystemExit):
+            main([name, "--help"])
+        shown[name] = "".join(capsys.readouterr().out.split())  # Lines break at hyphens.
+    assert all(each in shown["index"] for each in INDEXES) and all(each in shown["evaluate"] for each in METRICS)
 
 
 def run(*arguments, **options):
@@ -175,7 +218,7 @@ def test_from_a_file_to_answers_in_five_lines(place, tmp_path):
     ]
     done = [run(*line, stdout=subprocess.PIPE, cwd=tmp_path) for line in lines]
     assert [each.returncode for each in done] == [0] * 5, [each.stderr for each in done]
-    assert "algcn trained on 54 items" in done[0].stdout
+    assert "Trained algcn on 54 items" in done[0].stdout
     assert json.loads(done[1].stdout)["results"][0]["protocol"] == "validation-vs-validation"
     assert "60 images and 60 texts" in done[2].stdout
     assert len(json.loads(done[3].stdout)["queries"][0]["neighbours"]) == 10

@@ -128,15 +128,6 @@ def test_codes_and_indexes_by_name(place, pairs, tmp_path, capsys):
     assert Searcher.load(tmp_path / "index").settings == {"num_links": 5, "search_width": 9}
 
 
-def test_the_progress_bar_is_shown_where_it_is_asked_for(place, tmp_path, capsys):
-    command = ["index", str(place / "model"), str(place / "data.npz"), "--out", str(tmp_path / "index")]
-    assert main(command) == 0
-    assert capsys.readouterr().err == ""
-    assert main([*command, "--progress", "--json"]) == 0
-    printed = capsys.readouterr()
-    assert "embedding" in printed.err and "80/80" in printed.err and json.loads(printed.out)["images"] == 40
-
-
 class Letters(Encoder):
     """Stands for an encoder: how often each letter a to i is in a text, or how often each byte 1 to 12 in a file."""
 
@@ -313,7 +304,7 @@ INDEX = ("index", "{place}/model", "{place}/data.npz", "--out", "{out}")
         ([*INDEX, "--index", "faiss-ivf", "--set",
           "num_probes=x"], "'--set num_probes' must be a positive whole number (got 'x')"),
         (["index", "{place}/model", "{place}/data.npz", "--out", "{place}/data.npz"], "must be a folder"),
-        (["search", "{place}/nowhere", "--text", "x"], "nowhere/index.json: no such saved index"),
+        (["search", "{place}/nowhere", "--text", "x"], "nowhere: no such folder of an index"),
         (["search", "{place}/index", "--text-id", "item-3"], "'--data' must be given"),
         (["search", "{place}/index", "--data", "{place}/data.npz", "--text-id", "itm-3"], "did you mean 'item-"),
         (["search", "{place}/index", "--data", "{place}/data.npz", "--image-id", "item-3", "--labels", "dgo"],

@@ -83,16 +83,16 @@ def test_the_model_is_that_of_the_library(place, pairs, tmp_path, capsys):
 def test_data_without_splits_have_a_tenth_held_out(place, tmp_path, capsys):
     assert train(place / "bare.npz", tmp_path / "model", quiet=False) == 0
     printed = capsys.readouterr()
-    assert "no split 'train': 60 of 60 items are to train on" in printed.err
-    assert "no split 'validation': 6 of the training items, drawn with seed 0, are held out" in printed.err
-    assert "algcn trained on 54 items" in printed.out and "mAP" in printed.out
+    assert "no split 'train' in the data: training on 60 of 60 items" in printed.err
+    assert "no split 'validation' in the data: 6 random training items (seed 0) are held out" in printed.err
+    assert "Trained algcn on 54 items" in printed.out and "mAP" in printed.out
     assert json.loads((tmp_path / "model" / "training.json").read_text())["held_out"] == 0.1
 
 
 def test_of_many_items_no_more_are_held_out_than_can_search_each_other(place, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(training_splits, "MOST_HELD_OUT", 3)
     assert train(place / "bare.npz", tmp_path / "model", quiet=False) == 0
-    assert "3 of the training items, drawn with seed 0, are held out" in capsys.readouterr().err
+    assert "3 random training items (seed 0) are held out" in capsys.readouterr().err
     assert json.loads((tmp_path / "model" / "training.json").read_text())["held_out"] == 3 / 60
 
 
@@ -104,7 +104,7 @@ def test_without_a_training_split_what_evaluates_is_not_trained_on(pairs, tmp_pa
     save_npz(given, tmp_path / "data.npz")
     assert train(tmp_path / "data.npz", tmp_path / "model", "--select", "last", quiet=False) == 0
     printed = capsys.readouterr()
-    assert "37 of 60 items are to train on" in printed.err and "held out" not in printed.err
+    assert "training on 37 of 60 items" in printed.err and "held out" not in printed.err
     made = json.loads((tmp_path / "model" / "training.json").read_text())
     assert (made["data"]["train"], made["selected_on"], made["best_map"]) == (37, None, None)
 
@@ -120,7 +120,7 @@ def test_an_interrupted_training_goes_on_by_itself(place, tmp_path, stop_in_epoc
     assert json.loads((tmp_path / "model" / "training.json").read_text())["seed"] == 1  # Whole, the one before.
     load_method(tmp_path / "model")
     assert train(place / "data.npz", tmp_path / "model", quiet=False) == 0
-    assert "going on with the unfinished training in" in capsys.readouterr().err
+    assert "resuming the interrupted training in" in capsys.readouterr().err
     assert equal(tmp_path / "whole", tmp_path / "model")
     assert not (tmp_path / "model.training").exists()
     history = [json.loads((tmp_path / name / "training.json").read_text())["history"] for name in ("whole", "model")]
@@ -323,7 +323,7 @@ def test_control_c_says_how_to_go_on(place, tmp_path, stop_in_epoch, capsys):
         assert train(place / "data.npz", tmp_path / "model") == 130
     finally:
         signal.signal(signal.SIGINT, before)
-    assert capsys.readouterr().err == "interrupted; the same command goes on with the training\n"
+    assert capsys.readouterr().err == "interrupted; give the same command again to resume the training\n"
     undo()
     assert train(place / "data.npz", tmp_path / "model") == 0
 
@@ -346,7 +346,7 @@ def test_label_vectors_are_what_labels_start_from(place, pairs, tmp_path, capsys
     assert (
         train(place / "data.npz", tmp_path / "model", "--label-vectors", str(tmp_path / "glove.txt"), quiet=False) == 0
     )
-    assert "has no vectors of 1 of 5 labels, which are zero then: 'été'" in capsys.readouterr().err
+    assert "has no vector for 1 of 5 labels, which start at zero: 'été'" in capsys.readouterr().err
     found = load_method(tmp_path / "model")
     wanted = torch.tensor([[1, 0, 0.5], [0, 0, 0], [0, 1, 1], [0, 2, 0], [0, 0, 3]])
     assert found.config.label_embedding == "given"
@@ -368,7 +368,7 @@ def test_a_training_goes_on_with_the_same_label_vectors_alone(place, tmp_path, s
     assert "the unfinished training there differs in label_vectors" in capsys.readouterr().err
     (tmp_path / "glove.txt").write_text(GLOVE)
     assert train(place / "data.npz", tmp_path / "model", *more, quiet=False) == 0
-    assert "going on with the unfinished training" in capsys.readouterr().err
+    assert "resuming the interrupted training" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

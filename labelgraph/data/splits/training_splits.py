@@ -64,14 +64,14 @@ def held_out_share(num_items: int) -> float:
 
 
 def told_splits(given: CrossModalData, data: CrossModalData, held_out: bool, seed: int) -> Iterable[str]:
-    """What `training_splits` did, in words."""
+    """Sentences on the splits that `training_splits` made."""
     if "train" not in given.splits:
         size = len(data.splits["train"]) + (len(data.splits["validation"]) if held_out else 0)
-        yield f"the data have no split 'train': {size:,} of {len(data):,} items are to train on"
+        yield f"no split 'train' in the data: training on {size:,} of {len(data):,} items"
     if held_out:
         yield (
-            f"the data have no split 'validation': {len(data.splits['validation']):,} of the training items, drawn "
-            f"with seed {seed}, are held out to choose the best epoch on"
+            f"no split 'validation' in the data: {len(data.splits['validation']):,} random training items "
+            f"(seed {seed}) are held out to choose the best epoch"
         )
 
 

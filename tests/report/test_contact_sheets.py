@@ -7,7 +7,7 @@ pytest.importorskip("PIL")
 from PIL import Image, ImageFont
 
 from labelgraph.report import contact_sheet
-from labelgraph.report.contact_sheet import CARD, shortened
+from labelgraph.report.contact_sheets import CARD, shortened
 
 
 def plain(*colours, size=(10, 10)):

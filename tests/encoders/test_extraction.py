@@ -112,7 +112,7 @@ def test_an_unfinished_run_of_others_is_begun_anew(tmp_path):
 KILLED = """
     import os, signal, sys
     sys.path.insert(0, {folder!r})
-    from test_extract import Lengths
+    from test_extraction import Lengths
     from labelgraph.encoders import extract
 
     class Killed(Lengths):

@@ -44,7 +44,9 @@ def test_a_caution_alone_is_status_0(make_data, tmp_path, capsys):
 def test_the_help_tells_the_exit_status(capsys):
     with pytest.raises(SystemExit):
         check("--help")
-    assert "1 if something that is searched with was learned from" in " ".join(capsys.readouterr().out.split())
+    assert "1 if test items or queries are also training or validation items" in " ".join(
+        capsys.readouterr().out.split()
+    )
 
 
 def test_a_file_that_is_absent_is_named(tmp_path, capsys):

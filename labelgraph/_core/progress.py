@@ -1,0 +1,52 @@
+"""Progress of a long piece of work: a bar on a terminal, a line every ten seconds in a log file."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+SECONDS = 10.0  # Between the lines of a log file.
+LINE = "{desc}: {percentage:.0f} % ({n_fmt}/{total_fmt} {unit}, {elapsed} elapsed, {remaining} left{postfix})"
+
+
+def progress_bar(description: str, total: int, unit: str, *, shown: bool = True, **options: Any) -> tqdm:
+    """A progress bar of tqdm on standard error; where that is no terminal, it prints lines.
+
+    Work that takes less than ten seconds prints no line.
+
+    Args:
+        description: What is done, in a word or two.
+        total: How many units there are to do.
+        unit: What is counted, such as ``"items"``.
+        shown: Whether to show anything.
+        options: Of ``tqdm.tqdm``.
+
+    Example:
+        >>> from labelgraph._core.progress import progress_bar
+        >>> with progress_bar("embedding", 3, "items") as bar:
+        ...     for _ in range(3):
+        ...         _ = bar.update()
+    """
+    from tqdm import tqdm
+
+    if not shown or sys.stderr.isatty():
+        return tqdm(desc=description, total=total, unit=f" {unit}", disable=not shown, **options)
+
+    class Lines(tqdm):
+        """A bar that prints a line each time."""
+
+        def display(self, msg: str | None = None, pos: int | None = None) -> bool:
+            if msg != "":  # Of a bar that is to be cleared.
+                self.fp.write(f"{msg or self}\n")
+                self.fp.flush()
+            return True
+
+        def clear(self, nolock: bool = False) -> None:
+            """A line that is printed stays."""
+
+    # A bar in the second place does not return the carriage at its end.
+    times = {"position": 1, "mininterval": SECONDS, "maxinterval": SECONDS, "delay": SECONDS, "miniters": 1}
+    return Lines(desc=description, total=total, unit=unit, bar_format=LINE, **{**options, **times, "leave": False})
