@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from labelgraph._core.names import did_you_mean
+from labelgraph._core.similarity import Embeddings
 from labelgraph.search.exact_index import ExactIndex
 from labelgraph.search.faiss_index import FaissIndex
 
@@ -25,6 +26,9 @@ class Index(Protocol):
         """What was added, in order, (N, H) float32 or (N, B) uint8."""
 
     def __len__(self) -> int: ...
+
+    def check(self, name: str, vectors: Tensor) -> Embeddings:
+        """Check vectors or codes to add or to search for; ``name`` is told in errors."""
 
     def add(self, vectors: Tensor) -> None:
         """Append vectors; they take the next positions."""

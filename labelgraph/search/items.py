@@ -1,50 +1,74 @@
-"""What a searcher keeps of its items, and a lock for readers and writers."""
+"""What a searcher keeps of its items."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from threading import Condition
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from labelgraph.search.captions import Captions
 from labelgraph.search.indexes import Index
 from labelgraph.search.neighbours import Neighbours
 
+SCORE_NAMES = {
+    "cosine": "cosine", "dot": "inner product", "hamming": "Hamming distance", "jaccard": "expected Jaccard",
+}  # fmt: skip
 
-class SharedLock:
-    """Many may read at once; who writes is alone. Readers who come while someone waits to write wait too."""
 
-    def __init__(self) -> None:
-        self._changed = Condition()
-        self._readers = 0
-        self._writers = 0
+def as_names(argument: str, given: Any) -> list[str]:
+    """Ids, titles or labels as texts: one text is one of them, and whole numbers become texts.
 
-    @contextmanager
-    def read(self) -> Iterator[None]:
-        """Hold the lock with other readers; not to be taken twice by one thread."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._writers)
-            self._readers += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._readers -= 1
-                self._changed.notify_all()
+    Raises:
+        ValueError: If they are anything else.
 
-    @contextmanager
-    def write(self) -> Iterator[None]:
-        """Hold the lock alone."""
-        with self._changed:
-            self._writers += 1
-            try:
-                self._changed.wait_for(lambda: not self._readers)
-                yield
-            finally:
-                self._writers -= 1
-                self._changed.notify_all()
+    Example:
+        >>> import torch
+        >>> from labelgraph.search.items import as_names
+        >>> as_names("ids", "12"), as_names("ids", torch.tensor([3, 4]))
+        (['12'], ['3', '4'])
+    """
+    if isinstance(given, Tensor | np.ndarray | np.generic):
+        given = given.tolist()
+    if isinstance(given, str | int) or given is None or isinstance(given, bytes | Mapping):
+        given = [given]
+    try:
+        each_given = list(given)
+    except TypeError:
+        each_given = [given]
+    return [_name(argument, each) for each in each_given]
+
+
+def _name(argument: str, given: Any) -> str:
+    if isinstance(given, Tensor | np.generic):
+        given = given.tolist()
+    name = str(given) if isinstance(given, str | int) and not isinstance(given, bool) else None
+    try:
+        if name is not None:
+            name.encode()
+    except UnicodeEncodeError:
+        name = None
+    if name is None:
+        raise ValueError(f"'{argument}' must be texts or whole numbers (got {given!r})")
+    return name
+
+
+def distinct_ids(given: Any) -> list[str]:
+    """Ids to add, in their order.
+
+    Raises:
+        ValueError: If they are repeated, or a set, which has no order.
+    """
+    if isinstance(given, Set):
+        raise ValueError("'ids' must be in the order of the rows (got a set, which has none)")
+    ids = as_names("ids", given)
+    if len(set(ids)) != len(ids):
+        seen: set[str] = set()
+        repeated = next(each for each in ids if each in seen or seen.add(each))  # type: ignore[func-returns-value]
+        raise ValueError(f"'ids' must be distinct (got {repeated!r} twice)")
+    return ids
 
 
 class Items:
@@ -66,6 +90,7 @@ class Items:
         self.titles: list[str] = []
         self.labels = torch.zeros(0, num_labels, dtype=torch.bool)
         self._rows: dict[str, int] = {}
+        self._captions: Captions | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -94,14 +119,36 @@ class Items:
         scores, positions = self.index.search(query, k, among)
         rows = positions.tolist()
         found, titles = ([[names[place] for place in row] for row in rows] for names in (self.ids, self.titles))
-        return Neighbours(found, scores, titles)
+        return Neighbours(found, scores, titles, SCORE_NAMES[self.index.similarity])
 
-    def restore(self, ids: list[str], titles: list[str], labels: Tensor) -> None:
-        """Take the ids, titles and labels that belong to a restored index.
+    def vectors(self, ids: Iterable[str]) -> Tensor:
+        """The vectors or codes of some items that are here."""
+        return self.index.vectors[[self._rows[each] for each in ids]]
+
+    def captioned(
+        self, texts: Sequence[str], k: int, columns: list[int] | None, ids: Iterable[str] | None
+    ) -> list[Any]:
+        """Ids of the items with the best captions for each text, see `Captions`."""
+        if self._captions is None:
+            self._captions = Captions(self.titles, self.ids)
+        among = None if columns is None and ids is None else self._matching(columns, ids).numpy()
+        return [[self.ids[row] for row in self._captions.search(text, k, among)] for text in texts]
+
+    def snapshot(self) -> dict[str, Any]:
+        """What `restore` takes; later changes leave it as it is."""
+        index = self.index
+        return {"vectors": index.vectors, "files": index.dump(), "ids": self.ids, "titles": self.titles,
+                "labels": self.labels}  # fmt: skip
+
+    def restore(
+        self, vectors: Tensor, files: Mapping[str, bytes], ids: list[str], titles: list[str], labels: Tensor
+    ) -> None:
+        """Take what `snapshot` gave.
 
         Raises:
-            ValueError: If they do not fit.
+            ValueError: If parts of it do not fit the others.
         """
+        self.index.restore(vectors, files)
         if not all(isinstance(each, str) for each in ids) or len(set(ids)) != len(ids) or len(ids) != len(self.index):
             raise ValueError(f"expected {len(self.index)} distinct ids (got {len(ids)})")
         if not all(isinstance(each, str) for each in titles) or len(titles) != len(ids):
@@ -112,7 +159,7 @@ class Items:
         self._set(ids, titles, labels)
 
     def _set(self, ids: list[str], titles: list[str], labels: Tensor) -> None:
-        self.ids, self.titles, self.labels = ids, titles, labels
+        self.ids, self.titles, self.labels, self._captions = ids, titles, labels, None
         self._rows = {each: row for row, each in enumerate(ids)}
 
     def _matching(self, columns: list[int] | None, ids: Iterable[str] | None) -> Tensor:

@@ -10,12 +10,14 @@ import torch
 from torch import Tensor
 
 from labelgraph._core.checks import check_multi_hot, check_split
+from labelgraph._core.names import SIDES, check_name
 from labelgraph.data import CrossModalData
-from labelgraph.inference import SIDES, encode_side
+from labelgraph.inference import encode_side
 from labelgraph.methods import Method
 from labelgraph.search.indexes import build_index
-from labelgraph.search.items import Items, SharedLock
-from labelgraph.search.neighbours import Neighbours
+from labelgraph.search.items import as_names, distinct_ids
+from labelgraph.search.neighbours import Neighbours, check_k
+from labelgraph.search.query_vectors import Query, QueryReader, as_items
 from labelgraph.search.searcher_folder import (
     Version,
     read_current,
@@ -25,6 +27,11 @@ from labelgraph.search.searcher_folder import (
     write_searcher,
     write_version,
 )
+from labelgraph.search.shared_lock import SharedLock
+from labelgraph.search.sides import Sides
+
+WITHIN = {"pictures": ("image",), "texts": ("text",), "both": SIDES}
+OTHER = {"image": "text", "text": "image"}
 
 
 class Searcher:
@@ -65,9 +72,20 @@ class Searcher:
         self.method = method.eval()
         self.index = index or ("hamming" if method.similarity == "hamming" else "exact")
         self.settings = settings
-        self.label_names = tuple(map(str, label_names))
+        self.label_names = tuple(as_names("label_names", label_names))
         self._sides = self._empty_sides(self.label_names)
         self._lock = SharedLock()
+        self._reader = QueryReader(method)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A snapshot, for copies and other processes."""
+        with self._lock.read():
+            kept = {name: getattr(self, name) for name in ("method", "index", "settings", "label_names")}
+            return {**kept, "sides": self._sides.snapshot()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["method"], state["index"], state["label_names"], **state["settings"])  # type: ignore[misc]
+        self._sides.restore(state["sides"])
 
     def __repr__(self) -> str:
         images, texts = (len(self._sides[side]) for side in SIDES)
@@ -96,7 +114,7 @@ class Searcher:
             ValueError: If an id or a row is repeated, or the features are not those that the method takes.
         """
         chosen = check_split("rows", torch.arange(len(data)) if rows is None else rows, len(data))
-        _check_distinct([data.ids[row] for row in chosen.tolist()])
+        distinct_ids([data.ids[row] for row in chosen.tolist()])
         sides = self._empty_sides(data.label_names)
         for column, side in enumerate(SIDES):
             there = chosen[data.present[chosen, column]]
@@ -130,9 +148,8 @@ class Searcher:
         Raises:
             ValueError: If ids are repeated or held already, or shapes disagree; nothing is added then.
         """
-        ids = [ids] if isinstance(ids, str) else [str(each) for each in ids]
-        _check_distinct(ids)
-        titles = ids if titles is None else [titles] if isinstance(titles, str) else [str(each) for each in titles]
+        ids = distinct_ids(ids)
+        titles = ids if titles is None else as_names("titles", titles)
         if len(titles) != len(ids):
             raise ValueError(f"'titles' must have an entry per id, {len(ids)} (got {len(titles)})")
         given = {side: features for side, features in zip(SIDES, (image, text), strict=True) if features is not None}
@@ -145,12 +162,7 @@ class Searcher:
             if len(rows) != len(ids):
                 raise ValueError(f"'{side}' must have a row per id, {len(ids)} (got {len(rows)})")
         with self._lock.write():
-            hot = self._check_labels(labels, len(ids))
-            for side in vectors:
-                if held := next((each for each in ids if each in self._sides[side]), None):
-                    raise ValueError(f"'ids' must be new among the {side}s (got {held!r}, which is held)")
-            for side, rows in vectors.items():
-                self._sides[side].add(ids, titles, rows, hot)
+            self._sides.add(ids, titles, vectors, self._check_labels(labels, len(ids)))
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove items, their image and their text, as far as they are held.
@@ -160,47 +172,73 @@ class Searcher:
         Raises:
             ValueError: If an id is held on neither side; nothing is removed then.
         """
-        ids = [ids] if isinstance(ids, str) else [str(each) for each in ids]
+        ids = as_names("ids", ids)
         with self._lock.write():
-            for each in ids:
-                if not any(each in items for items in self._sides.values()):
-                    raise ValueError(f"'ids' must be held (got {each!r}, which is not)")
-            for items in self._sides.values():
-                items.remove(ids)
+            self._sides.remove(ids)
 
     def search(
         self,
         *,
         image: Any = None,
         text: Any = None,
+        label: Any = None,
+        like: Any = None,
         k: int = 10,
-        labels: Sequence[str] | None = None,
-        ids: Sequence[str] | None = None,
+        within: str | None = None,
+        lexical: bool = False,
+        labels: Any = None,
+        ids: Any = None,
     ) -> Neighbours:
-        """Find the nearest texts of images, or the nearest images of texts.
+        """Find the nearest items of images, texts, labels or other items; one of these is given.
 
-        With a filter the search is exact, over the items that pass, whatever the index.
+        With a filter the search is exact, over the items that pass, whatever the index. Where several rankings are to
+        be joined, it is by `reciprocal_rank_fusion` of the first 1000, or 10 k, of each.
+
+        Words and picture files go through the encoders that the method keeps. If the method ranks by label
+        probabilities, the labels that a text names are certain: "red bird" looks for birds, whether or not "bird" is
+        among the words that the method was trained on.
 
         Args:
-            image: Image features (Q, D_v), or of one query (D_v,).
-            text: Text features (Q, D_t) or (D_t,), instead.
+            image: Image features (Q, D_v), or of one query (D_v,), or paths of picture files.
+            text: Text features (Q, D_t) or (D_t,), or texts.
+            label: Names of labels, each a query; a tuple of names is one query for all of them.
+            like: Ids of items, each a query by its image, or if not all have one, by its text; they are not found
+                themselves.
             k: How many neighbours.
+            within: Where to search: ``"pictures"``, ``"texts"``, or ``"both"``, which finds an item by either. By
+                default the texts of images and the pictures of texts and labels; the same side for ``like``.
+            lexical: Whether captions that share words with a text count beside, by BM25; for texts given as words.
             labels: Only items with at least one of these labels, by name.
             ids: Only items with one of these ids; such as are not held match nothing.
 
         Raises:
-            ValueError: If not exactly one of ``image`` and ``text`` is given, the features are not those that
-                the method takes, ``k`` is less than 1, or a label is unknown.
+            ValueError: If not exactly one query is given, it is not what the method takes, it has no word that the
+                method knows, ``k`` is less than 1, or a label is unknown.
+            ImportError: If an encoder or ``lexical`` needs a package that is not installed.
         """
-        if (image is None) == (text is None):
-            raise ValueError(f"one of 'image' and 'text' must be given (got {'neither' if image is None else 'both'})")
-        if not isinstance(k, int) or k < 1:
-            raise ValueError(f"'k' must be a whole number of at least 1 (got {k!r})")
-        side, other = SIDES if text is None else SIDES[::-1]
-        query = encode_side(self.method, side, text if image is None else image).vectors
+        k, asked = check_k(k), {"image": image, "text": text, "label": label, "like": like}
+        given = [name for name, value in asked.items() if value is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"one of {', '.join(map(repr, asked))} must be given (got {' and '.join(given) or 'none'})"
+            )
+        if within is not None:
+            check_name("within", within, WITHIN)
+        passing = None if labels is None else as_names("labels", labels), None if ids is None else as_names("ids", ids)
+        query = None if like is not None else self._query(given[0], asked[given[0]])
         with self._lock.read():
-            columns = None if labels is None else [self._column(name) for name in labels]
-            return self._sides[other].search(query, k, columns, None if ids is None else [str(each) for each in ids])
+            query = query or self._sides.like(as_names("like", like))
+            sides = WITHIN[within] if within else (query.side if query.other_than else OTHER[query.side],)
+            filters = None if passing[0] is None else [self._column(name) for name in passing[0]], passing[1]
+            return self._sides.search(query, k, sides, lexical, filters)
+
+    def _query(self, name: str, given: Any) -> Query:
+        items = as_items(given)
+        if name == "label":
+            return self._reader.labels(given)
+        if items is None:
+            return self._reader.features(name, given)
+        return self._reader.texts(list(map(str, items))) if name == "text" else self._reader.pictures(items)
 
     def save(self, folder: str | Path) -> None:
         """Write the method and both sides into a folder, in place of what `save` wrote there before.
@@ -238,9 +276,9 @@ class Searcher:
             raise ValueError(f"{version.path}: expected the entry {error}") from error
         return searcher
 
-    def _empty_sides(self, label_names: Sequence[str]) -> dict[str, Items]:
-        similarity = self.method.similarity
-        return {side: Items(build_index(self.index, similarity, **self.settings), len(label_names)) for side in SIDES}
+    def _empty_sides(self, label_names: Sequence[str]) -> Sides:
+        similarity, num_labels = self.method.similarity, self.method.similarity_labels
+        return Sides(lambda: build_index(self.index, similarity, num_labels, **self.settings), len(label_names))
 
     def _check_labels(self, labels: Any, size: int) -> Tensor:
         """Multi-hot labels, bool, (size, C)."""
@@ -252,13 +290,5 @@ class Searcher:
         return hot
 
     def _column(self, label: str) -> int:
-        if label not in self.label_names:
-            raise ValueError(f"'labels' must be among the {len(self.label_names)} label names (got {label!r})")
+        check_name("labels", label, self.label_names)
         return self.label_names.index(label)
-
-
-def _check_distinct(ids: Sequence[str]) -> None:
-    if len(set(ids)) != len(ids):
-        seen: set[str] = set()
-        repeated = next(each for each in ids if each in seen or seen.add(each))  # type: ignore[func-returns-value]
-        raise ValueError(f"'ids' must be distinct (got {repeated!r} twice)")

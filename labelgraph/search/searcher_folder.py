@@ -213,8 +213,7 @@ def read_items(version: Version, meaning: Mapping[str, Any], sides: Mapping[str,
         raise ValueError(f"{version.path / TENSORS}: expected safetensors (got {error})") from error
     for side, items in sides.items():
         endings = [name.removeprefix(f"{side}.") for name in version.files if name.startswith(f"{side}.")]
-        items.index.restore(
-            tensors[f"{side}.vectors"], {ending: version.read(f"{side}.{ending}") for ending in endings}
-        )
+        files = {ending: version.read(f"{side}.{ending}") for ending in endings}
         ids, titles = meaning["ids"][side], meaning["titles"][side]
-        items.restore(ids, list(ids) if titles is None else titles, tensors[f"{side}.labels"])
+        shown = list(ids) if titles is None else titles
+        items.restore(tensors[f"{side}.vectors"], files, ids, shown, tensors[f"{side}.labels"])

@@ -1,79 +1,82 @@
-"""The lock: readers together, a writer alone."""
+"""Ids, titles and labels as people have them in hand."""
 
-import time
-from threading import Barrier, Event, Thread
+import copy
+import pickle
+from concurrent.futures import ThreadPoolExecutor
 
-from labelgraph.search.items import SharedLock
+import numpy as np
+import pytest
+import torch
 
-
-def start(run):
-    thread = Thread(target=run, daemon=True)
-    thread.start()
-    return thread
-
-
-def test_readers_are_inside_together():
-    lock, inside = SharedLock(), Barrier(4)
-
-    def read():
-        with lock.read():
-            inside.wait(timeout=10)  # Breaks unless all four are inside.
-
-    threads = [start(read) for _ in range(4)]
-    for thread in threads:
-        thread.join(10)
-    assert not inside.broken and not any(thread.is_alive() for thread in threads)
+from labelgraph.search import Searcher, build_index
+from labelgraph.search.items import as_names
+from tests.search.probable import Probable, pictures
 
 
-def test_a_writer_waits_for_readers_and_later_readers_wait_for_it():
-    lock, order = SharedLock(), []
-    reading, leave, wrote = Event(), Event(), Event()
-
-    def first():
-        with lock.read():
-            reading.set()
-            leave.wait(10)
-            order.append("first reader")
-
-    def write():
-        with lock.write():
-            order.append("writer")
-            wrote.set()
-
-    def second():
-        with lock.read():
-            order.append("second reader")
-
-    threads = [start(first)]
-    reading.wait(10)
-    threads.append(start(write))
-    assert not wrote.wait(0.05)
-    for _ in range(1000):
-        if lock._writers:
-            break
-        time.sleep(0.01)
-    threads.append(start(second))
-    threads[-1].join(0.05)
-    assert order == []
-    leave.set()
-    for thread in threads:
-        thread.join(10)
-    assert order == ["first reader", "writer", "second reader"]
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ("12", ["12"]), (12, ["12"]), (["12", 3], ["12", "3"]), (np.array([1, 2]), ["1", "2"]),
+        (torch.tensor([1, 2]), ["1", "2"]), (torch.tensor(7), ["7"]), ([torch.tensor(7), np.int64(8)], ["7", "8"]),
+        (np.array(["a", "b"]), ["a", "b"]), (range(2), ["0", "1"]), ((each for each in "ab"), ["a", "b"]), ([], []),
+        ({"a"}, ["a"]),
+    ],
+)  # fmt: skip
+def test_names(given, names):
+    assert as_names("ids", given) == names
 
 
-def test_an_error_inside_frees_the_lock():
-    lock = SharedLock()
-    for hold in (lock.read, lock.write):
-        try:
-            with hold():
-                raise KeyError
-        except KeyError:
-            pass
-    done = Event()
+NO_NAMES = [b"12", [b"12"], [None], None, [1.5], [float("nan")], [True], {"a": 1}, 2.5, ["\ud800"]]
 
-    def write():
-        with lock.write(), SharedLock().read():
-            done.set()
 
-    start(write).join(10)
-    assert done.is_set()
+@pytest.mark.parametrize("given", NO_NAMES)
+def test_what_is_no_name_is_refused(given):
+    with pytest.raises(ValueError, match=r"'ids' must be texts or whole numbers \(got "):
+        as_names("ids", given)
+
+
+def test_one_id_as_a_text_is_one_id():
+    searcher = Searcher(Probable()).fit(pictures())
+    assert searcher.search(text=["caw"], ids="bird 1").ids == [["bird 1"]]
+    assert searcher.search(text=["caw"], labels="tree", k=1).ids == [["tree 2"]]
+    with pytest.raises(ValueError, match=r"'ids' must be in the order of the rows .got a set"):
+        searcher.add({"x", "y"}, image=pictures().image[:2])
+
+
+@pytest.mark.parametrize("index", ["exact", "faiss-flat", "faiss-ivf", "faiss-hnsw"])
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda searcher: pickle.loads(pickle.dumps(searcher))])
+def test_a_copy_is_another_searcher(index, copied):
+    if index.startswith("faiss"):
+        pytest.importorskip("faiss")
+    searcher = Searcher(Probable(), index).fit(pictures())
+    other, before = copied(searcher), searcher.search(text=["caw"], k=8).ids
+    assert repr(other) == repr(searcher) and other.search(text=["caw"], k=8).ids == before
+    other.remove("bird 1")
+    other.add("new", image=pictures().image[0])
+    assert searcher.search(text=["caw"], k=8).ids == before
+    assert "new" in other.search(text=["caw"], k=8).ids[0]
+
+
+def test_copies_are_whole_while_another_thread_changes_the_searcher():
+    searcher, data = Searcher(Probable()).fit(pictures()), pictures()
+
+    def change():
+        for _ in range(100):
+            searcher.add(["x", "y"], image=data.image[:2], text=data.text[:2])
+            searcher.remove(["x", "y"])
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(change)
+        sizes, sides = set(), ("pictures", "texts")
+        while not done.done():
+            other = copy.deepcopy(searcher)
+            sizes.add(tuple(len(other.search(text=["caw"], k=99, within=each).ids[0]) for each in sides))
+        done.result()
+    assert sizes <= {(8, 8), (10, 10)}
+
+
+def test_settings_of_numpy_are_taken():
+    pytest.importorskip("faiss")
+    build_index("faiss-hnsw", num_links=np.int64(4))
+    searcher = Searcher(Probable()).fit(pictures())
+    assert len(searcher.search(text=["caw"], k=np.int32(3)).ids[0]) == 3

@@ -1,0 +1,41 @@
+"""A lock for many readers or one writer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Condition
+
+
+class SharedLock:
+    """Many may read at once; who writes is alone. Readers who come while someone waits to write wait too."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._readers = 0
+        self._writers = 0
+
+    @contextmanager
+    def read(self) -> Iterator[None]:
+        """Hold the lock with other readers; not to be taken twice by one thread."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._writers)
+            self._readers += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._readers -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def write(self) -> Iterator[None]:
+        """Hold the lock alone."""
+        with self._changed:
+            self._writers += 1
+            try:
+                self._changed.wait_for(lambda: not self._readers)
+                yield
+            finally:
+                self._writers -= 1
+                self._changed.notify_all()

@@ -1,0 +1,89 @@
+"""Queries as words, labels and picture files."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from labelgraph.data import CrossModalData
+from labelgraph.graph import cooccurrence_graph
+from labelgraph.methods import build_method
+from labelgraph.search import Searcher
+from tests.search.probable import LABELS, Probable, pictures
+
+
+@pytest.fixture
+def searcher():
+    return Searcher(Probable()).fit(pictures())
+
+
+def first(found, n=1):
+    return [row[:n] for row in found.ids]
+
+
+def test_texts_are_searched_as_their_features_are(searcher):
+    by_words = searcher.search(text=["a caw", "green swimming, we swim"], k=8)
+    by_features = searcher.search(text=[[0.0, 1, 0, 0], [0.0, 0, 1, 1]], k=8)
+    assert by_words.ids == by_features.ids and torch.equal(by_words.scores, by_features.scores)
+    assert searcher.search(text="a caw", k=8).ids == by_words.ids[:1]
+    assert searcher.search(text=np.array(["a caw"]), k=8).ids == by_words.ids[:1]
+
+
+def test_label_names_are_query_words(searcher):
+    assert first(searcher.search(text=["a tree", "red Night sky!", "swim, bird"])) == [
+        ["tree 1"], ["night_sky 1"], ["fish 2"],
+    ]  # fmt: skip
+    # Of labels alone, what else the method says of a text without known words does not count.
+    alone = searcher.search(text=["red birds on a tree"], k=8)
+    assert alone.ids == searcher.search(label=["tree"], k=8).ids
+
+
+def test_labels_are_queries(searcher):
+    found = searcher.search(label=["bird", ("tree", "bird")], k=2)
+    assert set(found.ids[0]) == {"bird 1", "bird 2"} and found.ids[1][0] == "tree 2"
+    assert found.scores[0].tolist() == pytest.approx([0.9, 0.9])  # 0.9 / (1 + 0.9 - 0.9)
+    assert found.score_name == "expected Jaccard"
+    assert searcher.search(label="bird", k=2).ids == found.ids[:1]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({"label": ["birb"]}, r"'label' must be one of bird, .*got 'birb'.*did you mean 'bird'"),
+        ({"label": [[]]}, "'label' must name at least one label"),
+        ({"label": []}, "'label' must name at least one label"),
+        ({"label": [3.5]}, "'label' must be texts or whole numbers .got 3.5"),
+        ({"text": ["caw", "zebra"]}, "'text' must have a word that the model knows .got 'zebra'"),
+        ({"image": ["a.png"]}, "'image' must be features: .* does not keep .*picture files"),
+        ({"text": ["caw"], "within": "captions"}, "'within' must be one of pictures, texts, both .got 'captions'"),
+        ({"text": [[float("nan")] * 4]}, "'text' must be finite"),
+        ({"text": [["caw"]]}, "'text' must be"),
+    ],
+)
+def test_wrong_queries_are_named(searcher, query, message):
+    with pytest.raises(ValueError, match=message):
+        searcher.search(**query)
+
+
+def test_labels_need_a_method_of_label_probabilities():
+    data = pictures()
+    method = build_method("algcn", 4, 4, cooccurrence_graph(data.labels, LABELS))
+    with pytest.raises(ValueError, match=r"'label' needs a method that ranks by label probabilities \(got 'algcn'"):
+        Searcher(method).fit(data).search(label=["bird"])
+
+
+def test_picture_files_go_through_the_encoder_that_the_method_keeps(tmp_path):
+    pytest.importorskip("efficientnet_lite_pytorch")
+    from labelgraph.encoders import build_encoder
+
+    paths = [tmp_path / f"{name}.png" for name in ("red", "grey")]
+    for path, colour in zip(paths, ((255, 0, 0), (90, 90, 90)), strict=True):
+        Image.new("RGB", (40, 30), colour).save(path)
+    settings = {"encoder": "efficientnet-lite0"}
+    features = build_encoder(settings).encode(paths)
+    data = CrossModalData(features, torch.eye(2), torch.eye(2))
+    method = build_method("algcn", features.shape[1], 2, cooccurrence_graph(data.labels))
+    method.encoders = {"image": settings}
+    searcher = Searcher(method).fit(data)
+    found, wanted = searcher.search(image=[str(paths[0]), paths[1]]), searcher.search(image=features)
+    assert found.ids == wanted.ids and torch.equal(found.scores, wanted.scores)
