@@ -308,7 +308,7 @@ def test_embeddings_of_products_are_searched_by_products(data, kind):
         pytest.importorskip("faiss")
     torch.manual_seed(0)
     graph = cooccurrence_graph(data.labels, data.label_names)
-    method = build_method("expected-relevance", 12, 9, graph).eval()
+    method = build_method("expected-relevance", 12, 9, graph, score="expected_relevance").eval()
     found = Searcher(method, kind).fit(data).search(image=data.image, k=4)
     with torch.no_grad():
         products = method.encode_image(data.image) @ method.encode_text(data.text).t()
