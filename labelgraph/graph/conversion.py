@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import networkx as nx
@@ -9,23 +10,31 @@ import torch
 from torch_geometric.data import Data
 from torch_geometric.utils import degree
 
+from labelgraph.graph.edges import LabelNames, checked, label_names
+
 
 def to_networkx(data: Data) -> nx.DiGraph:
     """Convert a label graph to a networkx graph whose nodes are the label names.
 
     Nodes carry ``count``; edges carry ``weight`` and, where known, ``count``; the graph carries
-    ``num_samples``. Embeddings are left behind.
+    ``num_samples``. Embeddings are left behind. Parallel edges give a `networkx.MultiDiGraph`.
+
+    Raises:
+        ValueError: If the graph lacks an attribute.
+        IndexError: If an edge begins or ends at a label that is not there.
 
     Example:
         >>> from labelgraph.graph import cooccurrence_graph, to_networkx
         >>> to_networkx(cooccurrence_graph([[1, 1], [1, 0]], ["sky", "sun"])).edges(data="weight")
         OutEdgeDataView([('sky', 'sun', 1.0), ('sun', 'sky', 0.5)])
     """
-    graph = nx.DiGraph(num_samples=data.num_samples)
-    names = data.label_names
+    data = checked(data, ("count", "num_samples"))
+    names, edges = label_names(data), data.edge_index.T.tolist()
+    parallel = len(set(map(tuple, edges))) < len(edges)
+    graph = (nx.MultiDiGraph if parallel else nx.DiGraph)(num_samples=data.num_samples)
     graph.add_nodes_from((name, {"count": n}) for name, n in zip(names, data.count.tolist(), strict=True))
-    counts = data.edge_count.tolist() if "edge_count" in data else [None] * data.num_edges
-    for (i, j), weight, count in zip(data.edge_index.T.tolist(), data.edge_weight.tolist(), counts, strict=True):
+    counts = data.edge_count.tolist() if data.get("edge_count") is not None else [None] * data.num_edges
+    for (i, j), weight, count in zip(edges, data.edge_weight.tolist(), counts, strict=True):
         graph.add_edge(names[i], names[j], weight=weight, **({} if count is None else {"count": count}))
     return graph
 
@@ -34,22 +43,64 @@ def from_networkx(graph: nx.DiGraph) -> Data:
     """Convert a networkx graph to a label graph; nodes become labels in their order.
 
     Edges need no attributes: ``weight`` defaults to 1. ``edge_count`` is set where every edge has a
-    ``count``, node counts default to 0. An undirected graph gives both directions.
+    ``count``; node counts and ``num_samples`` default to 0, and what needs them, such as `PMI`, then says so. An
+    undirected graph gives both directions.
+
+    Raises:
+        TypeError: If it is no graph of networkx.
+        ValueError: If a weight is not a finite number, a count not a whole one from 0, or two nodes have one name.
+
+    Example:
+        >>> import networkx as nx
+        >>> from labelgraph.graph import from_networkx
+        >>> from_networkx(nx.DiGraph([("sky", "sun", {"weight": "heavy"})]))
+        Traceback (most recent call last):
+            ...
+        ValueError: 'weight' of the edge 'sky' -> 'sun' must be a finite number (got 'heavy')
     """
+    if not isinstance(graph, nx.Graph):
+        raise TypeError(f"'graph' must be a graph of networkx (got {type(graph).__name__})")
     directed = graph.to_directed()
+    names = LabelNames(str(node) for node in directed.nodes)
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"'graph' must have nodes of distinct names (got {twice!r} twice)")
     number = {node: i for i, node in enumerate(directed.nodes)}
     edges = sorted(((number[i], number[j], a) for i, j, a in directed.edges(data=True)), key=lambda edge: edge[:2])
+    where = [f"of the edge {names[i]!r} -> {names[j]!r}" for i, j, _ in edges]
+    weights = [_number("weight", at, a.get("weight", 1.0)) for at, (*_, a) in zip(where, edges, strict=True)]
+    counts = [
+        _whole("count", f"of the node {node!r}", 0 if n is None else n) for node, n in directed.nodes(data="count")
+    ]
     data = Data(
         edge_index=torch.tensor([[i, j] for i, j, _ in edges], dtype=torch.long).reshape(-1, 2).T.contiguous(),
-        edge_weight=torch.tensor([float(attributes.get("weight", 1.0)) for *_, attributes in edges]),
-        count=torch.tensor([int(n or 0) for _, n in directed.nodes(data="count")], dtype=torch.long),
-        num_samples=int(graph.graph.get("num_samples", 0)),
+        edge_weight=torch.tensor(weights, dtype=torch.get_default_dtype()),
+        count=torch.tensor(counts, dtype=torch.long),
+        num_samples=_whole("num_samples", "of the graph", graph.graph.get("num_samples", 0)),
         num_nodes=len(number),
-        label_names=[str(node) for node in directed.nodes],
+        label_names=names,
     )
     if edges and all("count" in attributes for *_, attributes in edges):
-        data.edge_count = torch.tensor([attributes["count"] for *_, attributes in edges], dtype=torch.long)
+        counted = [_whole("count", at, a["count"]) for at, (*_, a) in zip(where, edges, strict=True)]
+        data.edge_count = torch.tensor(counted, dtype=torch.long)
     return data
+
+
+def _number(key: str, where: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"'{key}' {where} must be a finite number (got {value!r})")
+    return number
+
+
+def _whole(key: str, where: str, value: Any) -> int:
+    number = _number(key, where, value)
+    if number != int(number) or not 0 <= number < 2**63:
+        raise ValueError(f"'{key}' {where} must be a whole number from 0 (got {value!r})")
+    return int(value) if isinstance(value, int) else int(number)
 
 
 def summarize(data: Data, top: int = 5) -> str:
@@ -88,6 +139,9 @@ def graph_statistics(data: Data, top: int = 5) -> dict[str, Any]:
         data: A label graph.
         top: How many labels and edges to list.
 
+    Raises:
+        ValueError: If the graph lacks an attribute.
+
     Returns:
         ``labels``, ``edges``, ``density``, ``samples``, ``labels_per_sample``, ``isolated`` (all names),
         ``most_frequent`` (name, count) and ``heaviest_edges`` (source, target, weight).
@@ -97,7 +151,8 @@ def graph_statistics(data: Data, top: int = 5) -> dict[str, Any]:
         >>> graph_statistics(cooccurrence_graph([[1, 1, 0], [1, 0, 0]], ["sky", "sun", "cat"]), top=1)["heaviest_edges"]
         [{'source': 'sky', 'target': 'sun', 'weight': 1.0}]
     """
-    names, size = data.label_names, data.num_nodes
+    data = checked(data, ("count", "num_samples"))
+    names, size = label_names(data), data.num_nodes
     loops = data.edge_index[0] == data.edge_index[1]
     touched = degree(data.edge_index[:, ~loops].flatten(), size) > 0
     frequent = data.count.argsort(descending=True, stable=True)[:top].tolist()

@@ -15,6 +15,7 @@ from torch_geometric.data import Data
 from labelgraph._core.array_kinds import check_distinct
 from labelgraph._core.checks import check_multi_hot
 from labelgraph._core.named_labels import named_labels
+from labelgraph.graph.edges import LabelNames, check_graph
 from labelgraph.graph.transforms import PMI
 
 Condition = Literal["target", "source"]
@@ -92,7 +93,7 @@ def cooccurrence_graph(
         count=count,
         num_samples=num_samples,
         num_nodes=num_labels,
-        label_names=names,
+        label_names=LabelNames(names),
     )
 
 
@@ -114,25 +115,26 @@ def pmi_svd(graph: Data, channels: int | None = None) -> Tensor:
         channels: :math:`F`, at most :math:`C`; by default :math:`C`, or 300 where that is less.
 
     Returns:
-        Embeddings of shape :math:`(C, F)`, float32.
+        Embeddings of shape :math:`(C, F)`, in torch's default precision.
 
     Raises:
-        ValueError: If ``channels`` is not in [1, C].
+        ValueError: If ``channels`` is not in [1, C], or the graph has lost its counts.
 
     Example:
         >>> from labelgraph.graph import cooccurrence_graph, pmi_svd
         >>> pmi_svd(cooccurrence_graph([[1, 1, 0], [0, 0, 1], [1, 1, 0]]), channels=2).shape
         torch.Size([3, 2])
     """
+    check_graph(graph, ("edge_count", "count", "num_samples"))
     size = graph.num_nodes
     channels = min(size, DEFAULT_CHANNELS) if channels is None else channels
     if not 1 <= channels <= size:
         raise ValueError(f"'channels' must be in [1, {size}], the number of labels (got {channels})")
     pmi = PMI()(graph)
-    count = graph.count.numpy()
+    count = graph.count.cpu().numpy()
     occurs = np.flatnonzero(count)
-    row, column = (np.concatenate([end.numpy(), occurs]) for end in pmi.edge_index)
-    value = np.concatenate([pmi.edge_weight.numpy(), np.log(graph.num_samples / count[occurs])])
+    row, column = (np.concatenate([end.cpu().numpy(), occurs]) for end in pmi.edge_index)
+    value = np.concatenate([pmi.edge_weight.cpu().numpy(), np.log(graph.num_samples / count[occurs])])
     matrix = sp.csr_array((value.astype(np.float64), (row, column)), shape=(size, size))
     if not matrix.data.any():
         return torch.zeros(size, channels)
@@ -145,4 +147,4 @@ def pmi_svd(graph: Data, channels: int | None = None) -> Tensor:
         left, singular = left[:, :channels], singular[:channels]
     embedding = left * np.sqrt(singular)
     largest = embedding[np.abs(embedding).argmax(0), np.arange(channels)]
-    return torch.from_numpy((embedding * np.where(largest < 0, -1.0, 1.0)).astype(np.float32))
+    return torch.from_numpy(embedding * np.where(largest < 0, -1.0, 1.0)).to(torch.get_default_dtype())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
@@ -13,7 +15,9 @@ NODE_KEYS = frozenset({"x", "count", "label_names", "pos", "y", "batch"})
 
 
 class LabelNames(list[str]):
-    """A list of names that a mask or a tensor of numbers can filter, as PyG's transforms filter nodes."""
+    """A list of names that PyG's transforms can filter and pad, as they do with the other attributes of nodes."""
+
+    ndim = 1
 
     def __getitem__(self, places: Any) -> Any:
         if isinstance(places, Tensor) and places.ndim:
@@ -21,6 +25,27 @@ class LabelNames(list[str]):
             return LabelNames(list.__getitem__(self, number) for number in numbers.tolist())
         found = list.__getitem__(self, places)
         return LabelNames(found) if isinstance(places, slice) else found
+
+    @classmethod
+    def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function is not torch.nn.functional.pad:
+            return NotImplemented
+        names, (before, after) = args[0], args[1]
+        return LabelNames([""] * before + list(names) + [f"node {len(names) + i}" for i in range(after)])
+
+
+def label_names(data: Data) -> LabelNames:
+    """The names of a graph's labels, with ``node 7`` and so on for nodes that transforms of PyG have added.
+
+    Raises:
+        ValueError: If there are none, or more than labels.
+    """
+    names = data.get("label_names")
+    if names is None:
+        raise ValueError(f"'data' must carry 'label_names' (got only {', '.join(data.keys())})")
+    if len(names) > data.num_nodes:
+        raise ValueError(f"'label_names' must have {data.num_nodes} entries, one for each label (got {len(names)})")
+    return LabelNames([*map(str, names), *(f"node {i}" for i in range(len(names), data.num_nodes))])
 
 
 def check_edges(edge_index: Any, num_nodes: int, edge_weight: Any = None) -> Tensor:
@@ -64,7 +89,7 @@ def check_edges(edge_index: Any, num_nodes: int, edge_weight: Any = None) -> Ten
     return edge_index
 
 
-def check_graph(data: Any, needs: Iterable[str] = ()) -> None:
+def check_graph(data: Any, needs: Iterable[str] = (), name: str = "graph") -> None:
     """Check that a label graph has all it must have, and the attributes that the caller needs.
 
     Graphs lose attributes on the way through files, other libraries and transforms.
@@ -72,6 +97,7 @@ def check_graph(data: Any, needs: Iterable[str] = ()) -> None:
     Args:
         data: The graph.
         needs: Attributes, beside ``edge_index`` and ``edge_weight``.
+        name: Of the argument, for errors.
 
     Raises:
         TypeError: If it is no `Data`.
@@ -79,11 +105,11 @@ def check_graph(data: Any, needs: Iterable[str] = ()) -> None:
         ValueError: If an attribute is missing or of another size.
     """
     if not isinstance(data, Data):
-        raise TypeError(f"'graph' must be a label graph, torch_geometric.data.Data (got {type(data).__name__})")
+        raise TypeError(f"'{name}' must be a label graph, torch_geometric.data.Data (got {type(data).__name__})")
     for key in ("edge_index", "edge_weight", *needs):
         if data.get(key) is None:
             raise ValueError(
-                f"'graph' must carry {key!r}, as cooccurrence_graph gives it (got {', '.join(data.keys())})"
+                f"'{name}' must carry {key!r}, as cooccurrence_graph gives it (got {', '.join(data.keys())})"
             )
     edge_index = check_edges(data.edge_index, int(data.num_nodes or 0), data.edge_weight)
     for key in needs:
@@ -94,28 +120,71 @@ def check_graph(data: Any, needs: Iterable[str] = ()) -> None:
         size = len(value) if isinstance(value, (Tensor, list, tuple)) and getattr(value, "ndim", 1) != 0 else None
         if size != wanted:
             what = "edges" if key == "edge_count" else "labels"
-            raise ValueError(f"{key!r} of the graph must have an entry for each of its {wanted} {what} (got {size})")
+            raise ValueError(f"{key!r} of '{name}' must have an entry for each of its {wanted} {what} (got {size})")
 
 
 def edge_keys(data: Data) -> list[str]:
     """The attributes that have an entry for each edge, but for the indices.
 
-    Where there are as many edges as labels, the names ``count``, ``x`` and ``label_names`` are of labels, and any other
-    is of edges if its name begins with ``edge``, or is stored so by PyG.
+    Where there are as many edges as labels, these are of edges whose name says ``edge``, as PyG takes it.
     """
     keys = []
     for key, value in data.to_dict().items():
-        if key == "edge_index" or key in NODE_KEYS or not isinstance(value, Tensor) or not value.ndim:
+        if key == "edge_index" or key in NODE_KEYS or not isinstance(value, Tensor | np.ndarray | list | tuple):
             continue
-        of_edges = value.size(data.__cat_dim__(key, value)) == data.num_edges
-        if of_edges and (data.num_edges != data.num_nodes or key.startswith("edge") or data.is_edge_attr(key)):
+        if isinstance(value, Tensor):
+            size = value.size(data.__cat_dim__(key, value)) if value.ndim else None
+        else:
+            size = len(value) if getattr(value, "ndim", 1) else None
+        if size == data.num_edges and (data.num_edges != data.num_nodes or "edge" in key):
             keys.append(key)
     return keys
 
 
-def drop_stale(data: Data) -> Data:
-    """Drop counts that are not those of the edges: transforms of PyG that add edges leave them behind as they were."""
-    count = data.get("edge_count")
+def keep_edges(data: Data, keep: Tensor) -> Data:
+    """Keep some edges, given by a mask or by numbers, with all that is stored of them; labels stay."""
+    numbers = keep.nonzero().flatten() if keep.dtype == torch.bool else keep
+    for key in edge_keys(data):
+        value = data[key]
+        if isinstance(value, Tensor):
+            data[key] = value.index_select(data.__cat_dim__(key, value), numbers)
+        elif isinstance(value, np.ndarray):
+            data[key] = value[numbers.cpu().numpy()]
+        else:
+            data[key] = [value[number] for number in numbers.tolist()]
+    data.edge_index = data.edge_index[:, numbers]
+    return data
+
+
+def add_edges(data: Data, edge_index: Tensor, weight: Tensor) -> Data:
+    """Add edges at the end. Counts, which they have none of, are dropped; other attributes are 0 or None for them."""
+    data.edge_count = None
+    del data.edge_count
+    more = edge_index.size(1)
+    for key in edge_keys(data):
+        value = data[key]
+        if isinstance(value, Tensor):
+            dim = data.__cat_dim__(key, value)
+            size = [more if place == dim % value.ndim else width for place, width in enumerate(value.shape)]
+            data[key] = torch.cat([value, value.new_zeros(size)], dim)
+        elif isinstance(value, np.ndarray):
+            data[key] = np.concatenate([value, np.zeros((more, *value.shape[1:]), value.dtype)])
+        else:
+            data[key] = [*value, *[None] * more]
+    if more:
+        data.edge_weight[-more:] = weight.to(data.edge_weight)
+    data.edge_index = torch.cat([data.edge_index, edge_index.to(data.edge_index)], 1)
+    return data
+
+
+def checked(data: Data, needs: Iterable[str] = ()) -> Data:
+    """`check_graph`, after counts were dropped that are not those of the edges.
+
+    Transforms of PyG that add edges leave such counts behind as they were.
+    """
+    count = data.get("edge_count") if isinstance(data, Data) and data.get("edge_index") is not None else None
     if count is not None and count.shape != data.edge_index.shape[1:]:
+        data = copy.copy(data)
         del data.edge_count
+    check_graph(data, needs, "data")
     return data

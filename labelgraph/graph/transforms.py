@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 from torch_geometric.utils import cumsum, degree
 
-
-def _keep_edges(data: Data, keep: Tensor) -> Data:
-    """Keep some edges, with all that is stored of them; labels left without edges stay."""
-    data.edge_index = data.edge_index[:, keep]
-    data.edge_weight = data.edge_weight[keep]
-    if "edge_count" in data:
-        data.edge_count = data.edge_count[keep]
-    return data
+from labelgraph.graph.edges import add_edges, checked, keep_edges
 
 
 def _drop_loops(data: Data) -> Data:
-    return _keep_edges(data, data.edge_index[0] != data.edge_index[1])
+    return keep_edges(data, data.edge_index[0] != data.edge_index[1])
 
 
 def _add_loops(data: Data, weight: float) -> Data:
     """Add a self-loop to every label; counts are dropped, since a loop has none."""
     loop = torch.arange(data.num_nodes, device=data.edge_index.device)
-    data.edge_index = torch.cat([data.edge_index, loop.expand(2, -1)], 1)
-    data.edge_weight = torch.cat([data.edge_weight, data.edge_weight.new_full((data.num_nodes,), weight)])
-    if "edge_count" in data:
-        del data.edge_count
-    return data
+    return add_edges(data, loop.expand(2, -1), data.edge_weight.new_full((data.num_nodes,), weight))
 
 
 class Threshold(BaseTransform):
@@ -52,7 +40,8 @@ class Threshold(BaseTransform):
 
     def forward(self, data: Data) -> Data:
         """Drop the lighter edges."""
-        return _keep_edges(data, data.edge_weight >= self.threshold)
+        data = checked(data)
+        return keep_edges(data, data.edge_weight >= self.threshold)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.threshold})"
@@ -70,6 +59,7 @@ class Binarize(BaseTransform):
 
     def forward(self, data: Data) -> Data:
         """Set all weights to ``value``."""
+        data = checked(data)
         data.edge_weight = torch.full_like(data.edge_weight, self.value)
         return data
 
@@ -102,7 +92,7 @@ class BinaryAdjacency(BaseTransform):
 
     def forward(self, data: Data) -> Data:
         """Threshold, binarise, and add self-loops."""
-        data = self.binarize(self.threshold(_drop_loops(data)))
+        data = self.binarize(self.threshold(_drop_loops(checked(data))))
         return _add_loops(data, self.loop_weight)
 
     def __repr__(self) -> str:
@@ -125,8 +115,8 @@ class Reweight(BaseTransform):
 
     def forward(self, data: Data) -> Data:
         """Re-weight the edges and add self-loops."""
-        data = _drop_loops(data)
-        source = data.edge_index[0]
+        data = _drop_loops(checked(data))
+        source = data.edge_index[0].long()
         neighbours = degree(source, data.num_nodes, dtype=data.edge_weight.dtype)
         data.edge_weight = self.p / neighbours[source]
         return _add_loops(data, 1.0 - self.p)
@@ -149,13 +139,14 @@ class KNN(BaseTransform):
 
     def forward(self, data: Data) -> Data:
         """Drop all but the heaviest edges into each label."""
-        source, target = data.edge_index
+        data = checked(data)
+        source, target = data.edge_index.long()
         by_source = source.argsort(stable=True)
         by_weight = by_source[data.edge_weight[by_source].argsort(descending=True, stable=True)]
         order = by_weight[target[by_weight].argsort(stable=True)]
         start = cumsum(degree(target, data.num_nodes, dtype=torch.long))
         rank = torch.arange(order.numel(), device=order.device) - start[target[order]]
-        return _keep_edges(data, order[rank < self.k].sort().values)
+        return keep_edges(data, order[rank < self.k].sort().values)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.k})"
@@ -166,7 +157,8 @@ class PMI(BaseTransform):
 
     .. math:: w_{ij} = \log \frac{M_{ij} N}{n_i n_j}
 
-    (Church and Hanks 1990, in nats.) Needs the counts that `cooccurrence_graph` stores.
+    (Church and Hanks 1990, in nats.) Needs the counts that `cooccurrence_graph` stores. Labels that never occur
+    together have no positive weight.
 
     Args:
         positive: Keep only the edges with a positive weight.
@@ -177,14 +169,18 @@ class PMI(BaseTransform):
 
     def forward(self, data: Data) -> Data:
         """Weigh the edges anew."""
-        if "edge_count" not in data:
-            raise ValueError("'data' must carry 'edge_count', as cooccurrence_graph gives it (got none)")
-        source, target = data.edge_index
+        data = checked(data, ("edge_count", "count", "num_samples"))
+        source, target = data.edge_index.long()
         # In float64, where products of counts are exact, so that independent labels get 0 and no edge.
-        count = data.count.double()
-        ratio = data.edge_count * float(data.num_samples) / (count[source] * count[target])
-        data.edge_weight = ratio.log().to(data.edge_weight.dtype)
-        return _keep_edges(data, data.edge_weight > 0) if self.positive else data
+        together, count = data.edge_count.double(), data.count.double()
+        either = torch.minimum(count[source], count[target])
+        for key, wrong in (("count", together > either), ("num_samples", count > data.num_samples)):
+            if wrong.any():
+                raise ValueError(f"{key!r} of 'data' must be at least the counts within it (got less); it may be lost")
+        data.edge_weight = (
+            (together * float(data.num_samples) / (count[source] * count[target])).log().to(data.edge_weight.dtype)
+        )
+        return keep_edges(data, data.edge_weight > 0 if self.positive else together > 0)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(positive={self.positive})"

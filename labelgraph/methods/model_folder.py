@@ -154,4 +154,6 @@ def _graph(tensors: Mapping[str, Tensor], names: Any, num_samples: Any) -> Data:
         raise ValueError(f"{', '.join(wrong)} must have as many rows as there are edges or labels")
     from torch_geometric.data import Data  # Slow to import, and only methods with label graphs need it.
 
-    return Data(**kept, num_samples=num_samples, num_nodes=len(names), label_names=names)
+    from labelgraph.graph.edges import LabelNames
+
+    return Data(**kept, num_samples=num_samples, num_nodes=len(names), label_names=LabelNames(names))

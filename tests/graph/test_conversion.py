@@ -9,11 +9,13 @@ import torch
 
 from labelgraph.graph import (
     KNN,
+    PMI,
     BinaryAdjacency,
     Threshold,
     cooccurrence_graph,
     from_networkx,
     graph_statistics,
+    pmi_svd,
     summarize,
     to_networkx,
 )
@@ -132,3 +134,73 @@ def test_the_statistics_are_plain_values():
         "most_frequent": [{"name": "sky", "count": 3}],
         "heaviest_edges": [{"source": "sky", "target": "sun", "weight": 1.0}],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("edge", "message"),
+    [
+        ({"weight": float("nan")}, r"'weight' of the edge 'a' -> 'b' must be a finite number \(got nan\)"),
+        ({"weight": "heavy"}, r"'weight' of the edge 'a' -> 'b' .*\(got 'heavy'\)"),
+        ({"weight": None}, r"'weight' of the edge 'a' -> 'b' .*\(got None\)"),
+        ({"count": 1.5}, r"'count' of the edge 'a' -> 'b' must be a whole number from 0 \(got 1.5\)"),
+        ({"count": -1}, r"'count' of the edge 'a' -> 'b' .*\(got -1\)"),
+    ],
+)
+def test_edges_with_wrong_attributes_are_named(edge, message):
+    with pytest.raises(ValueError, match=message):
+        from_networkx(nx.DiGraph([("a", "b", edge)]))
+
+
+def test_nodes_and_graphs_with_wrong_attributes_are_named():
+    graph = nx.DiGraph(num_samples="many")
+    graph.add_node("a", count=2.5)
+    with pytest.raises(ValueError, match=r"'count' of the node 'a' .*\(got 2.5\)"):
+        from_networkx(graph)
+    graph.nodes["a"]["count"] = 2
+    with pytest.raises(ValueError, match=r"'num_samples' of the graph .*\(got 'many'\)"):
+        from_networkx(graph)
+    with pytest.raises(ValueError, match=r"distinct names \(got '1' twice\)"):
+        from_networkx(nx.DiGraph([(1, "1")]))
+    with pytest.raises(TypeError, match=r"'graph' must be a graph of networkx \(got Data\)"):
+        from_networkx(cooccurrence_graph(LABELS))
+
+
+@pytest.mark.parametrize("file_format", ["graphml", "gml", "weighted_edgelist", "adjlist"])
+def test_through_files_of_networkx(file_format, tmp_path):
+    """What a format keeps is kept; what it loses is named by what needs it."""
+    data = cooccurrence_graph(LABELS)
+    plain = {"delimiter": "|"} if "list" in file_format else {}
+    getattr(nx, f"write_{file_format}")(to_networkx(data), tmp_path / "graph", **plain)
+    plain |= {"create_using": nx.DiGraph} if plain else {}
+    again = from_networkx(getattr(nx, f"read_{file_format}")(tmp_path / "graph", **plain))
+    if file_format in ("graphml", "gml"):
+        torch.testing.assert_close(PMI()(again).edge_weight, PMI()(data).edge_weight)
+        assert again.num_samples == 30 and again.label_names == data.label_names
+    else:
+        assert to_networkx(again).number_of_edges() == data.num_edges
+        with pytest.raises(ValueError, match=r"'data' must carry 'edge_count'"):
+            PMI()(again)
+        with pytest.raises(ValueError, match=r"'graph' must carry 'edge_count'"):
+            pmi_svd(again)
+
+
+@pytest.mark.parametrize("key", ["edge_index", "edge_weight", "count", "num_samples", "label_names"])
+def test_a_lost_attribute_is_named(key):
+    data = cooccurrence_graph(LABELS)
+    del data[key]
+    for call in (to_networkx, summarize, graph_statistics):
+        with pytest.raises(ValueError, match=f"'data' must carry '{key}'"):
+            call(data)
+
+
+def test_parallel_edges_are_kept_on_the_way_out():
+    data = from_networkx(nx.MultiDiGraph([("a", "b", {"weight": 1}), ("a", "b", {"weight": 2})]))
+    assert sorted(weight for *_, weight in to_networkx(data).edges(data="weight")) == [1.0, 2.0]
+
+
+def test_edges_to_labels_that_are_not_there():
+    data = cooccurrence_graph(LABELS)
+    data.edge_index[0, 0] = 6
+    for call in (to_networkx, summarize):
+        with pytest.raises(IndexError, match=r"'edge_index' must be in \[0, 5\].*\(got 6\)"):
+            call(data)

@@ -5,11 +5,23 @@ from math import log
 import numpy as np
 import pytest
 import torch
+from torch_geometric import transforms as pyg
 from torch_geometric.data import Data
 from torch_geometric.transforms import Compose
 from torch_geometric.utils import to_dense_adj
 
-from labelgraph.graph import KNN, PMI, Binarize, BinaryAdjacency, Reweight, Threshold, cooccurrence_graph
+from labelgraph.graph import (
+    KNN,
+    PMI,
+    Binarize,
+    BinaryAdjacency,
+    Reweight,
+    Threshold,
+    cooccurrence_graph,
+    summarize,
+    to_networkx,
+)
+from labelgraph.nn import StaticAdjacency
 
 TRANSFORMS = {
     "threshold": Threshold(0.3),
@@ -214,3 +226,107 @@ def test_pmi_of_counts_whose_product_outgrows_an_integer():
 def test_pmi_needs_counts(graph):
     with pytest.raises(ValueError, match="'data' must carry 'edge_count'"):
         PMI()(BinaryAdjacency()(graph))
+
+
+def with_attributes(labels=((1, 1, 0, 0, 0), (1, 0, 0, 1, 0), (1, 1, 0, 1, 0))):
+    """A graph with more stored of its edges, in tensors of several shapes, an array and a list."""
+    graph = cooccurrence_graph(labels, ["sky", "sun", "never", "cat", "dog"])
+    number = torch.arange(1, graph.num_edges + 1)
+    graph.edge_attr = number.view(-1, 1) * torch.tensor([1.0, 10.0])
+    graph.kind = number
+    return graph
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS.values(), ids=TRANSFORMS)
+def test_all_that_is_stored_of_an_edge_goes_with_it(transform):
+    before = with_attributes()
+    before.seen, before.said = before.kind.numpy().copy(), [f"edge {i}" for i in before.kind.tolist()]
+    number = {pair: i for i, pair in enumerate(map(tuple, before.edge_index.T.tolist()), 1)}
+    after = transform(before)
+    expected = [number.get(pair, 0) for pair in map(tuple, after.edge_index.T.tolist())]
+    assert after.kind.tolist() == after.seen.tolist() == expected
+    assert after.edge_attr.tolist() == [[float(i), 10.0 * i] for i in expected]
+    assert after.said == [f"edge {i}" if i else None for i in expected]
+    assert after.label_names == before.label_names and after.count.tolist() == [3, 2, 0, 2, 0]
+
+
+def test_as_many_labels_as_edges():
+    graph = Data(
+        edge_index=torch.tensor([[0, 1, 2], [1, 2, 0]]), edge_weight=torch.tensor([0.1, 0.5, 0.9]), num_nodes=3,
+        count=torch.tensor([3, 2, 1]), label_names=["a", "b", "c"], x=torch.eye(3), edge_kind=torch.arange(3),
+    )  # fmt: skip
+    after = Threshold(0.4)(graph)
+    assert after.edge_kind.tolist() == [1, 2] and after.count.tolist() == [3, 2, 1]
+    assert after.label_names == ["a", "b", "c"] and torch.equal(after.x, torch.eye(3))
+
+
+PYG = [
+    pyg.AddSelfLoops(attr="edge_weight"), pyg.AddRemainingSelfLoops(attr="edge_weight"), pyg.GCNNorm(),
+    pyg.RemoveIsolatedNodes(), pyg.VirtualNode(), pyg.Pad(9), pyg.ToUndirected(reduce="max"),
+    pyg.RemoveDuplicatedEdges(), pyg.RemoveSelfLoops(attr="edge_weight"), pyg.LargestConnectedComponents(),
+    pyg.OneHotDegree(9), pyg.AddRandomWalkPE(2), pyg.TwoHop(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("theirs", PYG, ids=lambda transform: type(transform).__name__)
+@pytest.mark.parametrize("ours", [Threshold(0.4), Binarize(), BinaryAdjacency(0.4), Reweight(), KNN(1)], ids=repr)
+def test_transforms_of_pyg_come_before_and_after(theirs, ours):
+    theirs(ours(with_attributes())).validate()
+    changed = theirs(with_attributes())
+    after = ours(changed)
+    assert after.validate() and after.edge_weight.shape == after.edge_index.shape[1:]
+    names = list(to_networkx(after))
+    assert len(names) == after.num_nodes == changed.num_nodes
+    assert summarize(after).startswith(f"Label graph: {changed.num_nodes} labels")
+    assert StaticAdjacency(after)()[1].isfinite().all()
+
+
+def test_names_are_filtered_and_padded_with_the_labels():
+    assert pyg.RemoveIsolatedNodes()(with_attributes()).label_names == ["sky", "sun", "cat"]
+    assert pyg.Pad(7)(with_attributes()).label_names == ["sky", "sun", "never", "cat", "dog", "node 5", "node 6"]
+    assert list(to_networkx(pyg.VirtualNode()(with_attributes())))[4:] == ["dog", "node 5"]
+
+
+@pytest.mark.parametrize("key", ["edge_index", "edge_weight", "edge_count", "count", "num_samples"])
+def test_an_attribute_that_was_lost_is_named(key):
+    graph = with_attributes()
+    del graph[key]
+    with pytest.raises(ValueError, match=f"'data' must carry '{key}'"):
+        PMI()(graph)
+    if key in ("edge_index", "edge_weight"):
+        for transform in TRANSFORMS.values():
+            with pytest.raises(ValueError, match=f"'data' must carry '{key}'"):
+                transform(graph)
+
+
+@pytest.mark.parametrize(("key", "value"), [("num_samples", 0), ("count", torch.zeros(5).long())])
+def test_counts_that_cannot_be_are_named(key, value):
+    graph = with_attributes()
+    graph[key] = value
+    with pytest.raises(ValueError, match=f"'{key}' of 'data' must be at least the counts within it"):
+        PMI()(graph)
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS.values(), ids=TRANSFORMS)
+def test_an_edge_to_a_label_that_is_not_there(transform):
+    graph = with_attributes()
+    graph.edge_index[1, 2] = 5
+    with pytest.raises(IndexError, match=r"'edge_index' must be in \[0, 4\].*\(got 5\)"):
+        transform(graph)
+    graph.edge_index[1, 2] = -1
+    with pytest.raises(IndexError, match=r"'edge_index' must be in \[0, 4\].*\(got -1\)"):
+        transform(graph)
+
+
+def test_a_graph_of_networkx_is_no_label_graph():
+    with pytest.raises(TypeError, match=r"'data' must be a label graph.*\(got DiGraph\)"):
+        Threshold()(to_networkx(with_attributes()))
+
+
+@pytest.mark.parametrize("items", [4097, 5047, 5947])
+def test_labels_of_all_items_tell_nothing_however_many_there_are(items):
+    """In float32 the product of counts is rounded, and most of these have a tiny positive weight."""
+    for less in (1, 2, 3, 7):
+        labels = np.ones((items, 2), np.uint8)
+        labels[items - less :, 1] = 0
+        assert PMI()(cooccurrence_graph(labels)).num_edges == 0
