@@ -22,6 +22,9 @@ def pack_bits(codes: Tensor) -> Tensor:
     Returns:
         uint8, shape (N, ceil(bits / 8)).
 
+    Raises:
+        ValueError: If it is no matrix, or holds NaN.
+
     Example:
         >>> import torch
         >>> from labelgraph.metrics import pack_bits
@@ -30,6 +33,8 @@ def pack_bits(codes: Tensor) -> Tensor:
     """
     if codes.ndim != 2 or codes.size(1) == 0:
         raise ValueError(f"'codes' must have the shape (N, bits) (got {tuple(codes.shape)})")
+    if codes.is_floating_point() and codes.isnan().any():
+        raise ValueError("'codes' must be numbers (got NaN)")
     bits = F.pad((codes > 0).to(torch.uint8), (0, -codes.size(1) % 8)).view(len(codes), -1, 8)
     return (bits << _shifts(codes.device)).sum(-1, dtype=torch.uint8)
 

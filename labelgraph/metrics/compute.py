@@ -165,12 +165,15 @@ def _measure(inputs: RankingInputs, names: list[Metric], ties: str, block_size: 
     ranked = [name for name in names if name not in groups[_of_buckets]]
     placed = any(name.item_value for name in ranked)
     groups[_of_placed if placed else _of_rankings] = ranked
-    columns: dict[str, Tensor] = {}
+    num_queries = inputs.ranked.stop - inputs.ranked.start
+    # Made before the blocks: small results between them would keep their memory from being used again.
+    values = torch.empty(num_queries, len(names), dtype=torch.float64, device=inputs.query.vectors.device)
     for measure, group in groups.items():
-        if group:
-            blocks = list(measure(inputs, group, block_size))
-            columns |= zip([name.full for name in group], torch.cat(blocks).unbind(1), strict=True)
-    return torch.stack([columns[name.full] for name in names], 1)
+        columns, start = [names.index(name) for name in group], 0
+        for block in measure(inputs, group, block_size) if group else ():
+            values[start : start + len(block), columns] = block
+            start += len(block)
+    return values
 
 
 def _of_rankings(inputs: RankingInputs, names: list[Metric], block_size: int) -> Iterator[Tensor]:

@@ -3,14 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from labelgraph._core.similarity import as_matrix
+
 DEFINITIONS = ("topk", "first-k", "recall-normalised", "min(k,R)")
 
 
-def average_precision(relevance: Tensor, k: int | None = None, definition: str = "topk") -> Tensor:
+def as_relevance(relevance: Any) -> Tensor:
+    """Take 0 or 1 in ranked order as bool, whole numbers or floats of torch, NumPy or lists; give uint8.
+
+    Raises:
+        ValueError: If it is no matrix with at least one column, or holds anything but 0 and 1.
+    """
+    ranked = relevance if isinstance(relevance, Tensor) else as_matrix("relevance", relevance)
+    if ranked.ndim != 2 or ranked.shape[1] == 0:
+        raise ValueError(f"'relevance' must have the shape (Q, N), N at least 1 (got {tuple(ranked.shape)})")
+    if ranked.dtype == torch.bool:
+        return ranked.to(torch.uint8)
+    if ranked.dtype == torch.uint8 and (not len(ranked) or ranked.max() <= 1):
+        return ranked
+    wrong = ranked[(ranked != 0) & (ranked != 1)]
+    if len(wrong):
+        raise ValueError(f"'relevance' must be 0 or 1 in ranked order (got {wrong[0].item():g})")
+    return ranked.to(torch.uint8)
+
+
+def as_grades(grades: Any) -> Tensor:
+    """Take whole numbers from 0 in ranked order of any type; give them as int32, or uint8 as they are.
+
+    Raises:
+        ValueError: If they are no matrix with at least one column, or not whole numbers from 0.
+    """
+    ranked = grades if isinstance(grades, Tensor) else as_matrix("grades", grades)
+    if ranked.ndim != 2 or ranked.shape[1] == 0:
+        raise ValueError(f"'grades' must have the shape (Q, N), N at least 1 (got {tuple(ranked.shape)})")
+    if ranked.dtype == torch.uint8:
+        return ranked
+    whole = ranked if ranked.dtype == torch.int32 else ranked.to(torch.int32)
+    if len(ranked) and (whole.min() < 0 or (whole is not ranked and (whole != ranked).any())):
+        raise ValueError(
+            f"'grades' must be whole numbers from 0 (got {ranked.min().item():g} to {ranked.max().item():g})"
+        )
+    return whole
+
+
+def average_precision(relevance: Any, k: int | None = None, definition: str = "topk") -> Tensor:
     r"""Average precision of each query.
 
     With :math:`R` relevant items in the whole database and precision :math:`p(r)` at rank :math:`r`, the
@@ -42,6 +83,7 @@ def average_precision(relevance: Tensor, k: int | None = None, definition: str =
         [1.0, 0.75, 0.5]
     """
     check_average_precision(k, definition)
+    relevance = as_relevance(relevance)
     k = relevance.shape[1] if k is None else k
     ranked = relevance if definition == "first-k" else relevance[:, :k]
     hits = ranked.cumsum(1, dtype=torch.int32)
@@ -56,7 +98,7 @@ def average_precision(relevance: Tensor, k: int | None = None, definition: str =
     return hits.mul_(ranked).double() @ rank.reciprocal() / divisor.clamp(min=1)
 
 
-def precision_at(relevance: Tensor, ks: Sequence[int]) -> Tensor:
+def precision_at(relevance: Any, ks: Sequence[int]) -> Tensor:
     r"""Share of relevant items among the first :math:`k`, for several :math:`k`.
 
     A :math:`k` beyond the database counts the missing places as not relevant.
@@ -74,12 +116,12 @@ def precision_at(relevance: Tensor, ks: Sequence[int]) -> Tensor:
         >>> precision_at(torch.tensor([[1, 0, 0, 1]]), [1, 2, 4])
         tensor([[1.0000, 0.5000, 0.5000]], dtype=torch.float64)
     """
-    if min(ks) < 1:
-        raise ValueError(f"'ks' must be at least 1 (got {min(ks)})")
+    _check_cuts(ks)
+    relevance = as_relevance(relevance)
     return torch.stack([relevance[:, :k].sum(1, dtype=torch.float64) / k for k in ks], 1)
 
 
-def recall_at(relevance: Tensor, ks: Sequence[int]) -> Tensor:
+def recall_at(relevance: Any, ks: Sequence[int]) -> Tensor:
     r"""Share of all :math:`R` relevant items that stand among the first :math:`k`, for several :math:`k`.
 
     A query without relevant items scores 0.
@@ -100,11 +142,12 @@ def recall_at(relevance: Tensor, ks: Sequence[int]) -> Tensor:
         >>> recall_at(torch.tensor([[1, 0, 0, 1]]), [1, 4])
         tensor([[0.5000, 1.0000]], dtype=torch.float64)
     """
+    relevance = as_relevance(relevance)
     hits = precision_at(relevance, ks) * torch.tensor(ks, device=relevance.device)
     return hits / relevance.sum(1, keepdim=True).clamp(min=1)
 
 
-def r_precision(relevance: Tensor) -> Tensor:
+def r_precision(relevance: Any) -> Tensor:
     r"""Share of relevant items among the first :math:`R`, where :math:`R` is how many there are.
 
     A query without relevant items scores 0.
@@ -121,12 +164,13 @@ def r_precision(relevance: Tensor) -> Tensor:
         >>> r_precision(torch.tensor([[1, 0, 0, 1]]))
         tensor([0.5000], dtype=torch.float64)
     """
+    relevance = as_relevance(relevance)
     total = relevance.sum(1, keepdim=True)
     inside = torch.arange(relevance.shape[1], device=relevance.device) < total
     return (relevance * inside).sum(1, dtype=torch.float64) / total[:, 0].clamp(min=1)
 
 
-def precision_at_recall(relevance: Tensor, recall: Sequence[float]) -> Tensor:
+def precision_at_recall(relevance: Any, recall: Sequence[float]) -> Tensor:
     r"""Precision at the rank where each recall level is first reached.
 
     Level :math:`r` of a query with :math:`R` relevant items is reached at its
@@ -145,7 +189,7 @@ def precision_at_recall(relevance: Tensor, recall: Sequence[float]) -> Tensor:
         >>> precision_at_recall(torch.tensor([[1, 0, 0, 1]]), [0.5, 1.0])
         tensor([[1.0000, 0.5000]], dtype=torch.float64)
     """
-    return precision_of_hits(relevance.cumsum(1), recall)
+    return precision_of_hits(as_relevance(relevance).cumsum(1), recall)
 
 
 def precision_of_hits(hits: Tensor, recall: Sequence[float]) -> Tensor:
@@ -153,6 +197,11 @@ def precision_of_hits(hits: Tensor, recall: Sequence[float]) -> Tensor:
     needed = hits_needed(hits[:, -1], recall)
     place = torch.searchsorted(hits, needed).clamp(max=hits.shape[1] - 1)
     return torch.where(hits[:, -1:] > 0, needed.double() / (place + 1), 0.0)
+
+
+def _check_cuts(ks: Sequence[int]) -> None:
+    if not ks or min(ks) < 1:
+        raise ValueError(f"'ks' must be at least 1 (got {min(ks) if ks else 'none'})")
 
 
 def hits_needed(found: Tensor, recall: Sequence[float]) -> Tensor:
@@ -178,7 +227,7 @@ GAINS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def ndcg_at(grades: Tensor, ks: Sequence[int | None], gain: str = "linear") -> Tensor:
+def ndcg_at(grades: Any, ks: Sequence[int | None], gain: str = "linear") -> Tensor:
     r"""Normalised discounted cumulative gain, for several cut-offs.
 
     .. math:: \mathrm{nDCG}@k = \sum_{i=1}^{k} \frac{g(y_i)}{\log_2(1 + i)} \Big/
@@ -208,8 +257,8 @@ def ndcg_at(grades: Tensor, ks: Sequence[int | None], gain: str = "linear") -> T
     """
     if gain not in GAINS:
         raise ValueError(f"'gain' must be one of {', '.join(GAINS)} (got {gain!r})")
-    if any(k is not None and k < 1 for k in ks):
-        raise ValueError(f"'ks' must be at least 1 (got {min(k for k in ks if k is not None)})")
+    _check_cuts([k for k in ks if k is not None] or [1])
+    grades = as_grades(grades)
     cuts = [min(k or grades.shape[1], grades.shape[1]) for k in ks]
     gains = GAINS[gain](grades[:, : max(cuts)])
     discount = discount_sums(max(cuts), grades.device).diff()

@@ -130,6 +130,13 @@ def _weights(order: int, exact_at: float | None) -> list[float]:
     if exact_at is not None:
         if not 0 < exact_at < 1:
             raise ValueError(f"'exact_at' must be in (0, 1) (got {exact_at})")
-        before = sum(weight * exact_at**power for power, weight in enumerate(weights[:-1], 1))
-        weights[-1] = (-math.log1p(-exact_at) - before) / exact_at**order
+        weights[-1] = _tail(order, exact_at)
     return weights
+
+
+def _tail(order: int, exact_at: float) -> float:
+    r"""The last weight :math:`\sum_{k \ge K} s_0^{k - K} / k`, without the difference of nearly equal numbers."""
+    if exact_at > 0.5:
+        before = math.fsum(exact_at**power / power for power in range(1, order))
+        return (-math.log1p(-exact_at) - before) / exact_at**order
+    return math.fsum(exact_at**power / (order + power) for power in range(64))

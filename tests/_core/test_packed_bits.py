@@ -153,3 +153,8 @@ def test_items_are_counted_by_distance_and_grade(bits, filled_up, highest, with_
     length = 8 * pack_bits(query).shape[1]
     on_device = count_on_device(scores, relevance, length)
     assert torch.equal(on_device, expected[:, : length + 1, : on_device.shape[2]])
+
+
+def test_codes_of_nan_are_refused():
+    with pytest.raises(ValueError, match=r"'codes'.*NaN"):
+        pack_bits(torch.full((2, 8), torch.nan))

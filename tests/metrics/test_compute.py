@@ -1,7 +1,10 @@
 """Metrics by name against loops over exactly ranked lists, and against figures."""
 
 import math
+import subprocess
+import sys
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -449,3 +452,24 @@ def test_shares_are_whole_blocks_in_a_row(num_queries, block_size, num_processes
     assert all(part.start % block_size == 0 or part.start == num_queries for part in shares)
     blocks = [-(-(part.stop - part.start) // block_size) for part in shares]
     assert max(blocks) - min(blocks) <= 1
+
+
+HEAP = """
+import torch
+from labelgraph.metrics import mean_average_precision, pack_bits
+def held():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+codes, labels = pack_bits(torch.randn(9000, 32)), (torch.rand(9000, 24) < 0.1).float()
+mean_average_precision(codes[:500], codes, labels[:500], labels, similarity="hamming")
+before = held()
+mean_average_precision(codes, codes, labels, labels, similarity="hamming")
+print((held() - before) // 2**20)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="tells the memory of a process on Linux alone")
+def test_the_memory_of_blocks_is_given_back():
+    """All blocks together take some 240 MiB."""
+    shown = subprocess.run([sys.executable, "-c", HEAP], capture_output=True, text=True, check=True).stdout
+    assert int(shown) < 80

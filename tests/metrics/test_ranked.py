@@ -1,5 +1,7 @@
 """Metrics of ranked relevance against loops."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -175,3 +177,31 @@ def test_no_relevant_item_scores_nothing():
 def test_wrong_arguments_are_named_of_ndcg(ks, gain, message):
     with pytest.raises(ValueError, match=message):
         ndcg_at(torch.ones(1, 2, dtype=torch.int32), ks, gain)
+
+
+FUNCTIONS = {
+    "average_precision": average_precision,
+    "precision_at": lambda ranked: precision_at(ranked, [2]),
+    "recall_at": lambda ranked: recall_at(ranked, [2]),
+    "r_precision": r_precision,
+    "precision_at_recall": lambda ranked: precision_at_recall(ranked, [0.5]),
+    "ndcg_at": lambda ranked: ndcg_at(ranked, [2]),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_zeros_and_ones_of_every_kind_are_taken(name):
+    rows = [[1, 0, 1, 1], [0, 0, 0, 1]]
+    wanted = FUNCTIONS[name](torch.tensor(rows))
+    kinds = (torch.float32, torch.float64, torch.bfloat16, torch.bool, torch.uint8, torch.int8)
+    for each in (*(torch.tensor(rows, dtype=kind) for kind in kinds), rows, np.array(rows), np.array(rows, ">f4")):
+        assert torch.equal(FUNCTIONS[name](each), wanted)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("rows", [[[2, 0, 1]], [[0.5, 0.0]], [[-1, 0]], [[math.nan, 0]], [1, 0], [[]]])
+def test_other_relevance_is_refused(name, rows):
+    if name == "ndcg_at" and rows == [[2, 0, 1]]:
+        return  # Grades.
+    with pytest.raises(ValueError, match=r"'(relevance|grades)'"):
+        FUNCTIONS[name](torch.tensor(rows))

@@ -138,3 +138,15 @@ def test_features_rank_as_the_probability_does():
 def test_wrong_arguments_are_named_of_expected_relevance(function, p, q, message):
     with pytest.raises(ValueError, match=message):
         function(p, q)
+
+
+@pytest.mark.parametrize("order", [1, 4, 8, 16])
+@pytest.mark.parametrize("exact_at", [1e-3, 0.01, 0.1, 0.4, 0.6, 0.95])
+def test_the_sum_is_exact_where_it_should_be(order, exact_at):
+    """The last weight holds the rest of the series, however small that is."""
+    p = torch.tensor([[exact_at**0.5]], dtype=torch.float64)
+    features = relevance_features(p, order, exact_at)
+    assert torch.isfinite(features).all()
+    rest = math.fsum(exact_at ** (k - order) / k for k in range(order, 2000))
+    last = (features[0, -1] ** 2).item() / exact_at**order
+    assert last == pytest.approx(rest, rel=1e-9)
