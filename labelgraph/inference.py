@@ -100,8 +100,20 @@ def encode_batch(method: Method, side: str, features: Tensor) -> Embeddings:
         vectors = method.encode_image(features.to_dense())
     else:
         vectors = method.encode_text(method.as_taken(features))
+    return _carry(method, f"{side} embeddings", vectors)
+
+
+@torch.no_grad()
+def encode_labels(method: Method) -> Embeddings | None:
+    """Embed each label alone as a query, (C, H), on the CPU; none if the method does not embed labels."""
+    vectors = method.label_queries()
+    return None if vectors is None else _carry(method, "label embeddings", vectors).to("cpu")
+
+
+def _carry(method: Method, name: str, vectors: Tensor) -> Embeddings:
+    """Embeddings with the similarity of the method; codes come packed."""
     vectors = pack_bits(vectors) if method.similarity == "hamming" else _at_least_float32(vectors)
-    return as_embeddings(f"{side} embeddings", vectors, method.similarity, method.similarity_labels)
+    return as_embeddings(name, vectors, method.similarity, method.similarity_labels)
 
 
 def label_scores(method: Method, data: CrossModalData, batch_size: int = 4096) -> dict[str, Tensor]:

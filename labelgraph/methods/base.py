@@ -136,6 +136,10 @@ class Method(nn.Module, ABC):
         """
         raise ValueError(f"'method' must score labels (got {self.name!r}, which does not)")
 
+    def label_queries(self) -> Tensor | None:
+        """Each label alone, as `encode_text` would embed a text that is about it, (C, H); by default none."""
+        return None
+
     def calibrate(self, scores: Mapping[str, tuple[Tensor, Tensor]]) -> None:
         """Adapt to held-out items once the best weights are loaded; most methods need not.
 

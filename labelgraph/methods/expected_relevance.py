@@ -129,6 +129,14 @@ class ExpectedRelevance(Method):
         """Text features (B, D_t) to label probabilities and pair embeddings (B, C + H), or what ``score`` needs."""
         return self._encode("text", text)
 
+    def label_queries(self) -> Tensor | None:
+        """A text that certainly has one label and no other."""
+        weight = self.classifier.weight
+        certain = torch.eye(len(weight), dtype=weight.dtype, device=weight.device)
+        if self.hash_head is not None:
+            return self.hash_head.codes(certain)
+        return self._compared(certain, torch.zeros_like(weight))  # A label alone is no pair of anything.
+
     def on_epoch(self, epoch: int) -> None:
         """Tell the hash head its epoch."""
         if self.hash_head is not None:
@@ -166,7 +174,10 @@ class ExpectedRelevance(Method):
         scores: Tensor = self.classifier(hidden)
         if self.hash_head is not None:
             return self.hash_head.codes(scores.sigmoid())  # Not calibrated, as the codes were learned.
-        probabilities = self._calibration(side)(scores).sigmoid()
+        return self._compared(self._calibration(side)(scores).sigmoid(), hidden)
+
+    def _compared(self, probabilities: Tensor, hidden: Tensor) -> Tensor:
+        """What the score compares, of label probabilities and hidden units."""
         if self.config.score == "expected_relevance":
             return relevance_features(probabilities, self.config.order, self.config.exact_at)
         if self.config.score != "expected_jaccard" or not self.config.pair_weight or not self.config.pair_strength:

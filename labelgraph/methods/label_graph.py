@@ -82,6 +82,11 @@ class LabelGraphMethod(Method):
         project = self.image_projector if side == "image" else self.text_projector
         return cosine_scores(project(features), self.label_branch()[0])
 
+    def label_queries(self) -> Tensor | None:
+        """The classifiers of the labels, which are in the space of the embeddings; with hash heads their codes."""
+        classifiers: Tensor = self.label_branch()[0]
+        return classifiers if self.text_hash is None else self.text_hash.codes(classifiers)
+
     def on_epoch(self, epoch: int) -> None:
         """Tell the hash heads their epoch."""
         for head in (self.image_hash, self.text_hash):

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     )
     from labelgraph.metrics.ranking import ranked_relevance
     from labelgraph.metrics.retrieval_report import RetrievalReport, class_means, evaluate, mean_average_precision
+    from labelgraph.metrics.short_queries import (
+        QueryReport,
+        evaluate_short_queries,
+        label_query_precision,
+        typed_word_precision,
+    )
     from labelgraph.metrics.ties import expected_average_precision, expected_precision_at_recall
 
 __all__ = [
@@ -43,13 +49,16 @@ __all__ = [
     "Embeddings",
     "Encoder",
     "Metric",
+    "QueryReport",
     "RetrievalReport",
     "average_precision",
     "class_means",
     "evaluate",
     "evaluate_protocol",
+    "evaluate_short_queries",
     "expected_average_precision",
     "expected_precision_at_recall",
+    "label_query_precision",
     "mean_average_precision",
     "ndcg_at",
     "pack_bits",
@@ -59,6 +68,7 @@ __all__ = [
     "r_precision",
     "ranked_relevance",
     "recall_at",
+    "typed_word_precision",
     "unpack_bits",
 ]
 

@@ -1,0 +1,173 @@
+"""Short queries: pictures of one label, and pictures whose own text has a typed word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from labelgraph._core.names import check_name
+from labelgraph._core.similarity import Vectors, as_matrix
+from labelgraph.data import CrossModalData
+from labelgraph.inference import encode_labels, encode_side
+from labelgraph.methods import Method
+from labelgraph.metrics.compute import query_metrics
+from labelgraph.metrics.protocols import PROTOCOLS
+
+COUNTS = ((0, 0), (1, 2), (3, 5), (6, 11), (12, 39), (40, None))
+LEAST_TEXTS = 3
+
+
+@dataclass(frozen=True)
+class QueryReport:
+    """Queries of one kind, measured; queries without a relevant item do not count.
+
+    Args:
+        precision: Mean precision of the first 10, of the first R where only R < 10 items are relevant.
+        average_precision: Mean average precision over the full ranking.
+        num_queries: Number of queries that count.
+        per_query: Average precision of each query in the order given; NaN where it does not count.
+        by_count: Mean average precision by the number of training items that a label has, such as ``"3-5"``.
+    """
+
+    precision: float
+    average_precision: float
+    num_queries: int
+    per_query: list[float]
+    by_count: Mapping[str, float] = field(default_factory=dict)
+
+
+def label_query_precision(
+    queries: Vectors,
+    database: Vectors,
+    database_labels: Any,
+    counts: Sequence[int] | Tensor | None = None,
+    *,
+    at: int = 10,
+    similarity: str | None = None,
+) -> QueryReport:
+    """Search for each label alone: how many of the first pictures have it.
+
+    Args:
+        queries: An embedding of each label, see `encode_labels`, (C, H).
+        database: Embeddings of the pictures, (N, H).
+        database_labels: Multi-hot, (N, C).
+        counts: Training items of each label, (C,).
+        at: Cut-off of the precision.
+        similarity: Of plain matrices, see `Embeddings`.
+
+    Raises:
+        ValueError: If shapes disagree, or no picture has a label.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.metrics import label_query_precision
+        >>> report = label_query_precision(torch.eye(2), torch.eye(2)[[0, 0, 1]], torch.eye(2)[[0, 1, 1]], [1, 4])
+        >>> report.precision, report.by_count
+        (0.75, {'1-2': 1.0, '3-5': 0.8333333333333333})
+    """
+    relevant = as_matrix("database_labels", database_labels).t() > 0
+    report = _measured(queries, database, relevant, at, similarity)
+    if counts is None:
+        return report
+    numbers = torch.as_tensor(counts)
+    if tuple(numbers.shape) != (len(relevant),):
+        raise ValueError(f"'counts' must have {len(relevant)} entries, one a label (got {tuple(numbers.shape)})")
+    values = torch.tensor(report.per_query, dtype=torch.float64)
+    by_count = {}
+    for low, high in COUNTS:
+        inside = (numbers >= low) & (numbers <= (torch.inf if high is None else high)) & ~values.isnan()
+        if inside.any():
+            name = f"{low}+" if high is None else str(low) if low == high else f"{low}-{high}"
+            by_count[name] = values[inside].mean().item()
+    return QueryReport(report.precision, report.average_precision, report.num_queries, report.per_query, by_count)
+
+
+def typed_word_precision(
+    queries: Vectors, database: Vectors, words: Any, *, at: int = 10, similarity: str | None = None
+) -> QueryReport:
+    """Search for each word alone: how many of the first pictures have it in their own text.
+
+    Args:
+        queries: An embedding of each word, (W, H).
+        database: Embeddings of the pictures, (N, H).
+        words: Whether the own text of a picture has the word, 0 or 1, (W, N).
+        at: Cut-off of the precision; of fewer pictures with the word, their number.
+        similarity: Of plain matrices, see `Embeddings`.
+
+    Raises:
+        ValueError: If shapes disagree, or no text has a word.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.metrics import typed_word_precision
+        >>> typed_word_precision(torch.eye(2), torch.eye(2), [[1, 0], [1, 0]]).precision
+        0.5
+    """
+    return _measured(queries, database, as_matrix("words", words) > 0, at, similarity)
+
+
+def evaluate_short_queries(
+    method: Method, data: CrossModalData, protocol: str = "query-vs-database"
+) -> dict[str, QueryReport]:
+    """Search the pictures of a gallery for single labels and single words, as far as the method and data allow.
+
+    Args:
+        method: A method.
+        data: Data with the splits of the protocol; the training items of a label are counted where there is a split
+            ``train``.
+        protocol: Key of ``PROTOCOLS``, whose second split is the gallery.
+
+    Returns:
+        ``"labels"``: every label, if the method embeds labels (`encode_labels`). ``"words"``: every word that at least
+        3 texts of the gallery have, if the text features are bags of words.
+
+    Raises:
+        ValueError: If the protocol is unknown, or the data lack its split.
+    """
+    check_name("protocol", protocol, PROTOCOLS)
+    rows = data.rows(PROTOCOLS[protocol][1])
+    rows = rows[data.present[rows].all(1)]
+    pictures = encode_side(method, "image", data, rows=rows)
+    reports = {}
+    labels = encode_labels(method)
+    if labels is not None:
+        counts = data.labels[data.rows("train")].sum(0) if "train" in data.splits else None
+        reports["labels"] = label_query_precision(labels, pictures, data.labels[rows], counts)
+    if sp.issparse(data.text) or data.encoders.get("text", {}).get("encoder") == "bag-of-words":
+        words = _bags(data, rows).T.tocsr()
+        typed = np.flatnonzero(np.diff(words.indptr) >= LEAST_TEXTS)
+        if len(typed):
+            one_word = sp.csr_array(sp.eye_array(words.shape[0], format="csr", dtype=np.float32)[typed])
+            queries = encode_side(method, "text", one_word)
+            reports["words"] = typed_word_precision(queries, pictures, words[typed].toarray())
+    return reports
+
+
+def _bags(data: CrossModalData, rows: Tensor) -> sp.csr_array:
+    """Which words the texts have, 0 or 1, (N, V)."""
+    bags = sp.csr_array(data.text_rows(rows).numpy() if isinstance(data.text, Tensor) else data.text[rows.numpy()])
+    bags.data = (bags.data > 0).astype(np.float32)
+    bags.eliminate_zeros()
+    return bags
+
+
+def _measured(queries: Vectors, database: Vectors, relevant: Tensor, at: int, similarity: str | None) -> QueryReport:
+    name = f"precision@min({at},R)"
+    values = query_metrics(
+        queries, database, metrics=["map", name, "relevant"], similarity=similarity, relevance=relevant
+    )
+    asked = values["relevant"] > 0
+    if not asked.any():
+        raise ValueError("a query must have a relevant item (got none)")
+    return QueryReport(
+        precision=values[name][asked].mean().item(),
+        average_precision=values["map"][asked].mean().item(),
+        num_queries=int(asked.sum()),
+        per_query=torch.where(asked, values["map"], torch.nan).tolist(),
+    )
