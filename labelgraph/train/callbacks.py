@@ -13,6 +13,7 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping
 from tqdm import tqdm
 
+from labelgraph._core.files import open_atomic
 from labelgraph.train.datamodule import epoch_seed
 from labelgraph.train.module import MONITOR
 from labelgraph.train.process import peak_memory, reset_peak_memory
@@ -61,13 +62,11 @@ class History(L.Callback):
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write rows as CSV, beside and then renamed."""
-    beside = path.with_name(path.name + ".part")
-    with beside.open("w", newline="", encoding="utf-8") as file:
+    """Write rows as CSV, atomically."""
+    with open_atomic(path, "w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    beside.replace(path)
 
 
 class EpochSeed(L.Callback):

@@ -1,4 +1,4 @@
-"""Checkpoints without pickle: safetensors for the tensors, JSON in its header for the rest."""
+"""Checkpoints without pickle: safetensors for the tensors, JSON in its header for the rest, behind a checksum."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ import torch
 from lightning.fabric.plugins import CheckpointIO
 from torch import Tensor
 
+from labelgraph._core.digests import sha256_bytes
+from labelgraph._core.files import write_bytes
+from labelgraph.methods.model_folder import refusing
+
 ENTRY = "checkpoint"
+START = b"labelgraph checkpoint 2, SHA-256 "  # Then the checksum of all that follows its line.
+DIGITS = 64
 
 
 class SafetensorsCheckpointIO(CheckpointIO):
-    """Keeps Lightning's checkpoints in one safetensors file, written beside and then renamed."""
+    """Keeps Lightning's checkpoints in one file each, which is written atomically and verified when it is read."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write a checkpoint.
@@ -22,32 +28,41 @@ class SafetensorsCheckpointIO(CheckpointIO):
         Raises:
             OSError: If the disk is full, the folder read-only, or the like; the checkpoint before is kept.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         tensors: dict[str, Tensor] = {}
         skeleton = _pack(checkpoint, tensors)
+        content = save(tensors, metadata={ENTRY: json.dumps(skeleton)})
         path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(path.name + ".part")
         try:
-            save_file(tensors, beside, metadata={ENTRY: json.dumps(skeleton)})
-        except SafetensorError as error:
-            beside.unlink(missing_ok=True)
-            raise OSError(f"{path}: cannot save ({error}); the checkpoint before is kept") from error
-        beside.replace(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(path, START + sha256_bytes(content).encode() + b"\n" + content)
+        except OSError as error:
+            kept = f"cannot save ({error.strerror or error}); the checkpoint before is kept"
+            raise OSError(error.errno, kept, str(path)) from error
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
-        """Read a checkpoint onto the CPU; Lightning moves it from there."""
-        from safetensors import SafetensorError, safe_open
+        """Read a checkpoint onto the CPU; Lightning moves it from there.
 
-        try:
-            with safe_open(path, framework="pt") as file:
-                skeleton = json.loads((file.metadata() or {})[ENTRY])
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            checkpoint: dict[str, Any] = _unpack(skeleton, tensors)
-        except (SafetensorError, KeyError, ValueError) as error:
-            raise ValueError(f"{path}: expected a checkpoint of labelgraph (got {error})") from error
+        Raises:
+            ValueError: If it is damaged, or of another program or version.
+        """
+        from safetensors.torch import load
+
+        content = Path(path).read_bytes()
+        start, digest, content = content[: len(START)], content[len(START) :][:DIGITS], content[len(START) + DIGITS :]
+        if start != START or content[:1] != b"\n":
+            raise ValueError(f"{path}: expected a checkpoint of labelgraph; delete it to begin anew")
+        content = content[1:]
+        if digest != sha256_bytes(content).encode():
+            raise ValueError(
+                f"{path}: expected a checkpoint of labelgraph with its checksum (the file is damaged); delete it to "
+                "begin anew"
+            )
+        with refusing(path, "a checkpoint of labelgraph"):
+            size = int.from_bytes(content[:8], "little")
+            skeleton = json.loads(json.loads(content[8 : 8 + size])["__metadata__"][ENTRY])
+            checkpoint: dict[str, Any] = _unpack(skeleton, load(content))
         return checkpoint
 
     def remove_checkpoint(self, path: Any) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
+
+from labelgraph._core.signals import Stopped, stopping
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
@@ -40,19 +42,27 @@ def process_memory(entry: str) -> int:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let Ctrl-C through as `KeyboardInterrupt`.
+    """Let signals end a training as they end any program, once Lightning has tidied up.
 
-    Lightning turns it into `SystemExit`, and ignores it from then on.
+    In a command of this library `Stopped` goes through to it. Elsewhere Ctrl-C raises `KeyboardInterrupt`, and SIGTERM
+    ends the process with the status of the signal. Lightning alone would exit with status 1 and 0.
     """
     if threading.current_thread() is not threading.main_thread():  # Where no signal comes, and none can be set.
         yield
         return
-    handler = signal.getsignal(signal.SIGINT)
+    interrupt, terminate = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     try:
-        yield
+        with stopping() if terminate is signal.SIG_DFL else nullcontext():
+            yield
+    except Stopped as stopped:
+        if terminate is signal.SIG_DFL:
+            if stopped.number == signal.SIGINT:
+                raise KeyboardInterrupt from None
+            signal.raise_signal(stopped.number)
+        raise
     except SystemExit as error:
         if isinstance(error.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         raise
     finally:
-        signal.signal(signal.SIGINT, handler)
+        signal.signal(signal.SIGINT, interrupt)

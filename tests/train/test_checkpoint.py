@@ -1,5 +1,6 @@
 """Checkpoints without pickle."""
 
+import random
 import subprocess
 import sys
 from collections import OrderedDict
@@ -8,7 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from labelgraph.train.checkpoint import SafetensorsCheckpointIO
+from labelgraph._core.digests import sha256_bytes
+from labelgraph.train.checkpoint import START, SafetensorsCheckpointIO
+from tests.damage import damage
 
 IO = SafetensorsCheckpointIO()
 
@@ -89,22 +92,31 @@ def test_a_truncated_file_is_refused(tmp_path, size):
         IO.load_checkpoint(path)
 
 
-def test_a_damaged_header_is_refused_or_harmless(tmp_path):
-    path = tmp_path / "a.ckpt"
-    IO.save_checkpoint({"w": BASE}, path)
+def test_every_damaged_byte_is_told(tmp_path):
+    path, rng = tmp_path / "a.ckpt", random.Random(0)
+    IO.save_checkpoint({"w": BASE, "epoch": 3}, path)
     content = path.read_bytes()
-    refused = 0
-    header = int.from_bytes(content[:8], "little")
-    for place in range(8 + header):
-        damaged = bytearray(content)
-        damaged[place] ^= 0x10
-        path.write_bytes(damaged)
+    for case in range(300):
+        path.write_bytes(damage(content, rng))
+        with pytest.raises(ValueError, match="expected a checkpoint of labelgraph") as error:
+            IO.load_checkpoint(path)
+        assert str(error.value).startswith(f"{path}: "), case
+
+
+def test_whatever_is_behind_a_right_checksum_one_error_names_the_file(tmp_path):
+    path, rng, refused = tmp_path / "a.ckpt", random.Random(0), 0
+    IO.save_checkpoint({"w": BASE, "epoch": 3, "list": [1, (2,)]}, path)
+    start = len(START) + 65
+    content = path.read_bytes()[start:]
+    for _ in range(300):
+        damaged = damage(content, rng)
+        path.write_bytes(START + sha256_bytes(damaged).encode() + b"\n" + damaged)
         try:
             IO.load_checkpoint(path)
         except ValueError as error:
-            assert str(error).startswith(f"{path}: expected a checkpoint of labelgraph")
+            assert str(error).startswith(f"{path}: expected a checkpoint") and "\n" not in str(error)
             refused += 1
-    assert refused > header / 2
+    assert refused > 150
 
 
 def test_safetensors_of_others_and_pickles_are_refused(tmp_path):
@@ -136,7 +148,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 try:
     SafetensorsCheckpointIO().save_checkpoint({"a": torch.zeros(10_000)}, sys.argv[1])
 except OSError as error:
-    print(error)
+    print(f"{error.filename}: {error.strerror}")
 print(SafetensorsCheckpointIO().load_checkpoint(sys.argv[1]))
 """
     command = [sys.executable, "-c", code, str(tmp_path / "last.ckpt")]
