@@ -247,10 +247,10 @@ class ExpectedRelevanceConfig(HashConfig):
     hidden_channels: PositiveInt = 1024
     dropout: ShareBelowOne = 0.6
     score: Literal["expected_jaccard", "expected_relevance", "expected_shared", "expected_cosine"] = "expected_jaccard"
-    pair_strength: Weight = 1.0
+    pair_strength: Weight = 1.5
     pair_weight: Weight = 5.0
     pair_temperature: PositiveFloat = 0.07
-    word_dropout: Share = 0.5
+    word_dropout: Share = 0.8
     order: PositiveInt = 4
     exact_at: ShareInside | None = 0.95
     calibration: Literal["temperature", "platt", "none"] = "temperature"
