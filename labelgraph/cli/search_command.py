@@ -101,9 +101,9 @@ def _check_places(options: argparse.Namespace) -> None:
 def _searcher(place: Path, data: CrossModalData | None) -> Searcher:
     """An index that was saved, or one made now of a model and data."""
     from labelgraph.methods.model_folder import MODEL_FORMAT
-    from labelgraph.search.searcher_folder import INDEX
+    from labelgraph.search.searcher_folder import SEARCHER_FORMAT
 
-    if (place / INDEX).exists() or not (place / MODEL_FORMAT.manifest).exists():
+    if (place / SEARCHER_FORMAT.manifest).exists() or not (place / MODEL_FORMAT.manifest).exists():
         return search.Searcher.load(place)
     if data is None:
         raise ValueError(f"'--data' must be given with a model: it has what is searched in (got {place} alone)")

@@ -18,15 +18,7 @@ from labelgraph.search.indexes import build_index
 from labelgraph.search.items import as_names, distinct_ids
 from labelgraph.search.neighbours import Neighbours, check_k
 from labelgraph.search.query_vectors import Query, QueryReader, as_items
-from labelgraph.search.searcher_folder import (
-    Version,
-    read_current,
-    read_items,
-    read_meaning,
-    read_method,
-    write_searcher,
-    write_version,
-)
+from labelgraph.search.searcher_folder import MEANING, read_searcher, write_searcher
 from labelgraph.search.shared_lock import SharedLock
 from labelgraph.search.sides import Sides
 
@@ -243,15 +235,16 @@ class Searcher:
     def save(self, folder: str | Path) -> None:
         """Write the method and both sides into a folder, in place of what `save` wrote there before.
 
-        That stays whole and loadable until the new one is complete, even if saving is killed.
+        That stays whole and loadable until the new one is complete, even if saving is killed. Of two processes that
+        save at once, the searcher of one stays, whole.
 
         Raises:
             OSError: If the disk is full, the folder read-only, or the like.
-            ValueError: If the method cannot be saved.
+            ValueError: If the method cannot be saved, or ``index.json`` is a file of something else.
         """
-        with self._lock.read():
-            meaning = {"index": self.index, "settings": self.settings, "label_names": self.label_names}
-            write_version(Path(folder), lambda new: write_searcher(new, self.method, meaning, self._sides))
+        state = self.__getstate__()
+        meaning = {name: state[name] for name in MEANING}
+        write_searcher(Path(folder), self.method, meaning, state["sides"])
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -264,16 +257,12 @@ class Searcher:
             ValueError: If it is damaged or of another format.
             ImportError: If the index needs FAISS, which is not installed.
         """
-        return read_current(Path(folder), cls._read)
+        return read_searcher(Path(folder), cls._restored)
 
     @classmethod
-    def _read(cls, version: Version) -> Self:
-        try:
-            meaning = read_meaning(version)
-            searcher = cls(read_method(version), meaning["index"], meaning["label_names"], **meaning["settings"])
-            read_items(version, meaning, searcher._sides)
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"{version.path}: expected the entry {error}") from error
+    def _restored(cls, method: Method, meaning: dict[str, Any], sides: dict[str, Any]) -> Self:
+        searcher = cls(method, meaning["index"], meaning["label_names"], **meaning["settings"])
+        searcher._sides.restore(sides)
         return searcher
 
     def _empty_sides(self, label_names: Sequence[str]) -> Sides:

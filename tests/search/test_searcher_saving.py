@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 import torch
 
+from labelgraph._core.commit import write_version
+from labelgraph._core.digests import sha256_json
+from labelgraph._core.versions import open_version
 from labelgraph.data import CrossModalData
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import ALGCN, AGAHConfig, ALGCNConfig, build_method
 from labelgraph.search import INDEXES, Searcher
-from labelgraph.search import searcher as searcher_file
 from labelgraph.search import searcher_folder as saving
+from labelgraph.search.searcher_folder import SEARCHER_FORMAT
 from tests.damage import damage
 
 SIZE = 40
@@ -76,13 +79,9 @@ def test_a_round_trip_gives_equal_neighbours(tmp_path, index):
 
 def test_the_files(tmp_path, index):
     make(index).save(tmp_path / "saved")
-    paths = {path.relative_to(tmp_path / "saved").as_posix() for path in (tmp_path / "saved").rglob("*.*")}
-    assert "index.json" in paths
-    names = {path.partition("/")[2] for path in paths if path.startswith("version-")} - {"model/.lock"}
-    faiss = {"image.faiss", "text.faiss"} if index.startswith("faiss") else set()
-    model = {name for name in names if re.fullmatch(r"model/model-[0-9a-f]{16}\.safetensors", name)}
-    assert len(model) == 1 and names == {"index.safetensors", "searcher.json", "model/model.json"} | model | faiss
-    assert set(json.loads((tmp_path / "saved" / "index.json").read_text())["files"]) - {"model/.lock"} == names
+    names = {re.sub(r"-[0-9a-f]{16}", "", path.name) for path in (tmp_path / "saved").iterdir()}
+    faiss = {"image.faiss", "text.faiss"} if index.startswith("faiss") and not index.endswith("flat") else set()
+    assert names == {"index.json", ".lock", "items.json", "items.safetensors", "model-model.safetensors"} | faiss
 
 
 def test_an_empty_searcher(tmp_path, index):
@@ -133,26 +132,31 @@ def test_200_damaged_folders_are_refused_or_give_the_right_neighbours(tmp_path, 
 def test_files_of_another_save_are_refused(tmp_path, index):
     for seed in (0, 1):
         make(index, seed).save(tmp_path / str(seed))
-    mine, other = (next((tmp_path / str(seed)).glob("version-*")) for seed in (0, 1))
-    for path in sorted(path for path in mine.rglob("[!.]*") if path.is_file()):
-        content = path.read_bytes()
-        kind = "model-*" if path.name.startswith("model-") else path.name
-        path.write_bytes(next((other / path.parent.relative_to(mine)).glob(kind)).read_bytes())
-        with pytest.raises(ValueError, match=rf"{path.name}: expected SHA-256 .* damaged"):
+    paths = sorted(path for path in (tmp_path / "0").iterdir() if path.name not in (".lock", "index.json"))
+    assert len(paths) == 3 + 2 * (index != "exact")
+    for path in paths:
+        content, start = path.read_bytes(), re.sub(r"-[0-9a-f]{16}.*", "", path.name)
+        path.write_bytes(next((tmp_path / "1").glob(f"{start}-*{path.suffix}")).read_bytes())
+        with pytest.raises(ValueError, match=rf"{path.name}: expected .* damaged"):
             Searcher.load(tmp_path / "0")
         path.write_bytes(content)
 
 
 def rewrite(folder, changes):
-    """Change `searcher.json` as someone might by hand, checksum and all."""
-    import hashlib
-
-    path = next(folder.glob("version-*")) / "searcher.json"
-    meaning = json.loads(path.read_text()) | changes
-    path.write_text(json.dumps({key: value for key, value in meaning.items() if value is not None}))
-    pointer = json.loads((folder / "index.json").read_text())
-    pointer["files"]["searcher.json"] = hashlib.sha256(path.read_bytes()).hexdigest()
-    (folder / "index.json").write_text(json.dumps(pointer))
+    """Save the same with other entries, or other ids and titles, as someone might by hand, checksums and all."""
+    with open_version(folder, SEARCHER_FORMAT) as version:
+        entries, files = dict(version.entries), {name: version.read(name) for name in version.files}
+    items = json.loads(files["items.json"])
+    for name, value in changes.items():
+        if name in ("ids", "titles"):
+            for side in items:
+                items[side][name] = value
+        else:
+            entries[name] = value
+    files["items.json"] = json.dumps(items).encode()
+    with write_version(folder, SEARCHER_FORMAT, {k: v for k, v in entries.items() if v is not None}) as writer:
+        for name, content in files.items():
+            writer.write(name, content)
 
 
 @pytest.mark.parametrize(
@@ -160,24 +164,27 @@ def rewrite(folder, changes):
     [
         ({"index": "best"}, "'index' must be one of"),
         ({"index": "hamming"}, "'index' must be one of exact, .* for 'cosine'"),
-        ({"index": None}, "expected the entry 'index'"),
+        ({"index": None}, "expected a searcher .*'index'"),
         ({"settings": {"num_probes": 3}}, "settings of the index 'exact'"),
-        ({"settings": 3}, "expected the entry"),
-        ({"ids": {"image": ["a"], "text": ["b"]}}, f"expected {SIZE} distinct ids .got 1"),
-        ({"ids": {"image": ["a"] * SIZE, "text": []}}, f"expected {SIZE} distinct ids"),
-        ({"ids": {"image": list(range(SIZE)), "text": []}}, f"expected {SIZE} distinct ids"),
-        ({"ids": {}}, "expected the entry 'image'"),
-        ({"titles": {"image": ["a"], "text": None}}, f"expected {SIZE} titles .got 1"),
-        ({"titles": {"image": [3] * SIZE, "text": None}}, f"expected {SIZE} titles"),
-        ({"titles": None}, "expected the entry 'titles'"),
+        ({"settings": 3}, "expected a searcher"),
+        ({"ids": ["a"]}, f"expected {SIZE} distinct ids .got 1"),
+        ({"ids": ["a"] * SIZE}, f"expected {SIZE} distinct ids"),
+        ({"ids": list(range(SIZE))}, f"expected {SIZE} distinct ids"),
+        ({"ids": None}, "expected ids and titles of the images"),
+        ({"titles": ["a"]}, f"expected {SIZE} titles .got 1"),
+        ({"titles": [3] * SIZE}, f"expected {SIZE} titles"),
+        ({"model": 3}, "expected the entry 'model'"),
+        ({"settings": {"num_probes": [3]}}, "settings of the index 'exact'"),
+        ({"label_names": 3}, "expected bool labels of the shape"),
         ({"label_names": ["cat"]}, "expected bool labels of the shape"),
     ],
 )
 def test_a_meaning_that_does_not_fit_is_refused(tmp_path, changes, message):
     make().save(tmp_path)
     rewrite(tmp_path, changes)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as error:
         Searcher.load(tmp_path)
+    assert str(error.value).startswith(str(tmp_path)) and "\n" not in str(error.value)
 
 
 def test_a_method_of_own_parts_cannot_be_saved_and_the_previous_stays(tmp_path):
@@ -188,16 +195,16 @@ def test_a_method_of_own_parts_cannot_be_saved_and_the_previous_stays(tmp_path):
     with pytest.raises(ValueError, match="'save_pretrained' needs a method built by 'from_config'"):
         Searcher(own).save(tmp_path)
     assert answers(Searcher.load(tmp_path)) == answers(searcher)
-    assert len(list(tmp_path.glob("version-*"))) == 1
+    assert len(list(tmp_path.iterdir())) == 5
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"nowhere/index\.json: no such saved index"):
+    with pytest.raises(FileNotFoundError, match=r"nowhere/index\.json: no such labelgraph search index"):
         Searcher.load(tmp_path / "nowhere")
 
 
-def test_a_searcher_that_is_saved_while_it_is_loaded_is_loaded_in_its_new_version(tmp_path, monkeypatch):
-    """The version goes away after its meaning and its method were read, before its vectors are."""
+def test_a_searcher_that_is_saved_while_it_is_loaded_is_loaded_as_it_was(tmp_path, monkeypatch):
+    """The version is replaced after its method was read, before its vectors are."""
     searchers = [make(seed=seed) for seed in (0, 1)]
     searchers[0].save(tmp_path)
     read, others = saving.read_method, [searchers[1]]
@@ -208,9 +215,45 @@ def test_a_searcher_that_is_saved_while_it_is_loaded_is_loaded_in_its_new_versio
             others.pop().save(tmp_path)
         return method
 
-    monkeypatch.setattr(searcher_file, "read_method", and_save)
+    monkeypatch.setattr(saving, "read_method", and_save)
+    assert answers(Searcher.load(tmp_path)) == answers(searchers[0]) and not others
     assert answers(Searcher.load(tmp_path)) == answers(searchers[1])
-    assert not others
+
+
+def test_a_file_outside_the_folder_is_not_read(tmp_path):
+    make().save(tmp_path / "saved")
+    path = tmp_path / "saved" / "index.json"
+    whole = json.loads(path.read_text())
+    whole["files"]["items.json"]["file"] = "../" + whole["files"]["items.json"]["file"]
+    del whole["checksum"]
+    path.write_text(json.dumps({**whole, "checksum": sha256_json(whole)}))
+    with pytest.raises(ValueError, match=r"index\.json: expected a file of this folder for 'items\.json'"):
+        Searcher.load(tmp_path / "saved")
+
+
+def test_an_index_json_of_something_else_is_not_replaced(tmp_path):
+    (tmp_path / "index.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"index\.json: expected a labelgraph search index, or nothing"):
+        make().save(tmp_path)
+    assert (tmp_path / "index.json").read_text() == "{}"
+
+
+def test_of_two_processes_that_save_at_once_one_stays_whole(tmp_path):
+    searchers, place = [make(seed=seed) for seed in (0, 1)], tmp_path / "place"
+    for searcher, name in zip(searchers, "01", strict=True):
+        searcher.save(tmp_path / name)
+    code = "import sys; from labelgraph.search import Searcher; s = Searcher.load(sys.argv[1]); input(); "
+    code += "[s.save(sys.argv[2]) for _ in range(20)]"
+    savers = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path / name), str(place)], stdin=subprocess.PIPE)
+        for name in "01"
+    ]
+    for saver in savers:
+        saver.stdin.write(b"\n")
+        saver.stdin.flush()
+    assert [saver.wait(120) for saver in savers] == [0, 0]
+    assert answers(Searcher.load(place)) in [answers(searcher) for searcher in searchers]
+    assert len(list(place.iterdir())) == 5
 
 
 SAVE = """
@@ -273,4 +316,4 @@ def test_killed_at_random_moments_one_of_both_is_there(tmp_path):
     assert len(found) == 40
     assert set(found) == {repr(searcher.search(image=[0.5] * 6, k=1000)) for searcher in searchers}
     searchers[0].save(folders[2])
-    assert len(list((tmp_path / "both").iterdir())) == 2
+    assert len(list((tmp_path / "both").iterdir())) == 5
