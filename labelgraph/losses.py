@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from labelgraph._core.similarity import unit_length
+
 
 def classification_loss(scores: Tensor, labels: Tensor) -> Tensor:
     r"""Mean Euclidean distance of the scores from the labels.
@@ -190,7 +192,7 @@ def contrastive_loss(
         >>> contrastive_loss(item, item, torch.ones(1, 1), temperature=0.5)  # 2 * (1.06 - 1) / 0.5
         tensor(0.2400)
     """
-    image, text = F.normalize(image), F.normalize(text)
+    image, text = unit_length(image), unit_length(text)
     positive = (labels @ labels.t()).clamp(max=1.0)
     others = positive - torch.diag(positive.diagonal())
     positive, others = _spread(positive), _spread(others)
@@ -235,7 +237,7 @@ def similarity_loss(left: Tensor, right: Tensor, similarity: Tensor) -> Tensor:
         >>> similarity_loss(codes, codes, torch.zeros(2, 2)).round(decimals=4)
         tensor(0.5000)
     """
-    return F.mse_loss(F.normalize(left) @ F.normalize(right).t(), similarity)
+    return F.mse_loss(unit_length(left) @ unit_length(right).t(), similarity)
 
 
 def quantisation_loss(codes: Tensor) -> Tensor:
@@ -323,6 +325,6 @@ def info_nce_loss(image: Tensor, text: Tensor, temperature: float = 0.07) -> Ten
         raise ValueError(f"'temperature' must be positive (got {temperature})")
     if image.shape != text.shape:
         raise ValueError(f"'text' must have the shape of 'image', {tuple(image.shape)} (got {tuple(text.shape)})")
-    cosines = F.normalize(image) @ F.normalize(text).t() / temperature
+    cosines = unit_length(image) @ unit_length(text).t() / temperature
     own = torch.arange(len(cosines), device=cosines.device)
     return (F.cross_entropy(cosines, own) + F.cross_entropy(cosines.t(), own)) / 2

@@ -395,3 +395,19 @@ def test_info_nce_names_wrong_arguments():
         info_nce_loss(torch.eye(2), torch.eye(2), 0)
     with pytest.raises(ValueError, match=r"'text'.*\(2, 2\).*\(3, 2\)"):
         info_nce_loss(torch.eye(2), torch.ones(3, 2))
+
+
+@pytest.mark.parametrize("loss", ["contrastive", "similarity"])
+def test_cosines_of_very_short_vectors(loss):
+    """The squares of such lengths are 0 in float32, and their cosines are what they are for any length."""
+    generator = torch.Generator().manual_seed(0)
+    left, right = (torch.randn(4, 3, generator=generator) for _ in range(2))
+    labels = torch.eye(2).repeat(2, 1)
+    call = {
+        "contrastive": lambda a, b: contrastive_loss(a, b, labels),
+        "similarity": lambda a, b: similarity_loss(a, b, labels @ labels.t()),
+    }[loss]
+    torch.testing.assert_close(call(1e-14 * left, 1e-30 * right), call(left, right))
+    short, usual = (1e-14 * left).requires_grad_(), left.clone().requires_grad_()
+    call(short, right).backward(), call(usual, right).backward()
+    torch.testing.assert_close(1e-14 * short.grad, usual.grad)

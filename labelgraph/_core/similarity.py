@@ -297,13 +297,12 @@ def unit_length(vectors: Tensor) -> Tensor:
         tensor([[0.6000, 0.8000],
                 [0.0000, 0.0000]])
     """
-    length = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
-    short = (length < SHORT).flatten()
-    if short.any():
-        vectors = vectors.clone()
-        largest = vectors[short].abs().amax(1, keepdim=True)
-        vectors[short] /= torch.where(largest > 0, largest, 1)
-        length = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+    length = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
+    short = length < SHORT
+    if torch.compiler.is_compiling() or short.any():
+        largest = vectors.detach().abs().amax(-1, keepdim=True)
+        vectors = vectors / torch.where(short & (largest > 0), largest, 1)
+        length = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
     return vectors / torch.where(length > 0, length, 1)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch_geometric.data import Data
 
+from labelgraph._core.similarity import unit_length
 from labelgraph.graph.edges import check_graph
 from labelgraph.nn.projector import FeatureLinear
 from labelgraph.nn.propagation import complete_edges, dense_adjacency, source_norm, source_norm_matrix
@@ -185,7 +185,7 @@ class MetricAdjacency(DenseAdjacency):
 
 def _cosine(x: Tensor) -> Tensor:
     """Cosines between all rows, of one matrix or of several."""
-    unit = F.normalize(x, dim=-1)
+    unit = unit_length(x)
     return unit @ unit.transpose(-1, -2)
 
 

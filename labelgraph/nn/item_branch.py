@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from labelgraph._core.similarity import unit_length
 from labelgraph.nn.adjacency import DenseAdjacency
 from labelgraph.nn.conv import LabelConv
 
@@ -47,10 +47,10 @@ def fused_similarity(
         tensor([[ 1.4000, -1.4000],
                 [-1.4000,  1.4000]])
     """
-    image, text = F.normalize(image), F.normalize(text)
+    image, text = unit_length(image), unit_length(text)
     by_image = 2 * image @ image.t() - 1
     by_text = 2 * (text @ text.t()).sign() - 1
-    by_both = F.normalize(by_image) @ F.normalize(by_text).t()
+    by_both = unit_length(by_image) @ unit_length(by_text).t()
     return scale * (image_weight * by_image + text_weight * by_text + cross_weight * by_both)
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 
 import torch
+from scipy.special import hyp2f1
 from torch import Tensor
+
+from labelgraph._core.similarity import unit_length
 
 BLOCK_PRODUCTS = 2**20  # 4 MiB, which stays in the caches.
 
@@ -71,6 +74,68 @@ def expected_shared(p: Tensor, q: Tensor) -> Tensor:
     return p @ q.t()
 
 
+def expected_jaccard(p: Tensor, q: Tensor) -> Tensor:
+    r"""The Jaccard coefficient of two items' label sets, as expected from probabilities.
+
+    .. math:: J = \frac{p \cdot q}{|p|_1 + |q|_1 - p \cdot q}, \qquad 0 \text{ where both are } 0
+
+    the expected number of labels that the two share, over the expected number that one of them has, if labels are
+    independent given the items. This ratio of expectations is exact where the probabilities are 0 or 1, and an
+    approximation of the expected ratio :math:`E[|Y \cap Z| / |Y \cup Z|]` in between.
+
+    Args:
+        p: Probabilities of the labels of the queries, shape :math:`(Q, C)`.
+        q: Those of the database, shape :math:`(N, C)`.
+
+    Returns:
+        From 0 to 1, shape :math:`(Q, N)`. Beside it no more than a block of unions is in memory.
+
+    Raises:
+        ValueError: If shapes disagree, or there is no probability in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.probability import expected_jaccard
+        >>> expected_jaccard(torch.tensor([[0.5, 0.5]]), torch.tensor([[0.5, 0.5], [1.0, 1.0], [0.0, 0.0]]))
+        tensor([[0.3333, 0.5000, 0.0000]])
+    """
+    p, q = _checked(p, q)
+    scores, length = p.new_empty(len(p), len(q)), q.sum(1)
+    step = max(1, BLOCK_PRODUCTS // max(1, len(q)))
+    for first in range(0, len(p), step):
+        rows = p[first : first + step]
+        shared = rows @ q.t()
+        union = rows.sum(1, keepdim=True) + length - shared
+        scores[first : first + step] = shared / union.clamp(min=torch.finfo(p.dtype).tiny)
+    return scores
+
+
+def expected_cosine(p: Tensor, q: Tensor) -> Tensor:
+    r"""The cosine of label probabilities, :math:`p \cdot q / (|p|_2 |q|_2)`, 0 where one of them is 0.
+
+    Where the probabilities are 0 or 1 this is the cosine of two label sets, :math:`|Y \cap Z| / \sqrt{|Y| |Z|}`. How
+    many labels an item has, or how sure it is of them, does not matter.
+
+    Args:
+        p: Probabilities of the labels of the queries, shape :math:`(Q, C)`.
+        q: Those of the database, shape :math:`(N, C)`.
+
+    Returns:
+        From 0 to 1, shape :math:`(Q, N)`.
+
+    Raises:
+        ValueError: If shapes disagree, or there is no probability in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.probability import expected_cosine
+        >>> expected_cosine(torch.tensor([[0.6, 0.8]]), torch.tensor([[0.3, 0.4], [1.0, 0.0], [0.0, 0.0]]))
+        tensor([[1.0000, 0.6000, 0.0000]])
+    """
+    p, q = _checked(p, q)
+    return unit_length(p) @ unit_length(q).t()
+
+
 def _checked(p: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
     for name, side in (("p", p), ("q", q)):
         if side.ndim != 2 or side.shape[1] != p.shape[-1]:
@@ -130,13 +195,6 @@ def _weights(order: int, exact_at: float | None) -> list[float]:
     if exact_at is not None:
         if not 0 < exact_at < 1:
             raise ValueError(f"'exact_at' must be in (0, 1) (got {exact_at})")
-        weights[-1] = _tail(order, exact_at)
+        # The sum of s^m / (K + m) over all m from 0; a difference of logarithms would lose it in rounding.
+        weights[-1] = float(hyp2f1(1, order, order + 1, exact_at)) / order
     return weights
-
-
-def _tail(order: int, exact_at: float) -> float:
-    r"""The last weight :math:`\sum_{k \ge K} s_0^{k - K} / k`, without the difference of nearly equal numbers."""
-    if exact_at > 0.5:
-        before = math.fsum(exact_at**power / power for power in range(1, order))
-        return (-math.log1p(-exact_at) - before) / exact_at**order
-    return math.fsum(exact_at**power / (order + power) for power in range(64))

@@ -11,6 +11,7 @@ from labelgraph.nn import (
     ADJACENCIES,
     AdaptiveAdjacency,
     AttentionAdjacency,
+    DenseAdjacency,
     LabelBranch,
     LabelEmbedding,
     LabelEncoder,
@@ -435,3 +436,58 @@ def test_it_does_not_share_memory_with_the_graph():
 def test_it_learns_nothing_and_is_saved():
     adjacency = StaticAdjacency(cooccurrence_graph(LABELS))
     assert not list(adjacency.parameters()) and set(adjacency.state_dict()) == {"edge_index", "edge_weight"}
+
+
+@pytest.mark.parametrize("kind", ["adaptive", "metric", "attention"])
+def test_the_matrix_is_what_the_edges_say(kind):
+    adjacency = label_adjacency(kind, GRAPH, X)
+    matrix = adjacency.matrix(X)
+    assert isinstance(adjacency, DenseAdjacency)
+    torch.testing.assert_close(dense_adjacency(*adjacency(X), 6), matrix)
+
+
+@pytest.mark.parametrize("conv", ["gcn", "gat"])
+@pytest.mark.parametrize("kind", ADJACENCIES)
+def test_a_branch_propagates_with_the_matrix_as_with_its_edges(kind, conv):
+    torch.manual_seed(0)
+    branch = LabelBranch(
+        LabelEmbedding(GRAPH, "learned", 3), label_adjacency(kind, GRAPH, X), LabelEncoder(3, 5, 2, conv=conv)
+    )
+    classifiers, *edges = branch()
+    torch.testing.assert_close(branch.encoder(branch.embedding(), *edges), classifiers)
+
+
+@pytest.mark.parametrize(
+    "build", [StaticAdjacency, AdaptiveAdjacency, lambda graph: AttentionAdjacency(3, graph=graph)]
+)
+def test_graphs_are_checked_where_they_come_in(build):
+    graph = GRAPH.clone()
+    graph.edge_index[0, 1] = 6
+    with pytest.raises(IndexError, match=r"'edge_index' must be in \[0, 5\].*\(got 6\)"):
+        build(graph)
+    del graph.edge_weight
+    with pytest.raises(ValueError, match="'graph' must carry 'edge_weight'"):
+        build(graph)
+    with pytest.raises(TypeError, match=r"'graph' must be a label graph.*\(got list\)"):
+        build([[0, 1]])
+
+
+def test_very_short_embeddings_have_their_cosines():
+    torch.testing.assert_close(MetricAdjacency(1e-14 * X).static, MetricAdjacency(X).static)
+
+
+@pytest.fixture
+def double():
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
+
+
+@pytest.mark.parametrize("kind", ADJACENCIES)
+def test_all_follows_the_default_precision(kind, double):
+    graph = BinaryAdjacency(0.4)(cooccurrence_graph(LABELS))
+    embedding = LabelEmbedding(cooccurrence_graph(LABELS))
+    adjacency = label_adjacency(kind, graph, embedding().detach())
+    classifiers, _, weight = LabelBranch(embedding, adjacency, LabelEncoder(embedding.channels, 5))()
+    assert classifiers.dtype == weight.dtype == torch.float64

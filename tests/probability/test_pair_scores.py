@@ -1,11 +1,19 @@
 """Features of which the product is the logarithm of sharing no label."""
 
+import itertools
 import math
 
 import pytest
 import torch
 
-from labelgraph.probability import expected_relevance, expected_shared, relevance_features
+from labelgraph.probability import (
+    expected_cosine,
+    expected_jaccard,
+    expected_relevance,
+    expected_shared,
+    pair_scores,
+    relevance_features,
+)
 from labelgraph.probability.pair_scores import _weights
 
 
@@ -150,3 +158,76 @@ def test_the_sum_is_exact_where_it_should_be(order, exact_at):
     rest = math.fsum(exact_at ** (k - order) / k for k in range(order, 2000))
     last = (features[0, -1] ** 2).item() / exact_at**order
     assert last == pytest.approx(rest, rel=1e-9)
+
+
+@pytest.mark.parametrize("order", [1, 2, 4, 8, 12, 16, 40])
+@pytest.mark.parametrize("point", [0.999, 0.95, 0.5, 0.1, 0.03, 0.01, 1e-3, 1e-8])
+def test_the_last_weight_is_the_rest_of_the_series_however_small_its_point(order, point):
+    terms = max(60, int(40 / -math.log(point)))
+    rest = math.fsum(point**more / (order + more) for more in range(terms))
+    assert _weights(order, point)[-1] == pytest.approx(rest, rel=1e-11)
+    assert torch.isfinite(relevance_features(torch.tensor([[0.5]]), order, point)).all()
+
+
+def sets_of(probabilities):
+    """Every set of labels with its probability."""
+    for labels in itertools.product((0, 1), repeat=len(probabilities)):
+        yield labels, math.prod(p if has else 1 - p for p, has in zip(probabilities, labels, strict=True))
+
+
+def enumerated(p, q):
+    """Over all pairs of label sets: expected sizes of what is shared and of the union, and the expected ratio."""
+    shared = union = ratio = 0.0
+    for (y, at_y), (z, at_z) in itertools.product(sets_of(p), sets_of(q)):
+        both, either = sum(a & b for a, b in zip(y, z, strict=True)), sum(a | b for a, b in zip(y, z, strict=True))
+        shared, union = shared + at_y * at_z * both, union + at_y * at_z * either
+        ratio += at_y * at_z * (both / either if either else 0.0)
+    return shared, union, ratio
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_expected_jaccard_against_all_label_sets(seed):
+    """A ratio of expectations, which is near the expected ratio where labels are fairly certain."""
+    p, q = drawn(3, 4, seed), drawn(2, 4, seed + 10)
+    sure = [torch.where(side > 0.5, 0.9 + 0.1 * side, 0.1 * side) for side in (p, q)]
+    for left, right, close in ((p, q, None), (*sure, 0.1)):
+        scores = expected_jaccard(left, right)
+        for i, j in itertools.product(range(3), range(2)):
+            shared, union, ratio = enumerated(left[i].tolist(), right[j].tolist())
+            assert scores[i, j].item() == pytest.approx(shared / union)
+            assert close is None or scores[i, j].item() == pytest.approx(ratio, abs=close)
+
+
+@pytest.mark.parametrize("block", [1, 3, 2**20])
+def test_of_certain_labels_the_coefficients_are_those_of_the_sets(monkeypatch, block):
+    monkeypatch.setattr(pair_scores, "BLOCK_PRODUCTS", block)
+    p = torch.tensor(list(itertools.product((0.0, 1.0), repeat=3)))
+    jaccard, cosine = expected_jaccard(p, p[:5]), expected_cosine(p, p[:5])
+    for (i, y), (j, z) in itertools.product(enumerate(p.tolist()), enumerate(p[:5].tolist())):
+        both, either = sum(a * b for a, b in zip(y, z, strict=True)), sum(max(a, b) for a, b in zip(y, z, strict=True))
+        assert jaccard[i, j].item() == pytest.approx(both / either if either else 0.0)
+        lengths = math.sqrt(sum(y) * sum(z))
+        assert cosine[i, j].item() == pytest.approx(both / lengths if lengths else 0.0)
+
+
+@pytest.mark.parametrize("score", [expected_jaccard, expected_cosine])
+def test_scores_are_from_0_to_1_symmetric_and_differentiable(score):
+    p, q = drawn(5, 3, 1), drawn(4, 3, 2)
+    assert ((score(p, q) >= 0) & (score(p, q) <= 1)).all()
+    torch.testing.assert_close(score(p, q), score(q, p).t())
+    assert torch.autograd.gradcheck(score, (p.requires_grad_(), q.requires_grad_()))
+    assert score(p[:0], q).shape == (0, 4) and score(p, q[:0]).shape == (5, 0)
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1e-15, 1e-30])
+def test_small_probabilities_keep_their_cosine(factor):
+    p, q = drawn(3, 4, 1).float(), drawn(2, 4, 2).float()
+    torch.testing.assert_close(expected_cosine(factor * p, q), expected_cosine(p, q))
+
+
+@pytest.mark.parametrize("score", [expected_jaccard, expected_cosine])
+def test_coefficients_of_no_probabilities_are_refused(score):
+    with pytest.raises(ValueError, match=r"'q' must be probabilities in \[0, 1\]"):
+        score(torch.rand(2, 3), torch.full((2, 3), 1.5))
+    with pytest.raises(ValueError, match=r"'q' must have the shape \(N, 3\) \(got \(2, 4\)\)"):
+        score(torch.rand(2, 3), torch.rand(2, 4))
