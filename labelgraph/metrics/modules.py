@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -175,7 +174,7 @@ class CrossModalMetrics(_Gathered):
             image, text, labels = image[kept], text[kept], labels[kept]
             options |= {"query_ids": ids[kept], "database_ids": ids[kept]}
         else:
-            _warn_of_repeats(image.vectors)
+            _check_repeats(image.vectors)
         values: dict[str, float] = {}
         for direction, (query, database) in zip(DIRECTIONS, ((image, text), (text, image)), strict=True):
             means = evaluate(query, database, labels, labels, self.metrics, ks=(), recall=(), **options).metrics
@@ -244,18 +243,17 @@ class RetrievalMetrics(_Gathered):
         if (ids >= 0).all():
             kept = once(ids)
             return embeddings[kept], labels[kept], ids[kept]
-        _warn_of_repeats(embeddings.vectors)
+        _check_repeats(embeddings.vectors)
         return embeddings, labels, None
 
 
-def _warn_of_repeats(vectors: Tensor) -> None:
+def _check_repeats(vectors: Tensor) -> None:
     """Samplers of several processes repeat items to fill up; without ids these would count twice."""
     several = dist.is_initialized() and dist.get_world_size() > 1
     if several and vectors.is_floating_point() and len(vectors.unique(dim=0)) < len(vectors):
-        warnings.warn(
-            "embeddings are repeated, as samplers of several processes do to fill up; give 'ids' to 'update' so that "
-            "each item counts once",
-            stacklevel=2,
+        raise ValueError(
+            "'ids' must be given to 'update' where several processes give the same embeddings twice, as their samplers "
+            f"do to fill up (got {len(vectors)} rows and no ids)"
         )
 
 

@@ -152,6 +152,12 @@ def alone(rank, folder):
         padded.update(kinds[0][mine], labels[mine], "query", mine)
         padded.update(kinds[1][mine], labels[mine], "database", mine)
         values.append((metric.compute(), one_way.compute(), padded.compute()))
+        if similarity == "dot":
+            without = RetrievalMetrics(["map"])
+            without.update(kinds[0][mine], labels[mine])
+            without.update(kinds[1][mine], labels[mine], "database")
+            with pytest.raises(ValueError, match="'ids'"):
+                without.compute()
     torch.save(values, folder / f"{rank}.pt")
     dist.destroy_process_group()
 
