@@ -2,15 +2,16 @@
 
 Examples:
   labelgraph data make my-pictures --out my-data.npz         # a folder with captions.csv: file, caption, tags
-  labelgraph data make items.csv --out my-data --columns file=picture caption=words split=part
+  labelgraph data make items.csv --out my-data --columns file=picture caption=words split=part --separator '|'
   labelgraph data make my-pictures --out my-data.npz --text-encoder sentence-transformers
   labelgraph data make my-pictures --out my-data.npz --image-encoder clip --set image.model=path/of/a/model
 
 Encoders make the features, and the data keep which, so that a model trained on them can be searched by a sentence or
 a picture: efficientnet-lite0, clip or open-clip of pictures; bag-of-words, sentence-transformers, clip or open-clip of
-captions. Tags that enough items have become labels. Without a column 'split', a random tenth each is for validation
-and for testing. Pictures that cannot be read are listed, and left out with their captions. When interrupted, the same
-command goes on; until it is done, its features are kept in OUT.making.
+captions. Columns are found by usual names, such as filename, text and labels, and the command prints which it read.
+Tags are lists, or texts with one of ; | , between. Tags that enough items have become labels. Without a column 'split',
+a random tenth each is for validation and for testing. Pictures that cannot be read are listed, and left out with their
+captions. When interrupted, the same command goes on; until it is done, its features are kept in OUT.making.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
                          help="settings of the encoders, such as image.framing=drawing text.model=FOLDER")  # fmt: skip
     command.add_argument("--columns", metavar="NAME=COLUMN", nargs="+", action="extend", default=[],
                          help=f"columns of the table, where they are not called {', '.join(COLUMNS)}")  # fmt: skip
+    command.add_argument("--separator", metavar="TEXT", help="what separates tags (default: the one of ; | , that "
+                         "occurs)")  # fmt: skip
     command.add_argument("--min-tag-count", metavar="N", type=int, default=5, help="items that must have a tag for it "
                          "to become a label (default: 5)")  # fmt: skip
     command.add_argument("--min-word-count", metavar="N", type=int, default=3, help="captions that must have a word "
@@ -59,7 +62,8 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument("--missing", choices=["mark", "drop"], default="drop", help="items without a picture or a "
                          "caption: drop them, or mark that, for methods with generators (default: drop)")  # fmt: skip
     command.add_argument("--seed", metavar="N", type=int, default=0, help="of random splits (default: 0)")
-    command.add_argument("--batch-size", metavar="N", type=int, default=32, help="pictures at a time (default: 32)")
+    command.add_argument("--batch-size", metavar="N", type=int, default=8, help="pictures at a time (default: 8)")
+    command.add_argument("--workers", metavar="N", type=int, default=2, help="threads that read pictures (default: 2)")
     command.add_argument("--device", metavar="NAME", default="cpu", help="of the encoders, such as cuda (default: cpu)")
     command.add_argument("--restart", action="store_true", help="begin anew instead of going on")
     command.add_argument("--quiet", action="store_true", help="say nothing on the way")
@@ -75,7 +79,7 @@ def run(options: argparse.Namespace) -> None:
     is_file = options.out.suffix == ".npz"
     check_writable(options.out, folder=not is_file, name="--out")
     from labelgraph.encoders import data_from_table
-    from labelgraph.encoders.build_dataset import table_of
+    from labelgraph.encoders.build_from_table import table_of
 
     table = table_of(options.source) if options.source.is_dir() else options.source
     encoders = {side: _encoder(side, options) for side in ("image", "text")}
@@ -88,12 +92,13 @@ def run(options: argparse.Namespace) -> None:
             data = data_from_table(
                 table, **given, image_encoder=encoders["image"], text_encoder=encoders["text"],
                 min_tag_count=options.min_tag_count, min_word_count=options.min_word_count, missing=options.missing,
-                seed=options.seed, batch_size=options.batch_size, out=making / "image.npy", progress=not options.quiet,
+                seed=options.seed, batch_size=options.batch_size, workers=options.workers,
+                separator=options.separator, out=making / "image.npy", progress=not options.quiet,
                 on_failure=failures.append,
             )  # fmt: skip
     except ValueError as error:
         again = "; --restart begins anew" if str(error).startswith(str(making)) else ""
-        raise ValueError(f"{error}{again}") from error
+        raise ValueError(_as_typed(f"{error}{again}")) from error
     _save(data, options.out)
     shutil.rmtree(making, ignore_errors=True)
     _tell(options, data, failures)
@@ -105,8 +110,15 @@ def _warnings_as_notes() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("always", category=UserWarning)
         warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
-        warnings.showwarning = lambda message, *_, **__: note(str(message))
+        warnings.showwarning = lambda message, *_, **__: note(_as_typed(str(message)))
         yield
+
+
+def _as_typed(message: str) -> str:
+    """A message with options as they are typed, in place of the arguments of functions."""
+    for option in ("min_tag_count", "min_word_count", "batch_size", "workers", "separator"):
+        message = message.replace(f"'{option}'", f"--{option.replace('_', '-')}")
+    return message
 
 
 def _encoder(side: str, options: argparse.Namespace) -> Encoder | None:

@@ -1,4 +1,4 @@
-"""Data sets from folders and tables of pictures, captions and tags."""
+"""Data sets from pictures, captions and tags."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from labelgraph.data import CrossModalData, complete_splits
+from labelgraph._core.reading import quoted
+from labelgraph.data import CrossModalData
 from labelgraph.encoders.bag_of_words import BagOfWords
 from labelgraph.encoders.efficientnet import EfficientNetLite0
 from labelgraph.encoders.encoder import Encoder, Features
 from labelgraph.encoders.extraction import Failure, extract
-from labelgraph.encoders.item_tables import column_names, read_table
+from labelgraph.encoders.losses_told import tell_labels, tell_words
 
 MISSING = ("mark", "drop")
 
@@ -38,7 +39,7 @@ def data_from_files(
     ids: Sequence[str] | None = None,
     titles: Sequence[str] | None = None,
     out: str | Path | None = None,
-    batch_size: int = 32,
+    batch_size: int = 8,
     workers: int = 2,
     progress: bool = True,
     on_failure: Callable[[Failure], object] | None = None,
@@ -46,7 +47,8 @@ def data_from_files(
     """Extract the features of pictures and captions, and make labels of the tags.
 
     What is learned from the data, labels and vocabulary, comes from the split ``train`` alone, or from all items where
-    there is no such split. Training items that none of the labels is left to are taken out of that split.
+    there is no such split. Training items that none of the labels is left to are taken out of that split. Warnings tell
+    how many items lost their labels, their words or their split, and why.
 
     Args:
         images: Paths of N pictures; none where there is no picture.
@@ -92,11 +94,14 @@ def data_from_files(
     names, labels = _labels([tags[i] for i in rows], learned, min_tag_count)
     if "train" in parts:
         parts["train"] = learned[labels[learned].sum(1) > 0]
+    tell_labels([tags[i] for i in rows], labels, len(learned) - len(parts.get("train", learned)), min_tag_count)
     texts = [captions[i] for i in rows]
     text_encoder = text_encoder or BagOfWords.fit((texts[i] for i in learned.tolist()), min_word_count)
+    text = extract(text_encoder, texts, progress=False, batch_size=256, workers=1).features
+    tell_words(texts, text, text_encoder)
     return CrossModalData(
         image=torch.from_numpy(_spread(found.features, there, kept)),
-        text=extract(text_encoder, texts, progress=False, batch_size=256, workers=1).features,
+        text=text,
         labels=labels,
         label_names=names,
         splits=parts,
@@ -192,101 +197,14 @@ def _renumbered(splits: Mapping[str, Any], kept: np.ndarray, size: int) -> dict[
 def _labels(tags: Sequence[Collection[str]], learned: np.ndarray, min_count: int) -> tuple[list[str], sp.csr_array]:
     """Frequent tags, the most frequent first, and which items have them, (N, C)."""
     if single := next((each for each in tags if isinstance(each, str)), None):
-        raise ValueError(f"'tags' must have a collection of tags per picture (got the text {single!r})")
+        raise ValueError(f"'tags' must have a collection of tags per picture (got the text {quoted(single, 60)})")
     counts = Counter(tag for i in learned.tolist() for tag in set(tags[i]))
     names = sorted((tag for tag, n in counts.items() if n >= min_count), key=lambda tag: (-counts[tag], tag))
     if not names:
-        raise ValueError(f"'tags' must have one that {min_count} items share (got none); lower 'min_tag_count'")
+        tag, count = max(counts.items(), key=lambda pair: pair[1], default=("", 0))
+        most = f"; the most frequent, {quoted(tag, 40)}, is of {count}" if counts else ""
+        raise ValueError(f"'tags' must have one that {min_count} items share (got none{most}); lower 'min_tag_count'")
     column = {name: j for j, name in enumerate(names)}
     places = [(i, column[tag]) for i, each in enumerate(tags) for tag in set(each) if tag in column]
     rows, columns = np.array(places).T
     return names, sp.csr_array((np.ones(len(places), np.uint8), (rows, columns)), shape=(len(tags), len(names)))
-
-
-def data_from_table(
-    path: str | Path,
-    *,
-    image: str = "file",
-    caption: str = "caption",
-    tags: str = "tags",
-    title: str | None = None,
-    split: str | None = None,
-    id: str | None = None,
-    separator: str = ";",
-    **options: Any,
-) -> CrossModalData:
-    """Make a data set of the pictures, captions and tags that a table lists.
-
-    The table is read by `labelgraph.encoders.read_table`: CSV in UTF-8 or Parquet, with a header. Rows with neither
-    picture nor caption are left out.
-
-    Args:
-        path: The table.
-        image: Column of paths of pictures, relative to the table's folder; a path may be empty.
-        caption: Column of texts, which may be empty.
-        tags: Column of tags with separators between, which may be empty; in Parquet also lists of texts.
-        title: Column of what to show of a picture, if it is not the caption; by default ``title``, where there is one.
-        split: Column of splits, such as ``train``, ``val``, ``test``; by default ``split``, where there is one. Queries
-            and database then come from the others, as in `labelgraph.data.complete_splits`.
-        id: Column of ids; by default ``id``, where there is one, or else the paths, so that pictures can be found.
-        separator: Between tags.
-        options: Of `data_from_files`, such as ``image_encoder``, ``min_tag_count``, ``splits``.
-
-    Raises:
-        FileNotFoundError: If there is no such table.
-        ValueError: If it cannot be read, a column is missing, an id is there twice, or `data_from_files` does not
-            like what it gets.
-        ImportError: If it is Parquet and pyarrow is not installed, or an encoder needs a package that is not.
-    """
-    there = column_names(path)
-    title, split, id = (
-        given or (name if name in there else None) for name, given in (("title", title), ("split", split), ("id", id))
-    )
-    id = id or image
-    with warnings.catch_warnings():  # Labels are chosen later: which items have none is not known yet.
-        warnings.filterwarnings("ignore", message=".* items without a label")
-        table = read_table(
-            path, image=image, caption=caption, tags=tags, split=split, id=id, title=title, separator=separator
-        )
-    ids = [each or f"item {number}" for number, each in enumerate(table.ids)]
-    if len(set(ids)) != len(ids):
-        repeated = next(each for each in ids if ids.count(each) > 1)
-        raise ValueError(f"{path}: expected each {id} once (got {repeated!r} twice)")
-    made = {"ids": ids, "titles": table.titles, "splits": table.splits or None}
-    data = data_from_files(table.image_paths, table.captions, table.tags, **{**made, **options})
-    if table.splits and "train" in data.splits:
-        return replace(data, splits=complete_splits(data.splits))
-    return data
-
-
-TABLES = ("captions.csv", "metadata.csv")
-
-
-def data_from_folder(path: str | Path, **options: Any) -> CrossModalData:
-    """Make a data set of a folder that holds pictures and a table of them.
-
-    The table is ``captions.csv`` or ``metadata.csv``, with the columns that `data_from_table` reads: ``file``, path of
-    a picture within the folder, which becomes its id; ``caption``; ``tags``, separated by semicolons; and where they
-    are there, ``title``, ``split`` and ``id``. Other columns are not read.
-
-    Args:
-        path: The folder.
-        options: Of `data_from_table` and `data_from_files`, such as ``image_encoder``, ``min_tag_count``, ``splits``.
-
-    Raises:
-        FileNotFoundError: If there is no such folder or table.
-        ValueError: If a column is missing, a file is listed twice, or `data_from_files` does not like what it gets.
-    """
-    return data_from_table(table_of(Path(path)), **options)
-
-
-def table_of(folder: Path) -> Path:
-    """The table of a folder.
-
-    Raises:
-        FileNotFoundError: If there is none.
-    """
-    found = [folder / name for name in TABLES if (folder / name).is_file()]
-    if not found:
-        raise FileNotFoundError(f"{folder}: expected a folder with {' or '.join(TABLES)}")
-    return found[0]

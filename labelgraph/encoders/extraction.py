@@ -53,7 +53,7 @@ def extract(
     items: Sequence[Item] | MatPictures,
     out: str | Path | None = None,
     *,
-    batch_size: int = 32,
+    batch_size: int = 8,
     on_error: str = "raise",
     progress: bool = True,
     workers: int = 2,

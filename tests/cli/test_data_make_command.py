@@ -61,8 +61,9 @@ def test_what_is_left_out_is_told_a_line_each(folder, tmp_path, capsys, monkeypa
     odd = [",a red picture,plain,train", ",,plain,train"]
     (tmp_path / "items.csv").write_text("\n".join([header, *(f"{folder}/{row}" for row in rows), *odd]))
     assert make(tmp_path / "items.csv", "--out", tmp_path / "mine.npz", *SMALL_COUNTS, "--quiet") == 0
-    empty, incomplete, broken = capsys.readouterr().err.splitlines()
-    assert empty.endswith("items.csv: 1 rows left out, with no picture and no caption: 13")
+    empty, incomplete, *others, broken = capsys.readouterr().err.splitlines()
+    assert others == []
+    assert empty.endswith("items.csv: 1 row left out, with no picture and no caption: 13")
     assert incomplete == "1 of 13 items are left out: 1 without a picture"
     assert broken.startswith("no picture: ") and "3.png: expected a picture" in broken
 
@@ -120,7 +121,7 @@ def test_what_was_made_trains_and_is_searched_by_a_sentence_and_a_picture(folder
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{folder}/none"], "none: no such table"),
+        (["{folder}/none"], "none: no such file of items"),
         (["{empty}"], "expected a folder with captions.csv or metadata.csv"),
         (["{folder}", "--image-encoder", "efficientnet"], "did you mean 'efficientnet-lite0'?"),
         (["{folder}", "--image-encoder", "bag-of-words"], "'--image-encoder' must be one of clip, efficientnet-lite0"),
@@ -129,7 +130,7 @@ def test_what_was_made_trains_and_is_searched_by_a_sentence_and_a_picture(folder
         (["{folder}", "--set", "text.words=3"], "'--set' has nothing to set of a bag of words"),
         (["{folder}", "--columns", "capton=words"], "did you mean 'caption'?"),
         (["{folder}", "--columns", "caption=words"], "expected one column 'words' (got file, caption, tags, split)"),
-        (["{folder}", "--min-tag-count", "99"], "lower 'min_tag_count'"),
+        (["{folder}", "--min-tag-count", "99"], "lower --min-tag-count"),
     ],
 )
 def test_errors_are_one_line(folder, tmp_path, arguments, message, capsys):

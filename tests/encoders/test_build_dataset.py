@@ -211,8 +211,8 @@ def test_titles_of_their_own(tmp_path):
 def test_what_is_missing_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"expected a folder with captions\.csv or metadata\.csv"):
         data_from_folder(tmp_path)
-    with pytest.raises(ValueError, match=r"captions\.csv: expected one column 'caption' \(got file, text, tags\)"):
-        data_from_folder(folder_with(tmp_path, LINES, header="file,text,tags"))
+    with pytest.raises(ValueError, match=r"captions\.csv: expected one column 'caption' .*\(got file, words, tags\)"):
+        data_from_folder(folder_with(tmp_path, LINES, header="file,words,tags"))
     with pytest.raises(ValueError, match=r"captions\.csv: expected each file once \(got 'in/0\.png' twice\)"):
         data_from_folder(folder_with(tmp_path, [*LINES, LINES[0]]))
 
@@ -239,7 +239,7 @@ def test_columns_by_name_splits_and_what_is_missing(tmp_path):
     folder_with(tmp_path, [])
     (tmp_path / "items.csv").write_text(TABLE)
     failures = []
-    with pytest.warns(UserWarning, match=r"items\.csv: 1 rows left out, with no picture and no caption: 4"):
+    with pytest.warns(UserWarning, match=r"items\.csv: 1 row left out, with no picture and no caption: 4"):
         data = made_from_table(tmp_path / "items.csv", **COLUMNS, separator="|", on_failure=failures.append)
     assert data.ids == ("a", "b", "c", "d") and data.titles == ("A cat asleep", "Le chat", "A cat", "d")
     assert data.present.tolist() == [[True, True], [False, True], [False, True], [True, False]]

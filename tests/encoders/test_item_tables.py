@@ -32,7 +32,7 @@ def test_a_table_gives_items_labels_and_splits(path):
     with pytest.warns(UserWarning) as told:
         table = read_table(path, **COLUMNS)
     assert [str(warning.message) for warning in told] == [
-        f"{path}: 1 rows left out, with no picture and no caption: 3", f"{path}: 1 items without a label: 3",
+        f"{path}: 1 row left out, with no picture and no caption: 3", f"{path}: 1 item without a label: 3",
     ]  # fmt: skip
     assert table.image_paths == [path.parent / "a" / "1.jpg", None, path.parent / "3.jpg", path.parent / "5.jpg"]
     assert table.captions == ["A red cat, asleep", "only words", "", "nothing said"]
@@ -128,9 +128,120 @@ def test_any_text_is_read_as_it_was_written(rows, ending):
             warnings.simplefilter("ignore")
             if not any(wanted):
                 with pytest.raises(ValueError, match=r"items\.\w+: expected"):
-                    read_table(path)
+                    read_table(path, separator=";")
                 return
-            found = read_table(path)
+            found = read_table(path, separator=";")
     assert found.captions == [captions[row].strip() for row in kept]
     assert [found.tags[place] for place in range(len(kept))] == wanted
     assert found.empty == tuple(sorted(set(range(len(rows))) - set(kept)))
+
+
+def parquet_tags(tmp_path, values, **columns):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    table = {"file": ["a.jpg", "b.jpg", "c.jpg"], "caption": ["x", "y", "z"], "tags": values, **columns}
+    pq.write_table(pa.table(table), tmp_path / "items.parquet")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return read_table(tmp_path / "items.parquet", split="split" if "split" in columns else None).tags
+
+
+@pytest.mark.parametrize(
+    ("values", "tags"),
+    [
+        ([0, 1, 2], [["0"], ["1"], ["2"]]),
+        ([[0], [1], [2]], [["0"], ["1"], ["2"]]),
+        ([False, True, False], [["False"], ["True"], ["False"]]),
+        ([1.0, float("nan"), None], [["1"], [], []]),
+        ([0.5, float("nan"), 0.0], [["0.5"], [], ["0"]]),
+        ([["a", None], [], None], [["a"], [], []]),
+    ],
+)
+def test_missing_tags_are_missing_and_all_others_are_kept(tmp_path, values, tags):
+    assert parquet_tags(tmp_path, values) == tags
+
+
+@pytest.mark.parametrize(
+    "values", [[{"n": "cat"}] * 3, [[["cat"]]] * 3, [b"cat"] * 3, [[{"n": 1}]] * 3, [[b"cat"]] * 3]
+)
+def test_values_that_are_no_tags_are_refused(tmp_path, values):
+    with pytest.raises(ValueError, match=r"items\.parquet: column 'tags', row 0, must hold texts"):
+        parquet_tags(tmp_path, values)
+
+
+def test_a_damaged_page_of_parquet_is_refused(tmp_path):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    columns = {"file": ["a.jpg"] * 3, "caption": ["the first caption"] * 3, "tags": ["cat"] * 3}
+    path = tmp_path / "items.parquet"
+    options = {"compression": "none", "use_dictionary": False, "write_page_checksum": True, "write_statistics": False}
+    pq.write_table(pa.table(columns), path, **options)
+    path.write_bytes(path.read_bytes().replace(b"the first caption", b"the worst caption", 1))
+    with pytest.raises(ValueError, match=r"items\.parquet: expected a Parquet table") as error:
+        read_table(path)
+    assert "\n" not in str(error.value)
+
+
+def written(tmp_path, content, name="items.csv"):
+    (tmp_path / name).write_text(content)
+    return tmp_path / name
+
+
+@pytest.mark.parametrize("tags", ["cat; red", "cat|red", "cat, red", "['cat', 'red']", '["red", "cat"]'])
+def test_separators_are_recognised(tmp_path, tags):
+    path = written(tmp_path, f"file\tcaption\ttags\na.jpg\tx\t{tags}\nb.jpg\ty\tdog\n", "items.tsv")
+    table = read_table(path) if '"' not in tags else read_table(written(
+        tmp_path, 'file,caption,tags\na.jpg,x,"[""red"", ""cat""]"\nb.jpg,y,dog\n'
+    ))  # fmt: skip
+    assert table.tags == [["cat", "red"], ["dog"]]
+
+
+def test_several_separators_are_asked_about(tmp_path):
+    path = written(tmp_path, 'file,caption,tags\na.jpg,x,"Paris, France; Rome"\nb.jpg,y,a|b\n')
+    with pytest.raises(
+        ValueError, match=r"column 'tags' has ';' in 1 rows and '\|' in 1 rows and ',' in 1 rows.*'separator'"
+    ):
+        read_table(path)
+    assert read_table(path, separator=";").tags == [["Paris, France", "Rome"], ["a|b"]]
+    assert read_table(path, separator=",").tags == [["France; Rome", "Paris"], ["a|b"]]
+
+
+@pytest.mark.parametrize("delimiter", [";", "|", "\t", ","])
+def test_other_delimiters_of_csv(tmp_path, delimiter):
+    lines = [["file", "caption", "tags"], ["a.jpg", "a cat", "cat"], ["b.jpg", "a dog", "dog"]]
+    table = read_table(written(tmp_path, "\n".join(map(delimiter.join, lines))))
+    assert table.captions == ["a cat", "a dog"] and table.tags == [["cat"], ["dog"]]
+
+
+@pytest.mark.parametrize(
+    "names", [("train", "validation", "test"), ("Train", "Val", "TEST"), (" TRAINING ", "dev", "Testing")]
+)
+def test_splits_in_any_capitals(tmp_path, names):
+    rows = "".join(f"{i}.jpg,a word,cat,{name}\n" for i, name in enumerate([*names, ""]))
+    table = read_table(written(tmp_path, "file,caption,tags,split\n" + rows), split="split")
+    assert {name: rows.tolist() for name, rows in table.splits.items()} == {
+        "train": [0],
+        "validation": [1],
+        "test": [2],
+    }
+
+
+def test_a_split_that_is_not_understood_is_an_error(tmp_path):
+    path = written(tmp_path, "file,caption,tags,split\na.jpg,x,cat,train\nb.jpg,y,cat,tset\n")
+    with pytest.raises(ValueError, match=r"items\.csv: column 'split' must be one of train, .*got 'tset'"):
+        read_table(path, split="split")
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (["a", "b", "a"], r"expected each name once \(got 'a' twice\)"),
+        (["a", None, "b"], r"column 'name' must have an id in each row \(got none in row 1\)"),
+        ([b"a", b"b", b"c"], "column 'name', row 0, must hold texts"),
+        ([1.0, float("nan"), 2.0], r"column 'name' must have an id in each row"),
+    ],
+)
+def test_ids_are_there_and_distinct(tmp_path, ids, message):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    columns = {"file": ["a.jpg"] * 3, "caption": ["x"] * 3, "tags": ["cat"] * 3, "name": ids}
+    pq.write_table(pa.table(columns), tmp_path / "items.parquet")
+    with pytest.raises(ValueError, match=r"items\.parquet: " + message):
+        read_table(tmp_path / "items.parquet", id="name")

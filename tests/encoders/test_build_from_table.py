@@ -1,0 +1,125 @@
+"""Data sets from tables as people have them."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+pytest.importorskip("PIL")
+from PIL import Image
+
+from labelgraph.encoders import Encoder, data_from_folder, data_from_table
+
+
+class Colour(Encoder):
+    """The mean colour of a picture."""
+
+    name = "colour"
+    side = "image"
+    channels = 3
+
+    @property
+    def options(self):
+        return {}
+
+    def prepare(self, item):
+        with Image.open(item) as picture:
+            return np.asarray(picture.convert("RGB"), np.float32).mean((0, 1))
+
+    def embed(self, prepared):
+        return np.stack(prepared)
+
+
+def folder_of(place, lines, header="file,caption,tags", table="captions.csv", endings=("png",) * 12):
+    for i, ending in enumerate(endings):
+        Image.new("RGB", (4, 4), ("red", "blue")[i % 2]).save(place / f"{i}.{ending}", format="PNG")
+    (place / table).write_text("\n".join([header, *lines]))
+    return place
+
+
+def told(call):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        data = call()
+    return data, [str(warning.message) for warning in caught]
+
+
+OPTIONS = {"image_encoder": Colour(), "min_tag_count": 3, "min_word_count": 3, "progress": False}
+
+
+def test_other_columns_and_separators_are_read_and_told(tmp_path):
+    lines = [f'{i}.png,"a {("red", "blue")[i % 2]} thing","{("red", "blue")[i % 2]}, plain"' for i in range(12)]
+    folder = folder_of(tmp_path, lines, "filename,text,Labels")
+    data, messages = told(lambda: data_from_folder(folder, **OPTIONS))
+    assert set(data.label_names) == {"plain", "red", "blue"} and data.ids[0] == "0.png"
+    assert (
+        f"{folder / 'captions.csv'}: read the columns 'filename' as file, 'text' as caption, 'Labels' as tags"
+        in messages
+    )
+    assert f"{folder / 'captions.csv'}: ',' separates the tags of the column 'Labels'" in messages
+
+
+def test_usual_tables_need_no_telling(tmp_path):
+    lines = [f"{i}.png,a red thing,red;plain,{('train', 'test')[i > 8]}" for i in range(12)]
+    folder = folder_of(tmp_path, lines, "file,caption,tags,split")
+    _, messages = told(lambda: data_from_folder(folder, separator=";", **OPTIONS))
+    assert messages == []
+
+
+def test_what_is_lost_is_told_with_its_reason(tmp_path):
+    lines = [f"{i}.png,a red thing,red,train" for i in range(8)]
+    lines += ["8.png,a red thing,rare,train", "9.png,zebra,red,train", "10.png,a red thing,,test", "11.png,red,red,"]
+    folder = folder_of(tmp_path, lines, "file,caption,tags,split")
+    data, messages = told(lambda: data_from_folder(folder, separator=";", **OPTIONS))
+    joined = "\n".join(messages)
+    assert "1 tag of fewer than 3 items became no label; 1 did" in joined
+    assert (
+        "2 items of 12 have no label: 1 without tags, 1 whose tags fewer than 3 items share ('min_tag_count')" in joined
+    )
+    assert "1 item without a label is left out of the split 'train'" in joined
+    assert "1 caption of 12 without a known word, the first: 'zebra'" in joined and "('min_word_count')" in joined
+    assert "1 of 12 items are in no split" in joined
+    assert data.splits["train"].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 9]
+
+
+def test_pictures_whose_paths_differ_in_capitals(tmp_path):
+    lines = [f"{i}.PNG,a red thing,red" for i in range(12)]
+    folder = folder_of(tmp_path, lines)
+    data, messages = told(lambda: data_from_folder(folder, **OPTIONS))
+    assert len(data) == 12 and data.present.all() and data.ids[0] == "0.PNG"
+    assert any("12 pictures are found by other capitals, the first: 0.PNG" in message for message in messages)
+
+
+@pytest.mark.skipif(not hasattr(Image, "core"), reason="needs Pillow")
+def test_files_that_differ_only_in_capitals_stay_apart(tmp_path):
+    (tmp_path / "A.png").touch()
+    if (tmp_path / "a.png").exists():
+        pytest.skip("the file system does not tell capitals apart")
+    folder = folder_of(
+        tmp_path, [f"{i}.png,a red thing,red" for i in range(10)] + ["A.png,a thing,red", "a.png,a thing,red"]
+    )
+    Image.new("RGB", (4, 4), "red").save(folder / "A.png")
+    Image.new("RGB", (4, 4), "blue").save(folder / "a.png")
+    data, _ = told(lambda: data_from_folder(folder, **OPTIONS))
+    assert data.image[data.ids.index("A.png")].tolist() == [255, 0, 0]
+    assert data.image[data.ids.index("a.png")].tolist() == [0, 0, 255]
+
+
+def test_the_table_of_a_folder(tmp_path):
+    folder = folder_of(tmp_path, [f"{i}.png;a red thing;red" for i in range(12)], "file;caption;tags", "mine.csv")
+    assert len(told(lambda: data_from_folder(folder, **OPTIONS))[0]) == 12
+    (folder / "other.tsv").write_text("x")
+    with pytest.raises(ValueError, match=r"expected one table.*got mine\.csv, other\.tsv"):
+        data_from_folder(folder)
+    with pytest.raises(FileNotFoundError, match="none: no such folder"):
+        data_from_folder(folder / "none")
+
+
+def test_tags_that_none_share_are_shown(tmp_path):
+    folder = folder_of(tmp_path, [f"{i}.png,a red thing,tag {i % 8}" for i in range(12)])
+    with (
+        pytest.raises(ValueError, match=r"3 items share \(got none; the most frequent, 'tag 0', is of 2\)"),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        data_from_table(folder / "captions.csv", **OPTIONS)
