@@ -18,6 +18,8 @@ from labelgraph.inference import encode_side
 from labelgraph.methods import Method
 from labelgraph.search.items import as_names
 
+EXPECTED, BESIDE = 0.5, 0.1
+
 
 @dataclass(frozen=True)
 class Query:
@@ -62,7 +64,8 @@ class QueryReader:
     def texts(self, texts: Sequence[str]) -> Query:
         """Of words; each label that a text names is taken for certain, if the method knows probabilities of labels.
 
-        A text of which the method knows no word is searched by its labels alone.
+        A text of which the method knows no word is searched by its labels alone. Where the method did not expect a
+        label that is named, what it makes of the other words counts a tenth: that orders the items with the label.
         """
         features = self._encoder("text").encode(texts)
         vectors = encode_side(self._method, "text", features).vectors
@@ -71,6 +74,9 @@ class QueryReader:
             columns = [self.label_names.index(name) for name in named_labels(text, self.label_names)]
             if columns and not known[row]:
                 vectors[row] = 0
+            elif columns and vectors[row, columns].min() < EXPECTED:
+                vectors[row, : len(self.label_names)] *= BESIDE
+                vectors[row, len(self.label_names) :] *= BESIDE ** (1 / 3)  # The score has its third power.
             vectors[row, columns] = 1
             known[row] |= bool(columns)
         return Query("text", vectors, texts, known.tolist())

@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from labelgraph import load_openclipart
 from labelgraph.data import CrossModalData
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import build_method
@@ -31,8 +32,10 @@ def test_texts_are_searched_as_their_features_are(searcher):
 
 def test_label_names_are_query_words(searcher):
     assert first(searcher.search(text=["a tree", "red Night sky!", "swim, bird"])) == [
-        ["tree 1"], ["night_sky 1"], ["fish 2"],
+        ["tree 1"], ["night_sky 1"], ["bird 1"],
     ]  # fmt: skip
+    # Whatever the other words suggest, the label comes first: "blue" means two labels here.
+    assert set(searcher.search(text=["a blue tree"], k=2).ids[0]) == {"tree 1", "tree 2"}
     # Of labels alone, what else the method says of a text without known words does not count.
     alone = searcher.search(text=["red birds on a tree"], k=8)
     assert alone.ids == searcher.search(label=["tree"], k=8).ids
@@ -87,3 +90,27 @@ def test_picture_files_go_through_the_encoder_that_the_method_keeps(tmp_path):
     searcher = Searcher(method).fit(data)
     found, wanted = searcher.search(image=[str(paths[0]), paths[1]]), searcher.search(image=features)
     assert found.ids == wanted.ids and torch.equal(found.scores, wanted.scores)
+
+
+@pytest.mark.slow
+def test_red_bird_shows_birds_of_the_bundled_set():
+    """No text of the set has the word "bird", which is a label; "red" alone finds none."""
+    data = load_openclipart()
+    train, rows = data.split("train"), data.rows("database" if "database" in data.splits else "test")
+    torch.manual_seed(0)
+    graph = cooccurrence_graph(train.labels, data.label_names)
+    method = build_method("expected-relevance", data.image_channels, data.text_channels, graph)
+    method.encoders = data.encoders
+    optimiser = torch.optim.AdamW(method.parameters(), lr=2e-3)
+    for _ in range(12):
+        for part in torch.randperm(len(train)).split(300):
+            outputs = method(train.image[part], method.as_taken(train.text_rows(part, dense=False)))
+            loss = method.total_loss(method.loss_terms(outputs, train.labels[part]))
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    searcher = Searcher(method).fit(data, rows=rows)
+    birds = {data.ids[row] for row in rows.tolist() if data.labels[row, data.label_names.index("bird")]}
+    for query in ({"text": ["red bird"]}, {"label": ["bird"]}):
+        assert len(birds.intersection(searcher.search(**query).ids[0])) >= 8
+    assert len(birds.intersection(searcher.search(text=["red"]).ids[0])) <= 3
