@@ -20,14 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.datasets.known_sets import KNOWN_SETS
+from labelgraph._core.names import check_name
 from labelgraph.cli.common import guarded
-from labelgraph.data import DATASETS
-from labelgraph.methods import METHODS, method_class
+from labelgraph.data.named_sets import DATASETS, check_dataset
+from labelgraph.methods.registry import METHODS, method_facts
 
 if TYPE_CHECKING:
     from benchmarks.experiments.run_settings import RunConfig
-
-DEFAULT_METHOD = "algcn"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,8 +39,8 @@ def parser() -> argparse.ArgumentParser:
     )
     command.epilog = examples + "\nSettings for --set and --config are listed by --list-settings."
     what = command.add_argument_group("what to run")
-    what.add_argument("--method", metavar="NAME", nargs="+", default=[DEFAULT_METHOD], dest="methods",
-                      help=f"some of: {', '.join(METHODS)}; or 'all' (default: {DEFAULT_METHOD})")  # fmt: skip
+    what.add_argument("--method", metavar="NAME", nargs="+", dest="methods",
+                      help=f"some of: {', '.join(METHODS)}; or 'all'")  # fmt: skip
     what.add_argument("--dataset", metavar="NAME", default="openclipart",
                       help=f"one of: {', '.join([*DATASETS, *KNOWN_SETS])}, of which benchmarks/README.md tells where "
                       "to get the files; or the path of a file or folder (default: openclipart)")  # fmt: skip
@@ -71,11 +70,12 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; gives its exit status."""
     options = parser().parse_args(arguments)
-    return guarded(lambda: _dispatch(options), "go on with --resume and the run's folder")
+    return guarded(lambda: _dispatch(options), "resume the run with --resume and its folder")
 
 
 def _dispatch(options: argparse.Namespace) -> None:
-    # Here, so that --help answers without loading Lightning and scikit-learn.
+    _check_names(options)
+    # Here, so that help and wrong names are answered without importing Lightning and scikit-learn.
     from benchmarks.experiments.comparison import Comparison, evaluate_comparison
     from benchmarks.experiments.run_folder import RunFolder
     from benchmarks.experiments.run_report import tables
@@ -101,6 +101,18 @@ def _dispatch(options: argparse.Namespace) -> None:
     else:
         configs = resolve_all(methods, options.dataset, options.seeds, options.config, _settings(options, methods))
     _run(options, configs, several)
+
+
+def _check_names(options: argparse.Namespace) -> None:
+    """Refuse unknown methods and data sets."""
+    if options.resume or options.eval:
+        return
+    if not options.methods:
+        raise ValueError(f"'--method' must be given: some of {', '.join(METHODS)}, or 'all'")
+    for name in options.methods:
+        check_name("--method", name, [*METHODS, "all"])
+    if options.dataset not in KNOWN_SETS and not options.list_settings:
+        check_dataset(options.dataset)
 
 
 def _run(options: argparse.Namespace, configs: Sequence[RunConfig], several: bool) -> None:
@@ -141,7 +153,7 @@ def _run(options: argparse.Namespace, configs: Sequence[RunConfig], several: boo
 def _settings(options: argparse.Namespace, methods: Sequence[str]) -> list[str]:
     """The settings of ``--set``, below them those that have options of their own."""
     own = {"select": options.select, "device": options.device, "precision": options.precision}
-    stages = ["train", "stage2"] if any(method_class(method).generates for method in methods) else ["train"]
+    stages = ["train", "stage2"] if any(method_facts(method).generates for method in methods) else ["train"]
     settings = [f"{stage}.{name}={value}" for stage in stages for name, value in own.items() if value]
     if options.epochs is not None:
         settings.append(f"train.epochs={options.epochs}")

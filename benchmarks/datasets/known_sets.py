@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from labelgraph.data import CrossModalData, load_dataset
+if TYPE_CHECKING:
+    from labelgraph.data import CrossModalData
 
 # At the root of the checkout; git ignores it.
 ROOT = Path(__file__).parents[2] / "data"
@@ -80,6 +82,8 @@ def load_known(name: str) -> CrossModalData:
             who has it.
         ValueError: If the files cannot be read, or something is missing of them, which the message says too.
     """
+    from labelgraph.data import load_dataset
+
     known = KNOWN_SETS[name]
     if not known.folder.is_dir() or not any(known.folder.iterdir()):
         raise FileNotFoundError(

@@ -1,6 +1,8 @@
 """The command, end to end on a small file."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -23,7 +25,7 @@ def small_file(make_data, tmp_path):
 
 
 def start(file, out, *more, epochs=3, seeds=(0, 1)):
-    seeds = ["--seeds", *map(str, seeds)]
+    seeds = ["--method", "algcn", "--seeds", *map(str, seeds)]
     return command.main(["--dataset", str(file), "--out", str(out), "--epochs", str(epochs), *seeds, *more,
                          "--set", *SMALL])  # fmt: skip
 
@@ -48,6 +50,38 @@ def test_run_folder_and_table(small_file, tmp_path, capsys):
         assert len((out / f"seed-{seed}" / "train" / "history.csv").read_text().splitlines()) == 1 + 3
         assert not list((out / f"seed-{seed}").rglob("*.ckpt"))
     assert not list(out.rglob("*part*"))
+
+
+def test_without_a_method_nothing_is_trained(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert command.main([]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: '--method' must be given: some of algcn, ") and error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_and_wrong_names_are_answered_before_pytorch_is_imported(tmp_path):
+    code = """
+import sys
+from benchmarks.run import main
+for arguments in (["--help"], [], ["--method", "algnc"], ["--method", "algcn", "--dataset", "missing.npz"]):
+    try:
+        main(arguments)
+    except SystemExit:
+        pass
+print(*sorted({"torch", "numpy", "lightning"} & set(sys.modules)))
+"""
+    root = str(Path(command.__file__).parents[1])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert done.stdout.splitlines()[-1] == "" and "did you mean 'algcn'" in done.stderr
+
+
+def test_the_bare_package_lists_its_commands():
+    root = Path(command.__file__).parents[1]
+    done = subprocess.run([sys.executable, "-m", "benchmarks"], capture_output=True, text=True, check=True, cwd=root)
+    for path in (root / "benchmarks").iterdir():
+        if (path / "__main__.py").exists() or (path.suffix == ".py" and not path.stem.startswith("__")):
+            assert f"python -m benchmarks.{path.stem} " in done.stdout
 
 
 def test_eval_repeats_the_numbers(small_file, tmp_path, capsys):
@@ -158,9 +192,9 @@ def test_help_and_settings(capsys):
     shown = capsys.readouterr().out
     for option in ("--method", "--dataset", "--seeds", "--set", "--config", "--select", "--resume", "--eval", "--out"):
         assert option in shown
-    assert command.main(["--list-settings"]) == 0
+    assert command.main(["--method", "algcn", "--list-settings"]) == 0
     assert "train.lr = 0.0002" in capsys.readouterr().out  # That of the data set.
-    assert command.main(["--list-settings", "--dataset", "other.npz", "--epochs", "7"]) == 0
+    assert command.main(["--method", "algcn", "--list-settings", "--dataset", "other.npz", "--epochs", "7"]) == 0
     shown = capsys.readouterr().out
     assert "train.lr = 5.0e-05" in shown and "train.epochs = 7" in shown
 

@@ -150,6 +150,6 @@ def test_a_known_set_is_loaded_from_its_folder(make_data, tmp_path, monkeypatch)
     (tmp_path / "wikipedia").mkdir()
     (tmp_path / "wikipedia" / "raw_features.mat").write_bytes(b"")
     asked = []
-    monkeypatch.setattr(known_sets, "load_dataset", lambda path: asked.append(path) or data)
+    monkeypatch.setattr("labelgraph.data.load_dataset", lambda path: asked.append(path) or data)
     loaded = load_data(config(dataset="wikipedia"), RunFolder(tmp_path))
     assert asked == [str(tmp_path / "wikipedia")] and torch.equal(loaded.image, data.image)
