@@ -8,8 +8,9 @@ import json
 import math
 import os
 import re
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -72,6 +73,21 @@ def counted(number: int, noun: str) -> str:
         ('1 label', '2,000 labels')
     """
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def fitted_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; on a terminal, its widest column is shortened so that the table fits."""
+    from labelgraph.report import markdown_table
+
+    cells = [list(row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+    excess = sum(widths) + 3 * len(widths) + 1 - shutil.get_terminal_size().columns
+    if sys.stdout.isatty() and excess > 0:
+        widest = widths.index(max(widths))
+        room = max(widths[widest] - excess, len(header[widest]), 8)
+        for row in cells:
+            row[widest] = row[widest] if len(row[widest]) <= room else f"{row[widest][: room - 3]}..."
+    return markdown_table(header, cells)
 
 
 def print_json(content: dict[str, Any]) -> None:

@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> None:
         check_name(f"--{side}-encoder", getattr(options, f"{side}_encoder"), ENCODERS)
     given = {COLUMNS[name]: column for name, column in _pairs("--columns", options.columns, COLUMNS).items()}
     if not options.source.is_dir():
-        check_file(options.source, "items")
+        check_file(options.source, "table of items")
     is_file = options.out.suffix == ".npz"
     check_writable(options.out, folder=not is_file, name="--out")
     from labelgraph.encoders import data_from_table

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelgraph._core.names import check_name
-from labelgraph.cli.common import Parser, add_command, print_json
+from labelgraph.cli.common import Parser, add_command, fitted_table, print_json
 from labelgraph.cli.given_data import DATA_HELP, check_folder, load
 from labelgraph.data.named_sets import check_dataset
 from labelgraph.methods.registry import load_method
@@ -108,14 +108,12 @@ def _measure(method: Method, setup: Setup, options: argparse.Namespace) -> dict[
 
 def _show(result: Mapping[str, Any]) -> None:
     """Print a table of metrics, and one of labels."""
-    from labelgraph.report import markdown_table
-
     print(f"\n{result['protocol']}: {result['told']}.")
     for title, key in (("metric", "metrics"), ("mAP by label", "per_class")):
         if key in result:
             there, back = (result[key][way] for way in DIRECTIONS)
             rows = [[name, *map(_number, (there[name], back[name], (there[name] + back[name]) / 2))] for name in there]
-            print(f"\n{markdown_table([title, 'image to text', 'text to image', 'average'], rows)}")
+            print(f"\n{fitted_table([title, 'image to text', 'text to image', 'average'], rows)}")
 
 
 def _number(value: float) -> str:

@@ -34,23 +34,24 @@ def check_file(path: Path, content: str) -> None:
 
     Args:
         path: Of the file.
-        content: What it holds, in words.
+        content: What is missing otherwise, such as ``"file of labels"``.
 
     Raises:
         FileNotFoundError: If it does not; with the nearest name beside it.
     """
-    if path.is_file():
-        return
-    beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
-    raise FileNotFoundError(f"{path}: no such file of {content}{did_you_mean(path.name, beside)}")
+    if not path.is_file():
+        raise _missing(path, content)
 
 
 def check_folder(path: Path, content: str) -> None:
     """Check that a folder exists, as `check_file` does."""
-    if path.is_dir():
-        return
+    if not path.is_dir():
+        raise _missing(path, content)
+
+
+def _missing(path: Path, content: str) -> FileNotFoundError:
     beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
-    raise FileNotFoundError(f"{path}: no such {content}{did_you_mean(path.name, beside)}")
+    return FileNotFoundError(f"{path}: no such {content}{did_you_mean(path.name, beside)}")
 
 
 def chosen_rows(data: CrossModalData, split: str | None) -> Tensor:

@@ -78,7 +78,7 @@ def read_labels(path: Path) -> tuple[np.ndarray, list[str] | None]:
         FileNotFoundError: If there is no such file.
         ValueError: If it cannot be read, or the header has another length than the rows.
     """
-    check_file(path, "labels")
+    check_file(path, "file of labels")
     import numpy as np
 
     try:

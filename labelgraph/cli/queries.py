@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import zipfile
 import zlib
@@ -17,52 +18,79 @@ from labelgraph._core.names import did_you_mean
 from labelgraph.cli.common import note
 from labelgraph.cli.given_data import check_file
 from labelgraph.data import CrossModalData
-from labelgraph.encoders import BagOfWords, Encoder, build_encoder
+from labelgraph.encoders import BagOfWords, Encoder, build_encoder, words_of
 from labelgraph.inference import SIDES
 from labelgraph.methods import Method
+from labelgraph.search.query_vectors import named_labels
 
 
-def tell_words(encoder: Encoder, texts: Iterable[str], label_names: Sequence[str], chosen: Collection[str]) -> None:
-    """Note the words that a model does not know, and labels that a text names and that could filter.
-
-    Args:
-        encoder: Of the texts; one that reads whole sentences knows all words.
-        texts: To search for.
-        label_names: Of the items that are searched in.
-        chosen: Those that filter already.
+def known_words(method: Method, label_names: Sequence[str]) -> list[str]:
+    """The words that a text can be searched by, in alphabetical order: the vocabulary, and the labels if they count.
 
     Raises:
-        ValueError: If no word of a text is known.
+        ValueError: If the model keeps no text encoder, or its encoder reads any sentence.
     """
+    encoder = query_encoder(method, "text")
+    if not isinstance(encoder, BagOfWords):
+        raise ValueError(f"'--list-words' needs a model with a vocabulary (got {encoder.name}, which reads any words)")
+    return sorted({*encoder.vocabulary, *(label_names if labels_count(method) else ())})
+
+
+def labels_count(method: Method) -> bool:
+    """Whether a text is also searched by the labels that it names: if the model ranks by label probabilities."""
+    return method.similarity == "jaccard"
+
+
+def answerable(
+    method: Method, texts: Iterable[str], label_names: Sequence[str], chosen: Collection[str]
+) -> tuple[list[str], dict[str, str]]:
+    """Sort out the texts that the model knows no word of, and note words that are ignored.
+
+    Args:
+        method: The model.
+        texts: To search for.
+        label_names: Labels of the items that are searched.
+        chosen: Labels that filter already.
+
+    Returns:
+        The texts that can be searched, and the reasons why the others cannot.
+    """
+    encoder = query_encoder(method, "text")
+    if not isinstance(encoder, BagOfWords):
+        return list(texts), {}
+    good, refused = [], {}
     for text in texts:
         named = [name for name in named_labels(text, label_names) if name not in chosen]
-        unknown = encoder.unknown_words(text) if isinstance(encoder, BagOfWords) else []
-        if isinstance(encoder, BagOfWords) and not encoder.prepare(text):
-            hint = f"; {named[0]!r} is a label: --labels takes it, beside other words" if named else ""
-            raise ValueError(f"'--text' must have a word that the model knows (got {text!r}){hint}")
+        label_words = set() if not labels_count(method) else {word for name in named for word in words_of(name)}
+        unknown = [word for word in encoder.unknown_words(text) if word not in label_words]
+        near = _near_words(unknown, [*encoder.vocabulary, *label_names])
+        if not encoder.prepare(text) and not (named and labels_count(method)):
+            hint = f"; {named[0]!r} is a label: --labels takes it, beside other words" if named else near
+            refused[text] = (
+                f"'--text' must have a word that the model knows (got {text!r}){hint}; --list-words lists the words"
+            )
+            continue
+        good.append(text)
         if unknown:
-            note(f"{text!r}: the model does not know {', '.join(map(repr, unknown))}, and leaves that out")
-        if named:
-            options = " ".join(name if re.fullmatch(r"[\w-]+", name) else f"'{name}'" for name in named)
-            which = f"{named[0]!r} is a label" if len(named) == 1 else f"{', '.join(map(repr, named))} are labels"
-            note(f"{text!r}: {which}; --labels {options} finds only what has {'it' if len(named) == 1 else 'one'}")
+            note(f"{text!r}: ignored {', '.join(map(repr, unknown))}, which the model does not know{near}")
+        if named and not labels_count(method):
+            note(f"{text!r}: {_filter_hint(named)}")
+    return good, refused
 
 
-def named_labels(text: str, label_names: Iterable[str]) -> list[str]:
-    """The labels whose words stand side by side in a text, in any capitals.
-
-    Example:
-        >>> from labelgraph.cli.queries import named_labels
-        >>> named_labels("A night sky, and birds", ["bird", "Night_sky", "sky"])
-        ['Night_sky', 'sky']
-    """
-    within = _spaced(text)
-    return [name for name in label_names if (words := _spaced(name)).strip() and words in within]
+def _near_words(unknown: Iterable[str], known: Sequence[str]) -> str:
+    """Known words that are spelled nearly like unknown ones."""
+    lower = {name.casefold(): name for name in known}
+    near = {word: difflib.get_close_matches(word, lower, n=2, cutoff=0.75) for word in unknown}
+    listed = [repr(lower[each]) for words in near.values() for each in words]
+    return f"; did you mean {' or '.join(listed[:3])}?" if listed else ""
 
 
-def _spaced(text: str) -> str:
-    words = re.findall(r"[^\W_]+", text.casefold())
-    return f" {' '.join(words)} "
+def _filter_hint(named: Sequence[str]) -> str:
+    options = " ".join(name if re.fullmatch(r"[\w-]+", name) else f"'{name}'" for name in named)
+    if len(named) == 1:
+        return f"{named[0]!r} is a label; --labels {options} finds only items with it"
+    return f"{', '.join(map(repr, named))} are labels; --labels {options} finds only items with one of them"
 
 
 @dataclass(frozen=True)
@@ -108,7 +136,7 @@ def feature_queries(path: Path, side: str) -> Queries:
         FileNotFoundError: If there is no such file.
         ValueError: If it cannot be read, or holds anything else.
     """
-    check_file(path, "features")
+    check_file(path, "file of features")
     try:
         features = _read(path, side)
     except (
@@ -134,17 +162,6 @@ def query_encoder(method: Method, side: str) -> Encoder:
             f"trained on did not tell); --{side}s FILE takes features, --{side}-id ID an item of --data"
         )
     return build_encoder(method.encoders[side])
-
-
-def encoded_queries(encoder: Encoder, side: str, items: Sequence[str | Path]) -> Queries:
-    """Words or pictures, encoded as the data were.
-
-    Raises:
-        ValueError: If an item cannot be read.
-        FileNotFoundError: If a picture is not there.
-    """
-    names = [str(each) for each in items]
-    return Queries(side, encoder.encode(items), names, names)
 
 
 def _read(path: Path, side: str) -> Any:

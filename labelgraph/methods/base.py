@@ -18,6 +18,8 @@ from labelgraph.methods.model_folder import MODEL_FORMAT, read_model, refusing, 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
+    from labelgraph.methods.model_folder import StoredGraph
+
 
 class Method(nn.Module, ABC):
     """A retrieval method: named outputs, named loss terms, two encoders.
@@ -31,6 +33,7 @@ class Method(nn.Module, ABC):
     Config: ClassVar[type]
     config: Any
 
+    counts_labels: ClassVar[bool] = False  # All that it needs of the label graph are its labels; see `StoredGraph`.
     reads_labels: ClassVar[bool] = True  # In training; one that does not is given none.
     generates: ClassVar[bool] = False  # Missing sides of incomplete pairs, by `fill_missing`.
     takes_sparse_text: ClassVar[bool] = False  # As CSR tensors; otherwise sparse texts come dense.
@@ -39,14 +42,16 @@ class Method(nn.Module, ABC):
     similarity_labels: int | None = None  # For "jaccard", how many columns of the embeddings are label probabilities.
 
     # What `save_pretrained` needs to build the parts anew; set by `from_config`.
-    _graph: Data | None = None
+    _graph: Data | StoredGraph | None = None
     _channels: tuple[int, int] | None = None
 
     # How the features are made from raw files, by side, as `CrossModalData.encoders` tells; training sets it.
     encoders: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
     @classmethod
-    def from_config(cls, config: Any, image_channels: int, text_channels: int, graph: Data | None = None) -> Self:
+    def from_config(
+        cls, config: Any, image_channels: int, text_channels: int, graph: Data | StoredGraph | None = None
+    ) -> Self:
         """Build the published parts for features of these sizes and a label graph.
 
         Args:
@@ -193,7 +198,8 @@ class Method(nn.Module, ABC):
         with refusing(saved.entries, f"the configuration of {cls.name!r}"):
             # JSON has lists alone, settings have tuples alone.
             config = cls.Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in saved.config.items()})
-            method = cls.from_config(config, *saved.channels, saved.graph)
+            graph = saved.graph if cls.counts_labels or saved.graph is None else saved.graph.to_data()
+            method = cls.from_config(config, *saved.channels, graph)
         method.encoders = saved.encoders
         saved.load_into(method)
         return method.eval()

@@ -67,6 +67,7 @@ class ExpectedRelevance(Method):
     name: ClassVar[str] = "expected-relevance"
     Config: ClassVar[type] = ExpectedRelevanceConfig
     takes_sparse_text = True
+    counts_labels = True
     scores_labels = True
 
     def __init__(

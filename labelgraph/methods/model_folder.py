@@ -30,6 +30,42 @@ GRAPH_PREFIX, STATE_PREFIX = "graph.", "state."
 
 
 @dataclass(frozen=True)
+class StoredGraph:
+    """A label graph as it is stored. PyG, which takes seconds to import, is needed only to convert it.
+
+    Args:
+        tensors: Its tensors, by name.
+        num_samples: Number of items that it was counted on.
+        label_names: Names of its nodes.
+    """
+
+    tensors: Mapping[str, Tensor]
+    num_samples: int
+    label_names: list[str]
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of labels."""
+        return len(self.label_names)
+
+    def get(self, name: str) -> Tensor | None:
+        """A tensor, if the graph has it."""
+        return self.tensors.get(name)
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.tensors[name]
+
+    def to_data(self) -> Data:
+        """The graph as PyG's ``Data``."""
+        from torch_geometric.data import Data
+
+        from labelgraph.graph.edges import LabelNames
+
+        names = LabelNames(self.label_names)
+        return Data(**self.tensors, num_samples=self.num_samples, num_nodes=self.num_nodes, label_names=names)
+
+
+@dataclass(frozen=True)
 class SavedModel:
     """What a model folder holds."""
 
@@ -38,7 +74,7 @@ class SavedModel:
     method: str
     config: dict[str, Any]
     channels: tuple[int, int]
-    graph: Data | None
+    graph: StoredGraph | None
     encoders: dict[str, Any]
     state: dict[str, Tensor]
 
@@ -74,7 +110,7 @@ def write_model(
     name: str,
     config: Any,
     channels: tuple[int, int],
-    graph: Data | None,
+    graph: Data | StoredGraph | None,
     encoders: Mapping[str, Any],
     state: Mapping[str, Tensor],
 ) -> None:
@@ -139,7 +175,7 @@ def _stored_encoders(encoders: Any) -> dict[str, dict[str, Any]]:
     return {side: {k: v for k, v in settings.items() if k != "allow_download"} for side, settings in checked.items()}
 
 
-def _graph(tensors: Mapping[str, Tensor], names: Any, num_samples: Any) -> Data:
+def _graph(tensors: Mapping[str, Tensor], names: Any, num_samples: Any) -> StoredGraph:
     """The label graph, whose indices must be those of labels."""
     if not isinstance(names, list) or not all(isinstance(each, str) for each in names) or type(num_samples) is not int:
         raise ValueError("'label_names' must be texts and 'num_samples' a whole number")
@@ -152,8 +188,4 @@ def _graph(tensors: Mapping[str, Tensor], names: Any, num_samples: Any) -> Data:
     wrong = [key for key, size in rows.items() if key in kept and kept[key].shape[:1] != (size,)]
     if wrong:
         raise ValueError(f"{', '.join(wrong)} must have as many rows as there are edges or labels")
-    from torch_geometric.data import Data  # Slow to import, and only methods with label graphs need it.
-
-    from labelgraph.graph.edges import LabelNames
-
-    return Data(**kept, num_samples=num_samples, num_nodes=len(names), label_names=LabelNames(names))
+    return StoredGraph(kept, num_samples, names)

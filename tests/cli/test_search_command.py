@@ -14,7 +14,7 @@ import torch
 
 from labelgraph.cli.main import main
 from labelgraph.cli.sheet import find_pictures
-from labelgraph.data import load_openclipart, load_thumbnails, save_npz
+from labelgraph.data import load_npz, load_openclipart, load_thumbnails, save_npz
 from labelgraph.encoders import ENCODERS, BagOfWords, Encoder
 from labelgraph.inference import encode
 from labelgraph.methods import load_method
@@ -183,7 +183,7 @@ def test_words_and_pictures_are_encoded_as_the_data_were(encoded, monkeypatch, c
     wanted = searcher.search(image=Letters("image").encode([encoded / "picture.png"]), k=3)
     assert ids_of(found) == wanted.ids and found["from"] == "image"
     assert main(["search", *of, "--image", "none.png"]) == 2
-    assert "none.png: No such file" in capsys.readouterr().err
+    assert "none.png: no such picture" in capsys.readouterr().err
 
 
 def test_a_model_searches_all_items_of_data_without_a_database(place, pairs, capsys):
@@ -192,14 +192,17 @@ def test_a_model_searches_all_items_of_data_without_a_database(place, pairs, cap
     ids, scores = nearest(place, pairs, 1, [3], list(range(60)), 60)
     assert set(ids_of(found)[0]) == set(ids[0]) == set(pairs.ids)
     assert [each["score"] for each in found["queries"][0]["neighbours"]] == pytest.approx(scores[0], abs=1e-6)
-    assert main(["search", str(place / "model"), "--texts", "x.npy"]) == 2
+    assert main(["search", str(place / "model"), "--text", "x"]) == 2
     assert "'--data' must be given with a model" in capsys.readouterr().err
+
+
+WORDS = ["red", "blue", "house", "hill", "boat", "lamp", "road", "rain", "cup"]
 
 
 @pytest.fixture
 def worded(pairs, tmp_path, capsys):
     """A model that knows nine words, five of the labels not among them."""
-    words = BagOfWords(["red", "blue", "house", "hill", "boat", "lamp", "road", "rain", "cup"])
+    words = BagOfWords(WORDS)
     rng = np.random.default_rng(0)
     text = sp.csr_array((rng.random((60, 9)) < 0.4).astype(np.float32))
     save_npz(replace(pairs, text=text, encoders={"text": words.settings}), tmp_path / "data.npz")
@@ -212,25 +215,84 @@ def worded(pairs, tmp_path, capsys):
 def test_unknown_words_and_labels_are_noted(worded, pairs, capsys):
     assert main([*worded, "--text", "a red dog on the Sea", "blue hill", "--json"]) == 0
     printed = capsys.readouterr()
-    assert printed.err.splitlines() == [
-        "'a red dog on the Sea': the model does not know 'dog', 'the', 'sea', and leaves that out",
-        "'a red dog on the Sea': 'dog', 'sea' are labels; --labels dog sea finds only what has one",
-    ]
+    ignored, labels = printed.err.splitlines()
+    assert ignored.startswith("'a red dog on the Sea': ignored 'dog', 'the', 'sea', which the model does not know")
+    assert (
+        labels == "'a red dog on the Sea': 'dog', 'sea' are labels; --labels dog sea finds only items with one of them"
+    )
     with_a_dog = {pairs.ids[i] for i in pairs.labels[:, 3].nonzero().flatten().tolist()}
     assert not set(ids_of(json.loads(printed.out))[0]) <= with_a_dog
     assert main([*worded, "--text", "a red dog", "--labels", "dog", "--json"]) == 0
     printed = capsys.readouterr()
-    assert printed.err == "'a red dog': the model does not know 'dog', and leaves that out\n"
+    assert printed.err.count("\n") == 1 and "ignored 'dog'" in printed.err
     assert set(ids_of(json.loads(printed.out))[0]) <= with_a_dog
 
 
-def test_a_sentence_without_a_known_word_is_an_error(worded, capsys):
-    assert main([*worded, "--text", "red", "dog at sea"]) == 2
-    error = capsys.readouterr().err
-    assert error == (
-        "error: '--text' must have a word that the model knows (got 'dog at sea'); 'dog' is a label: --labels takes "
-        "it, beside other words\n"
+def test_a_text_without_a_known_word_does_not_stop_the_others(worded, capsys):
+    assert main([*worded, "--text", "red", "dog at sea", "hosue", "--json"]) == 1
+    printed = capsys.readouterr()
+    sea, house = printed.err.splitlines()
+    assert sea.startswith(
+        "error: '--text' must have a word that the model knows (got 'dog at sea'); 'dog' is a label: "
     )
+    assert "(got 'hosue'); did you mean 'house'?" in house and "--list-words" in house
+    answer = json.loads(printed.out)
+    assert [each["query"] for each in answer["queries"]] == ["red"]
+    assert [each["query"] for each in answer["refused"]] == ["dog at sea", "hosue"]
+    assert main([*worded, "--text", "red"]) == 0
+    alone = capsys.readouterr().out
+    assert main([*worded, "--text", "zzz", "red"]) == 1
+    assert capsys.readouterr().out == alone
+
+
+def test_no_text_with_a_known_word_is_an_error(worded, capsys):
+    assert main([*worded, "--text", "zzz", "xxx"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.count("error: ") == printed.err.count("\n") == 2
+
+
+def test_the_known_words_are_listed(worded, capsys):
+    assert main([*worded, "--list-words"]) == 0
+    assert capsys.readouterr().out.split() == sorted(WORDS)
+    assert main([*worded, "--list-words", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"words": sorted(WORDS)}
+
+
+@pytest.fixture
+def probable(pairs, tmp_path, capsys):
+    """A model that ranks by label probabilities and knows nine words, the labels not among them."""
+    rng = np.random.default_rng(0)
+    text = sp.csr_array((rng.random((60, 9)) < 0.4).astype(np.float32))
+    save_npz(replace(pairs, text=text, encoders={"text": BagOfWords(WORDS).settings}), tmp_path / "data.npz")
+    train = ["train", str(tmp_path / "data.npz"), "--out", str(tmp_path / "model"), "--epochs", "2", "--quiet"]
+    assert main([*train, "--set", "model.hidden_channels=8", "train.device=cpu"]) == 0
+    capsys.readouterr()
+    return ["search", str(tmp_path / "model"), "--data", str(tmp_path / "data.npz")]
+
+
+def test_labels_are_words_of_a_query(probable, capsys):
+    """Also alone, and without a note; the score has its name in the heading."""
+    model = load_method(probable[1])
+    data = load_npz(probable[3])
+    assert main([*probable, "--text", "Dog", "-k", "5", "--json"]) == 0
+    printed = capsys.readouterr()
+    answer = json.loads(printed.out)
+    searcher = Searcher(model).fit(data, rows=data.rows("database"))
+    assert printed.err == "" and ids_of(answer) == searcher.search(label=["dog"], k=5).ids
+    assert answer["score"] == "expected Jaccard"
+    assert main([*probable, "--text", "red dog"]) == 0
+    assert "| expected Jaccard |" in capsys.readouterr().out
+    assert main([*probable, "--list-words"]) == 0
+    assert {*WORDS, *data.label_names} == set(capsys.readouterr().out.splitlines())
+
+
+@pytest.mark.parametrize(("within", "to"), [("pictures", "image"), ("texts", "text"), ("both", "both")])
+def test_either_side_or_both_are_searched(probable, capsys, within, to):
+    data = load_npz(probable[3])
+    assert main([*probable, "--text", "red boat", "--in", within, "-k", "4", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    searcher = Searcher(load_method(probable[1])).fit(data, rows=data.rows("database"))
+    assert ids_of(answer) == searcher.search(text=["red boat"], k=4, within=within).ids and answer["to"] == to
 
 
 @pytest.fixture
@@ -294,7 +356,7 @@ INDEX = ("index", "{place}/model", "{place}/data.npz", "--out", "{out}")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["index", "{place}/mdl", "{place}/data.npz", "--out", "{out}"], "mdl/model.json: no such labelgraph model"),
+        (["index", "{place}/mdl", "{place}/data.npz", "--out", "{out}"], "mdl: no such folder of a model; did you mean 'model'?"),
         (["index", "{place}/model", "{place}/dat.npz", "--out", "{out}"], "did you mean '{place}/data.npz'?"),
         ([*INDEX, "--split", "tset"], "did you mean 'test'?"),
         ([*INDEX, "--index", "exat"], "did you mean 'exact'?"),
