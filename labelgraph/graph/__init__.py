@@ -1,4 +1,4 @@
-"""Label graphs as PyG `Data`: from labels, transformed, converted, summarised."""
+"""Label graphs as PyG `Data`: from labels and from their names, merged, transformed, converted, summarised."""
 
 from typing import TYPE_CHECKING
 
@@ -7,6 +7,7 @@ from labelgraph._core.lazy import lazy_exports
 if TYPE_CHECKING:
     from labelgraph.graph.conversion import from_networkx, graph_statistics, summarize, to_networkx
     from labelgraph.graph.cooccurrence import cooccurrence_graph, pmi_svd
+    from labelgraph.graph.meaning import meaning_graph, merge_graphs
     from labelgraph.graph.transforms import KNN, PMI, Binarize, BinaryAdjacency, Reweight, Threshold
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "cooccurrence_graph",
     "from_networkx",
     "graph_statistics",
+    "meaning_graph",
+    "merge_graphs",
     "pmi_svd",
     "summarize",
     "to_networkx",

@@ -10,7 +10,7 @@ import torch
 from torch_geometric.data import Data
 from torch_geometric.utils import degree
 
-from labelgraph.graph.edges import LabelNames, checked, label_names
+from labelgraph.graph.edges import LabelNames, checked, names_of
 
 
 def to_networkx(data: Data) -> nx.DiGraph:
@@ -29,7 +29,7 @@ def to_networkx(data: Data) -> nx.DiGraph:
         OutEdgeDataView([('sky', 'sun', 1.0), ('sun', 'sky', 0.5)])
     """
     data = checked(data, ("count", "num_samples"))
-    names, edges = label_names(data), data.edge_index.T.tolist()
+    names, edges = names_of(data), data.edge_index.T.tolist()
     parallel = len(set(map(tuple, edges))) < len(edges)
     graph = (nx.MultiDiGraph if parallel else nx.DiGraph)(num_samples=data.num_samples)
     graph.add_nodes_from((name, {"count": n}) for name, n in zip(names, data.count.tolist(), strict=True))
@@ -152,7 +152,7 @@ def graph_statistics(data: Data, top: int = 5) -> dict[str, Any]:
         [{'source': 'sky', 'target': 'sun', 'weight': 1.0}]
     """
     data = checked(data, ("count", "num_samples"))
-    names, size = label_names(data), data.num_nodes
+    names, size = names_of(data), data.num_nodes
     loops = data.edge_index[0] == data.edge_index[1]
     touched = degree(data.edge_index[:, ~loops].flatten(), size) > 0
     frequent = data.count.argsort(descending=True, stable=True)[:top].tolist()

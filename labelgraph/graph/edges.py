@@ -34,7 +34,7 @@ class LabelNames(list[str]):
         return LabelNames([""] * before + list(names) + [f"node {len(names) + i}" for i in range(after)])
 
 
-def label_names(data: Data) -> LabelNames:
+def names_of(data: Data) -> LabelNames:
     """The names of a graph's labels, with ``node 7`` and so on for nodes that transforms of PyG have added.
 
     Raises:

@@ -1,0 +1,216 @@
+"""Label graphs of meaning, whose edges join labels with like names, and graphs merged."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+from torch_geometric.utils import coalesce
+
+from labelgraph._core.array_kinds import as_texts, check_distinct
+from labelgraph._core.checks import check_features
+from labelgraph._core.similarity import unit_length
+from labelgraph.encoders.word_vectors import encode_label_names, label_name_vectors
+from labelgraph.graph.edges import LabelNames, checked, names_of
+
+BLOCK_COSINES = 2**23
+
+
+def meaning_graph(
+    label_names: Sequence[str],
+    vectors: Any = None,
+    k: int = 10,
+    *,
+    threshold: float = 0.0,
+) -> Data:
+    r"""Join every label with those whose names mean nearly the same.
+
+    The edge :math:`j \to i` weighs :math:`\cos(v_i, v_j)`, if :math:`j` is among the ``k`` nearest of :math:`i` and the
+    cosine is positive and at least ``threshold``: a label listens to its nearest. Such edges need no items, and so also
+    serve labels that few items have or none. `merge_graphs` adds what occurs together.
+
+    Args:
+        label_names: The :math:`C` names.
+        vectors: What the names mean: a matrix of shape :math:`(C, F)`; a file of word vectors, as
+            `labelgraph.encoders.read_label_vectors` takes it; an encoder of sentences, or a function that gives a
+            matrix for a list of texts; or ``"sentence"``, by default, the packaged model of
+            `labelgraph.encoders.SentenceEncoder`.
+        k: How many neighbours a label listens to at most.
+        threshold: Least cosine of an edge, in [0, 1].
+
+    Returns:
+        `Data` as of `cooccurrence_graph`, with the vectors as ``x``, but of no items: ``count`` and ``num_samples`` are
+        0, and there is no ``edge_count``. A label whose vector is 0 has no edges; a warning names it.
+
+    Raises:
+        ValueError: If the names are not distinct texts, or vectors, ``k`` or ``threshold`` do not fit.
+        FileNotFoundError: If there is no such file.
+        ImportError: If the sentence encoder is asked for and not installed.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.graph import meaning_graph
+        >>> graph = meaning_graph(["cat", "kitten", "car"], [[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]], k=1)
+        >>> list(zip(graph.edge_index.T.tolist(), graph.edge_weight.tolist()))
+        [([0, 1], 0.800000011920929), ([1, 0], 0.800000011920929), ([1, 2], 0.6000000238418579)]
+    """
+    names = as_texts("label_names", label_names)
+    if not names:
+        raise ValueError("'label_names' must have at least one name (got none)")
+    check_distinct("label_names", names)
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise ValueError(f"'k' must be a whole number, at least 1 (got {k!r})")
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"'threshold' must be in [0, 1] (got {threshold})")
+    x = _vectors(names, vectors)
+    source, target, weight = _nearest(unit_length(x.double()), int(k), threshold)
+    order = (source * len(names) + target).argsort()
+    dtype = torch.get_default_dtype()
+    return Data(
+        x=x.to(dtype),
+        edge_index=torch.stack([source, target])[:, order],
+        edge_weight=weight[order].to(dtype),
+        count=torch.zeros(len(names), dtype=torch.long),
+        num_samples=0,
+        num_nodes=len(names),
+        label_names=LabelNames(names),
+    )
+
+
+def _vectors(names: Sequence[str], given: Any) -> Tensor:
+    if given is None or isinstance(given, str | Path):
+        matrix: Any = label_name_vectors(given or "sentence", names).vectors
+    elif callable(getattr(given, "encode", None)) or callable(given):
+        encode: Callable[[list[str]], Any] = getattr(given, "encode", given)
+        matrix = encode_label_names(names, encode)
+    else:
+        matrix = check_features("vectors", given)
+    dense: Tensor = matrix if isinstance(matrix, Tensor) else torch.from_numpy(matrix.toarray())
+    if len(dense) != len(names):
+        raise ValueError(f"'vectors' must have a row for each of the {len(names)} names (got {len(dense)})")
+    nothing = [name for name, some in zip(names, dense.any(1).tolist(), strict=True) if not some]
+    if nothing:
+        shown = ", ".join(nothing[:5]) + (", ..." if len(nothing) > 5 else "")
+        warnings.warn(f"{len(nothing)} labels have a vector of zeros, and so no edges: {shown}", stacklevel=3)
+    return dense
+
+
+def _nearest(unit: Tensor, k: int, threshold: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Sources, targets and cosines of the edges into each label, from unit vectors, in blocks of targets."""
+    size = len(unit)
+    parts = []
+    for target in torch.arange(size, device=unit.device).split(max(1, BLOCK_COSINES // size)):
+        cosine = (unit[target] @ unit.t()).clamp(max=1.0)
+        cosine[torch.arange(len(target)), target] = -torch.inf
+        weight, source = cosine.topk(min(k, size))
+        keep = (weight > 0) & (weight >= threshold)
+        parts.append((source[keep], target.unsqueeze(1).expand_as(source)[keep], weight[keep]))
+    sources, targets, weights = (torch.cat(each) for each in zip(*parts, strict=True))
+    return sources, targets, weights
+
+
+def merge_graphs(*graphs: Data, weights: Sequence[float] | None = None, how: Literal["max", "sum"] = "max") -> Data:
+    r"""Merge label graphs, such as what occurs together and what means nearly the same.
+
+    .. math:: w_{ij} = \max_g \lambda_g w^{(g)}_{ij} \quad\text{or}\quad \sum_g \lambda_g w^{(g)}_{ij}
+
+    over the graphs :math:`g` that have the edge. Labels are matched by their names; those of the first graph come
+    first, then what the others add.
+
+    Args:
+        graphs: Two label graphs or more.
+        weights: :math:`\lambda_g`, a number for each graph, from 0; by default 1.
+        how: ``"max"`` or ``"sum"``; with weights that sum to 1 the latter is a mean.
+
+    Returns:
+        `Data` with the edges of all, sorted by source and target; ``edge_attr`` of shape :math:`(E, G)` holds the
+        weight in each graph, 0 where it lacks the edge. ``count``, ``num_samples`` and ``edge_count`` are of the first graph
+        that was counted from items, 0 for what it lacks; ``x`` is of the first that has one for every label.
+
+    Raises:
+        ValueError: If there are fewer than two graphs, one lacks an attribute, or ``weights`` or ``how`` do not fit.
+
+    Example:
+        >>> from labelgraph.graph import cooccurrence_graph, meaning_graph, merge_graphs
+        >>> together = cooccurrence_graph([[1, 1], [1, 0]], ["cat", "sofa"])
+        >>> alike = meaning_graph(["cat", "kitten"], [[1.0, 0.0], [0.6, 0.8]])
+        >>> graph = merge_graphs(together, alike)
+        >>> graph.label_names, graph.count.tolist()
+        (['cat', 'sofa', 'kitten'], [2, 1, 0])
+        >>> [[round(weight, 2) for weight in edge] for edge in graph.edge_attr.tolist()]
+        [[1.0, 0.0], [0.0, 0.6], [0.5, 0.0], [0.0, 0.6]]
+    """
+    if len(graphs) < 2:
+        raise ValueError(f"'graphs' must be two or more (got {len(graphs)})")
+    if how not in ("max", "sum"):
+        raise ValueError(f"'how' must be 'max' or 'sum' (got {how!r})")
+    scale = _scale(weights, len(graphs))
+    graphs = tuple(checked(graph, ("count", "num_samples")) for graph in graphs)
+    own = [names_of(graph) for graph in graphs]
+    for each in own:
+        check_distinct("label_names", each)
+    names = LabelNames(dict.fromkeys(name for each in own for name in each))
+    number = {name: i for i, name in enumerate(names)}
+    places = [torch.tensor([number[name] for name in each], dtype=torch.long) for each in own]
+    counted = next((g for g, graph in enumerate(graphs) if graph.num_samples > 0), 0)
+    data = _merged(graphs, places, counted, scale, how)
+    data.x, data.num_nodes, data.label_names = _features(graphs, own, names), len(names), names
+    return data
+
+
+def _merged(graphs: Sequence[Data], places: Sequence[Tensor], counted: int, scale: Tensor, how: str) -> Data:
+    """Edges and counts of all graphs, whose labels take these places."""
+    size = int(torch.cat(list(places)).max()) + 1
+    edge_index, columns = _merged_edges(graphs, places, counted, size)
+    weight, present, edge_count = columns[:, : len(graphs)], columns[:, len(graphs) : -1] > 0, columns[:, -1]
+    scaled = weight * scale
+    merged = scaled.sum(1) if how == "sum" else scaled.masked_fill(~present, -torch.inf).amax(1)
+    count = torch.zeros(size, dtype=torch.long)
+    count[places[counted]] = graphs[counted].count.cpu().long()
+    dtype = torch.get_default_dtype()
+    data = Data(
+        edge_index=edge_index,
+        edge_weight=merged.to(dtype),
+        edge_attr=weight.to(dtype),
+        count=count,
+        num_samples=graphs[counted].num_samples,
+    )
+    if graphs[counted].get("edge_count") is not None:
+        data.edge_count = edge_count.long()
+    return data
+
+
+def _scale(weights: Sequence[float] | None, size: int) -> Tensor:
+    scale = torch.ones(size) if weights is None else torch.as_tensor(weights, dtype=torch.float64)
+    if scale.shape != (size,) or not (scale >= 0).all() or not scale.isfinite().all():
+        raise ValueError(f"'weights' must be {size} numbers from 0, one for each graph (got {weights!r})")
+    return scale.double()
+
+
+def _merged_edges(graphs: Sequence[Data], places: Sequence[Tensor], counted: int, size: int) -> tuple[Tensor, Tensor]:
+    """The edges of all graphs; their weight in each, whether they are in each, and their count, (E, 2 G + 1)."""
+    edges, rows = [], []
+    for g, (graph, place) in enumerate(zip(graphs, places, strict=True)):
+        row = torch.zeros(graph.num_edges, 2 * len(graphs) + 1, dtype=torch.float64)  # Counts are exact in it.
+        row[:, g], row[:, len(graphs) + g] = graph.edge_weight.detach().cpu(), 1.0
+        if g == counted and graph.get("edge_count") is not None:
+            row[:, -1] = graph.edge_count.cpu()
+        edges.append(place[graph.edge_index.cpu().long()])
+        rows.append(row)
+    merged: tuple[Tensor, Tensor] = coalesce(torch.cat(edges, 1), torch.cat(rows), num_nodes=size, reduce="sum")
+    return merged
+
+
+def _features(graphs: Sequence[Data], own: Sequence[Sequence[str]], names: Sequence[str]) -> Tensor | None:
+    for graph, each in zip(graphs, own, strict=True):
+        if graph.get("x") is not None and set(each) == set(names):
+            row = {name: i for i, name in enumerate(each)}
+            features: Tensor = graph.x[[row[name] for name in names]]
+            return features
+    return None
