@@ -19,8 +19,11 @@ from pathlib import Path
 from benchmarks.experiments.ablation_report import FACTORS, Variation, write_ablation
 from benchmarks.experiments.environment import environment
 from benchmarks.experiments.jobs import Job, check_workers, parallel_parser, run_jobs
-from benchmarks.experiments.run_folder import RunFolder, keep_splits, load_data, write_text
+from benchmarks.experiments.run_folder import RunFolder, keep_splits, load_data
 from benchmarks.experiments.run_settings import RunConfig, resolve
+from labelgraph._core.files import write_text
+from labelgraph._core.names import check_name
+from labelgraph._core.reading import reading
 from labelgraph.cli.common import guarded
 from labelgraph.methods import METHODS, LabelGraphMethod
 
@@ -49,7 +52,7 @@ def _begin(options: argparse.Namespace) -> tuple[RunConfig, list[str], RunFolder
     check_workers(options.jobs)
     if options.resume:
         folder = RunFolder(options.resume)
-        return folder.config(), (options.resume / MARKER).read_text(encoding="utf-8").split(), folder
+        return folder.config(), _read_factors(options.resume / MARKER), folder
     base = resolve(options.method, options.dataset, options.seeds, None, options.settings)
     if base.data.incomplete:
         raise ValueError(f"'data.incomplete' must be 0 for an ablation (got {base.data.incomplete})")
@@ -60,6 +63,15 @@ def _begin(options: argparse.Namespace) -> tuple[RunConfig, list[str], RunFolder
     keep_splits(base, data, folder)
     write_text(folder.path / MARKER, "\n".join(options.over) + "\n")
     return base, options.over, folder
+
+
+def _read_factors(path: Path) -> list[str]:
+    """The factors of an ablation that was interrupted."""
+    with reading(path, "names of factors"):
+        factors = path.read_text(encoding="utf-8").split()
+        for factor in factors or [""]:
+            check_name("factor", factor, FACTORS)
+        return factors
 
 
 def ablate(base: RunConfig, over: Sequence[str], folder: RunFolder, jobs: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from collections.abc import Sequence
@@ -12,10 +11,12 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.experiments.run_folder import RunFolder, write_text
+from benchmarks.experiments.run_folder import RunFolder
 from benchmarks.experiments.run_plots import save
 from benchmarks.experiments.run_report import how
 from benchmarks.experiments.run_settings import RunConfig
+from labelgraph._core.files import write_text
+from labelgraph._core.json_files import write_json
 from labelgraph.nn import ADJACENCIES
 from labelgraph.report import Result, markdown_table
 
@@ -56,7 +57,6 @@ class Variation:
 def write_ablation(folder: RunFolder, base: RunConfig, variations: Sequence[Variation]) -> None:
     """Write and print the tables, and draw the plot."""
     protocol = base.eval.protocols[0]
-    folder.plots.mkdir(exist_ok=True)
     factors = list(dict.fromkeys(variation.factor for variation in variations))
     figure = Figure(figsize=(3.4 * len(factors), 3.8), layout="constrained")
     axes = figure.subplots(1, len(factors), sharey=True, squeeze=False)[0]
@@ -72,9 +72,7 @@ def write_ablation(folder: RunFolder, base: RunConfig, variations: Sequence[Vari
     save(figure, folder, "ablation.png")
     content = [{"factor": v.factor, "value": v.value, "own": v.is_own, "validation": v.validation(protocol),
                 "test": v.test(protocol)} for v in variations]  # fmt: skip
-    write_text(
-        folder.path / "ablation.json", json.dumps({"protocol": protocol, "variations": content}, indent=1) + "\n"
-    )
+    write_json(folder.path / "ablation.json", {"protocol": protocol, "variations": content})
     said = "\n\n".join([*tables, *_verdict(variations, protocol)])
     head = f"# What the parts of {base.method} are worth on {base.dataset}\n\nOne setting is changed at a time, all "
     head += (
@@ -148,7 +146,7 @@ def _plot(ax: Axes, group: Sequence[Variation], protocol: str, floor: float) -> 
             mean, x, label = statistics.fmean(values), place + shift, name if place == 0 else None
             if mean < floor:
                 ax.plot(x, floor, "v", color=color, ms=6, label=label)
-                above = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center", "fontsize": 8}
+                above: dict[str, Any] = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center", "fontsize": 8}
                 ax.annotate(f"{mean:.2f}", (x, floor), color=color, rotation=90, **above)
                 continue
             ax.plot([x] * len(values), values, "o", color=color, ms=3.5, alpha=0.6, label=label)

@@ -15,7 +15,13 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from labelgraph.data import CrossModalData
-from labelgraph.metrics import DIRECTIONS, Encoder, evaluate_protocol, mean_average_precision
+from labelgraph.metrics import (
+    DIRECTIONS,
+    Encoder,
+    evaluate_protocol,
+    evaluate_short_queries,
+    mean_average_precision,
+)
 from labelgraph.report import Result
 
 PENALTIES = (1e2, 1e3, 1e4, 1e5)
@@ -146,9 +152,15 @@ def run_baseline(
             selected_on=chosen_on,
             train_seconds=seconds,
             setting=setting,
+            short_queries=evaluate_short_queries(encode, data, protocol, label_queries(name, data)),
         )
         for protocol, reports in measured.items()
     ]
+
+
+def label_queries(name: str, data: CrossModalData) -> Tensor | None:
+    """An embedding of each label alone, (C, C): ridge regression embeds items in the space of the labels."""
+    return torch.eye(data.num_labels, dtype=torch.float64) if name == "ridge" else None
 
 
 def quality(encode: Encoder, data: CrossModalData) -> float:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 
 from matplotlib.figure import Figure
 
-from benchmarks.experiments.run_folder import RunFolder, tell_splits, write_text
+from benchmarks.experiments.run_folder import RunFolder, tell_splits
 from benchmarks.experiments.run_plots import save
 from benchmarks.experiments.run_report import how
 from benchmarks.experiments.run_settings import RunConfig
+from labelgraph._core.files import write_text
+from labelgraph._core.json_files import write_json
 from labelgraph.data import CrossModalData
 from labelgraph.report import markdown_table
 
@@ -24,7 +25,7 @@ def write_bits(folder: RunFolder, config: RunConfig, data: CrossModalData, found
     """Write and print the table, and draw the picture."""
     name, protocol = Path(config.dataset).stem, config.eval.protocols[0]
     content = [{"method": name, "bits": bits, "test": values} for (name, bits), values in found.items()]
-    write_text(folder.path / "bits.json", json.dumps({"protocol": protocol, "results": content}, indent=1) + "\n")
+    write_json(folder.path / "bits.json", {"protocol": protocol, "results": content})
     _plot(found, f"{name}, {protocol}, {len(config.seeds)} seeds", folder)
     table = _table(found)
     told = f"Codes are ranked by Hamming distance. {how(config, folder)} {tell_splits(config, data)}"
@@ -72,5 +73,4 @@ def _plot(found: Found, title: str, folder: RunFolder) -> None:
     ax.set(xlabel="bits (dashed: without codes)", ylabel="mAP, both ways averaged", title=title)
     ax.grid(alpha=0.3)
     ax.legend(fontsize="small", edgecolor="none", loc="center left", bbox_to_anchor=(1, 0.5))
-    folder.plots.mkdir(exist_ok=True)
     save(figure, folder, "bits.png")

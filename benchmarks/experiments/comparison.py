@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -20,16 +19,21 @@ from benchmarks.experiments.run_folder import (
     keep_splits,
     load_data,
     make_new,
+    read_plain,
     tell_splits,
-    write_text,
 )
 from benchmarks.experiments.run_plots import draw_precision_recall, save
-from benchmarks.experiments.run_report import how, picture, tables, warning
-from benchmarks.experiments.run_settings import RunConfig, training_data
-from benchmarks.experiments.runner import Say, evaluate_run, histories, run, run_baselines
+from benchmarks.experiments.run_report import full_tables, how, picture, warning
+from benchmarks.experiments.run_settings import BASELINES, RunConfig, training_data
+from benchmarks.experiments.runner import Say, evaluate_run, histories, read_kept, run, run_baselines
+from labelgraph._core.checked_config import check_value
+from labelgraph._core.files import write_text
+from labelgraph._core.json_files import write_json
+from labelgraph._core.names import check_name
+from labelgraph._core.reading import reading
 from labelgraph.data import CrossModalData
 from labelgraph.methods import METHODS
-from labelgraph.report import Result, plot_quality, read_results, write_results
+from labelgraph.report import Result, plot_quality, write_results
 
 PICTURES = {
     "validation.png": "mAP on the items to choose on, mean over seeds; the marked epoch is the best of the mean.",
@@ -59,7 +63,7 @@ class Comparison:
         for config in configs:
             own = replace(config, eval=replace(config.eval, baselines=()))
             self.run_folder(config.method).create(own, environment)
-        write_text(self.path / "environment.json", json.dumps(environment, indent=1) + "\n")
+        write_json(self.folder.environment, environment)
         content = {
             "format": FORMAT,
             "methods": [config.method for config in configs],
@@ -73,13 +77,14 @@ class Comparison:
         Raises:
             ValueError: If the folder is damaged or of another version.
         """
-        try:
-            content = yaml.safe_load(self.marker.read_text(encoding="utf-8"))
-            if content["format"] != FORMAT:
-                raise ValueError(f"format {content['format']}")
-            methods, baselines = content["methods"], tuple(content["baselines"])
-        except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{self.marker}: expected a comparison of format {FORMAT} (got {error})") from error
+        with reading(self.marker, f"a comparison of format {FORMAT}"):
+            content = read_plain(self.marker)
+            methods, baselines = (
+                check_value(name, content[name], tuple[str, ...]) for name in ("methods", "baselines")
+            )
+            for names, known in ((methods or ("",), METHODS), (baselines, BASELINES)):
+                for name in names:
+                    check_name("name", name, known)
         configs = [self.run_folder(method).config() for method in methods]
         return [replace(config, eval=replace(config.eval, baselines=baselines)) for config in configs]
 
@@ -101,7 +106,7 @@ def compare(comparison: Comparison, data: CrossModalData, say: Say = print) -> l
         say(f"{config.method}:")
         if not own.metrics.is_file():
             run_alone(own.path)
-        results += read_results(own.metrics)
+        results += read_kept(own.metrics, config.eval.protocols)
     about: dict[str, Any] = {
         "method": "all" if len(configs) == len(METHODS) else ", ".join(config.method for config in configs)
     }
@@ -136,7 +141,6 @@ def evaluate_comparison(comparison: Comparison) -> list[Result]:
 
 def _write_pictures(comparison: Comparison, configs: Sequence[RunConfig], results: Sequence[Result]) -> None:
     folder = comparison.folder
-    folder.plots.mkdir(exist_ok=True)
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     curves = {config.method: _mean_history(comparison, config) for config in configs}
     split = configs[0].train.select
@@ -158,8 +162,8 @@ def _write_page(
     parts = [
         f"# {', '.join(config.method for config in configs)} on {first.dataset}",
         warning(first),
-        tables(results, first),
         how(first, comparison.folder, *configs[1:]),
+        full_tables(results, first),
         tell_splits(first, data),
         "Each method's own report: " + ", ".join(f"[{c.method}]({c.method}/report.md)" for c in configs) + ".",
         "## Pictures\n\n" + "\n\n".join(picture(name, caption) for name, caption in PICTURES.items()),

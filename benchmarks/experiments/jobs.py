@@ -111,7 +111,7 @@ def run_jobs(jobs: Iterable[Job], workers: int) -> dict[Path, list[Result]]:
 
 def run_job(job: Job) -> list[Result]:
     """Train and evaluate, or read what was done before."""
-    return kept(job.path, functools.partial(_train, job))
+    return kept(job.path, job.config.eval.protocols, functools.partial(_train, job))
 
 
 def _train(job: Job) -> list[Any]:

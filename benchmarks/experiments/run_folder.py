@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 
 from benchmarks.datasets.known_sets import KNOWN_SETS, load_known
 from benchmarks.experiments.run_settings import RunConfig, from_dict
+from labelgraph._core.checked_config import check_value, field_types
+from labelgraph._core.files import write_text
+from labelgraph._core.json_files import write_json
+from labelgraph._core.reading import quoted, reading
 from labelgraph.data import (
     PUBLISHED_SIZES,
     SPLITS,
@@ -44,6 +47,16 @@ class RunFolder:
     def metrics(self) -> Path:
         """All results of the run."""
         return self.path / "metrics.json"
+
+    @property
+    def settings(self) -> Path:
+        """All settings of the run."""
+        return self.path / "config.yaml"
+
+    @property
+    def environment(self) -> Path:
+        """The versions and the machine that the run was made with."""
+        return self.path / "environment.json"
 
     @property
     def splits(self) -> Path:
@@ -79,9 +92,9 @@ class RunFolder:
     def create(self, config: RunConfig, environment: Mapping[str, Any]) -> None:
         """Begin a run; the folder must be new or empty."""
         make_new(self.path)
-        write_text(self.path / "environment.json", json.dumps(environment, indent=1) + "\n")
+        write_json(self.environment, environment)
         content = {"format": FORMAT, "labelgraph": environment["labelgraph"], **config.as_dict()}
-        write_text(self.path / "config.yaml", yaml.safe_dump(content, sort_keys=False))
+        write_text(self.settings, yaml.safe_dump(content, sort_keys=False))
 
     def config(self) -> RunConfig:
         """Read the settings of the run.
@@ -89,16 +102,10 @@ class RunFolder:
         Raises:
             ValueError: If the folder is not a run, is damaged, or is of another version.
         """
-        path = self.path / "config.yaml"
-        if not path.is_file():
+        if not self.settings.is_file():
             raise ValueError(f"{self.path}: expected a run folder with config.yaml (got none)")
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-            if content["format"] != FORMAT:
-                raise ValueError(f"format {content['format']}, written by labelgraph {content['labelgraph']}")
-            return from_dict(content)
-        except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path}: expected a run of format {FORMAT} (got {error})") from error
+        with reading(self.settings, f"a run of format {FORMAT}"):
+            return from_dict(read_plain(self.settings))
 
     def write_metrics(self, config: RunConfig, results: list[Result]) -> None:
         """Write all results of the run."""
@@ -113,11 +120,12 @@ def make_new(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
 
 
-def write_text(path: Path, content: str) -> None:
-    """Write a text file beside its place, then rename it."""
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(content, encoding="utf-8")
-    beside.replace(path)
+def read_plain(path: Path) -> dict[str, Any]:
+    """Read a YAML file that a run has written, and check its format; use it within `reading`."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if content["format"] != FORMAT:
+        raise ValueError(f"format {quoted(content['format'])}, written by labelgraph {content.get('labelgraph')}")
+    return {str(key): value for key, value in content.items() if key not in ("format", "labelgraph")}
 
 
 Plan = TypeVar("Plan")
@@ -126,7 +134,7 @@ Plan = TypeVar("Plan")
 def create_plan(plan: Any, path: Path, environment: Mapping[str, Any]) -> None:
     """Begin a run by a plan, which is a dataclass of plain values; the folder must be new or empty."""
     make_new(path)
-    write_text(path / "environment.json", json.dumps(environment, indent=1) + "\n")
+    write_json(RunFolder(path).environment, environment)
     write_text(path / "plan.yaml", yaml.safe_dump({"format": FORMAT, **asdict(plan)}, sort_keys=False))
 
 
@@ -137,13 +145,19 @@ def read_plan(kind: type[Plan], path: Path) -> Plan:
         ValueError: If there is none, or it is damaged or of another version.
     """
     file = path / "plan.yaml"
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        if content.pop("format") != FORMAT:
-            raise ValueError("another format")
-        return kind(**content)
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"{file}: expected the plan of a run of format {FORMAT} (got {error})") from error
+    if not file.is_file():
+        raise ValueError(f"{path}: expected a folder with plan.yaml (got none)")
+    with reading(file, f"the plan of a run of format {FORMAT}"):
+        content = read_plain(file)
+        hints = field_types(kind)
+        return kind(**{name: _checked(name, value, hints.get(name, object)) for name, value in content.items()})
+
+
+def _checked(name: str, value: Any, kind: Any) -> Any:
+    if get_origin(kind) is list:
+        each: Any = tuple[(*get_args(kind), ...)]  # type: ignore[misc]
+        return list(check_value(name, value, each))
+    return check_value(name, value, kind)
 
 
 def load_data(config: RunConfig, folder: RunFolder | None = None) -> CrossModalData:

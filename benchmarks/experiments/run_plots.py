@@ -14,6 +14,7 @@ from torch_geometric.data import Data
 
 from benchmarks.experiments.run_folder import RunFolder, held_out
 from benchmarks.experiments.run_settings import RunConfig
+from labelgraph._core.files import open_atomic
 from labelgraph.data import CrossModalData
 from labelgraph.graph import BinaryAdjacency, Threshold
 from labelgraph.inference import fit_calibrations, label_scores
@@ -68,7 +69,6 @@ def write_plots(
     model: Path,
 ) -> None:
     """Draw all pictures of a run; ``model`` is the trained model whose adjacency is shown."""
-    folder.plots.mkdir(exist_ok=True)
     split = "validation" if config.train.select == "last" else config.train.select
     shown = captions(config)
     figure = Figure(figsize=(11, 4), layout="constrained")
@@ -131,10 +131,10 @@ def _draw_adjacency(folder: RunFolder, config: RunConfig, graph: Data, model: Pa
 
 
 def save(figure: Figure, folder: RunFolder, name: str) -> None:
-    """Write a picture beside its place, then rename it."""
-    beside = folder.plots / f"part-{name}"
-    figure.savefig(beside, dpi=110)
-    beside.replace(folder.plots / name)
+    """Write a picture into the folder of a run."""
+    folder.plots.mkdir(exist_ok=True)
+    with open_atomic(folder.plots / name) as file:
+        figure.savefig(file, dpi=110)
 
 
 Probabilities = dict[str, dict[str, Tensor]]

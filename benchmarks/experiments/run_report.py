@@ -1,38 +1,73 @@
-"""The report of a run."""
+"""The tables and the report of a run."""
 
 from __future__ import annotations
 
-import json
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
 from torch_geometric.data import Data
 
-from benchmarks.experiments.run_folder import RunFolder, tell_splits, write_text
+from benchmarks.experiments.run_folder import RunFolder, tell_splits
 from benchmarks.experiments.run_plots import captions
 from benchmarks.experiments.run_settings import RunConfig
+from labelgraph._core.files import write_text
+from labelgraph._core.json_files import read_json
+from labelgraph._core.reading import reading
 from labelgraph.data import CrossModalData
 from labelgraph.graph import summarize
 from labelgraph.methods import method_class
 from labelgraph.report import Result, markdown_table, results_table
+from labelgraph.report.tables import has_values
 
 
 def tables(results: Sequence[Result], config: RunConfig) -> str:
-    """A table a protocol."""
-    k = config.eval.k
-    measure = "mAP over the full ranking" if k is None else f"mAP at {k}, definition {config.eval.definition}"
+    """The main table of each protocol, at most 100 columns wide."""
+    parts = [f"{_heading(results, config, name)}\n\n{results_table(results, name)}" for name in config.eval.protocols]
+    return "\n\n".join([*parts, KEY])
+
+
+KEY = (
+    "nDCG@10: graded by shared labels. Jaccard@10: of the label sets. own@10: share of queries whose own\n"
+    "pair is among the first 10. words: precision at 10 of pictures for one typed word."
+)
+
+# The tables of a report by kind, see `results_table`, with what they show.
+EXPLAINED = {
+    "directions": "mAP by direction.",
+    "graded": "nDCG is graded by the number of shared labels. Jaccard@10 is the mean Jaccard coefficient of the "
+    "label sets of the query and the first 10 items. exact@10 is the share of the first 10 items that have exactly "
+    "the labels of the query.",
+    "pairs": "A query's own pair is the item that it comes from: the share of the queries that find it among the "
+    "first 1, 5 and 10, and its median rank.",
+    "short": "Queries of one label search for pictures with that label. Queries of one word search for pictures "
+    "whose own text has that word; they are all words that at least 3 texts of the gallery have. Precision is that "
+    "of the first 10 pictures, or of the first R if only R < 10 pictures are relevant.",
+    "counts": "mAP of queries of one label, by the number of training items with that label.",
+    "cost": "Training: number of trained weights, median time of an epoch including its validation, peak memory of the "
+    "process, and total time.",
+}
+
+
+def full_tables(results: Sequence[Result], config: RunConfig) -> str:
+    """All tables of each protocol, for a report."""
     parts = []
     for protocol in config.eval.protocols:
-        queries = next(r for r in results if r.protocol == protocol).image_to_text.num_queries
+        parts.append(f"## {protocol}\n\n{_heading(results, config, protocol)}.\n\n{results_table(results, protocol)}")
         parts += [
-            f"{protocol}: {measure}, {queries} queries each way",
-            "",
-            results_table(results, protocol),
-            "",
+            f"{explanation}\n\n{results_table(results, protocol, kind)}"
+            for kind, explanation in EXPLAINED.items()
+            if has_values(results, protocol, kind)
         ]
-    return "\n".join(parts).rstrip()
+    return "\n\n".join(parts)
+
+
+def _heading(results: Sequence[Result], config: RunConfig, protocol: str) -> str:
+    k = config.eval.k
+    measure = "mAP over the full ranking" if k is None else f"mAP at {k}, definition {config.eval.definition}"
+    queries = next(r for r in results if r.protocol == protocol).image_to_text.num_queries
+    return f"{protocol}: {measure}, {queries:,} queries in each direction"
 
 
 def write_report(
@@ -43,19 +78,19 @@ def write_report(
     results: Sequence[Result],
     calibration: str = "",
 ) -> None:
-    """Write ``report.md``: the tables, how they came about, the pictures, the labels one by one.
+    """Write ``report.md``: the tables, how they were measured, the plots, and the precision of each label.
 
-    ``calibration`` is the section on label probabilities, where the run ranks by them.
+    ``calibration`` is the section on label probabilities, if the run ranks by them.
     """
     parts = [
         f"# {config.method} on {config.dataset}",
         warning(config),
-        tables(results, config),
         how(config, folder),
+        full_tables(results, config),
         _discriminators(results),
         calibration,
         f"## Data\n\n{data!r}\n\n{tell_splits(config, data)}\n\n```\n{summarize(graph)}\n```",
-        "## Pictures\n\n" + "\n\n".join(picture(name, caption) for name, caption in captions(config).items()),
+        "## Plots\n\n" + "\n\n".join(picture(name, caption) for name, caption in captions(config).items()),
         "## Average precision by label\n\n" + _by_label(config, data, results),
         f"## Settings\n\n```yaml\n{yaml.safe_dump(config.as_dict(), sort_keys=False).strip()}\n```",
     ]
@@ -63,40 +98,43 @@ def write_report(
 
 
 def warning(config: RunConfig) -> str:
-    """What must be said of numbers that were selected on test."""
+    """A warning about numbers that were selected on test."""
     if config.train.select != "test":
         return ""
     return (
-        "**Selected on test.** The epochs and settings below were chosen on the very items that they are "
-        "measured on, as in the published procedure. The numbers are too good; they serve comparison "
-        "with published ones alone."
+        "**Selected on test.** As in the published procedure, epochs and settings were chosen on the same items that "
+        "the numbers are measured on. The numbers are therefore too high: compare them only with published ones."
     )
 
 
 def how(config: RunConfig, folder: RunFolder, *others: RunConfig) -> str:
-    """How the numbers came about, and with what; ``others`` are methods in the same table."""
-    environment: Mapping[str, Any] = json.loads((folder.path / "environment.json").read_text(encoding="utf-8"))
-    packages = environment["packages"]
+    """How the numbers were measured, and with which versions; ``others`` are other methods in the same table."""
     chosen = (
-        "Nothing was chosen: each training ends with its last epoch"
+        "No epoch was chosen: each training ends with its last one."
         if config.train.select == "last"
-        else "The best epoch, and what the baselines have to choose, were chosen by mAP on the split "
-        f"`{config.train.select}`"
+        else f"The best epoch and the settings of the baselines were chosen by mAP on the {config.train.select} split."
     )
     return (
-        f"Mean ± sample deviation over the seeds {', '.join(map(str, config.seeds))}. {chosen}. An item is "
-        "relevant if it shares a label with the query; equal scores keep the order of the gallery; a query "
-        "without relevant items counts 0. Epoch is the median time of one, with the choosing; memory is the most "
-        "that the process held while it trained. "
-        f"labelgraph {environment['labelgraph']}, commit {environment['commit'] or 'unknown'}, torch "
-        f"{packages['torch']}, {environment['processor']}, {environment['threads']} threads, {environment['time']}."
-        f"{_score(config)}{_incomplete(config)}{''.join(map(_unlabelled, (config, *others)))}"
+        f"Mean ± sample standard deviation over the seeds {', '.join(map(str, config.seeds))}, both directions "
+        f"averaged. {chosen} An item is relevant if it shares a label with the query. Items with equal scores keep the "
+        "order of the gallery. A query without relevant items counts "
+        f"0.{_score(config)}{_incomplete(config)}{''.join(map(_unlabelled, (config, *others)))} {_versions(folder)}"
     )
+
+
+def _versions(folder: RunFolder) -> str:
+    with reading(folder.environment, "the environment of a run"):
+        environment: dict[str, Any] = read_json(folder.environment)
+        return (
+            f"Measured with labelgraph {environment['labelgraph']} (commit {environment['commit'] or 'unknown'}) and "
+            f"torch {environment['packages']['torch']} on {environment['processor']}, {environment['threads']} "
+            f"threads, {environment['time']}."
+        )
 
 
 def _score(config: RunConfig) -> str:
     ranked_by = {
-        "expected_relevance": "the expected relevance, the probability of sharing a label",
+        "expected_relevance": "the probability that two items share a label",
         "expected_shared": "the expected number of shared labels",
         "expected_jaccard": "the expected Jaccard coefficient of the label sets",
         "expected_cosine": "the cosine of the label probabilities",
@@ -104,8 +142,8 @@ def _score(config: RunConfig) -> str:
     if config.eval.score == "own":
         return ""
     return (
-        f" Methods rank by {ranked_by[config.eval.score]}, from their label scores, calibrated on held-out items; the "
-        "baselines by their own similarity."
+        f" Methods rank by {ranked_by[config.eval.score]}, computed from label scores that are calibrated on held-out "
+        "items. Baselines rank by their own similarity."
     )
 
 
@@ -113,28 +151,26 @@ def _incomplete(config: RunConfig) -> str:
     if not config.data.incomplete:
         return ""
     return (
-        f" Of the training items {config.data.incomplete:.0%} have lost a side, {config.data.image_only:.0%} of these "
-        "their text and the others their image; the items that are searched have both."
+        f" {config.data.incomplete:.0%} of the training items lack one side: {config.data.image_only:.0%} of these "
+        "lack their text, the others their image. The test items have both sides."
     )
 
 
 def _unlabelled(config: RunConfig) -> str:
     if method_class(config.method).reads_labels:
         return ""
-    return (
-        f" {config.method} reads no label in training"
-        f"{'' if config.train.select == 'last' else ' but for choosing the epoch'}, and ranks codes of "
-        f"{config.model.bits} bits by Hamming distance."
-    )
+    chosen = "" if config.train.select == "last" else "; the choice of the epoch does"
+    ranked = f"It ranks codes of {config.model.bits} bits by Hamming distance."
+    return f" Training {config.method} uses no labels{chosen}. {ranked}"
 
 
 def picture(name: str, caption: str) -> str:
-    """A picture and what it shows."""
+    """A plot with its caption, in Markdown."""
     return f"![{caption}](plots/{name})\n\n{caption}"
 
 
 def _discriminators(results: Sequence[Result]) -> str:
-    """The four shares of the chosen epochs, mean over seeds, of each training."""
+    """The accuracy of the discriminators in the chosen epochs, mean over seeds."""
     groups: dict[str, list[dict[str, float]]] = {}
     for result in results:
         if result.diagnostics and result.protocol == results[0].protocol:
@@ -147,14 +183,14 @@ def _discriminators(results: Sequence[Result]) -> str:
         [key, *(f"{statistics.fmean(each[n] for each in group):.3f}" for n in names)] for key, group in groups.items()
     ]
     return (
-        "## Discriminators\n\nThe share of each kind of features that its discriminator tells rightly, in the chosen "
-        "epoch, mean over seeds. Where the two shares of a space add up to 1, its discriminator cannot tell real from "
-        f"generated features.\n\n{markdown_table(header, rows)}"
+        "## Discriminators\n\nThe share of real and of generated features that each discriminator classifies "
+        "correctly in the chosen epoch, mean over seeds. If the two shares of one side add up to 1, the discriminator "
+        f"cannot tell real from generated features.\n\n{markdown_table(header, rows)}"
     )
 
 
 def _by_label(config: RunConfig, data: CrossModalData, results: Sequence[Result]) -> str:
-    """A row a label: its training items, and the mean over seeds of the AP of the queries that carry it."""
+    """For each label, its training items and the average precision of queries that have it, mean over seeds."""
     own = [r for r in results if r.method == config.method and r.protocol == config.eval.protocols[0]]
     own = [result for result in own if result.variant == own[-1].variant]
     count = data.labels[data.rows("train")].sum(0).long().tolist()

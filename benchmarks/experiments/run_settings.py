@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from labelgraph._core.checked_config import CheckedConfig, CountInt, PositiveInt, Share, Weight
+from labelgraph._core.checked_config import CheckedConfig, CountInt, PositiveInt, Share, Weight, check_value
+from labelgraph._core.reading import quoted
 from labelgraph.data import SPLITS, CrossModalData, drop_modalities, keep_complete
 from labelgraph.methods import METHODS, method_class
 from labelgraph.metrics import PROTOCOLS
@@ -193,9 +194,18 @@ def describe(config: RunConfig) -> str:
 
 
 def from_dict(content: Mapping[str, Any]) -> RunConfig:
-    """Read what `RunConfig.as_dict` gave."""
-    groups = {name: content.get(name, {}) for name in sections(content["method"])}
-    return _build(content["method"], content["dataset"], content["seeds"], groups)
+    """Settings from the plain containers of `RunConfig.as_dict`.
+
+    Raises:
+        ValueError: If a value is of the wrong type.
+    """
+    method, dataset = (check_value(name, content[name], str) for name in ("method", "dataset"))
+    seeds = check_value("seeds", content["seeds"], tuple[int, ...])
+    groups = {name: content.get(name) for name in sections(method)}
+    for name, group in groups.items():
+        if group is not None and not isinstance(group, Mapping):
+            raise ValueError(f"'{name}' must be settings by name (got {quoted(group)})")
+    return _build(method, dataset, seeds, {name: group or {} for name, group in groups.items()})
 
 
 def _build(method: str, dataset: str, seeds: Sequence[int], groups: Mapping[str, Any]) -> RunConfig:

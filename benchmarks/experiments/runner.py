@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,13 @@ from benchmarks.experiments.run_folder import RunFolder, held_out, keep_splits, 
 from benchmarks.experiments.run_plots import ranks_by_probabilities, write_plots, write_reliability
 from benchmarks.experiments.run_report import write_report
 from benchmarks.experiments.run_settings import VARIANTS, RunConfig, Training, trainings
+from labelgraph._core.reading import quoted, reading
 from labelgraph.data import CrossModalData
 from labelgraph.encoders import label_name_vectors
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.inference import encode, relevance_encoder
 from labelgraph.methods import Method, load_method
-from labelgraph.metrics import Encoder, evaluate_protocol
+from labelgraph.metrics import Encoder, evaluate_protocol, evaluate_short_queries
 from labelgraph.report import Result, read_results, write_results
 from labelgraph.train import train_method
 
@@ -40,7 +41,7 @@ def run(
     for seed in config.seeds:
         for training in todo:
             train = partial(train_one, training, seed, config, data, graph, folder, progress)
-            made = kept(folder.results(seed, training.variant), train)
+            made = kept(folder.results(seed, training.variant), config.eval.protocols, train)
             say(_line(made[0]))
             results += made
     folder.write_metrics(config, results)
@@ -58,7 +59,8 @@ def run_baselines(
     """Fit the baselines on the items that a method trains on, and evaluate them."""
     results = []
     for name in config.eval.baselines:
-        made = kept(folder.baseline(name), partial(_baseline, name, config, training, data))
+        make = partial(_baseline, name, config, training, data)
+        made = kept(folder.baseline(name), config.eval.protocols, make)
         say(_line(made[0]))
         results += made
     return results
@@ -118,6 +120,8 @@ def evaluate_method(method: Method, config: RunConfig, data: CrossModalData, see
     }
     encoder = scoring(method, config, data)
     measured = {name: evaluate_protocol(encoder, data, name, **options) for name in config.eval.protocols}
+    # A method embeds labels for its own score only.
+    asked = method if config.eval.score == "own" else encoder
     return [
         Result(
             method=config.method,
@@ -126,6 +130,7 @@ def evaluate_method(method: Method, config: RunConfig, data: CrossModalData, see
             image_to_text=reports["image_to_text"],
             text_to_image=reports["text_to_image"],
             selected_on=None if config.train.select == "last" else config.train.select,
+            short_queries=evaluate_short_queries(asked, data, protocol),
             **about,
         )
         for protocol, reports in measured.items()
@@ -158,12 +163,12 @@ def variants(folder: RunFolder, seed: int) -> list[str | None]:
 
 def histories(folder: RunFolder, config: RunConfig) -> dict[int, list[dict[str, float]]]:
     """The history of every seed, of the last of its trainings."""
-    found = {}
+    histories: dict[int, list[dict[str, float]]] = {}
     for seed in config.seeds:
         path = folder.history(seed, variants(folder, seed)[-1])
-        with path.open(encoding="utf-8", newline="") as file:
-            found[seed] = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-    return found
+        with reading(path, "the history of a training"), path.open(encoding="utf-8", newline="") as file:
+            histories[seed] = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+    return histories
 
 
 def _baseline(name: str, config: RunConfig, training: CrossModalData, data: CrossModalData) -> list[Result]:
@@ -173,14 +178,31 @@ def _baseline(name: str, config: RunConfig, training: CrossModalData, data: Cros
     return run_baseline(name, training, data, config.eval.protocols, select, **options)
 
 
-def kept(path: Path, make: Callable[[], list[Result]]) -> list[Result]:
-    """Results that are on disk already, or else made now and written."""
+def kept(path: Path, protocols: Sequence[str], make: Callable[[], list[Result]]) -> list[Result]:
+    """Results that an earlier run has written, or else new ones, which are written.
+
+    Raises:
+        ValueError: If the file is damaged or of other protocols.
+    """
     if path.is_file():
-        return read_results(path)
+        return read_kept(path, protocols)
     done = make()
     path.parent.mkdir(parents=True, exist_ok=True)
     write_results(path, done)
     return done
+
+
+def read_kept(path: Path, protocols: Sequence[str]) -> list[Result]:
+    """Results of a run with these protocols.
+
+    Raises:
+        ValueError: If the file is damaged or of other protocols.
+    """
+    results = read_results(path)
+    if {result.protocol for result in results} != set(protocols):
+        got = ", ".join(dict.fromkeys(result.protocol for result in results)) or "no results"
+        raise ValueError(f"{path}: expected results of the protocols {', '.join(protocols)} (got {quoted(got)})")
+    return results
 
 
 def _line(result: Result) -> str:

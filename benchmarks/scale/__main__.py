@@ -12,7 +12,6 @@ and `search` on it, each as a process of its own. Linux only, for it tells what 
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 import tempfile
@@ -22,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.experiments.environment import environment
-from benchmarks.experiments.run_folder import write_text
 from benchmarks.scale.steps import SETTINGS, make, measure
+from labelgraph._core.json_files import write_json
 from labelgraph.report import markdown_table
 
 
@@ -64,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             shutil.rmtree(folder)
     print(table(report))
     if options.report:
-        write_text(options.report, json.dumps(report, indent=1) + "\n")
+        write_json(options.report, report)
     return 0
 
 

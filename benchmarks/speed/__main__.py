@@ -10,7 +10,6 @@ Examples:
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -20,9 +19,9 @@ from typing import Any
 import torch
 
 from benchmarks.experiments.environment import environment
-from benchmarks.experiments.run_folder import write_text
 from benchmarks.speed import graph_speed, ranking_speed, search_speed, training_speed
 from benchmarks.speed.search_speed import RECALL, draw_recall
+from labelgraph._core.json_files import write_json
 from labelgraph.report import markdown_table
 
 CASES: dict[str, Callable[[int], list[dict[str, Any]]]] = {
@@ -75,7 +74,7 @@ def main() -> None:
         figures += alone(name, options.threads)
     print(table(figures))
     if options.out:
-        write_text(options.out, json.dumps({"environment": environment(), "figures": figures}, indent=1) + "\n")
+        write_json(options.out, {"environment": environment(), "figures": figures})
     if options.plot:
         draw_recall(figures, options.plot)
 

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from benchmarks.speed.measure import clock, pair
+from labelgraph._core.files import open_atomic
 from labelgraph.metrics import pack_bits
 from labelgraph.search import Index, build_index
 from labelgraph.search.exact_neighbours import BLOCK_ITEMS
@@ -199,4 +200,5 @@ def draw_recall(figures: Sequence[Mapping[str, Any]], path: Path) -> None:
     ax.set_title(f"Approximate search, clustered embeddings, {APPROXIMATE_CHANNELS} channels", fontsize=10)
     ax.grid(alpha=0.3)
     ax.legend(fontsize=8, loc="lower right")
-    figure.savefig(path, dpi=150)
+    with open_atomic(path) as file:
+        figure.savefig(file, dpi=150)

@@ -17,14 +17,14 @@ import torch
 import yaml
 from torch import Tensor
 
-from benchmarks.experiments.baselines import quality, ridge
+from benchmarks.experiments.baselines import label_queries, quality, ridge
 from benchmarks.experiments.jobs import Job, run_jobs
 from benchmarks.experiments.run_folder import RunFolder
 from benchmarks.experiments.run_settings import RunConfig, own_settings, resolve
 from benchmarks.experiments.runner import evaluate_method, scoring
 from labelgraph.data import CrossModalData
 from labelgraph.methods import load_method
-from labelgraph.metrics import PROTOCOLS, Encoder, evaluate_protocol, query_metrics
+from labelgraph.metrics import PROTOCOLS, Encoder, evaluate_protocol, evaluate_short_queries, query_metrics
 from labelgraph.report import Result
 
 SPACE = Path(__file__).with_name("space.yaml")
@@ -208,6 +208,7 @@ def _tune_ridge(plan: Plan, data: CrossModalData) -> Tuned:
             best_map=tried[best],
             train_seconds=spent,
             setting=setting,
+            short_queries=evaluate_short_queries(encode, data, name, label_queries(RIDGE, data)),
         )
         for name, reports in measured.items()
     ]

@@ -15,10 +15,12 @@ from matplotlib.figure import Figure
 from scipy.stats import bootstrap
 from torch import Tensor
 
-from benchmarks.experiments.run_folder import RunFolder, tell_splits, write_text
+from benchmarks.experiments.run_folder import RunFolder, tell_splits
 from benchmarks.experiments.run_plots import save
 from benchmarks.experiments.run_report import how
 from benchmarks.tuning.trials import RIDGE, Plan, Tuned, seconds
+from labelgraph._core.files import write_text
+from labelgraph._core.json_files import write_json
 from labelgraph.data import CrossModalData
 from labelgraph.metrics import DIRECTIONS
 from labelgraph.report import Result, markdown_table
@@ -65,7 +67,7 @@ def write_tuning(plan: Plan, path: Path, data: CrossModalData, tuned: Sequence[T
                           "validation": _validation(each, protocol), "test": _test(each.results, protocol),
                           "expected_relevance": _test(each.expected, protocol)} for each in tuned},
     }  # fmt: skip
-    write_text(path / "tuning.json", json.dumps(content, indent=1) + "\n")
+    write_json(path / "tuning.json", content)
     _plot(ordered, protocol, folder, plan)
     count = len(plan.trials[RIDGE])
     told = (
@@ -156,5 +158,4 @@ def _plot(tuned: Sequence[Tuned], protocol: str, folder: RunFolder, plan: Plan) 
     ax.set_yticks(range(len(tuned)), [each.method for each in reversed(tuned)])
     ax.set(xlabel="mAP, both ways averaged", title=f"{Path(plan.dataset).stem}, {protocol}")
     ax.grid(axis="x", alpha=0.3)
-    folder.plots.mkdir(exist_ok=True)
     save(figure, folder, "tuned.png")

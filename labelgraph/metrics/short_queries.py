@@ -17,7 +17,7 @@ from labelgraph.data import CrossModalData
 from labelgraph.inference import encode_labels, encode_side
 from labelgraph.methods import Method
 from labelgraph.metrics.compute import query_metrics
-from labelgraph.metrics.protocols import PROTOCOLS
+from labelgraph.metrics.protocols import PROTOCOLS, Encoder
 
 COUNTS = ((0, 0), (1, 2), (3, 5), (6, 11), (12, 39), (40, None))
 LEAST_TEXTS = 3
@@ -113,19 +113,23 @@ def typed_word_precision(
 
 
 def evaluate_short_queries(
-    method: Method, data: CrossModalData, protocol: str = "query-vs-database"
+    method: Method | Encoder,
+    data: CrossModalData,
+    protocol: str = "query-vs-database",
+    label_queries: Vectors | None = None,
 ) -> dict[str, QueryReport]:
     """Search the pictures of a gallery for single labels and single words, as far as the method and data allow.
 
     Args:
-        method: A method.
+        method: A method; or a function that gives the image and the text embeddings of some pairs.
         data: Data with the splits of the protocol; the training items of a label are counted where there is a split
             ``train``.
         protocol: Key of ``PROTOCOLS``, whose second split is the gallery.
+        label_queries: An embedding of each label, (C, H), where ``method`` is a function; a method has its own.
 
     Returns:
-        ``"labels"``: every label, if the method embeds labels (`encode_labels`). ``"words"``: every word that at least
-        3 texts of the gallery have, if the text features are bags of words.
+        ``"labels"``: every label, if the method embeds labels (`encode_labels`) or ``label_queries`` are given.
+        ``"words"``: every word that at least 3 texts of the gallery have, if the text features are bags of words.
 
     Raises:
         ValueError: If the protocol is unknown, or the data lack its split.
@@ -133,9 +137,12 @@ def evaluate_short_queries(
     check_name("protocol", protocol, PROTOCOLS)
     rows = data.rows(PROTOCOLS[protocol][1])
     rows = rows[data.present[rows].all(1)]
-    pictures = encode_side(method, "image", data, rows=rows)
+    if isinstance(method, Method):
+        pictures: Vectors = encode_side(method, "image", data, rows=rows)
+        labels: Vectors | None = encode_labels(method)
+    else:
+        pictures, labels = method(data.select(rows))[0], label_queries
     reports = {}
-    labels = encode_labels(method)
     if labels is not None:
         counts = data.labels[data.rows("train")].sum(0) if "train" in data.splits else None
         reports["labels"] = label_query_precision(labels, pictures, data.labels[rows], counts)
@@ -144,9 +151,18 @@ def evaluate_short_queries(
         typed = np.flatnonzero(np.diff(words.indptr) >= LEAST_TEXTS)
         if len(typed):
             one_word = sp.csr_array(sp.eye_array(words.shape[0], format="csr", dtype=np.float32)[typed])
-            queries = encode_side(method, "text", one_word)
+            queries = _encode_words(method, data, one_word)
             reports["words"] = typed_word_precision(queries, pictures, words[typed].toarray())
     return reports
+
+
+def _encode_words(method: Method | Encoder, data: CrossModalData, one_word: sp.csr_array) -> Vectors:
+    """Embed texts of one word each; a function also takes images, and gets zeros."""
+    if isinstance(method, Method):
+        return encode_side(method, "text", one_word)
+    image = torch.zeros(one_word.shape[0], data.image_channels)
+    labels = torch.zeros(len(image), data.num_labels)
+    return method(CrossModalData(image, one_word, labels, data.label_names, encoders=data.encoders))[1]
 
 
 def _bags(data: CrossModalData, rows: Tensor) -> sp.csr_array:

@@ -1,4 +1,4 @@
-"""Results for people: JSON and tables, curves, drawings of label graphs, contact sheets."""
+"""Results as JSON and tables, curves, drawings of label graphs, contact sheets."""
 
 from typing import TYPE_CHECKING
 
@@ -14,14 +14,8 @@ if TYPE_CHECKING:
         plot_training,
     )
     from labelgraph.report.drawing import draw_graph, draw_heat_map, grouped_order
-    from labelgraph.report.tables import (
-        Result,
-        markdown_table,
-        read_results,
-        results_table,
-        summarize_results,
-        write_results,
-    )
+    from labelgraph.report.results import Result, read_results, summarize_results, write_results
+    from labelgraph.report.tables import markdown_table, results_table
 
 __all__ = [
     "Result",

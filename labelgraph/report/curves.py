@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelgraph.metrics import DIRECTIONS
 from labelgraph.probability import ReliabilityCurve
-from labelgraph.report.tables import Result
+from labelgraph.report.results import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

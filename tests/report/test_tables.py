@@ -1,128 +1,11 @@
-"""Results as data."""
+"""Results as tables."""
 
-import json
 import math
-from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from labelgraph.metrics import RetrievalReport
-from labelgraph.report import Result, markdown_table, read_results, results_table, summarize_results, write_results
-
-
-def report(value, per_class=(0.5, 1.0)):
-    return RetrievalReport(value, list(per_class), [1, 5], [0.2, 0.1], [0.0, 1.0], [1.0, value], 7, 1)
-
-
-def result(there, back, **changes):
-    settings = {"method": "algcn", "seed": 0, "protocol": "test-vs-test", "selected_on": "validation"}
-    return Result(**settings | {"image_to_text": report(there), "text_to_image": report(back)} | changes)
-
-
-THREE = [
-    result(0.5, 0.7, seed=0, train_seconds=2.0, parameters=12),
-    result(0.6, 0.9, seed=1, train_seconds=4.0, parameters=12),
-    result(0.9, 0.5, seed=2, parameters=12),
-]
-
-
-def test_average_is_of_both_ways():
-    assert result(0.5, 0.75).average == 0.625
-
-
-def test_summary_has_mean_and_sample_deviation():
-    (summary,) = summarize_results(THREE)
-    values = {"image_to_text": [0.5, 0.6, 0.9], "text_to_image": [0.7, 0.9, 0.5], "average": [0.6, 0.75, 0.7]}
-    for name, each in values.items():
-        assert summary[name]["mean"] == pytest.approx(np.mean(each))
-        assert summary[name]["std"] == pytest.approx(np.std(each, ddof=1))
-    assert summary["seeds"] == 3 and summary["train_seconds"] == 3.0 and summary["parameters"] == 12
-
-
-def test_one_result_has_no_deviation():
-    (summary,) = summarize_results([result(0.5, 0.7)])
-    assert summary["average"] == {"mean": pytest.approx(0.6), "std": None} and summary["train_seconds"] is None
-
-
-def test_methods_protocols_and_splits_selected_on_are_not_mixed():
-    """A mean over runs of which some were selected on the test split could not be marked truly."""
-    results = [
-        result(0.1, 0.1, method="ridge", seed=None, selected_on=None),
-        result(0.2, 0.2),
-        result(0.3, 0.3, protocol="query-vs-database"),
-        result(0.4, 0.4, selected_on="test"),
-        result(0.6, 0.6, seed=1),
-    ]
-    got = [(s["method"], s["protocol"], s["selected_on"], s["average"]["mean"]) for s in summarize_results(results)]
-    assert got == [
-        ("ridge", "test-vs-test", None, pytest.approx(0.1)),
-        ("algcn", "test-vs-test", "validation", pytest.approx(0.4)),
-        ("algcn", "query-vs-database", "validation", pytest.approx(0.3)),
-        ("algcn", "test-vs-test", "test", pytest.approx(0.4)),
-    ]
-
-
-def test_no_results():
-    assert summarize_results([]) == []
-
-
-def test_round_trip(tmp_path):
-    path = tmp_path / "metrics.json"
-    nan = result(0.5, 0.7, setting="penalty 0.1", best_epoch=3, seed=None)
-    nan = replace(nan, image_to_text=report(0.5, [0.25, math.nan, 1.0]))
-    write_results(path, [*THREE, nan], environment={"threads": 2})
-    again = read_results(path)
-    assert again[:3] == THREE
-    per_class = again[3].image_to_text.per_class
-    assert per_class[::2] == [0.25, 1.0] and math.isnan(per_class[1])
-    assert replace(again[3], image_to_text=report(0.5)) == replace(nan, image_to_text=report(0.5))
-    assert [file.name for file in tmp_path.iterdir()] == ["metrics.json"]
-
-
-def test_the_file_is_plain_json(tmp_path):
-    path = tmp_path / "metrics.json"
-    odd = replace(THREE[0], image_to_text=report(0.5, [math.nan, 1.0]))
-    write_results(path, [odd], data="été", shape=(2, math.inf))
-
-    def refuse(name):
-        raise AssertionError(f"{name} is not JSON")
-
-    content = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
-    assert content["results"][0]["image_to_text"]["per_class"] == [None, 1.0]
-    assert (content["format"], content["data"], content["shape"]) == (1, "été", [2, None])
-    assert content["summary"][0]["average"] == {"mean": 0.6, "std": None}
-
-
-@pytest.mark.parametrize(
-    "content",
-    ["", "{", "[]", "3", "{}", '{"format": 1}', '{"format": 2, "results": []}', '{"format": 1, "results": [{}]}',
-     '{"format": 1, "results": [3]}', '{"format": 1, "results": [{"image_to_text": 3, "text_to_image": 3}]}'],
-)  # fmt: skip
-def test_a_damaged_file_is_refused(tmp_path, content):
-    path = tmp_path / "metrics.json"
-    path.write_text(content)
-    with pytest.raises(ValueError, match=r"metrics\.json: expected results of format 1"):
-        read_results(path)
-
-
-def test_unknown_entries_are_refused(tmp_path):
-    path = tmp_path / "metrics.json"
-    write_results(path, THREE)
-    path.write_text(path.read_text().replace('"seed"', '"sead"'))
-    with pytest.raises(ValueError, match="sead"):
-        read_results(path)
-
-
-def test_variants_are_summed_up_apart_and_peaks_are_the_largest():
-    report = RetrievalReport(0.5, [], [], [], [], [], 1, 0)
-    results = [
-        Result("dagnn", seed, "test-vs-test", report, report, variant=variant, epoch_seconds=seconds, peak_bytes=peak)
-        for seed, variant, seconds, peak in ((0, "a", 1.0, 10), (1, "a", 2.0, 30), (0, "b", None, None))
-    ]
-    first, second = summarize_results(results)
-    assert (first["variant"], first["seeds"], first["epoch_seconds"], first["peak_bytes"]) == ("a", 2, 1.5, 30)
-    assert (second["variant"], second["seeds"], second["epoch_seconds"], second["peak_bytes"]) == ("b", 1, None, None)
+from labelgraph.metrics import QueryReport, RetrievalReport
+from labelgraph.report import Result, markdown_table, results_table
 
 
 def result_tables(method, value, **changes):
@@ -165,11 +48,15 @@ def test_a_row_a_method_with_mean_and_deviation():
         result_tables("algcn", 0.75, parameters=1234567, train_seconds=2.0, epoch_seconds=1.0, peak_bytes=1, seed=1),
         result_tables("algcn", 0.9, protocol="query-vs-database"),
     ]
-    header, _, ridge, algcn = cells(results_table(results, "test-vs-test"))
-    assert header[0] == "method" and len(header) == 9
-    assert ridge == ["ridge", "0.500", "0.500", "0.500", "1", "-", "-", "-", "-"]
-    assert algcn == ["algcn", *["0.500 ± 0.354"] * 3, "2", "1,234,567", "0.75 s", "2,000 MB", "1.5 s"]
-    assert cells(results_table(results, "query-vs-database"))[2:] == [["algcn", *["0.900"] * 3, "1", *["-"] * 4]]
+    main = cells(results_table(results, "test-vs-test"))
+    assert main == [["method", "mAP"], [":-----", "------------:"], ["ridge", "0.500"], ["algcn", "0.500 ± 0.354"]]
+    ridge, algcn = cells(results_table(results, "test-vs-test", "directions"))[2:]
+    assert (ridge, algcn) == (["ridge", *["0.500"] * 3], ["algcn", *["0.500 ± 0.354"] * 3])
+    header, _, ridge, algcn = cells(results_table(results, "test-vs-test", "cost"))
+    assert header == ["method", "seeds", "parameters", "epoch", "memory", "training"]
+    assert ridge == ["ridge", "1", "-", "-", "-", "-"]
+    assert algcn == ["algcn", "2", "1,234,567", "0.75 s", "2,000 MB", "1.5 s"]
+    assert cells(results_table(results, "query-vs-database"))[2:] == [["algcn", "0.900"]]
 
 
 def test_what_was_selected_on_test_is_marked_wherever_it_stands():
@@ -186,3 +73,39 @@ def test_what_was_selected_on_test_is_marked_wherever_it_stands():
 def test_variants_of_a_method_are_rows_of_their_own():
     results = [result_tables("dagnn", value, variant=variant) for value, variant in ((0.5, "on a"), (0.6, "on b"))]
     assert [row[0] for row in cells(results_table(results, "test-vs-test"))[2:]] == ["dagnn, on a", "dagnn, on b"]
+
+
+MEASURES = {"ndcg@10/linear": 0.5, "jaccard@10": 0.25, "exact@10": 0.125, "own@10": 0.75, "own-rank": 3.0}
+
+
+def measured(seed, shift, **changes):
+    metrics = {name: value + shift for name, value in MEASURES.items()}
+    report = RetrievalReport(0.5, [], [], [], [], [], 1, 0, metrics)
+    labels = QueryReport(0.5 + shift, 0.25, 2, [0.5, math.nan], {"12-39": 0.5, "3-5": 0.25 + shift})
+    words = QueryReport(0.625, 0.5, 9, [])
+    short = {"labels": labels, "words": words}
+    settings = {"image_to_text": report, "text_to_image": report, "short_queries": short}
+    return Result("expected-relevance", seed, "test-vs-test", **settings | changes)
+
+
+def test_measures_stand_beside_the_map():
+    results = [measured(0, 0.0), measured(1, 0.125), result_tables("ridge", 0.5, seed=None)]
+    header, _, own, ridge = cells(results_table(results, "test-vs-test"))
+    assert header == ["method", "mAP", "nDCG@10", "Jaccard@10", "own@10", "words"]
+    assert own == ["expected-relevance", "0.500 ± 0.000", "0.562", "0.312", "0.812", "0.625"]
+    assert ridge == ["ridge", "0.500", "-", "-", "-", "-"]
+    header, _, own, _ = cells(results_table(results, "test-vs-test", "pairs"))
+    assert header == ["method", "own@10", "median rank"] and own[1:] == ["0.812 ± 0.088", "3.1 ± 0.1"]
+    header, _, own, ridge = cells(results_table(results, "test-vs-test", "counts"))
+    assert header == ["method", "3-5 items", "12-39 items"]
+    assert own[1:] == ["0.312 ± 0.088", "0.500 ± 0.000"] and ridge[1:] == ["-", "-"]
+
+
+def test_the_main_table_fits_a_terminal():
+    results = [measured(seed, 0.125 * seed, selected_on="test") for seed in range(2)]
+    assert max(map(len, results_table(results, "test-vs-test").splitlines())) <= 100
+
+
+def test_an_unknown_kind_of_table_is_refused():
+    with pytest.raises(ValueError, match=r"'kind' must be one of main, .*'mian'.*main"):
+        results_table([], "test-vs-test", "mian")

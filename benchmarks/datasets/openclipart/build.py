@@ -20,10 +20,10 @@ from benchmarks.datasets.openclipart.selection import (
     deduplicate,
     embed_cached,
     save_npz,
-    save_text,
     settle,
     split,
 )
+from labelgraph._core.files import write_text
 from labelgraph.encoders import BagOfWords
 
 
@@ -110,8 +110,8 @@ def write(out: Path, arrays: Mapping[str, np.ndarray], thumbnails: Mapping[str, 
     print(f"labels dropped for fewer than {MIN_LABEL_COUNT} pictures: {', '.join(dropped) or 'none'}")
     save_npz(out / "openclipart.npz", arrays)
     save_npz(out / "thumbnails.npz", thumbnails)
-    save_text(out / "README.md", write_card(arrays, steps.counts, dropped, MIN_LABEL_COUNT, THRESHOLD))
-    save_text(out / "LICENSE", LICENCE.read_text(encoding="utf-8"))
+    write_text(out / "README.md", write_card(arrays, steps.counts, dropped, MIN_LABEL_COUNT, THRESHOLD))
+    write_text(out / "LICENSE", LICENCE.read_text(encoding="utf-8"))
     for name in ("openclipart.npz", "thumbnails.npz", "README.md", "LICENSE"):
         print(f"{out / name}: {(out / name).stat().st_size:,} bytes")
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
 from benchmarks.datasets.openclipart.annotations import Record, Table, label_matrix, without_rare, word_matrix
 from benchmarks.datasets.openclipart.drawings import embed
+from labelgraph._core.files import open_atomic
 from labelgraph.data.splits.strategies import by_rarest_label, systematic
 
 
@@ -124,20 +124,8 @@ def split(
     return {name: np.sort(items).astype(np.int32) for name, items in parts.items()}
 
 
-def save(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file beside its place, then rename it, so that no half-written one is ever seen."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    with beside.open("wb") as stream:
-        write(stream)
-    beside.replace(path)
-
-
 def save_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write a compressed .npz; NumPy stamps no time, so equal arrays give equal bytes."""
-    save(path, lambda stream: np.savez_compressed(stream, allow_pickle=False, **arrays))
-
-
-def save_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file."""
-    save(path, lambda stream: stream.write(text.encode()))
+    """Write a compressed .npz file; equal arrays give equal bytes, because NumPy stores no time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open_atomic(path) as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
