@@ -130,8 +130,8 @@ def merge_graphs(*graphs: Data, weights: Sequence[float] | None = None, how: Lit
 
     Returns:
         `Data` with the edges of all, sorted by source and target; ``edge_attr`` of shape :math:`(E, G)` holds the
-        weight in each graph, 0 where it lacks the edge. ``count``, ``num_samples`` and ``edge_count`` are of the first graph
-        that was counted from items, 0 for what it lacks; ``x`` is of the first that has one for every label.
+        weight in each graph, 0 where it lacks the edge. ``count``, ``num_samples`` and ``edge_count`` are of the first
+        graph that was counted from items, 0 for what it lacks; ``x`` is of the first that has one for every label.
 
     Raises:
         ValueError: If there are fewer than two graphs, one lacks an attribute, or ``weights`` or ``how`` do not fit.
