@@ -356,7 +356,10 @@ INDEX = ("index", "{place}/model", "{place}/data.npz", "--out", "{out}")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["index", "{place}/mdl", "{place}/data.npz", "--out", "{out}"], "mdl: no such folder of a model; did you mean"),
+        (
+            ["index", "{place}/mdl", "{place}/data.npz", "--out", "{out}"],
+            "mdl: no such folder of a model; did you mean 'model'?",
+        ),
         (["index", "{place}/model", "{place}/dat.npz", "--out", "{out}"], "did you mean '{place}/data.npz'?"),
         ([*INDEX, "--split", "tset"], "did you mean 'test'?"),
         ([*INDEX, "--index", "exat"], "did you mean 'exact'?"),
