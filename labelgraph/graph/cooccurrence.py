@@ -12,7 +12,8 @@ from scipy.sparse.linalg import svds
 from torch import Tensor
 from torch_geometric.data import Data
 
-from labelgraph._core.array_kinds import check_distinct
+from labelgraph._core.array_kinds import check_distinct, plain_array
+from labelgraph._core.checked_config import check_value
 from labelgraph._core.checks import check_multi_hot
 from labelgraph._core.named_labels import named_labels
 from labelgraph.graph.edges import LabelNames, check_graph
@@ -26,7 +27,7 @@ def cooccurrence_graph(
     label_names: Sequence[str] | None = None,
     *,
     condition_on: Condition = "target",
-    x: Tensor | None = None,
+    x: Any = None,
 ) -> Data:
     r"""Draw the graph of labels that occur together.
 
@@ -73,8 +74,11 @@ def cooccurrence_graph(
     if len(names) != num_labels:
         raise ValueError(f"'label_names' must have {num_labels} entries (got {len(names)})")
     check_distinct("label_names", names)
+    x = x if x is None or isinstance(x, Tensor) else torch.from_numpy(plain_array("x", x))
     if x is not None and (x.ndim != 2 or x.shape[0] != num_labels):
         raise ValueError(f"'x' must have shape ({num_labels}, F) (got {tuple(x.shape)})")
+    if x is not None and not x.isfinite().all():
+        raise ValueError("'x' must be finite (got NaN or infinity)")
 
     # The product is symmetric, so that its columns, which conversion sorts in linear time, are its rows.
     joint = (matrix.T.tocsr() @ matrix).tocsc()
@@ -127,7 +131,7 @@ def pmi_svd(graph: Data, channels: int | None = None) -> Tensor:
     """
     check_graph(graph, ("edge_count", "count", "num_samples"))
     size = graph.num_nodes
-    channels = min(size, DEFAULT_CHANNELS) if channels is None else channels
+    channels = min(size, DEFAULT_CHANNELS) if channels is None else check_value("channels", channels, int)
     if not 1 <= channels <= size:
         raise ValueError(f"'channels' must be in [1, {size}], the number of labels (got {channels})")
     pmi = PMI()(graph)

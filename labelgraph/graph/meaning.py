@@ -7,17 +7,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import coalesce
 
 from labelgraph._core.array_kinds import as_texts, check_distinct
+from labelgraph._core.checked_config import PositiveInt, check_value
 from labelgraph._core.checks import check_features
 from labelgraph._core.similarity import unit_length
 from labelgraph.encoders.word_vectors import encode_label_names, label_name_vectors
 from labelgraph.graph.edges import LabelNames, checked, names_of
+from labelgraph.graph.transforms import check_share
 
 BLOCK_COSINES = 2**23
 
@@ -64,12 +65,9 @@ def meaning_graph(
     if not names:
         raise ValueError("'label_names' must have at least one name (got none)")
     check_distinct("label_names", names)
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise ValueError(f"'k' must be a whole number, at least 1 (got {k!r})")
-    if not 0 <= threshold <= 1:
-        raise ValueError(f"'threshold' must be in [0, 1] (got {threshold})")
+    k, threshold = check_value("k", k, PositiveInt), check_share("threshold", threshold)
     x = _vectors(names, vectors)
-    source, target, weight = _nearest(unit_length(x.double()), int(k), threshold)
+    source, target, weight = _nearest(unit_length(x.double()), k, threshold)
     order = (source * len(names) + target).argsort()
     dtype = torch.get_default_dtype()
     return Data(

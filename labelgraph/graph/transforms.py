@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Real
+from typing import Any
+
 import torch
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 from torch_geometric.utils import cumsum, degree
 
+from labelgraph._core.checked_config import check_value
 from labelgraph.graph.edges import add_edges, checked, keep_edges
 
 
@@ -18,6 +23,18 @@ def _add_loops(data: Data, weight: float) -> Data:
     """Add a self-loop to every label; counts are dropped, since a loop has none."""
     loop = torch.arange(data.num_nodes, device=data.edge_index.device)
     return add_edges(data, loop.expand(2, -1), data.edge_weight.new_full((data.num_nodes,), weight))
+
+
+def check_share(name: str, value: Any) -> float:
+    """A number from 0 to 1, of any type.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    share = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    if not 0 <= share <= 1:
+        raise ValueError(f"'{name}' must be in [0, 1] (got {value!r})")
+    return share
 
 
 class Threshold(BaseTransform):
@@ -34,9 +51,7 @@ class Threshold(BaseTransform):
     """
 
     def __init__(self, threshold: float = 0.4) -> None:
-        if not 0 <= threshold <= 1:
-            raise ValueError(f"'threshold' must be in [0, 1] (got {threshold})")
-        self.threshold = threshold
+        self.threshold = check_share("threshold", threshold)
 
     def forward(self, data: Data) -> Data:
         """Drop the lighter edges."""
@@ -55,7 +70,7 @@ class Binarize(BaseTransform):
     """
 
     def __init__(self, value: float = 1.0) -> None:
-        self.value = value
+        self.value = check_value("value", value, float)
 
     def forward(self, data: Data) -> Data:
         """Set all weights to ``value``."""
@@ -88,7 +103,7 @@ class BinaryAdjacency(BaseTransform):
     def __init__(self, threshold: float = 0.4, value: float = 0.5, counted_diagonal: bool = False) -> None:
         self.threshold = Threshold(threshold)
         self.binarize = Binarize(value)
-        self.loop_weight = 1.0 + value if counted_diagonal else 1.0
+        self.loop_weight = 1.0 + self.binarize.value if counted_diagonal else 1.0
 
     def forward(self, data: Data) -> Data:
         """Threshold, binarise, and add self-loops."""
@@ -109,9 +124,7 @@ class Reweight(BaseTransform):
     """
 
     def __init__(self, p: float = 0.2) -> None:
-        if not 0 <= p <= 1:
-            raise ValueError(f"'p' must be in [0, 1] (got {p})")
-        self.p = p
+        self.p = check_share("p", p)
 
     def forward(self, data: Data) -> Data:
         """Re-weight the edges and add self-loops."""
@@ -133,9 +146,9 @@ class KNN(BaseTransform):
     """
 
     def __init__(self, k: int = 5) -> None:
-        if k < 1:
+        self.k = check_value("k", k, int)
+        if self.k < 1:
             raise ValueError(f"'k' must be at least 1 (got {k})")
-        self.k = k
 
     def forward(self, data: Data) -> Data:
         """Drop all but the heaviest edges into each label."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from labelgraph._core.checked_config import check_value
 from labelgraph._core.similarity import unit_length
 from labelgraph.graph.edges import check_graph
 from labelgraph.nn.projector import FeatureLinear
@@ -161,7 +162,7 @@ class MetricAdjacency(DenseAdjacency):
 
     def __init__(self, x: Tensor, num_heads: int = 8, threshold: float = 0.4, normalize: bool = True) -> None:
         super().__init__()
-        if num_heads < 1:
+        if check_value("num_heads", num_heads, int) < 1:
             raise ValueError(f"'num_heads' must be at least 1 (got {num_heads})")
         self.threshold = threshold
         self.normalize = normalize

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from labelgraph._core.checked_config import check_value
 from labelgraph.nn.projector import FeatureLinear
 
 RELAXATIONS = ("tanh", "straight-through")
@@ -41,7 +42,7 @@ class HashHead(nn.Module):
 
     def __init__(self, in_channels: int, bits: int, relaxation: str = "tanh") -> None:
         super().__init__()
-        if bits < 1:
+        if check_value("bits", bits, int) < 1:
             raise ValueError(f"'bits' must be at least 1 (got {bits})")
         if relaxation not in RELAXATIONS:
             raise ValueError(f"'relaxation' must be one of {', '.join(RELAXATIONS)} (got {relaxation!r})")
@@ -101,7 +102,7 @@ class HashNetwork(nn.Module):
 
     def __init__(self, in_channels: int, hidden_channels: int, bits: int) -> None:
         super().__init__()
-        if bits < 1:
+        if check_value("bits", bits, int) < 1:
             raise ValueError(f"'bits' must be at least 1 (got {bits})")
         self.lin1 = FeatureLinear(in_channels, hidden_channels)
         self.lin2 = nn.Linear(hidden_channels, bits)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.data import Data
 
+from labelgraph._core.checked_config import PositiveInt, check_value
 from labelgraph.graph import pmi_svd
 from labelgraph.nn.adjacency import DenseAdjacency
 from labelgraph.nn.conv import LabelAttentionConv, LabelConv
@@ -71,11 +72,13 @@ def _initial(graph: Data, kind: str, channels: int | None) -> Tensor:
     if kind == "one-hot":
         return torch.eye(graph.num_nodes)
     if kind == "learned":
-        return torch.rand(graph.num_nodes, channels or 300)
+        return torch.rand(graph.num_nodes, 300 if channels is None else check_value("channels", channels, PositiveInt))
     if kind == "given":
-        if graph.x is None:
+        if graph.get("x") is None:
             raise ValueError("'graph' must carry label embeddings 'x' for kind 'given' (got none)")
-        return graph.x.clone()
+        if graph.x.ndim != 2 or len(graph.x) != graph.num_nodes:
+            raise ValueError(f"'x' of 'graph' must have shape ({graph.num_nodes}, F) (got {tuple(graph.x.shape)})")
+        return graph.x.detach().to(torch.get_default_dtype(), copy=True)
     raise ValueError(f"'kind' must be one of {', '.join(LabelEmbedding.KINDS)} (got {kind!r})")
 
 
@@ -123,7 +126,7 @@ class LabelEncoder(nn.Module):
         conv: str = "gcn",
     ) -> None:
         super().__init__()
-        if num_layers < 0:
+        if check_value("num_layers", num_layers, int) < 0:
             raise ValueError(f"'num_layers' must be at least 0 (got {num_layers})")
         if conv not in CONVS:
             raise ValueError(f"'conv' must be one of {', '.join(CONVS)} (got {conv!r})")

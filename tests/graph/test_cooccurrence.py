@@ -240,3 +240,25 @@ def test_wrong_number_of_channels(channels):
 
 def test_many_labels_get_as_many_channels_as_word_vectors():
     assert pmi_svd(cooccurrence_graph(np.eye(301))).shape == (301, 300)
+
+
+@pytest.mark.parametrize("convert", [np.ndarray.tolist, lambda x: x.astype(">f8")[::-1][::-1], torch.from_numpy])
+def test_embeddings_of_any_kind(convert):
+    x = np.random.default_rng(0).normal(size=(2, 3))
+    assert cooccurrence_graph([[1, 1]], x=convert(x)).x.tolist() == x.tolist()
+
+
+def test_embeddings_must_be_finite_and_channels_whole():
+    with pytest.raises(ValueError, match=r"'x' must be finite"):
+        cooccurrence_graph([[1, 1]], x=[[1.0], [float("nan")]])
+    with pytest.raises(ValueError, match=r"'channels' must be a whole number \(got 1.5\)"):
+        pmi_svd(cooccurrence_graph([[1, 1]]), 1.5)
+    assert pmi_svd(cooccurrence_graph([[1, 1]]), np.int64(1)).shape == (2, 1)
+
+
+@pytest.mark.parametrize("key", ["edge_count", "count", "num_samples", "edge_weight", "edge_index"])
+def test_the_embedding_names_what_the_graph_lost(key):
+    graph = cooccurrence_graph(random_labels_embedding())
+    del graph[key]
+    with pytest.raises(ValueError, match=f"'graph' must carry '{key}'"):
+        pmi_svd(graph)

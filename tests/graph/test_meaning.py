@@ -110,9 +110,9 @@ def test_one_label_has_no_edges():
         ((["a", "b"], [[1.0]]), r"'vectors' must have a row for each of the 2 names \(got 1\)"),
         ((["a", "b"], [[1.0], [math.nan]]), r"'vectors' must be finite"),
         ((["a", "b"], [1.0, 2.0]), r"'vectors' must be a non-empty matrix"),
-        ((["a"], [[1.0]], 0), r"'k' must be a whole number, at least 1 \(got 0\)"),
-        ((["a"], [[1.0]], True), r"'k' must be a whole number, at least 1 \(got True\)"),
-        ((["a"], [[1.0]], 1.5), r"'k' must be a whole number, at least 1 \(got 1.5\)"),
+        ((["a"], [[1.0]], 0), r"'k' must be a positive whole number \(got 0\)"),
+        ((["a"], [[1.0]], True), r"'k' must be a positive whole number \(got True\)"),
+        ((["a"], [[1.0]], 1.5), r"'k' must be a positive whole number \(got 1.5\)"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, message):

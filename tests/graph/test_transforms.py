@@ -330,3 +330,23 @@ def test_labels_of_all_items_tell_nothing_however_many_there_are(items):
         labels = np.ones((items, 2), np.uint8)
         labels[items - less :, 1] = 0
         assert PMI()(cooccurrence_graph(labels)).num_edges == 0
+
+
+def test_numbers_of_numpy_are_numbers(graph):
+    for ours, plain in ((KNN(np.int64(2)), KNN(2)), (Threshold(np.float32(0.25)), Threshold(0.25))):
+        assert repr(ours) == repr(plain) and torch.equal(ours(graph).edge_index, plain(graph).edge_index)
+
+
+@pytest.mark.parametrize(
+    ("build", "value", "message"),
+    [
+        (KNN, True, r"'k' must be a whole number \(got True\)"),
+        (KNN, 1.5, r"'k' must be a whole number \(got 1.5\)"),
+        (Threshold, "high", r"'threshold' must be in \[0, 1\] \(got 'high'\)"),
+        (Reweight, None, r"'p' must be in \[0, 1\] \(got None\)"),
+        (Binarize, float("inf"), r"'value' must be a finite number \(got inf\)"),
+    ],
+)
+def test_settings_of_wrong_types_are_named(build, value, message):
+    with pytest.raises(ValueError, match=message):
+        build(value)

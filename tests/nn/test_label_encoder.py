@@ -257,3 +257,14 @@ def test_gradient():
     torch.manual_seed(0)
     inputs = tuple(torch.randn(n, 4, dtype=torch.float64, requires_grad=True) for n in (3, 2))
     assert torch.autograd.gradcheck(cosine_scores, inputs)
+
+
+def test_given_embeddings_take_the_default_precision_and_fit():
+    graph = cooccurrence_graph([[1, 1, 0]], x=[[1, 2], [3, 4], [5, 6]])
+    embedding = LabelEmbedding(graph, "given")
+    assert embedding().dtype == torch.float32 and embedding().tolist() == [[1, 2], [3, 4], [5, 6]]
+    graph.x = graph.x[:2]
+    with pytest.raises(ValueError, match=r"'x' of 'graph' must have shape \(3, F\) \(got \(2, 2\)\)"):
+        LabelEmbedding(graph, "given")
+    with pytest.raises(ValueError, match=r"'channels' must be a positive whole number \(got 0\)"):
+        LabelEmbedding(graph, "learned", 0)
