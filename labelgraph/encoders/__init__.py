@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from labelgraph._core.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from labelgraph.encoders.bag_of_words import BagOfWords, words_of
+    from labelgraph.encoders.bag_of_words import BagOfWords
     from labelgraph.encoders.build_dataset import data_from_files
     from labelgraph.encoders.build_from_table import data_from_folder, data_from_table
     from labelgraph.encoders.clip import Clip
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         label_name_vectors,
         read_label_vectors,
     )
+    from labelgraph.encoders.words import words_of
 
 __all__ = [
     "ENCODERS",

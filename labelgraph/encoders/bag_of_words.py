@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Self
@@ -12,22 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from labelgraph.encoders.encoder import Encoder, Item, check_text
-
-SHORTEST = 3
-LETTERS = re.compile(r"[^\W\d_]+")
-
-
-def words_of(text: str) -> list[str]:
-    """List the words of a text: lower case, accents folded, letters only, none shorter than three.
-
-    Example:
-        >>> from labelgraph.encoders import words_of
-        >>> words_of("Élan vital, 12 ox & 3rd_Étage")
-        ['elan', 'vital', 'etage']
-    """
-    folded = unicodedata.normalize("NFKD", text)
-    plain = "".join(character for character in folded if not unicodedata.combining(character))
-    return [word for word in LETTERS.findall(plain.lower()) if len(word) >= SHORTEST]
+from labelgraph.encoders.words import words_of
 
 
 class BagOfWords(Encoder):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from labelgraph._core.reading import reading
 from labelgraph.encoders.encoder import Item, import_package
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_PIXELS = 89_478_485  # Where Pillow begins to warn.
+MAX_SIDE = 65_535  # Of a JPEG; Pillow's memory grows with the number of rows, too.
 LARGEST_SIDE = 2048  # Larger pictures are shrunk first: they cost no gigabytes afterwards.
 # No format that runs another program or draws vectors.
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
@@ -28,13 +31,14 @@ def open_picture(item: Item, max_pixels: int = MAX_PIXELS) -> Image:
         item: A file of one of the formats AVIF, BMP, GIF, JPEG, JPEG 2000, PNG, PPM, TIFF, WebP, as far as
             Pillow was built with them; or an array (3, H, W) of values 0 to 255, such as `labelgraph.data.MatPictures`
             has.
-        max_pixels: Larger pictures are refused before they are decoded. Pillow itself refuses those of twice
-            its ``Image.MAX_IMAGE_PIXELS``.
+        max_pixels: Larger pictures are refused before they are decoded, as those of which a side has more than 65,535
+            pixels. Pillow itself refuses those of twice its ``Image.MAX_IMAGE_PIXELS``.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no picture, truncated or damaged, too large, or of kinds of pixels without a
-            meaning as colours; if an array is of another shape or has other values.
+        ValueError: If it is no picture, its pixels are truncated or damaged, it is too large, or of kinds of pixels
+            without a meaning as colours; if an array is of another shape or has other values. Damaged metadata are
+            left out.
         ImportError: If Pillow is not installed.
 
     Example:
@@ -55,14 +59,44 @@ def open_picture(item: Item, max_pixels: int = MAX_PIXELS) -> Image:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such picture")
     image_module.init()
-    try:
-        with image_module.open(path, formats=[name for name in FORMATS if name in image_module.OPEN]) as picture:
-            size = picture.size
-            if 0 < size[0] * size[1] <= max_pixels:
-                return _on_white(_upright(picture))
-    except Exception as error:  # Decoders raise whatever comes to them on damaged files.
-        raise ValueError(f"{path}: expected a picture that can be read (got {error})") from error
-    raise ValueError(f"{path}: expected 1 to {max_pixels:,} pixels (got {size[0]:,} x {size[1]:,})")
+    formats = [name for name in FORMATS if name in image_module.OPEN]
+    with reading(path, "a picture that can be read"):
+        try:
+            return _opened(path, path, image_module, formats, max_pixels)
+        except (SyntaxError, ValueError, OSError):  # Pillow reads metadata before the pixels.
+            bare = _png_pixels(path)
+            if bare is None:
+                raise
+        return _opened(path, io.BytesIO(bare), image_module, ["PNG"], max_pixels)
+
+
+def _opened(path: Path, file: Any, image_module: Any, formats: list[str], max_pixels: int) -> Image:
+    with image_module.open(file, formats=formats) as picture:
+        width, height = picture.size
+        if not 0 < width * height <= max_pixels:
+            raise ValueError(f"{path}: expected 1 to {max_pixels:,} pixels (got {width:,} x {height:,})")
+        if max(width, height) > MAX_SIDE:
+            raise ValueError(f"{path}: expected sides of at most {MAX_SIDE:,} pixels (got {width:,} x {height:,})")
+        return _on_white(_upright(picture))
+
+
+PNG = b"\x89PNG\r\n\x1a\n"
+PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+
+
+def _png_pixels(path: Path) -> bytes | None:
+    """The content of a PNG file without its metadata; none if it has none, or is another file."""
+    content = path.read_bytes()
+    if not content.startswith(PNG):
+        return None
+    kept, place = [PNG], len(PNG)
+    while place + 12 <= len(content):
+        length = int.from_bytes(content[place : place + 4], "big")
+        if content[place + 4 : place + 8] in PIXEL_CHUNKS:
+            kept.append(content[place : place + 12 + length])
+        place += 12 + length
+    bare = b"".join(kept)
+    return bare if len(bare) < len(content) else None
 
 
 def _of_array(array: np.ndarray, image_module: Any) -> Image:
@@ -77,27 +111,52 @@ def _of_array(array: np.ndarray, image_module: Any) -> Image:
 
 def _upright(picture: Image) -> Image:
     """Decode, in eight bits a channel, turned as the camera was held."""
-    from PIL import ImageOps
+    from PIL import Image
 
     if picture.mode == "F":
         raise ValueError("floating point pixels, whose range nobody knows")
-    if picture.mode in DEEP:
-        # Sixteen bits, whatever the mode holds; Pillow itself would cut them off at 255.
-        turned = ImageOps.exif_transpose(picture.convert("I"))
-        return turned.point(lambda value: value * (1 / 257)).convert("L")
-    return ImageOps.exif_transpose(picture)
+    picture.load()
+    try:
+        turn = int(picture.getexif().get(ORIENTATION, 1))
+    except Exception:  # Damaged metadata; as it lies, the picture can be seen.
+        turn = 1
+    decoded = _eight_bits(picture) if picture.mode in DEEP else picture
+    return decoded.transpose(Image.Transpose[TURNS[turn]]) if turn in TURNS else decoded
+
+
+ORIENTATION = 0x0112
+TURNS = {
+    2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE", 6: "ROTATE_270", 7: "TRANSVERSE",
+    8: "ROTATE_90",
+}  # fmt: skip
+
+
+def _eight_bits(picture: Image) -> Image:
+    """Grey of sixteen bits, whatever the mode holds; Pillow itself would cut it off at 255."""
+    deep = picture.convert("I")
+    grey = deep.point(lambda value: value * (1 / 257)).convert("L")
+    clear = picture.info.get("transparency")
+    if isinstance(clear, int):
+        from PIL import Image
+
+        grey.putalpha(Image.fromarray(np.where(np.asarray(deep) == clear, 0, 255).astype(np.uint8)))
+    return grey
 
 
 def _on_white(picture: Image) -> Image:
     """Lay a picture on white ground."""
     from PIL import Image
 
-    rgba = picture.convert("RGBA")
-    if max(rgba.size) >= 2 * LARGEST_SIDE:
-        rgba = rgba.reduce(max(rgba.size) // LARGEST_SIDE)
+    if picture.mode in ("L", "RGB") and "transparency" not in picture.info:
+        return _shrunk(picture).convert("RGB")
+    rgba = _shrunk(picture.convert("RGBA"))
     ground = Image.new("RGBA", rgba.size, "white")
     ground.alpha_composite(rgba)
     return ground.convert("RGB")
+
+
+def _shrunk(picture: Image) -> Image:
+    return picture.reduce(max(picture.size) // LARGEST_SIDE) if max(picture.size) >= 2 * LARGEST_SIDE else picture
 
 
 def cut_margins(picture: Image) -> Image:

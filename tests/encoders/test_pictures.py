@@ -172,3 +172,66 @@ def test_an_array_is_the_picture_that_its_file_is(tmp_path, dtype):
 def test_an_array_that_is_no_picture_is_refused(array):
     with pytest.raises(ValueError, match=r"'item' must be a picture \(3, H, W\) of values 0 to 255 \(got \("):
         open_picture(array)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tiff"])
+@pytest.mark.parametrize("exif", [b"Exif\0\0no tiff!", b"Exif\0\0II*\0\xff\xff\xff\xff", b"junk"])
+def test_pixels_are_read_whatever_the_exif_data_are(tmp_path, ending, exif):
+    path = tmp_path / f"a.{ending}"
+    try:
+        Image.new("RGB", (8, 6), (200, 100, 50)).save(path, exif=exif)
+    except Exception:
+        pytest.skip("Pillow does not write it")
+    assert np.abs(pixels(path).astype(int) - [200, 100, 50]).max() <= 6
+
+
+def png_chunk(kind, content, good=True):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content) ^ (not good))
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"a" * 3_000_000)), png_chunk(b"tEXt", b"a\0b", good=False),
+        png_chunk(b"iCCP", b"icc\0\0junk"), png_chunk(b"eXIf", b"junk"), png_chunk(b"pHYs", b""),
+    ],
+    ids=["large text", "checksum", "profile", "exif", "empty"],
+)  # fmt: skip
+def test_pixels_are_read_whatever_the_chunks_of_a_png_are(tmp_path, chunk):
+    buffer = io.BytesIO()
+    Image.new("RGB", (3, 2), (200, 100, 50)).save(buffer, "PNG")
+    content = buffer.getvalue()
+    path = tmp_path / "a.png"
+    path.write_bytes(content[:33] + chunk + content[33:])
+    assert (pixels(path) == [200, 100, 50]).all()
+    path.write_bytes(content[:33] + chunk + content[33:-30])
+    with pytest.raises(ValueError, match=r"a\.png: expected a picture"):
+        open_picture(path)
+
+
+def test_every_turn_of_the_camera_is_that_of_pillow(tmp_path):
+    from PIL import ImageOps
+
+    picture = Image.fromarray(np.arange(24, dtype=np.uint8).reshape(2, 4, 3) * 10)
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        path = saved(picture, tmp_path / "a.png", exif=exif)
+        with Image.open(path) as opened:
+            wanted = np.asarray(ImageOps.exif_transpose(opened))
+        assert np.array_equal(pixels(path), wanted)
+
+
+def test_sixteen_bits_with_a_transparent_grey(tmp_path):
+    values = np.array([[40000, 257]], np.uint16)
+    path = saved(Image.fromarray(values), tmp_path / "a.png", transparency=40000)
+    assert pixels(path).tolist() == [[[255] * 3, [1] * 3]]
+
+
+@pytest.mark.parametrize("size", [(1, 89_000_000), (89_000_000, 1)])
+def test_sides_of_millions_of_pixels_are_refused(tmp_path, size, monkeypatch):
+    path = tmp_path / "a.png"
+    path.write_bytes(bomb(*size))
+    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
+    with pytest.raises(ValueError, match=r"a\.png: expected sides of at most 65,535 pixels"):
+        open_picture(path)
