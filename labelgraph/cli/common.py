@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import json
 import math
 import os
@@ -92,7 +93,8 @@ def fitted_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def print_json(content: dict[str, Any]) -> None:
     """Print one JSON object; numbers that are not finite, which JSON does not know, become null."""
-    print(json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False))
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    print(json.dumps(_finite(content), indent=1, ensure_ascii=not unicode, allow_nan=False))
 
 
 def _finite(value: Any) -> Any:
@@ -125,7 +127,15 @@ def guarded(run: Callable[[], int | None], go_on: str, *, final: bool = False) -
     return run_command(lambda: _one_line(run), go_on, final=final)
 
 
+def escape_output() -> None:
+    """Print characters that the encoding of the output lacks as escapes, in place of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _one_line(run: Callable[[], int | None]) -> int:
+    escape_output()
     try:
         try:
             status = run()

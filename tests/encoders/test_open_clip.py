@@ -76,3 +76,9 @@ def test_wrong_arguments_are_refused(made, weights):
         OpenClip("Huge", weights, "text")
     with pytest.raises(ValueError, match="'side' must be one of image, text"):
         OpenClip("Tiny", weights, "sound")
+
+
+def test_files_that_may_be_pickles_are_refused(made, tmp_path):
+    (tmp_path / "weights.pt").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"'weights' must be a \.safetensors file .*weights\.pt"):
+        OpenClip("Tiny", tmp_path / "weights.pt", "text")
