@@ -9,17 +9,18 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 SECONDS = 10.0  # Between the lines of a log file.
+ENDLESS = "{desc}: {n_fmt} {unit}, {elapsed} elapsed{postfix}"
 LINE = "{desc}: {percentage:.0f} % ({n_fmt}/{total_fmt} {unit}, {elapsed} elapsed, {remaining} left{postfix})"
 
 
-def progress_bar(description: str, total: int, unit: str, *, shown: bool = True, **options: Any) -> tqdm:
+def progress_bar(description: str, total: int | None, unit: str, *, shown: bool = True, **options: Any) -> tqdm:
     """A progress bar of tqdm on standard error; where that is no terminal, it prints lines.
 
     Work that takes less than ten seconds prints no line.
 
     Args:
         description: What is done, in a word or two.
-        total: How many units there are to do.
+        total: How many units there are to do, if that is known.
         unit: What is counted, such as ``"items"``.
         shown: Whether to show anything.
         options: Of ``tqdm.tqdm``.
@@ -49,4 +50,10 @@ def progress_bar(description: str, total: int, unit: str, *, shown: bool = True,
 
     # A bar in the second place does not return the carriage at its end.
     times = {"position": 1, "mininterval": SECONDS, "maxinterval": SECONDS, "delay": SECONDS, "miniters": 1}
-    return Lines(desc=description, total=total, unit=unit, bar_format=LINE, **{**options, **times, "leave": False})
+    return Lines(
+        desc=description,
+        total=total,
+        unit=unit,
+        bar_format=LINE if total else ENDLESS,
+        **{**options, **times, "leave": False},
+    )

@@ -1,4 +1,4 @@
-"""Make a data file of pictures with captions and tags.
+"""Make a data set from pictures with captions and tags.
 
 Examples:
   labelgraph data make my-pictures --out my-data.npz         # a folder with captions.csv: file, caption, tags
@@ -6,12 +6,13 @@ Examples:
   labelgraph data make my-pictures --out my-data.npz --text-encoder sentence-transformers
   labelgraph data make my-pictures --out my-data.npz --image-encoder clip --set image.model=path/of/a/model
 
-Encoders make the features, and the data keep which, so that a model trained on them can be searched by a sentence or
-a picture: efficientnet-lite0, clip or open-clip of pictures; bag-of-words, sentence-transformers, clip or open-clip of
-captions. Columns are found by usual names, such as filename, text and labels, and the command prints which it read.
-Tags are lists, or texts with one of ; | , between. Tags that enough items have become labels. Without a column 'split',
-a random tenth each is for validation and for testing. Pictures that cannot be read are listed, and left out with their
-captions. When interrupted, the same command goes on; until it is done, its features are kept in OUT.making.
+Encoders compute the features: efficientnet-lite0, clip or open-clip for pictures; bag-of-words, sentence-transformers,
+clip or open-clip for captions. The data set records its encoders, so that a model trained on it can be searched by
+words or by a picture. Columns are recognised by usual names, such as filename, text and labels, and the command prints
+the columns that it read. Tags are lists, or texts separated by one of ; | , and become labels if enough items have
+them. Without a column 'split', a random tenth of the items is the validation split, and another tenth the test split.
+Pictures that cannot be read are listed, and left out with their captions. An interrupted command resumes when you give
+it again; until it is done, OUT.making holds its features.
 """
 
 from __future__ import annotations
@@ -46,27 +47,31 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument("source", metavar="FOLDER_OR_TABLE", type=Path, help="folder with captions.csv or "
                          "metadata.csv, or a .csv, .tsv or .parquet")  # fmt: skip
     command.add_argument("--out", metavar="OUT", type=Path, required=True, help="data file .npz, or a folder, which is "
-                         "not read into memory as a whole")  # fmt: skip
+                         "read from the disk piece by piece")  # fmt: skip
     for side, default in (("image", "efficientnet-lite0"), ("text", "bag-of-words")):
-        command.add_argument(f"--{side}-encoder", metavar="NAME", default=default, help=f"(default: {default})")
+        command.add_argument(
+            f"--{side}-encoder", metavar="NAME", default=default, help=f"encoder of the {side}s (default: {default})"
+        )
     command.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], dest="settings",
                          help="settings of the encoders, such as image.framing=drawing text.model=FOLDER")  # fmt: skip
     command.add_argument("--columns", metavar="NAME=COLUMN", nargs="+", action="extend", default=[],
-                         help=f"columns of the table, where they are not called {', '.join(COLUMNS)}")  # fmt: skip
+                         help=f"columns of the table, if they have other names than {', '.join(COLUMNS)}")  # fmt: skip
     command.add_argument("--separator", metavar="TEXT", help="what separates tags (default: the one of ; | , that "
                          "occurs)")  # fmt: skip
-    command.add_argument("--min-tag-count", metavar="N", type=int, default=5, help="items that must have a tag for it "
+    command.add_argument("--min-tag-count", metavar="N", type=int, default=5, help="number of items that a tag needs "
                          "to become a label (default: 5)")  # fmt: skip
-    command.add_argument("--min-word-count", metavar="N", type=int, default=3, help="captions that must have a word "
-                         "for it to be in the bag of words (default: 3)")  # fmt: skip
+    command.add_argument("--min-word-count", metavar="N", type=int, default=3, help="number of captions that a word "
+                         "needs to be in the vocabulary (default: 3)")  # fmt: skip
     command.add_argument("--missing", choices=["mark", "drop"], default="drop", help="items without a picture or a "
-                         "caption: drop them, or mark that, for methods with generators (default: drop)")  # fmt: skip
-    command.add_argument("--seed", metavar="N", type=int, default=0, help="of random splits (default: 0)")
-    command.add_argument("--batch-size", metavar="N", type=int, default=8, help="pictures at a time (default: 8)")
+                         "caption: drop them, or mark them, for methods with generators (default: drop)")  # fmt: skip
+    command.add_argument("--seed", metavar="N", type=int, default=0, help="random seed of the splits (default: 0)")
+    command.add_argument("--batch-size", metavar="N", type=int, default=8, help="pictures per batch (default: 8)")
     command.add_argument("--workers", metavar="N", type=int, default=2, help="threads that read pictures (default: 2)")
-    command.add_argument("--device", metavar="NAME", default="cpu", help="of the encoders, such as cuda (default: cpu)")
-    command.add_argument("--restart", action="store_true", help="begin anew instead of going on")
-    command.add_argument("--quiet", action="store_true", help="say nothing on the way")
+    command.add_argument(
+        "--device", metavar="NAME", default="cpu", help="device of the encoders, such as cuda (default: cpu)"
+    )
+    command.add_argument("--restart", action="store_true", help="discard the features of an interrupted command")
+    command.add_argument("--quiet", action="store_true", help="do not print progress")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -179,8 +184,8 @@ def _tell(options: argparse.Namespace, data: CrossModalData, failures: Sequence[
         print_json(made)
         return
     for failure in failures[:SHOWN]:
-        note(f"no picture: {failure.reason}")
+        note(f"left out: {failure.reason}")
     if len(failures) > SHOWN:
-        note(f"no picture: {len(failures) - SHOWN} more, which --json lists")
+        note(f"left out: {len(failures) - SHOWN} more, which --json lists")
     names = ", ".join(data.label_names[:SHOWN]) + (", ..." if data.num_labels > SHOWN else "")
     print(f"{data}\nlabels: {names}\nsaved in {options.out}; labelgraph train {options.out} --out MODEL trains on it")

@@ -1,12 +1,13 @@
-"""Measure how well a model finds texts of images and images of texts.
+"""Measure how well a model finds texts for images and images for texts.
 
 Examples:
   labelgraph evaluate my-model my-data.npz
   labelgraph evaluate my-model openclipart --protocol test-vs-test --metrics map@50/topk recall@10
   labelgraph evaluate my-model my-data.npz --split test --per-class --json
 
-A protocol tells which splits search which: test-vs-test, query-vs-database. By default all whose splits the data have;
-where they have none, the items that were held out of the training. --split NAME has a split search itself.
+A protocol names the split that searches and the split that is searched: test-vs-test, query-vs-database. The default is
+every protocol that the data have splits for; if there is none, the items that the training held out search themselves.
+With --split NAME, a split searches itself.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ FORMS = (
     "precision@min(K,R), precision@recallLEVEL, relevant, and for codes precision@rRADIUS, recall@rRADIUS, "
     "lookup@rRADIUS"
 )
-TOLD_TIES = {"database": "keep the order of the data", "expected": "count in expectation over every order"}
+TOLD_TIES = {"database": "keep the order of the data", "expected": "count by their expected value over all orders"}
 
 
 def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -45,14 +46,14 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     which.add_argument("--protocol", metavar="NAME", nargs="+", dest="protocols",
                        help=f"some of: {', '.join(PROTOCOLS)} (default: those that the data have splits "
                        "for)")  # fmt: skip
-    which.add_argument("--split", metavar="NAME", help="a split that searches itself; 'all' for all items")
+    which.add_argument("--split", metavar="NAME", help="measure a split that searches itself; 'all' for all items")
     command.add_argument("--metrics", metavar="NAME", nargs="+",
                          help=f"metrics, of the forms {FORMS} (default: {' '.join(DEFAULT_METRICS)}; also how well the "
                          "own pairs are found, if the protocol has them)")  # fmt: skip
-    command.add_argument("--ties", choices=TIES, default=TIES[0], help="items of equal score keep the order of the "
-                         "data (database, the default), or count in expectation over every order (expected), as is "
-                         "fair to short codes")  # fmt: skip
-    command.add_argument("--per-class", action="store_true", help="mAP of the queries of each label, too")
+    command.add_argument("--ties", choices=TIES, default=TIES[0], help="items of equal score: keep the order of the "
+                         "data (database, the default), or take the expected value over all orders (expected), which "
+                         "is fair to short codes")  # fmt: skip
+    command.add_argument("--per-class", action="store_true", help="also print the mAP of the queries with each label")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -78,7 +79,7 @@ def run(options: argparse.Namespace) -> None:
         "data": options.data,
         "similarity": method.similarity,
         "selected_on": made.get("selected_on"),
-        "relevance": "an item is relevant that shares a label with the query",
+        "relevance": "an item is relevant if it shares a label with the query",
         "ties": options.ties,
     }
     if options.json:

@@ -1,4 +1,4 @@
-"""What `labelgraph evaluate` measures: which items search which."""
+"""Evaluations of `labelgraph evaluate`: which items search which."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HELD_OUT, ALL = "validation", "all"
 
 @dataclass(frozen=True)
 class Setup:
-    """What searches what.
+    """An evaluation: which items search which.
 
     Args:
         name: What it is called.
@@ -67,7 +67,7 @@ def find_setups(
         listed = ", ".join([*data.splits, ALL])
         near = did_you_mean(split, [*data.splits, ALL]) if split else "; the data have no splits of a protocol"
         raise ValueError(f"'--split' must be one of {listed} (got {split or 'none'}){near}")
-    told = "; on such items the best epoch is chosen, which flatters a little"
+    told = "; the best epoch was chosen on these items, so that the figures are slightly too high"
     return [_itself(HELD_OUT, data, held_out, told)]
 
 

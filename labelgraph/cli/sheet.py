@@ -1,4 +1,4 @@
-"""What a search has found, as pictures on one sheet."""
+"""The results of a search, as pictures on one sheet."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def write_sheet(
         sheets.append(
             contact_sheet(
                 [*ahead, *pictures[row]],
-                [*("searched for" for _ in ahead), *found.titles[row]],
+                [*("query" for _ in ahead), *found.titles[row]],
                 [*("" for _ in ahead), *scores],
                 columns=COLUMNS + len(ahead),
                 size=SIZE,
@@ -82,7 +82,7 @@ def write_sheet(
             )
         )
     if not sheets:
-        raise ValueError(f"'--sheet' must have something to show (got nothing found for {queries.titles[0]!r})")
+        raise ValueError(f"'--sheet' must have something to show (no result for {queries.titles[0]!r})")
     content = io.BytesIO()
     _stacked(sheets).save(content, "PNG")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from tqdm import tqdm
 
+from labelgraph._core.progress import progress_bar
 from labelgraph.data import MatPictures
 from labelgraph.encoders.encoder import Encoder, Features, Item
 from labelgraph.encoders.feature_file import FeatureFile
@@ -71,7 +71,7 @@ def extract(
         batch_size: How many items at a time.
         on_error: What to do about an item that cannot be read: ``"raise"``, or ``"skip"`` it, which leaves its row 0
             and lists it among the failures.
-        progress: Show a progress bar where the output is a terminal.
+        progress: Show a progress bar on a terminal, and a line every ten seconds elsewhere.
         workers: How many threads read items.
 
     Raises:
@@ -100,7 +100,7 @@ def extract(
     rows = _Rows(encoder, len(items)) if out is None else FeatureFile(Path(out), encoder, names)
     failures = [Failure(**each) for each in rows.failures]
     skip = on_error == "skip"
-    with rows, tqdm(total=len(items), initial=rows.done, desc=encoder.name, disable=None if progress else True) as bar:
+    with rows, progress_bar(encoder.name, len(items), "items", shown=progress, initial=rows.done) as bar:
         for start, futures in _read_ahead(encoder, items, rows.done, batch_size, workers):
             prepared, failed = _collect(names, start, futures, skip)
             failures += failed

@@ -11,9 +11,9 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import EarlyStopping
-from tqdm import tqdm
 
 from labelgraph._core.files import open_atomic
+from labelgraph._core.progress import progress_bar
 from labelgraph.train.datamodule import epoch_seed
 from labelgraph.train.module import MONITOR
 from labelgraph.train.process import peak_memory, reset_peak_memory
@@ -109,7 +109,7 @@ class Patience(EarlyStopping):
 
 
 class TrainingBar(L.Callback):
-    """One progress bar over all steps of a training, silent where the output is no terminal.
+    """One progress bar over all steps of a training; in a log file, a line every ten seconds.
 
     Lightning's own draws a bar for every epoch and every validation, which small sets finish too fast to
     read.
@@ -117,14 +117,19 @@ class TrainingBar(L.Callback):
 
     def __init__(self, description: str) -> None:
         self.description = description
-        self._bar: tqdm | None = None
+        self._bar: Any = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Show the bar, where an earlier run left off."""
         steps = (trainer.max_epochs or 0) * int(trainer.num_training_batches)
         lasts = any(isinstance(callback, Patience) for callback in trainer.callbacks)  # type: ignore[attr-defined]
-        options = {"total": None if lasts else steps, "initial": trainer.global_step, "unit": "step", "leave": False}
-        self._bar = tqdm(desc=self.description, disable=None, **options)
+        options: dict[str, Any] = {
+            "total": None if lasts else steps,
+            "initial": trainer.global_step,
+            "unit": "steps",
+            "leave": False,
+        }
+        self._bar = progress_bar(self.description, **options)
 
     def on_train_batch_end(self, *_: Any) -> None:
         """One step on."""

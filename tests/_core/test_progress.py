@@ -34,6 +34,15 @@ def test_a_log_file_gets_whole_lines(worked):
     assert any("40 % (4/10 items, " in line for line in lines) and "\r" not in "".join(lines)
 
 
+def test_work_without_an_end_is_counted(monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS", 0.0)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    with progress.progress_bar("training", None, "steps") as bar:
+        bar.update(7)
+        bar.set_postfix_str("epoch 1, mAP 0.500")
+    assert sys.stderr.getvalue().splitlines()[-1].startswith("training: 7 steps, ")
+
+
 def test_quick_work_prints_no_line(worked):
     assert worked(io.StringIO(), seconds=10.0) == ""
 

@@ -65,7 +65,7 @@ def test_what_is_left_out_is_told_a_line_each(folder, tmp_path, capsys, monkeypa
     assert others == []
     assert empty.endswith("items.csv: 1 row left out, with no picture and no caption: 13")
     assert incomplete == "1 of 13 items are left out: 1 without a picture"
-    assert broken.startswith("no picture: ") and "3.png: expected a picture" in broken
+    assert broken.startswith("left out: ") and "3.png: expected a picture" in broken
 
 
 def test_what_cannot_be_read_is_listed(folder, tmp_path, capsys):
@@ -77,7 +77,7 @@ def test_what_cannot_be_read_is_listed(folder, tmp_path, capsys):
     assert len(load_dataset(tmp_path / "mine")) == 11
     assert make(folder, "--out", tmp_path / "mine", *SMALL_COUNTS) == 0
     printed = capsys.readouterr()
-    assert "no picture: " in printed.err and "3.png: expected a picture" in printed.err
+    assert "left out: " in printed.err and "3.png: expected a picture" in printed.err
     assert "labelgraph train" in printed.out
 
 
@@ -121,7 +121,7 @@ def test_what_was_made_trains_and_is_searched_by_a_sentence_and_a_picture(folder
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{folder}/none"], "none: no such file of items"),
+        (["{folder}/none"], "none: no such table of items"),
         (["{empty}"], "expected a folder with captions.csv or metadata.csv"),
         (["{folder}", "--image-encoder", "efficientnet"], "did you mean 'efficientnet-lite0'?"),
         (["{folder}", "--image-encoder", "bag-of-words"], "'--image-encoder' must be one of clip, efficientnet-lite0"),

@@ -110,7 +110,7 @@ def test_codes_are_measured_by_hamming_distance(place, pairs, tmp_path, capsys):
     assert expected["map"] != wanted["map"]
     assert (found["ties"], fair["ties"]) == ("database", "expected")
     assert main(["evaluate", *map(str, asked)]) == 0
-    assert "items of equal score count in expectation over every order." in capsys.readouterr().out
+    assert "items of equal score count by their expected value over all orders." in capsys.readouterr().out
 
 
 def test_every_kind_of_metric_is_explained():

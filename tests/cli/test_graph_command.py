@@ -74,11 +74,11 @@ def test_labels_alone(pairs, tmp_path, capsys, form):
     ("content", "name", "message"),
     [
         (None, "labels.csv", "labels.csv: no such file of labels"),
-        (b"", "labels.csv", "labels.csv: one row per item (got no row below a header)"),
+        (b"", "labels.csv", "one row per item (got no row below a header)"),
         (
             b"a,b\n\n",
             "labels.csv",
-            "labels.csv: one row per item (got no row below a header)",
+            "one row per item (got no row below a header)",
         ),
         (b"a,b\n1,x\n", "labels.csv", "labels.csv: expected labels of 0 and 1, one row per item"),
         (b"a,b\n1,0,1\n", "labels.csv", "labels.csv: expected 2 columns, one per name in the header (got 3)"),
