@@ -1,10 +1,10 @@
-"""Change one part of a method at a time, and tell what each is worth: hops, adjacency, threshold, embedding.
+"""Change one part of a method at a time, and measure its effect: hops, adjacency, threshold, label embedding.
 
 Examples:
   python -m benchmarks.ablate --method algcn
   python -m benchmarks.ablate --method dagnn --over hops adjacency --seeds 0 1 2 3 4
   python -m benchmarks.ablate --method algcn --set train.epochs=12 model.hidden_channels=512
-  python -m benchmarks.ablate --resume runs/ABLATION    # go on with an interrupted one
+  python -m benchmarks.ablate --resume runs/ABLATION    # resume an interrupted run
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--method", metavar="NAME", default="algcn", choices=ABLE,
                          help=f"one of: {', '.join(ABLE)} (default: algcn)")  # fmt: skip
     command.add_argument("--over", metavar="FACTOR", nargs="+", default=list(FACTORS), choices=list(FACTORS),
-                         help=f"what to change: {', '.join(FACTORS)} (default: all)")  # fmt: skip
+                         help=f"parts to change: {', '.join(FACTORS)} (default: all)")  # fmt: skip
     return command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; gives its exit status."""
+    """Run the command and return its exit status."""
     options = parser().parse_args(arguments)
-    return guarded(lambda: ablate(*_begin(options), options.jobs), "go on with --resume and the folder")
+    return guarded(lambda: ablate(*_begin(options), options.jobs), "resume the run with --resume and its folder")
 
 
 def _begin(options: argparse.Namespace) -> tuple[RunConfig, list[str], RunFolder]:
-    """The settings of a new ablation, or of one to go on with."""
+    """The settings, factors and folder of a new ablation, or of one that is resumed."""
     check_workers(options.jobs)
     if options.resume:
         folder = RunFolder(options.resume)
@@ -56,7 +56,7 @@ def _begin(options: argparse.Namespace) -> tuple[RunConfig, list[str], RunFolder
     base = resolve(options.method, options.dataset, options.seeds, None, options.settings)
     if base.data.incomplete:
         raise ValueError(f"'data.incomplete' must be 0 for an ablation (got {base.data.incomplete})")
-    data = load_data(base)  # Before the folder is made, so that a wrong name leaves none behind.
+    data = load_data(base)  # Before the folder is created, so that a wrong name leaves no folder behind.
     name = f"{Path(options.dataset).stem}-{options.method}-ablation-{datetime.now():%Y%m%d-%H%M%S}"
     folder = RunFolder(options.out or Path("runs") / name)
     folder.create(base, environment())
@@ -66,7 +66,7 @@ def _begin(options: argparse.Namespace) -> tuple[RunConfig, list[str], RunFolder
 
 
 def _read_factors(path: Path) -> list[str]:
-    """The factors of an ablation that was interrupted."""
+    """The factors of an interrupted ablation."""
     with reading(path, "names of factors"):
         factors = path.read_text(encoding="utf-8").split()
         for factor in factors or [""]:
@@ -75,7 +75,7 @@ def _read_factors(path: Path) -> list[str]:
 
 
 def ablate(base: RunConfig, over: Sequence[str], folder: RunFolder, jobs: int) -> None:
-    """Train every setting with every seed, and write tables and plot; what is done already is kept."""
+    """Train every setting with every seed, and write the report; finished trainings are kept."""
     data = load_data(base, folder)
     print(f"{base.method} on {base.dataset}: {data}\nfolder {folder.path}", flush=True)
     variations = list(_variations(base, over))
@@ -89,7 +89,7 @@ def ablate(base: RunConfig, over: Sequence[str], folder: RunFolder, jobs: int) -
 
 
 def _variations(base: RunConfig, over: Iterable[str]) -> Iterable[Variation]:
-    """One factor at a time; a value that the method has anyway stands for the method as it is."""
+    """One factor at a time; the value that the method itself uses is among them."""
     for factor in over:
         name, values = FACTORS[factor]
         own = getattr(base.model, name)
@@ -106,7 +106,7 @@ def _jobs(base: RunConfig, variations: Iterable[Variation], folder: RunFolder) -
 
 
 def _place(folder: RunFolder, variation: Variation) -> RunFolder:
-    """Where the trainings of a variation are; all settings of the method itself share one place."""
+    """The folder of a variation; all variations with the settings of the method itself share one."""
     name = "own" if variation.is_own else f"{FACTORS[variation.factor][0]}={variation.value}"
     return RunFolder(folder.path / name)
 

@@ -1,9 +1,9 @@
-"""Train methods to hash codes of several lengths, and draw mAP against bits beside what they reach without codes.
+"""Train methods with hash codes of several lengths, and compare their mAP with that of no codes.
 
 Examples:
   python -m benchmarks.bits --methods expected-relevance agah
   python -m benchmarks.bits --dataset my-data.npz --bits 16 64 --seeds 0 1 2 3 4 --set data.split=test-vs-test
-  python -m benchmarks.bits --resume runs/BITS    # go on with an interrupted run
+  python -m benchmarks.bits --resume runs/BITS    # resume an interrupted run
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BITS = (16, 32, 64, 128)
 
 @dataclass(frozen=True)
 class Plan:
-    """What was asked for: the arguments of the command."""
+    """The arguments of the command."""
 
     dataset: str
     methods: list[str]
@@ -38,13 +38,13 @@ class Plan:
     settings: list[str]
 
     def configs(self) -> dict[tuple[str, int | None], RunConfig]:
-        """The settings of each method and length; without codes, too, where the method can do without."""
-        made = {}
+        """The settings of each method and length of codes, and of no codes if the method does not need them."""
+        configs = {}
         for config in resolve_all(self.methods, self.dataset, self.seeds, None, self.settings):
             real: list[int | None] = [] if METHODS[config.method].Config().bits else [None]
             for bits in [*self.bits, *real]:
-                made[config.method, bits] = replace(config, model=replace(config.model, bits=bits))
-        return made
+                configs[config.method, bits] = replace(config, model=replace(config.model, bits=bits))
+        return configs
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,14 +53,14 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--methods", metavar="NAME", nargs="+", default=list(METHODS), choices=list(METHODS),
                          help=f"some of: {', '.join(METHODS)} (default: all)")  # fmt: skip
     command.add_argument("--bits", metavar="N", type=int, nargs="+", default=list(BITS),
-                         help=f"lengths of codes (default: {' '.join(map(str, BITS))})")  # fmt: skip
+                         help=f"lengths of the codes (default: {' '.join(map(str, BITS))})")  # fmt: skip
     return command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; gives its exit status."""
+    """Run the command and return its exit status."""
     options = parser().parse_args(arguments)
-    return guarded(lambda: measure(*_begin(options), options.jobs), "go on with --resume and the folder")
+    return guarded(lambda: measure(*_begin(options), options.jobs), "resume the run with --resume and its folder")
 
 
 def _begin(options: argparse.Namespace) -> tuple[Plan, RunFolder]:
@@ -71,7 +71,7 @@ def _begin(options: argparse.Namespace) -> tuple[Plan, RunFolder]:
         return read_plan(Plan, options.resume), RunFolder(options.resume)
     plan = Plan(options.dataset, options.methods, options.bits, options.seeds, options.settings)
     first = next(iter(plan.configs().values()))
-    data = load_data(first)  # Before the folder is made, so that a wrong name leaves none behind.
+    data = load_data(first)  # Before the folder is created, so that a wrong name leaves no folder behind.
     folder = RunFolder(options.out or Path("runs") / f"{Path(plan.dataset).stem}-bits-{datetime.now():%Y%m%d-%H%M%S}")
     create_plan(plan, folder.path, environment())
     keep_splits(first, data, folder)
@@ -79,22 +79,16 @@ def _begin(options: argparse.Namespace) -> tuple[Plan, RunFolder]:
 
 
 def measure(plan: Plan, folder: RunFolder, workers: int) -> None:
-    """Train all lengths with all seeds, and write table and picture; what is done already is kept."""
+    """Train all lengths with all seeds, and write the report; finished trainings are kept."""
     configs = plan.configs()
     first = next(iter(configs.values()))
     data = load_data(first, folder)
     print(f"{plan.dataset}: {data}\nfolder {folder.path}", flush=True)
     results = run_jobs(_jobs(configs, folder), workers)
-    protocol = first.eval.protocols[0]
-    found: dict[tuple[str, int | None], list[float]] = {}
+    measured: dict[tuple[str, int | None], list[Result]] = {}
     for job in _jobs(configs, folder):
-        key = job.config.method, job.config.model.bits
-        found.setdefault(key, []).append(_average(results[job.path], protocol))
-    write_bits(folder, first, data, found)
-
-
-def _average(results: Sequence[Result], protocol: str) -> float:
-    return next(result.average for result in results if result.protocol == protocol)
+        measured.setdefault((job.config.method, job.config.model.bits), []).extend(results[job.path])
+    write_bits(folder, first, data, measured)
 
 
 def _jobs(configs: Mapping[tuple[str, int | None], RunConfig], folder: RunFolder) -> Iterator[Job]:

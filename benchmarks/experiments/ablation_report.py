@@ -1,26 +1,29 @@
-"""What an ablation found: a table a factor, a plot, and whether the graph helped."""
+"""The report of an ablation: a table for each factor, a plot, and the effect of the label graph."""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.stats import t as student_t
 
 from benchmarks.experiments.run_folder import RunFolder
 from benchmarks.experiments.run_plots import save
-from benchmarks.experiments.run_report import how
+from benchmarks.experiments.run_report import how, measure_tables
 from benchmarks.experiments.run_settings import RunConfig
 from labelgraph._core.files import write_text
 from labelgraph._core.json_files import write_json
+from labelgraph.cli.common import counted
 from labelgraph.nn import ADJACENCIES
 from labelgraph.report import Result, markdown_table
+from labelgraph.report.tables import format_spread
 
-# What is changed, the setting that it is, and its values.
+# The setting of each factor, and its values.
 FACTORS: dict[str, tuple[str, list[Any]]] = {
     "hops": ("num_layers", [0, 1, 2, 3, 5]),
     "adjacency": ("adjacency", list(ADJACENCIES)),
@@ -36,8 +39,8 @@ class Variation:
     Args:
         factor: Key of ``FACTORS``.
         value: Its value.
-        is_own: Whether the method has this value anyway.
-        results: Of every seed and protocol.
+        is_own: Whether the method itself uses this value.
+        results: Results of every seed and protocol.
     """
 
     factor: str
@@ -46,100 +49,124 @@ class Variation:
     results: list[Result] = field(default_factory=list)
 
     def test(self, protocol: str) -> list[float]:
-        """The mAP of every seed, both ways averaged."""
+        """The mAP of every seed, averaged over both directions."""
         return [result.average for result in self.results if result.protocol == protocol]
 
     def validation(self, protocol: str) -> list[float]:
-        """The mAP of every seed on the items to choose on."""
+        """The mAP of every seed on the validation split."""
         return [result.best_map or math.nan for result in self.results if result.protocol == protocol]
 
 
 def write_ablation(folder: RunFolder, base: RunConfig, variations: Sequence[Variation]) -> None:
-    """Write and print the tables, and draw the plot."""
+    """Write the report, the numbers as JSON and the plot, and print the tables."""
     protocol = base.eval.protocols[0]
-    factors = list(dict.fromkeys(variation.factor for variation in variations))
-    figure = Figure(figsize=(3.4 * len(factors), 3.8), layout="constrained")
-    axes = figure.subplots(1, len(factors), sharey=True, squeeze=False)[0]
-    tables = []
-    floor = _floor([value for v in variations for value in (*v.validation(protocol), *v.test(protocol))])
-    for ax, factor in zip(axes, factors, strict=True):
-        group = [variation for variation in variations if variation.factor == factor]
-        _plot(ax, group, protocol, floor)
-        tables.append(f"{factor}\n\n{_table(group, protocol)}")
-    axes[0].set_ylabel("mAP, both directions averaged")
-    axes[-1].legend(fontsize="small", edgecolor="none")
-    figure.suptitle(f"{base.method} on {base.dataset}, {protocol}, seeds {' '.join(map(str, base.seeds))}")
-    save(figure, folder, "ablation.png")
     content = [{"factor": v.factor, "value": v.value, "own": v.is_own, "validation": v.validation(protocol),
                 "test": v.test(protocol)} for v in variations]  # fmt: skip
     write_json(folder.path / "ablation.json", {"protocol": protocol, "variations": content})
-    said = "\n\n".join([*tables, *_verdict(variations, protocol)])
-    head = f"# What the parts of {base.method} are worth on {base.dataset}\n\nOne setting is changed at a time, all "
-    head += (
-        "others stay. `own` marks the method as it is. The difference is to it, seed by seed, with its standard error. "
+    factors = list(dict.fromkeys(variation.factor for variation in variations))
+    groups = {name: [variation for variation in variations if variation.factor == name] for name in factors}
+    _draw(groups, base, protocol, folder)
+    tables = [f"{factor}\n\n{_table(group, protocol)}" for factor, group in groups.items()]
+    compared = "\n\n".join([*tables, *graph_effect(variations, protocol)])
+    explanation = (
+        "One setting is changed at a time, all others stay as they are. `own` marks the setting of the method itself. "
+        "The last column is the difference to it on test, mean over seeds with its standard error."
     )
-    picture = "![mAP by setting](plots/ablation.png)"
-    write_text(folder.path / "report.md", f"{head}{how(base, folder)}\n\n{said}\n\n{picture}\n")
-    print(f"\n{protocol}, both ways averaged\n\n{said}\n\nReport: {folder.path / 'report.md'}")
+    parts = [
+        f"# Ablation of {base.method} on {base.dataset}",
+        f"{explanation} {how(base, folder)}",
+        compared,
+        "![mAP by setting](plots/ablation.png)",
+        "## All measures",
+        measure_tables(_as_variants(variations), protocol),
+    ]
+    write_text(folder.path / "report.md", "\n\n".join(parts) + "\n")
+    print(f"\nmAP, {protocol}, both directions averaged\n\n{compared}\n\nReport: {folder.path / 'report.md'}")
+
+
+def _as_variants(variations: Sequence[Variation]) -> list[Result]:
+    """The results of all variations as variants of the method; those of the method itself once."""
+    own = next(variation for variation in variations if variation.is_own)
+    changed = [variation for variation in variations if not variation.is_own]
+    return [
+        *own.results,
+        *(replace(each, variant=f"{v.factor} {v.value}") for v in changed for each in v.results),
+    ]
 
 
 def _table(group: Sequence[Variation], protocol: str) -> str:
     own = next(variation for variation in group if variation.is_own)
     rows = []
     for variation in group:
-        difference = "own" if variation.is_own else _difference(variation, own, protocol)[0]
-        rows.append([str(variation.value), _spread(variation.validation(protocol)), _spread(variation.test(protocol)),
-                     difference])  # fmt: skip
+        gaps = _differences(variation, own, protocol)
+        spreads = [format_spread(values) for values in (variation.validation(protocol), variation.test(protocol))]
+        rows.append([str(variation.value), *spreads, "own" if variation.is_own else _with_error(gaps)])
     return markdown_table([group[0].factor, "validation mAP", "test mAP", "difference on test"], rows)
 
 
-def _spread(values: Sequence[float]) -> str:
-    mean = statistics.fmean(values)
-    return f"{mean:.3f} ± {statistics.stdev(values):.3f}" if len(values) > 1 else f"{mean:.3f}"
+def _differences(left: Variation, right: Variation, protocol: str) -> list[float]:
+    """The difference in mAP of each seed."""
+    return [a - b for a, b in zip(left.test(protocol), right.test(protocol), strict=True)]
 
 
-def _difference(left: Variation, right: Variation, protocol: str) -> tuple[str, float, float]:
-    """Mean difference over seeds, as text and as number, and its standard error (infinite for one seed)."""
-    pairs = zip(left.test(protocol), right.test(protocol), strict=True)
-    gaps = [a - b for a, b in pairs]
-    mean = statistics.fmean(gaps)
-    if len(gaps) < 2:
-        return f"{mean:+.3f}", mean, math.inf
-    error = statistics.stdev(gaps) / math.sqrt(len(gaps))
-    return f"{mean:+.3f} ± {error:.3f}", mean, error
+def _with_error(values: Sequence[float]) -> str:
+    """A mean with its standard error, which one value does not have."""
+    mean = f"{statistics.fmean(values):+.3f}"
+    return f"{mean} ± {statistics.stdev(values) / math.sqrt(len(values)):.3f}" if len(values) > 1 else mean
 
 
-def _verdict(variations: Sequence[Variation], protocol: str) -> list[str]:
-    """Whether hops over the graph helped: the best number of hops by validation, against none."""
+def graph_effect(variations: Sequence[Variation], protocol: str) -> list[str]:
+    """A sentence on how the label graph changes mAP: the best number of hops on validation, against no hops."""
     hops = [variation for variation in variations if variation.factor == "hops"]
     none = [variation for variation in hops if variation.value == 0]
     some = [variation for variation in hops if variation.value != 0]
     if not none or not some:
         return []
     best = max(some, key=lambda variation: statistics.fmean(variation.validation(protocol)))
-    text, mean, error = _difference(best, none[0], protocol)
-    told = (
-        "helped" if mean > 2 * error else "harmed" if mean < -2 * error else "made no difference that these seeds show"
-    )
-    chosen = f"{best.value} hop{'s' if best.value != 1 else ''}"
+    gaps = _differences(best, none[0], protocol)
     return [
-        f"**The label graph {told}.** {chosen}, the best number by validation, against none: {text} mAP on test, "
-        "mean over seeds with its standard error; told as a difference where it is more than two of these."
+        f"Over {counted(len(gaps), 'seed')}, the label graph changes mAP on test by {_with_error(gaps)} "
+        f"({counted(best.value, 'hop')}, the best number on validation, compared with no hops). {_significance(gaps)}"
     ]
 
 
-FAR = 4.0  # Quartile distances below the first quartile: such a value would flatten all others.
+def _significance(gaps: Sequence[float]) -> str:
+    """Whether differences are significant, by Student's t interval over seeds."""
+    if len(gaps) < 2:
+        return "One seed does not show whether the difference is significant."
+    mean, error = statistics.fmean(gaps), statistics.stdev(gaps) / math.sqrt(len(gaps))
+    margin = error * float(student_t.ppf(0.975, len(gaps) - 1))
+    verdict = "is significant" if abs(mean) > margin else "is not significant"
+    return f"The difference {verdict} (95 % interval {mean - margin:+.3f} to {mean + margin:+.3f})."
+
+
+def _draw(groups: Mapping[str, Sequence[Variation]], base: RunConfig, protocol: str, folder: RunFolder) -> None:
+    """Draw one panel for each factor."""
+    figure = Figure(figsize=(3.4 * len(groups), 3.8), layout="constrained")
+    axes = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
+    shown = [
+        value for group in groups.values() for v in group for value in (*v.validation(protocol), *v.test(protocol))
+    ]
+    for ax, group in zip(axes, groups.values(), strict=True):
+        _plot(ax, group, protocol, _floor(shown))
+    axes[0].set_ylabel("mAP, both directions averaged")
+    axes[-1].legend(fontsize="small", edgecolor="none")
+    figure.suptitle(f"{base.method} on {base.dataset}, {protocol}, seeds {' '.join(map(str, base.seeds))}")
+    save(figure, folder, "ablation.png")
+
+
+FAR = 4.0  # A value so many interquartile ranges below the first quartile would flatten the plot.
 
 
 def _floor(values: Sequence[float]) -> float:
-    """The lowest value that the axis shows; lower ones are written at its end."""
+    """The lowest value on the axis; lower values are written as numbers at its end."""
     first, _, third = statistics.quantiles(values, n=4)
     near = [value for value in values if value >= first - FAR * max(third - first, 0.01)]
     return min(near)
 
 
 def _plot(ax: Axes, group: Sequence[Variation], protocol: str, floor: float) -> None:
-    """A column a value: seeds as dots, means as bars, on test and on validation."""
+    """Draw a column for each value: seeds as dots and means as bars, on validation and test."""
     for shift, name, color in ((-0.15, "validation", "C1"), (0.15, "test", "C0")):
         for place, variation in enumerate(group):
             values = getattr(variation, name)(protocol)

@@ -146,7 +146,7 @@ def read_plan(kind: type[Plan], path: Path) -> Plan:
     """
     file = path / "plan.yaml"
     if not file.is_file():
-        raise ValueError(f"{path}: expected a folder with plan.yaml (got none)")
+        raise ValueError(f"{path}: expected the plan of a run, plan.yaml (got none)")
     with reading(file, f"the plan of a run of format {FORMAT}"):
         content = read_plain(file)
         hints = field_types(kind)

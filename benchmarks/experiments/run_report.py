@@ -53,14 +53,19 @@ EXPLAINED = {
 def full_tables(results: Sequence[Result], config: RunConfig) -> str:
     """All tables of each protocol, for a report."""
     parts = []
-    for protocol in config.eval.protocols:
-        parts.append(f"## {protocol}\n\n{_heading(results, config, protocol)}.\n\n{results_table(results, protocol)}")
-        parts += [
-            f"{explanation}\n\n{results_table(results, protocol, kind)}"
-            for kind, explanation in EXPLAINED.items()
-            if has_values(results, protocol, kind)
-        ]
+    for name in config.eval.protocols:
+        heading = f"## {name}\n\n{_heading(results, config, name)}.\n\n{results_table(results, name)}"
+        parts += [heading, measure_tables(results, name)]
     return "\n\n".join(parts)
+
+
+def measure_tables(results: Sequence[Result], protocol: str) -> str:
+    """The tables of all measures under a protocol, each with its explanation."""
+    return "\n\n".join(
+        f"{explanation}\n\n{results_table(results, protocol, kind)}"
+        for kind, explanation in EXPLAINED.items()
+        if has_values(results, protocol, kind)
+    )
 
 
 def _heading(results: Sequence[Result], config: RunConfig, protocol: str) -> str:

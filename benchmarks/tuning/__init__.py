@@ -1,1 +1,1 @@
-"""As many random trials for every method."""
+"""Tune all methods with the same number of random trials."""

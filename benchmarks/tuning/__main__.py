@@ -4,10 +4,10 @@ Examples:
   python -m benchmarks.tuning --trials 8
   python -m benchmarks.tuning --dataset wikipedia --methods algcn expected-relevance --trials 20
   python -m benchmarks.tuning --dataset my-data.npz --set data.split=test-vs-test train.epochs=40
-  python -m benchmarks.tuning --resume runs/TUNING    # go on with an interrupted search
+  python -m benchmarks.tuning --resume runs/TUNING    # resume an interrupted search
 
-benchmarks/tuning/space.yaml says from where the settings of a trial are drawn. Trials are trained with the first seed
-and chosen by mAP on the validation split; what is drawn goes over --set. Ridge regression has as many penalties.
+The settings of a trial are drawn from benchmarks/tuning/space.yaml, and override --set. Trials are trained with the
+first seed; the trial with the highest mAP on the validation split is chosen. Ridge regression has as many penalties.
 """
 
 from __future__ import annotations
@@ -32,19 +32,23 @@ def parser() -> argparse.ArgumentParser:
     command = parallel_parser("benchmarks.tuning", __doc__ or "", "DATASET-tuning", (0, 1, 2, 3, 4))
     command.add_argument("--methods", metavar="NAME", nargs="+", default=list(METHODS), choices=list(METHODS),
                          help=f"some of: {', '.join(METHODS)} (default: all)")  # fmt: skip
-    command.add_argument("--trials", metavar="N", type=int, default=8, help="of each method (default: 8)")
-    command.add_argument("--search-seed", metavar="N", type=int, default=0, help="of what is drawn (default: 0)")
+    command.add_argument(
+        "--trials", metavar="N", type=int, default=8, help="number of trials for each method (default: 8)"
+    )
+    command.add_argument(
+        "--search-seed", metavar="N", type=int, default=0, help="random seed of the drawn settings (default: 0)"
+    )
     return command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; gives its exit status."""
+    """Run the command and return its exit status."""
     options = parser().parse_args(arguments)
-    return guarded(lambda: tune(options), "go on with --resume and the folder")
+    return guarded(lambda: tune(options), "resume the search with --resume and its folder")
 
 
 def tune(options: argparse.Namespace) -> None:
-    """Begin a search, or go on with one, and print its tables."""
+    """Start or resume a search, and print its tables."""
     check_workers(options.jobs)
     if options.resume:
         plan, path = read_plan(Plan, options.resume), options.resume
@@ -52,10 +56,10 @@ def tune(options: argparse.Namespace) -> None:
     else:
         plan = Plan.draw(options.dataset, options.methods, options.seeds, options.settings, options.trials,
                          options.search_seed)  # fmt: skip
-        # Before the folder is made, so that a wrong name leaves none behind.
+        # Before the folder is created, so that a wrong name leaves no folder behind.
         configs = [plan.config(method, 0) for method in plan.methods]
         if any(config.train.select == "last" for config in configs):
-            raise ValueError("'train.select' must be a split, to choose trials on (got 'last')")
+            raise ValueError("'train.select' must be a split, so that trials can be chosen on it (got 'last')")
         data = load_data(configs[0])
         path = options.out or Path("runs") / f"{Path(plan.dataset).stem}-tuning-{datetime.now():%Y%m%d-%H%M%S}"
         create_plan(plan, path, environment())

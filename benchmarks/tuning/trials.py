@@ -1,4 +1,4 @@
-"""Random trials: what is drawn, trained and chosen."""
+"""Random trials: draw settings, train them, and choose the best."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from benchmarks.experiments.jobs import Job, run_jobs
 from benchmarks.experiments.run_folder import RunFolder
 from benchmarks.experiments.run_settings import RunConfig, own_settings, resolve
 from benchmarks.experiments.runner import evaluate_method, scoring
+from labelgraph.cli.common import counted
 from labelgraph.data import CrossModalData
-from labelgraph.methods import load_method
+from labelgraph.methods import ExpectedRelevance, load_method
 from labelgraph.metrics import PROTOCOLS, Encoder, evaluate_protocol, evaluate_short_queries, query_metrics
 from labelgraph.report import Result
 
@@ -32,21 +33,21 @@ SPACE = Path(__file__).with_name("space.yaml")
 
 @functools.cache
 def space() -> dict[str, dict[str, dict[str, list[Any]]]]:
-    """By method and setting, the kind of range and the range."""
+    """For each method and setting, the kind of range and the range."""
     content: dict[str, Any] = yaml.safe_load(SPACE.read_text(encoding="utf-8"))
     return content
 
 
 def draw(method: str, trial: int, seed: int = 0) -> dict[str, Any]:
-    """The settings of one trial: the same for the same arguments, whatever the number of trials.
+    """Draw the settings of one trial; they do not depend on the number of trials.
 
     Args:
         method: Key of the space.
-        trial: Its number, from 0.
-        seed: Of the search.
+        trial: Number of the trial, from 0.
+        seed: Random seed of the search.
 
     Raises:
-        ValueError: If the method has no space.
+        ValueError: If the method has no entry in the space.
     """
     if method not in space():
         raise ValueError(f"{SPACE.name}: expected settings to search for {method!r} (got {', '.join(space())})")
@@ -60,7 +61,7 @@ def _value(how: Mapping[str, list[Any]], chance: np.random.Generator) -> Any:
         return among[chance.integers(len(among))]
     low, high = np.log(among) if kind == "log" else among
     value = chance.uniform(low, high)
-    # Three digits are enough, and can be typed.
+    # Three digits are enough, and short to type.
     return float(f"{np.exp(value) if kind == 'log' else value:.3g}")
 
 
@@ -69,15 +70,15 @@ RIDGE = "ridge"
 
 @dataclass(frozen=True)
 class Plan:
-    """What a search is to do.
+    """The arguments and the drawn settings of a search.
 
     Args:
-        dataset: Name or path.
-        methods: To tune; ridge is tuned beside them.
-        seeds: Of the trainings with the best settings; trials are trained with the first.
-        settings: ``key=value``, for those methods that have them.
-        search_seed: Of what was drawn.
-        trials: By method, the settings of each trial.
+        dataset: Name or path of the data set.
+        methods: Methods to tune; ridge regression is always tuned too.
+        seeds: Seeds of the trainings with the best settings; trials are trained with the first.
+        settings: ``key=value``; a method ignores settings that only other methods have.
+        search_seed: Random seed of the drawn settings.
+        trials: For each method, the settings of each trial.
     """
 
     dataset: str
@@ -91,7 +92,7 @@ class Plan:
     def draw(
         cls, dataset: str, methods: list[str], seeds: list[int], settings: list[str], count: int, seed: int
     ) -> Plan:
-        """Draw as many trials for every method, and for ridge."""
+        """Draw the same number of trials for every method and for ridge regression."""
         if count < 1:
             raise ValueError(f"'--trials' must be at least 1 (got {count})")
         names = [*methods, RIDGE]
@@ -99,14 +100,14 @@ class Plan:
         return cls(dataset, methods, seeds, settings, seed, trials)
 
     def config(self, method: str, trial: int) -> RunConfig:
-        """The settings of a trial, with those drawn above all others."""
+        """The settings of a trial; drawn settings override all others."""
         drawn = [f"{name}={value}" for name, value in self.trials[method][trial].items()]
         given = own_settings(self.settings, method, self.methods)
         return resolve(method, self.dataset, self.seeds, None, [*given, *drawn])
 
 
 def trial_folder(path: Path, method: str, trial: int) -> RunFolder:
-    """Where the trainings of a trial are."""
+    """The folder of the trainings of a trial."""
     return RunFolder(path / method / f"trial-{trial}")
 
 
@@ -115,15 +116,15 @@ EXPECTED: Final = "expected_relevance"
 
 @dataclass(frozen=True)
 class Tuned:
-    """What the search found for one method.
+    """The outcome of the search for one method.
 
     Args:
-        method: Its name.
-        settings: The settings that were drawn in the best trial.
-        tried: The mAP on the validation split of every trial.
-        results: Of the best trial's settings, of every seed and protocol.
-        by_query: Average precision of each test query, both ways averaged, mean over the seeds, shape (Q,).
-        expected: The results when ranked by expected relevance, where the method has another score of its own.
+        method: Name of the method.
+        settings: The drawn settings of the best trial.
+        tried: The mAP of every trial on the validation split.
+        results: Results of the best trial's settings, for every seed and protocol.
+        by_query: Average precision of each test query, averaged over both directions and all seeds, shape (Q,).
+        expected: Results of the same models ranked by expected relevance; none of the method that ranks by label probabilities anyway.
     """
 
     method: str
@@ -135,17 +136,17 @@ class Tuned:
 
 
 def search(plan: Plan, path: Path, data: CrossModalData, workers: int) -> list[Tuned]:
-    """Train all trials with the first seed, and the best of each method with the others; what is done is kept."""
+    """Train all trials with the first seed, and the best of each method with all seeds; finished ones are kept."""
     count = len(plan.trials[RIDGE])
-    print(f"{count} trials of {', '.join(plan.methods)}", flush=True)
+    print(f"{counted(count, 'trial')} of {', '.join(plan.methods)}", flush=True)
     trials = [(method, trial) for method in plan.methods for trial in range(count)]
-    found = run_jobs((_job(plan, path, *each, plan.seeds[0]) for each in trials), workers)
+    trained = run_jobs((_job(plan, path, *each, plan.seeds[0]) for each in trials), workers)
     tried = {
-        method: [_validation(found[_job(plan, path, method, i, plan.seeds[0]).path]) for i in range(count)]
+        method: [_validation(trained[_job(plan, path, method, i, plan.seeds[0]).path]) for i in range(count)]
         for method in plan.methods
     }
     best = {method: values.index(max(values)) for method, values in tried.items()}
-    print("the best of each, over all seeds", flush=True)
+    print("the best trial of each method with all seeds", flush=True)
     jobs = [_job(plan, path, method, trial, seed) for method, trial in best.items() for seed in plan.seeds]
     results = run_jobs(jobs, workers)
     tuned = [_tune_ridge(plan, data)]
@@ -160,7 +161,7 @@ def _job(plan: Plan, path: Path, method: str, trial: int, seed: int) -> Job:
 
 
 def _validation(results: Sequence[Result]) -> float:
-    """The mAP that a trial is chosen by."""
+    """The mAP on validation, by which trials are chosen."""
     return results[0].best_map or 0.0
 
 
@@ -176,7 +177,7 @@ def _tuned(
     for job in jobs:
         method = load_method(job.folder.model(job.seed))
         values.append(_by_query(scoring(method, config, data), data, config.eval.protocols[0]))
-        if method.scores_labels and method.similarity != "dot":
+        if method.scores_labels and not isinstance(method, ExpectedRelevance):
             other = replace(config, eval=replace(config.eval, score=EXPECTED))
             expected += evaluate_method(method, other, data, job.seed)
     return Tuned(
@@ -185,7 +186,7 @@ def _tuned(
 
 
 def _tune_ridge(plan: Plan, data: CrossModalData) -> Tuned:
-    """The same number of penalties for ridge, which has no seeds."""
+    """Tune ridge regression with the same number of penalties; it has no seeds."""
     config: RunConfig = plan.config(plan.methods[0], 0)
     penalties = [trial["penalty"] for trial in plan.trials[RIDGE]]
     held_out = data.split(config.train.select)
@@ -217,7 +218,7 @@ def _tune_ridge(plan: Plan, data: CrossModalData) -> Tuned:
 
 
 def _by_query(encode: Encoder, data: CrossModalData, protocol: str) -> Tensor:
-    """Average precision of each query item, both ways averaged."""
+    """Average precision of each query, averaged over both directions."""
     query, database = (data.split(name) for name in PROTOCOLS[protocol])
     asks, has = encode(query), encode(database)
     metric: Callable[..., dict[str, Tensor]] = partial(query_metrics, metrics=["map"])

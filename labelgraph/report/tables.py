@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labelgraph._core.names import check_name
-from labelgraph.report.results import Result, summarize_results
+from labelgraph.report.results import Result, spread, summarize_results
 
 # The columns of each table by kind: the heading, and the name of a measure or of a value of the summary.
 TABLES: dict[str, dict[str, str]] = {
@@ -117,15 +117,20 @@ def _cell(entry: Mapping[str, Any], name: str, kind: str) -> str:
     digits = 1 if name == "own-rank" else 3
     if kind == "main" and name != "average":
         return f"{value['mean']:.{digits}f}"
-    return format_spread(value["mean"], value["std"], digits)
+    return _mean_and_deviation(value, digits)
 
 
-def format_spread(mean: float, std: float | None, digits: int = 3) -> str:
-    """A mean with its standard deviation, where there is one.
+def format_spread(values: Sequence[float], digits: int = 3) -> str:
+    """The mean of some values with their sample standard deviation; one value stands alone.
 
     Example:
         >>> from labelgraph.report.tables import format_spread
-        >>> format_spread(0.5, 0.01), format_spread(0.5, None)
-        ('0.500 ± 0.010', '0.500')
+        >>> format_spread([0.5, 0.75]), format_spread([0.5])
+        ('0.625 ± 0.177', '0.500')
     """
+    return _mean_and_deviation(spread(values), digits)
+
+
+def _mean_and_deviation(entry: Mapping[str, float | None], digits: int) -> str:
+    mean, std = entry["mean"], entry["std"]
     return f"{mean:.{digits}f}" + ("" if std is None else f" ± {std:.{digits}f}")

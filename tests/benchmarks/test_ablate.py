@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import ablate
 from benchmarks.experiments import jobs
-from benchmarks.experiments.ablation_report import Variation, _verdict
+from benchmarks.experiments.ablation_report import Variation, graph_effect
 from labelgraph.data import save_npz
 from labelgraph.metrics import RetrievalReport
 from labelgraph.report import Result
@@ -33,7 +33,8 @@ def test_every_value_is_trained_once_and_resumed_for_nothing(small_file, tmp_pat
     assert len({tuple(v["test"]) for v in content}) > 5
     assert (out / "plots" / "ablation.png").stat().st_size > 5_000
     report = (out / "report.md").read_text()
-    assert "The label graph" in report and "| hops" in report and "| threshold" in report
+    assert "the label graph changes mAP" in report and "| hops" in report and "| threshold" in report
+    assert "| algcn, hops 0" in report and "exact@10" in report
 
     (out / "report.md").unlink()
     monkeypatch.setattr(jobs, "train_one", None)  # Nothing is left to train.
@@ -51,20 +52,25 @@ def variation(value, validation, test, own=False):
 
 
 @pytest.mark.parametrize(
-    ("gain", "told"),
-    [([0.05, 0.06, 0.04], "helped"), ([-0.05, -0.06, -0.04], "harmed"), ([0.05, -0.06, 0.02], "made no difference")],
+    ("gain", "mean", "verdict"),
+    [
+        ([0.05, 0.06, 0.04], "+0.050 ± 0.006", "is significant (95 % interval +0.025 to +0.075)"),
+        ([-0.05, -0.06, -0.04], "-0.050 ± 0.006", "is significant (95 % interval -0.075 to -0.025)"),
+        ([0.05, -0.06, 0.04], "+0.010 ± 0.035", "is not significant"),
+    ],
 )
-def test_the_verdict_follows_the_numbers(gain, told):
+def test_the_effect_of_the_graph_follows_the_numbers(gain, mean, verdict):
     none = variation(0, [0.5] * 3, [0.5] * 3)
     best = variation(3, [0.6] * 3, [0.5 + each for each in gain], own=True)
     worse_by_validation = variation(5, [0.4] * 3, [0.9] * 3)
-    (sentence,) = _verdict([none, best, worse_by_validation], "test-vs-test")
-    assert f"The label graph {told}" in sentence and sentence.split("** ")[1].startswith("3 hops")
+    (sentence,) = graph_effect([none, best, worse_by_validation], "test-vs-test")
+    for fact in ("3 seeds", f"by {mean}", "(3 hops", verdict):
+        assert fact in sentence
 
 
-def test_one_seed_tells_nothing():
-    (sentence,) = _verdict([variation(0, [0.5], [0.5]), variation(1, [0.6], [0.9], own=True)], "test-vs-test")
-    assert "made no difference that these seeds show" in sentence and "1 hop," in sentence
+def test_one_seed_shows_no_significance():
+    (sentence,) = graph_effect([variation(0, [0.5], [0.5]), variation(1, [0.6], [0.9], own=True)], "test-vs-test")
+    assert "1 seed," in sentence and "+0.400 (1 hop," in sentence and "interval" not in sentence
 
 
 @pytest.mark.parametrize("arguments", [["--method", "agah"], ["--over", "width"]])
