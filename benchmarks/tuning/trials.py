@@ -124,7 +124,7 @@ class Tuned:
         tried: The mAP of every trial on the validation split.
         results: Results of the best trial's settings, for every seed and protocol.
         by_query: Average precision of each test query, averaged over both directions and all seeds, shape (Q,).
-        expected: Results of the same models ranked by expected relevance; none of the method that ranks by label probabilities anyway.
+        expected: Results of the same models ranked by expected relevance; empty for `ExpectedRelevance`.
     """
 
     method: str
