@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
@@ -40,9 +41,18 @@ class Parser(argparse.ArgumentParser):
 
 
 def describe(documentation: str) -> dict[str, Any]:
-    """The help of a command, from the documentation of its module: the first line, and what is below it."""
-    summary, _, rest = documentation.partition("\n\n")
-    return {"description": summary, "epilog": rest, "formatter_class": argparse.RawDescriptionHelpFormatter}
+    """The help of a command, from the documentation of its module: the first line, then the rest, which fits the terminal.
+
+    Paragraphs with indented lines, such as examples, keep their lines.
+    """
+    summary, *rest = documentation.strip().split("\n\n")
+    width = min(shutil.get_terminal_size().columns, 120) - 2  # As argparse does.
+    filled = [text if "\n  " in text else textwrap.fill(" ".join(text.split()), width) for text in rest]
+    return {
+        "description": summary,
+        "epilog": "\n\n".join(filled),
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+    }
 
 
 def add_command(

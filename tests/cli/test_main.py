@@ -26,6 +26,15 @@ def test_every_command_has_help_with_examples(name, capsys):
     assert stop.value.code == 0 and f"\n  labelgraph {name} " in shown and "--json" in shown
 
 
+def test_help_fits_the_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--help"])
+    shown = capsys.readouterr().out
+    text = shown[shown.index("A protocol names") :]
+    assert len(text.splitlines()) > 3 and max(map(len, text.splitlines())) <= 80
+
+
 def test_the_help_lists_the_commands(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
