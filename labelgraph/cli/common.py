@@ -41,7 +41,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def describe(documentation: str) -> dict[str, Any]:
-    """The help of a command, from the documentation of its module: the first line, then the rest, which fits the terminal.
+    """The help of a command: the first line of the documentation of its module, then the rest, which fits the terminal.
 
     Paragraphs with indented lines, such as examples, keep their lines.
     """
