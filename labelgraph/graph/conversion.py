@@ -120,12 +120,16 @@ def summarize(data: Data, top: int = 5) -> str:
     """
     found = graph_statistics(data, top)
     share, isolated = 100 * found["density"], found["isolated"]
+    counted = found["samples"] > 0 or found["labels_per_sample"] > 0
+    samples = f"{found['samples']} samples, {found['labels_per_sample']:.2f} labels a sample"
     lines = [
         f"Label graph: {found['labels']} labels, {found['edges']} edges (density {share:.1f}%), "
-        f"{found['samples']} samples, {found['labels_per_sample']:.2f} labels a sample",
+        + (samples if counted else "no samples"),
         f"Labels without edges: {_listed(isolated, top)}",
-        "Most frequent: " + ", ".join(f"{label['name']} {label['count']}" for label in found["most_frequent"]),
     ]
+    if counted:
+        frequent = (f"{label['name']} {label['count']}" for label in found["most_frequent"])
+        lines.append("Most frequent: " + ", ".join(frequent))
     if found["heaviest_edges"]:
         arrows = (f"{e['source']} -> {e['target']} {e['weight']:.2f}" for e in found["heaviest_edges"])
         lines.append("Heaviest edges: " + ", ".join(arrows))

@@ -74,11 +74,7 @@ def cooccurrence_graph(
     if len(names) != num_labels:
         raise ValueError(f"'label_names' must have {num_labels} entries (got {len(names)})")
     check_distinct("label_names", names)
-    x = x if x is None or isinstance(x, Tensor) else torch.from_numpy(plain_array("x", x))
-    if x is not None and (x.ndim != 2 or x.shape[0] != num_labels):
-        raise ValueError(f"'x' must have shape ({num_labels}, F) (got {tuple(x.shape)})")
-    if x is not None and not x.isfinite().all():
-        raise ValueError("'x' must be finite (got NaN or infinity)")
+    x = _embeddings(x, num_labels)
 
     # The product is symmetric, so that its columns, which conversion sorts in linear time, are its rows.
     joint = (matrix.T.tocsr() @ matrix).tocsc()
@@ -99,6 +95,17 @@ def cooccurrence_graph(
         num_nodes=num_labels,
         label_names=LabelNames(names),
     )
+
+
+def _embeddings(x: Any, num_labels: int) -> Tensor | None:
+    if x is None:
+        return None
+    dense = x if isinstance(x, Tensor) else torch.from_numpy(plain_array("x", x))
+    if dense.ndim != 2 or dense.shape[0] != num_labels:
+        raise ValueError(f"'x' must have shape ({num_labels}, F) (got {tuple(dense.shape)})")
+    if not dense.isfinite().all():
+        raise ValueError("'x' must be finite (got NaN or infinity)")
+    return dense
 
 
 DEFAULT_CHANNELS = 300  # As many as word vectors usually have.

@@ -223,3 +223,10 @@ def test_what_needs_counts_says_so_of_a_graph_of_meaning():
     with pytest.raises(ValueError, match="'graph' must carry 'edge_count'"):
         LabelEmbedding(ALIKE, "pmi-svd")
     assert torch.equal(LabelEmbedding(ALIKE, "given")(), ALIKE.x)
+
+
+def test_a_summary_of_a_graph_of_no_items_tells_no_counts():
+    lines = summarize(ALIKE, top=1).splitlines()
+    assert lines[0].startswith("Label graph: 6 labels, ") and lines[0].endswith(", no samples")
+    assert [line.split(":")[0] for line in lines[1:]] == ["Labels without edges", "Heaviest edges"]
+    assert "Most frequent" in summarize(merge_graphs(ALIKE, COUNTED))

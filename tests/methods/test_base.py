@@ -14,7 +14,8 @@ from labelgraph.methods import METHODS, LabelGraphMethod, build_method, load_met
 GENERATORS = {"text_generator_channels": 6, "image_generator_channels": 7}
 SMALL: dict[str, list[dict[str, Any]]] = {
     "algcn": [{}, {"adjacency": "static"}, {"adjacency": "attention"}],
-    "dagnn": [GENERATORS, {**GENERATORS, "conv": "gat", "adjacency": "attention"}],
+    # From the third hop on, attention over all pairs hears the same from every label, and has no gradient but rounding.
+    "dagnn": [GENERATORS, {**GENERATORS, "conv": "gat", "adjacency": "attention", "num_layers": 2}],
     "p-gnn-con": [GENERATORS, {**GENERATORS, "conv": "gat"}],
     # Few labels are alike: a higher threshold would leave the metric nothing to learn from.
     "i-gnn-con": [{**GENERATORS, "threshold": 0.0}, {**GENERATORS, "metric_heads": 2, "label_embedding": "learned"}],
