@@ -79,6 +79,9 @@ def temperature_scaling(scores: Tensor, labels: Tensor) -> Tensor:
     Returns:
         A positive scalar.
 
+    Raises:
+        ValueError: If shapes disagree, scores are not finite, or labels not 0 or 1.
+
     Example:
         >>> import torch
         >>> from labelgraph.probability import temperature_scaling
@@ -105,6 +108,9 @@ def platt_scaling(scores: Tensor, labels: Tensor, shrinkage: float = 1000.0) -> 
     Returns:
         Slopes and intercepts, both of the shape (C,).
 
+    Raises:
+        ValueError: If shapes disagree, scores are not finite, or labels not 0 or 1.
+
     Example:
         >>> import torch
         >>> from labelgraph.probability import platt_scaling
@@ -113,7 +119,7 @@ def platt_scaling(scores: Tensor, labels: Tensor, shrinkage: float = 1000.0) -> 
         >>> (slope * cosines + intercept).sigmoid().round(decimals=3).flatten()
         tensor([0.0000, 0.0000, 0.5000, 0.5000])
     """
-    if shrinkage <= 0:
+    if not shrinkage > 0:
         raise ValueError(f"'shrinkage' must be positive (got {shrinkage})")
     scores, labels = _checked(scores, labels)
     same = torch.tensor([[1.0], [0.0]], dtype=torch.float64)
@@ -133,6 +139,10 @@ def _checked(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
             f"'scores' and 'labels' must have one shape (N, C), N at least 1 "
             f"(got {tuple(scores.shape)} and {tuple(labels.shape)})"
         )
+    if not scores.isfinite().all():
+        raise ValueError("'scores' must be finite (got NaN or infinity)")
+    if not ((labels == 0) | (labels == 1)).all():
+        raise ValueError("'labels' must be 0 or 1 (got other values)")
     return scores.detach().double().cpu(), labels.detach().double().cpu()
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from scipy.special import hyp2f1
 from torch import Tensor
 
+from labelgraph._core.array_kinds import plain_array
 from labelgraph._core.similarity import unit_length
 
 BLOCK_PRODUCTS = 2**20  # 4 MiB, which stays in the caches.
@@ -136,13 +138,18 @@ def expected_cosine(p: Tensor, q: Tensor) -> Tensor:
     return unit_length(p) @ unit_length(q).t()
 
 
-def _checked(p: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
+def _checked(p: Any, q: Any) -> tuple[Tensor, Tensor]:
+    p, q = (
+        given if isinstance(given, Tensor) else torch.from_numpy(plain_array(name, given))
+        for name, given in (("p", p), ("q", q))
+    )
     for name, side in (("p", p), ("q", q)):
         if side.ndim != 2 or side.shape[1] != p.shape[-1]:
             raise ValueError(f"'{name}' must have the shape (N, {p.shape[-1]}) (got {tuple(side.shape)})")
         if not ((side >= 0) & (side <= 1)).all():
             raise ValueError(f"'{name}' must be probabilities in [0, 1] (got {side.min():g} to {side.max():g})")
     precision = torch.promote_types(p.dtype, q.dtype)
+    precision = precision if precision.is_floating_point else torch.get_default_dtype()
     return p.to(precision), q.to(precision)
 
 

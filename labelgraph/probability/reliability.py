@@ -31,7 +31,7 @@ def reliability_curve(probabilities: Tensor, labels: Tensor, num_bins: int = 15)
         num_bins: How many bins.
 
     Raises:
-        ValueError: If shapes disagree, or there is no probability in [0, 1].
+        ValueError: If shapes disagree, there is none, a probability is not in [0, 1], or a label not 0 or 1.
 
     Example:
         >>> import torch
@@ -45,6 +45,10 @@ def reliability_curve(probabilities: Tensor, labels: Tensor, num_bins: int = 15)
         raise ValueError(f"'labels' must have the shape {tuple(probabilities.shape)} (got {tuple(labels.shape)})")
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
         raise ValueError("'probabilities' must be in [0, 1] (got others)")
+    if not probabilities.numel():
+        raise ValueError("'probabilities' must have at least one entry (got none)")
+    if not ((labels == 0) | (labels == 1)).all():
+        raise ValueError("'labels' must be 0 or 1 (got other values)")
     predicted, came = probabilities.detach().double().flatten(), labels.double().flatten()
     place = (predicted * num_bins).long().clamp(max=num_bins - 1)
     count = place.bincount(minlength=num_bins)

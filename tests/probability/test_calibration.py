@@ -105,3 +105,11 @@ def test_it_is_fitted_without_gradients_too():
 def test_wrong_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("fit", [temperature_scaling, platt_scaling])
+def test_scores_and_labels_that_cannot_be_are_refused(fit):
+    with pytest.raises(ValueError, match=r"'scores' must be finite"):
+        fit(torch.tensor([[0.5], [float("nan")]]), torch.tensor([[1.0], [0.0]]))
+    with pytest.raises(ValueError, match=r"'labels' must be 0 or 1"):
+        fit(torch.tensor([[0.5], [0.1]]), torch.tensor([[1.0], [2.0]]))

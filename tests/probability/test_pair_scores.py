@@ -231,3 +231,13 @@ def test_coefficients_of_no_probabilities_are_refused(score):
         score(torch.rand(2, 3), torch.full((2, 3), 1.5))
     with pytest.raises(ValueError, match=r"'q' must have the shape \(N, 3\) \(got \(2, 4\)\)"):
         score(torch.rand(2, 3), torch.rand(2, 4))
+
+
+@pytest.mark.parametrize("score", [expected_relevance, expected_shared, expected_jaccard, expected_cosine])
+def test_arrays_lists_and_whole_numbers_are_taken(score):
+    p, q = [[1, 0, 1], [0, 0, 1]], [[1, 1, 1]]
+    expected = score(torch.tensor(p).float(), torch.tensor(q).float())
+    for given in (lambda x: x, torch.tensor, lambda x: torch.tensor(x).float().numpy()[::-1][::-1]):
+        torch.testing.assert_close(score(given(p), given(q)), expected)
+    with pytest.raises(ValueError, match="'p' must be an array or a list"):
+        score({1, 2}, q)

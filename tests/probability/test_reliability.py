@@ -57,3 +57,11 @@ def test_what_comes_true_as_often_as_predicted_has_a_small_error():
 def test_wrong_arguments_are_named(probabilities, labels, bins, message):
     with pytest.raises(ValueError, match=message):
         reliability_curve(probabilities, labels, bins)
+
+
+@pytest.mark.parametrize("function", [reliability_curve, expected_calibration_error])
+def test_labels_that_cannot_be_and_no_entries_are_refused(function):
+    with pytest.raises(ValueError, match=r"'labels' must be 0 or 1"):
+        function(torch.tensor([[0.5]]), torch.tensor([[0.5]]))
+    with pytest.raises(ValueError, match=r"'probabilities' must have at least one entry"):
+        function(torch.empty(0, 2), torch.empty(0, 2))
