@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from labelgraph._core.names import SIDES
+from labelgraph._core.similarity import unit_length
 from labelgraph.losses import info_nce_loss
 from labelgraph.methods.base import Method
 from labelgraph.methods.configs import ExpectedRelevanceConfig
@@ -184,7 +185,7 @@ class ExpectedRelevance(Method):
         if self.config.score != "expected_jaccard" or not self.config.pair_weight or not self.config.pair_strength:
             return probabilities
         # The likeness is a sixth power of this factor, see `Embeddings`.
-        return torch.cat([probabilities, self.config.pair_strength ** (1 / 6) * F.normalize(hidden)], 1)
+        return torch.cat([probabilities, self.config.pair_strength ** (1 / 6) * unit_length(hidden)], 1)
 
 
 def _cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
@@ -194,14 +195,14 @@ def _cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
 
 def _shortened(text: Tensor, share: float) -> Tensor:
     """Bags of words of which a share lost words at random: each keeps a share of its words drawn from [0.05, 1]."""
-    sparse = text.layout == torch.sparse_csr
-    if not share or (not sparse and (text == 0).float().mean() < MOSTLY_ZERO):
+    if not share:
         return text
     size = (len(text), 1)
     kept = torch.rand(size, device=text.device) * (1 - FEWEST_KEPT) + FEWEST_KEPT
     kept = torch.where(torch.rand(size, device=text.device) < share, kept, 1.0)
-    if not sparse:
-        shortened = text * (torch.rand_like(text) < kept)
+    if text.layout != torch.sparse_csr:
+        bags = (text == 0).to(text.dtype).mean() >= MOSTLY_ZERO
+        shortened = text * (torch.rand_like(text) < torch.where(bags, kept, 1.0))
         return torch.where(shortened.any(1, keepdim=True), shortened, text)  # A text without words tells nothing.
     rows = torch.repeat_interleave(torch.arange(len(text), device=text.device), text.crow_indices().diff())
     values = text.values()
