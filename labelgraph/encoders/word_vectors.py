@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import re
 import warnings
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labelgraph._core.reading import reading
 from labelgraph.data.formats.matlab import read_mat
 from labelgraph.encoders.sentence import SentenceEncoder
 
@@ -80,11 +80,8 @@ def read_label_vectors(path: str | Path, label_names: Sequence[str]) -> LabelVec
         raise ValueError(f"{path}: expected an ending .mat, {', '.join(formats)}, or .gz after (got {path.name})")
     words = [re.split(r"[\s_\-]+", name.casefold().strip("_- \t\n")) for name in label_names]
     wanted = {word for name in words for word in name if word}
-    try:
-        with gzip.open(path, "rb") if compressed else path.open("rb") as file:
-            found = _look_up(formats[ending](file, wanted), wanted)  # type: ignore[arg-type]
-    except (ValueError, OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path}: expected word vectors (got {error})") from error
+    with reading(path, "word vectors"), gzip.open(path, "rb") if compressed else path.open("rb") as file:
+        found = _look_up(formats[ending](file, wanted), wanted)  # type: ignore[arg-type]
     return _averaged(path, label_names, words, found)
 
 

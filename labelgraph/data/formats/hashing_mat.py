@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from labelgraph._core.checks import sparse_if_mostly_zero
+from labelgraph._core.reading import reading
 from labelgraph.data.formats.folder_sources import read_npy
 from labelgraph.data.formats.matlab import (
+    READABLE,
     check_storage,
     find_key,
-    guarded,
     has_matlab_axes,
     mat_variables,
     mat_version,
@@ -195,7 +196,8 @@ def mat_splits(path: Path, key: str, size: int, train: int, seed: int) -> dict[s
     Raises:
         ValueError: If it cannot be read, or a field holds anything else than distinct indices.
     """
-    found = guarded(path, lambda: _indices(path, key))
+    with reading(path, READABLE):
+        found = _indices(path, key)
     first = 0 if any((index == 0).any() for index in found.values()) else 1
     for name, index in found.items():
         if index.min() < first or index.max() >= size + first or len(np.unique(index)) < len(index):

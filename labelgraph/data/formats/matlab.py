@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
+from labelgraph._core.reading import one_line, reading
 from labelgraph.data.formats.matlab_headers import is_version5, read5, variables5
 
 NUMBERS = {
@@ -17,7 +18,7 @@ NUMBERS = {
     "bool", "float16", "float32", "float64",
 }  # fmt: skip
 Variables = dict[str, tuple[str, tuple[int, ...]]]
-Result = TypeVar("Result")
+READABLE = "a readable MATLAB file"
 
 
 def mat_version(path: str | Path) -> str:
@@ -66,7 +67,8 @@ def mat_variables(path: str | Path) -> Variables:
     """
     path = Path(path)
     read = variables5 if mat_version(path) == "5" else variables73
-    return guarded(path, lambda: read(path))
+    with reading(path, READABLE):
+        return read(path)
 
 
 def read_mat(
@@ -105,7 +107,11 @@ def read_mat(
         sides = ", ".join("any" if side is None else str(side) for side in wanted)
         raise ValueError(f"{path}: '{name}' must have the shape ({sides}) (got {found})")
     read = read5 if mat_version(path) == "5" else read73
-    array = guarded(path, lambda: read(path, name), f"'{name}' {found}: ")
+    with reading(path, READABLE):
+        try:
+            array = read(path, name)
+        except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+            raise ValueError(f"'{name}' {found}: {one_line(error)}") from error
     return array if sp.issparse(array) else array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
@@ -124,18 +130,7 @@ def find_key(path: Path, variables: Variables, key: str, alone: bool = False) ->
 def describe_variables(variables: Variables) -> str:
     """A list of variables for messages, such as ``XAll double (4, 3)``."""
     shown = [f"{name} {kind} {shape}" for name, (kind, shape) in list(variables.items())[:12]]
-    return ", ".join(shown) + (", ..." if len(variables) > 12 else "") or "none"
-
-
-def guarded(path: Path, read: Callable[[], Result], what: str = "") -> Result:
-    """A damaged file makes parsers fail in many ways; all of them are one to the user."""
-    try:
-        return read()
-    except ImportError:
-        raise
-    except Exception as error:
-        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-        raise ValueError(f"{path}: {what}expected a readable MATLAB file (got {kind}{error})") from error
+    return one_line(", ".join(shown) + (", ..." if len(variables) > 12 else "")) or "none"
 
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"

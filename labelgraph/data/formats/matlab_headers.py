@@ -78,7 +78,8 @@ class _Stream:
 
 def is_version5(head: bytes) -> bool:
     """Whether a file that begins with these bytes is a MATLAB file of version 5."""
-    return len(head) >= HEADER and (head[124:128] in (b"\x00\x01IM", b"\x01\x00MI"))
+    # SciPy takes a file with a zero among its first four bytes for one of version 4.
+    return len(head) >= HEADER and 0 not in head[:4] and (head[124:128] in (b"\x00\x01IM", b"\x01\x00MI"))
 
 
 def variables5(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from labelgraph._core.reading import quoted
 from labelgraph.data.formats.matlab import mat_variables, read_mat
 from labelgraph.data.pairs import CrossModalData
 
@@ -105,6 +106,8 @@ def _read_list(path: Path, size: int) -> tuple[list[str], list[str], np.ndarray]
     allowed = {str(number): number - 1 for number in range(1, len(WIKIPEDIA_LABELS) + 1)}
     for number, row in enumerate(rows, 1):
         if len(row) != 3 or row[2].strip() not in allowed:
-            raise ValueError(f"{path}: line {number} must be text id, image id, category 1 to 10 (got {row})")
+            raise ValueError(
+                f"{path}: line {number} must be text id, image id, category 1 to 10 (got {quoted(row, 80)})"
+            )
     labels = np.eye(len(WIKIPEDIA_LABELS), dtype=np.uint8)[[allowed[row[2].strip()] for row in rows]]
     return [row[0] for row in rows], [row[1] for row in rows], labels
