@@ -18,6 +18,7 @@ it again; until it is done, OUT.making holds its features.
 from __future__ import annotations
 
 import argparse
+import errno
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -88,11 +89,8 @@ def run(options: argparse.Namespace) -> None:
 
     table = table_of(options.source) if options.source.is_dir() else options.source
     encoders = {side: _encoder(side, options) for side in ("image", "text")}
-    making = options.out.absolute().with_name(options.out.name + ".making")
-    if options.restart and making.is_dir():
-        shutil.rmtree(making)
     failures: list[Failure] = []
-    try:
+    with _resumable(options) as making:
         with _warnings_as_notes():
             data = data_from_table(
                 table, **given, image_encoder=encoders["image"], text_encoder=encoders["text"],
@@ -101,12 +99,26 @@ def run(options: argparse.Namespace) -> None:
                 separator=options.separator, out=making / "image.npy", progress=not options.quiet,
                 on_failure=failures.append,
             )  # fmt: skip
+        _save(data, options.out)
+    _tell(options, data, failures)
+
+
+@contextmanager
+def _resumable(options: argparse.Namespace) -> Iterator[Path]:
+    """The folder of what an interrupted run has done, which is deleted in the end."""
+    making: Path = options.out.absolute().with_name(options.out.name + ".making")
+    if options.restart and making.is_dir():
+        shutil.rmtree(making)
+    try:
+        yield making
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # What was kept to resume takes room, too.
+            shutil.rmtree(making, ignore_errors=True)
+        raise
     except ValueError as error:
         again = "; --restart begins anew" if str(error).startswith(str(making)) else ""
         raise ValueError(_as_typed(f"{error}{again}")) from error
-    _save(data, options.out)
     shutil.rmtree(making, ignore_errors=True)
-    _tell(options, data, failures)
 
 
 @contextmanager

@@ -66,7 +66,8 @@ def data_from_table(
     if columns["split"] and (without := len(table) - sum(map(len, table.splits.values()))):
         warnings.warn(f"{path}: {without} of {len(table)} items are in no split", stacklevel=2)
     paths = _found_paths(path, table.image_paths)
-    made = {"ids": table.ids, "titles": table.titles, "splits": table.splits or None}
+    ids = table.ids if columns["id"] else _file_ids(table.ids, table.image_paths, paths)
+    made = {"ids": ids, "titles": table.titles, "splits": table.splits or None}
     data = data_from_files(paths, table.captions, table.tags, **{**made, **options})
     if table.splits and "train" in data.splits:
         return replace(data, splits=complete_splits(data.splits))
@@ -100,6 +101,15 @@ def _found_paths(table: Path, paths: Sequence[Path | None]) -> list[Path | None]
             f"{table}: {len(others)} {noun} found by other capitals, the first: {others[0].name}", stacklevel=3
         )
     return found
+
+
+def _file_ids(ids: Sequence[str], listed: Sequence[Path | None], found: Sequence[Path | None]) -> list[str]:
+    """Ids that are paths, with the capitals of the files, so that the pictures can be found by them."""
+    named = [
+        each if there is None or path == there else each[: len(each) - len(there.name)] + there.name
+        for each, path, there in zip(ids, listed, found, strict=True)
+    ]
+    return named if len(set(named)) == len(named) else list(ids)
 
 
 def _names_by_case(folder: Path) -> dict[str, list[str]]:

@@ -70,7 +70,7 @@ def wikipedia(folder):
     arrays = {f"{side}_{half}": some(10, 6) for side in "IT" for half in ("tr", "te")}
     savemat(folder / "raw_features.mat", arrays)
     for half in ("train", "test"):
-        lines = "".join(f"text{i}\tpicture{i}\t{i + 1}\n" for i in range(10))
+        lines = "".join(f"{half}text{i}\tpicture{i}\t{i + 1}\n" for i in range(10))
         (folder / f"{half}set_txt_img_cat.list").write_text(lines)
 
 

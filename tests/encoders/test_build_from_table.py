@@ -86,7 +86,7 @@ def test_pictures_whose_paths_differ_in_capitals(tmp_path):
     lines = [f"{i}.PNG,a red thing,red" for i in range(12)]
     folder = folder_of(tmp_path, lines)
     data, messages = told(lambda: data_from_folder(folder, **OPTIONS))
-    assert len(data) == 12 and data.present.all() and data.ids[0] == "0.PNG"
+    assert len(data) == 12 and data.present.all() and data.ids[0] == "0.png"
     assert any("12 pictures are found by other capitals, the first: 0.PNG" in message for message in messages)
 
 
