@@ -42,6 +42,10 @@ def read_npz(path: Path, wanted: Callable[[str], bool] = bool) -> tuple[dict[str
         zipfile.ZipFile(file) as archive,
     ):
         members = _members(archive, path.stat().st_size)
+        for entry in members.values():
+            archive.open(
+                entry
+            ).close()  # Compares its name with that in the directory; a damaged one is no other array.
         return {name: _read(archive, info) for name, info in members.items() if wanted(name)}, sorted(members)
 
 

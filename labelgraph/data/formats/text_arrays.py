@@ -38,6 +38,8 @@ def unpack_texts(arrays: Mapping[str, np.ndarray], name: str) -> list[str]:
     Raises:
         ValueError: If the parts do not fit each other, or are no UTF-8.
     """
+    if name + BYTES not in arrays and name + ENDS in arrays:
+        raise KeyError(name + BYTES)
     if name + BYTES not in arrays:
         given = arrays.get(name, np.array([], dtype=str))
         if given.ndim != 1 or given.dtype.kind not in "Uiu":

@@ -70,3 +70,12 @@ def test_methods_of_other_programs_are_refused(tmp_path, method):
 def test_objects_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"a\.npz: .*'a\.npy' holds Python objects"):
         read_npz(saved(tmp_path, a=np.array([{}], dtype=object)))
+
+
+def test_a_damaged_name_in_the_directory_is_no_other_array(tmp_path):
+    path = saved(tmp_path, a=np.arange(3), splits=np.arange(2))
+    content = path.read_bytes()
+    place = content.rindex(b"splits.npy")
+    path.write_bytes(content[:place] + b"spliss.npy" + content[place + 10 :])
+    with pytest.raises(ValueError, match=r"a\.npz: expected a readable \.npz file"):
+        read_npz(path, lambda name: name == "a")
