@@ -80,7 +80,7 @@ class CrossModalData:
         CrossModalData(4 pairs, image 8, text 5, 3 labels, splits: train 3, test 1)
         >>> len(data.split("train"))
         3
-        >>> data[3].labels.tolist(), data[1:3].ids
+        >>> data[0].labels.tolist(), data[1:3].ids
         ([1.0, 0.0, 0.0], ('1', '2'))
     """
 

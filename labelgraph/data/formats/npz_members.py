@@ -43,9 +43,7 @@ def read_npz(path: Path, wanted: Callable[[str], bool] = bool) -> tuple[dict[str
     ):
         members = _members(archive, path.stat().st_size)
         for entry in members.values():
-            archive.open(
-                entry
-            ).close()  # Compares its name with that in the directory; a damaged one is no other array.
+            archive.open(entry).close()  # Compares its name with that in the directory.
         return {name: _read(archive, info) for name, info in members.items() if wanted(name)}, sorted(members)
 
 

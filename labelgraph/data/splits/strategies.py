@@ -233,7 +233,7 @@ def hold_out(data: CrossModalData, share: float = 0.1, seed: int = 0) -> CrossMo
         >>> from labelgraph.data import CrossModalData, hold_out
         >>> data = CrossModalData(torch.ones(20, 2), torch.ones(20, 3), torch.ones(20, 1), splits={"train": range(20)})
         >>> hold_out(data)
-        CrossModalData(20 pairs, image 2, text 3, 1 labels, splits: train 18, validation 2)
+        CrossModalData(20 pairs, image 2, text 3, 1 label, splits: train 18, validation 2)
     """
     if not 0 < share < 1:
         raise ValueError(f"'share' must be between 0 and 1 (got {share})")
