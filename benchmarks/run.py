@@ -1,12 +1,12 @@
-"""Train methods, evaluate them beside simple baselines, and write a run folder.
+"""Train methods, evaluate them and simple baselines, and write a run folder.
 
 Examples:
   python -m benchmarks.run --method algcn
   python -m benchmarks.run --method all            # every method and baseline in one table
-  python -m benchmarks.run --method dagnn --set data.incomplete=0.8    # most items lack a side
+  python -m benchmarks.run --method dagnn --set data.incomplete=0.8    # most items lack one side
   python -m benchmarks.run --method algcn --seeds 0 1 2 3 4 --set model.num_layers=2 train.lr=1e-4
   python -m benchmarks.run --method algcn --dataset my-data.npz --config my-settings.yaml --out runs/mine
-  python -m benchmarks.run --resume runs/mine      # go on with an interrupted run
+  python -m benchmarks.run --resume runs/mine      # resume an interrupted run
   python -m benchmarks.run --eval runs/mine        # evaluate its saved models again
 """
 
@@ -42,24 +42,24 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument("--method", metavar="NAME", nargs="+", dest="methods",
                       help=f"some of: {', '.join(METHODS)}; or 'all'")  # fmt: skip
     what.add_argument("--dataset", metavar="NAME", default="openclipart",
-                      help=f"one of: {', '.join([*DATASETS, *KNOWN_SETS])}, of which benchmarks/README.md tells where "
-                      "to get the files; or the path of a file or folder (default: openclipart)")  # fmt: skip
+                      help=f"one of: {', '.join([*DATASETS, *KNOWN_SETS])} (benchmarks/README.md says where to get the "
+                      "files); or the path of a file or folder (default: openclipart)")  # fmt: skip
     what.add_argument("--seeds", metavar="N", type=int, nargs="+", default=[0, 1, 2],
-                      help="one training each; the table has mean and deviation (default: 0 1 2)")  # fmt: skip
+                      help="random seeds, one training for each (default: 0 1 2)")  # fmt: skip
     how = command.add_argument_group("how")
-    how.add_argument("--epochs", metavar="N", type=int, help="passes over the training items at most")
+    how.add_argument("--epochs", metavar="N", type=int, help="maximum number of epochs")
     how.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], dest="settings",
                      help="change settings, such as model.alpha=0.3 train.batch_size=256")  # fmt: skip
-    how.add_argument("--config", metavar="FILE", type=Path, help="YAML with settings; --set goes over it")
+    how.add_argument("--config", metavar="FILE", type=Path, help="YAML file with settings; --set overrides it")
     how.add_argument("--select", choices=["validation", "test", "last"],
-                     help="split to choose the best epoch on (default: validation); 'test' repeats the "
-                     "published procedure, and its numbers are marked so; 'last' chooses none")  # fmt: skip
+                     help="split that the best epoch is chosen on (default: validation); 'test' repeats the "
+                     "published procedure, and tables mark its numbers; 'last' uses the last epoch")  # fmt: skip
     how.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps (default: auto)")
     how.add_argument("--precision", metavar="NAME", help="32-true, bf16-mixed, ... (default: 32-true)")
     folders = command.add_argument_group("run folders")
     folders.add_argument("--out", metavar="DIR", type=Path,
                          help="new folder for the run (default: runs/DATASET-METHOD-TIME)")  # fmt: skip
-    folders.add_argument("--resume", metavar="RUN", type=Path, help="go on with an interrupted run")
+    folders.add_argument("--resume", metavar="RUN", type=Path, help="resume an interrupted run")
     folders.add_argument("--eval", metavar="RUN", type=Path, help="evaluate the saved models of a run again")
     command.add_argument(
         "--list-settings", action="store_true", help="list the settings that the run would use, and stop"
@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; gives its exit status."""
+    """Run the command and return its exit status."""
     options = parser().parse_args(arguments)
     return guarded(lambda: _dispatch(options), "resume the run with --resume and its folder")
 
@@ -116,7 +116,7 @@ def _check_names(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace, configs: Sequence[RunConfig], several: bool) -> None:
-    """Begin or go on with a run, and print its tables."""
+    """Start or resume a run, and print its tables."""
     from benchmarks.experiments.comparison import Comparison, compare
     from benchmarks.experiments.environment import environment
     from benchmarks.experiments.run_folder import RunFolder, load_data
@@ -129,10 +129,10 @@ def _run(options: argparse.Namespace, configs: Sequence[RunConfig], several: boo
     for config in configs:
         if config.data != first.data:
             raise ValueError(
-                f"the settings 'data' must be the same for all methods of a table (got others for {config.method} than "
-                f"for {first.method})"
+                "the settings 'data' must be the same for all methods of a table (got different ones for "
+                f"{config.method} and {first.method})"
             )
-    # Before the folder is made, so that a wrong name leaves none behind.
+    # Before the folder is created, so that a wrong name leaves no folder behind.
     data = load_data(first, RunFolder(options.resume) if options.resume else None)
     for config in configs:
         check_device(config.train.device)
@@ -151,7 +151,7 @@ def _run(options: argparse.Namespace, configs: Sequence[RunConfig], several: boo
 
 
 def _settings(options: argparse.Namespace, methods: Sequence[str]) -> list[str]:
-    """The settings of ``--set``, below them those that have options of their own."""
+    """The settings of options such as ``--epochs``, and of ``--set``, which overrides them."""
     own = {"select": options.select, "device": options.device, "precision": options.precision}
     stages = ["train", "stage2"] if any(method_facts(method).generates for method in methods) else ["train"]
     settings = [f"{stage}.{name}={value}" for stage in stages for name, value in own.items() if value]

@@ -1,4 +1,4 @@
-"""Simple methods for the same table, fitted on the same split; what they have to choose, validation chooses."""
+"""Simple baselines, fitted on the same training split; their settings are chosen on the validation split."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from labelgraph.report import Result
 
 PENALTIES = (1e2, 1e3, 1e4, 1e5)
 COMPONENTS = (8, 16, 32, 64)
-PRINCIPAL = 128  # CCA is fitted on so many principal components: on all features it overfits.
+PRINCIPAL = 128  # Number of principal components that CCA is fitted on; on all features it overfits.
 
 
 def random_embeddings(data: CrossModalData) -> tuple[Tensor, Tensor]:
-    """Embeddings that know nothing."""
+    """Random embeddings."""
     generator = torch.Generator().manual_seed(len(data))
     return torch.randn(len(data), 32, generator=generator), torch.randn(len(data), 32, generator=generator)
 
@@ -39,7 +39,7 @@ Transform = Callable[[np.ndarray], np.ndarray]
 
 
 class Sides:
-    """Both sides of the training items that have them, standardised, and the same done to other items."""
+    """Standardised features of the training items, and the same scaling for other items."""
 
     def __init__(self, train: CrossModalData) -> None:
         self.present = train.present.numpy().T
@@ -80,8 +80,8 @@ def ridge(train: CrossModalData, penalties: Iterable[float] = PENALTIES) -> Iter
 def cca(train: CrossModalData) -> Iterable[tuple[str, Encoder]]:
     """Canonical correlation of the principal components of both sides.
 
-    On whitened sides the directions of largest covariance are those of largest correlation; that takes
-    one decomposition where scikit-learn's own CCA iterates for minutes.
+    After whitening, the directions of largest covariance are those of largest correlation. One decomposition finds
+    them, while scikit-learn's CCA iterates for minutes.
     """
     sides = Sides(_complete(train))
     most = min(PRINCIPAL, *sides.image.shape, *sides.text.shape)
@@ -131,7 +131,7 @@ def run_baseline(
 ) -> list[Result]:
     """Fit one baseline on the split ``train``, choose its setting, and evaluate it by every protocol.
 
-    Of items of which a side is missing, ridge learns from the side that is there; cca and pls leave them out.
+    If an item lacks one side, ridge regression learns from the other side; CCA and PLS leave the item out.
     """
     started = time.perf_counter()
     if name == "random":
@@ -164,7 +164,7 @@ def label_queries(name: str, data: CrossModalData) -> Tensor | None:
 
 
 def quality(encode: Encoder, data: CrossModalData) -> float:
-    """Mean average precision among some items, both ways averaged."""
+    """Mean average precision among some items, averaged over both directions."""
     image, text = encode(data)
     ways = ((image, text), (text, image))
     return sum(mean_average_precision(*way, data.labels, data.labels) for way in ways) / len(DIRECTIONS)

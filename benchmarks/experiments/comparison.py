@@ -1,4 +1,4 @@
-"""Several methods in one table: a folder of run folders, with the baselines fitted once."""
+"""Compare several methods in one table: a folder of run folders; baselines are fitted once."""
 
 from __future__ import annotations
 
@@ -36,29 +36,29 @@ from labelgraph.methods import METHODS
 from labelgraph.report import Result, plot_quality, write_results
 
 PICTURES = {
-    "validation.png": "mAP on the items to choose on, mean over seeds; the marked epoch is the best of the mean.",
-    "precision-recall.png": "Precision where each recall level is reached, mean over queries and seeds.",
+    "validation.png": "mAP on the validation split, mean over seeds. A dot marks the best epoch of the mean.",
+    "precision-recall.png": "Precision at each recall level, mean over queries and seeds.",
 }
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A folder with ``comparison.yaml``, a run folder for each method, ``baselines/``, and what sums them up."""
+    """A folder with ``comparison.yaml``, a run folder for each method, ``baselines/``, and a common report."""
 
     path: Path
 
     @property
     def marker(self) -> Path:
-        """The file that tells the methods."""
+        """The file that lists the methods and baselines."""
         return self.path / "comparison.yaml"
 
     @property
     def folder(self) -> RunFolder:
-        """The places of baselines, pictures and results of the whole."""
+        """The paths of the baselines, the plots and the common results."""
         return RunFolder(self.path)
 
     def create(self, configs: Sequence[RunConfig], environment: Mapping[str, Any]) -> None:
-        """Begin a comparison; the folder must be new or empty."""
+        """Start a comparison; the folder must be new or empty."""
         make_new(self.path)
         for config in configs:
             own = replace(config, eval=replace(config.eval, baselines=()))
@@ -94,7 +94,7 @@ class Comparison:
 
 
 def compare(comparison: Comparison, data: CrossModalData, say: Say = print) -> list[Result]:
-    """Fit the baselines, run every method, and write what sums them up; what is done already is kept."""
+    """Fit the baselines, run every method, and write the common report; finished trainings are kept."""
     configs = comparison.configs()
     first, folder = configs[0], comparison.folder
     say(f"{first.dataset}: {data}")
@@ -118,7 +118,7 @@ def compare(comparison: Comparison, data: CrossModalData, say: Say = print) -> l
 
 
 def run_alone(path: Path) -> None:
-    """Run a method in a fresh process, so that the memory of one is not counted for the next."""
+    """Run a method in a new process, so that its peak memory is its own."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         pool.submit(_run, path).result()
 
@@ -130,12 +130,12 @@ def _run(path: Path) -> None:
 
 
 def _say_lines(line: str) -> None:
-    if line.startswith(" "):  # The data have been told already.
+    if line.startswith(" "):  # The line about the data has been printed already.
         print(line, flush=True)
 
 
 def evaluate_comparison(comparison: Comparison) -> list[Result]:
-    """Evaluate the saved models of every method anew."""
+    """Evaluate the saved models of every method again."""
     return [result for config in comparison.configs() for result in evaluate_run(comparison.run_folder(config.method))]
 
 
@@ -150,7 +150,7 @@ def _write_pictures(comparison: Comparison, configs: Sequence[RunConfig], result
 
 
 def _mean_history(comparison: Comparison, config: RunConfig) -> list[dict[str, float]]:
-    """The mean over seeds of what each epoch has, as far as all seeds went."""
+    """The mean history over seeds, up to the last epoch that all seeds reached."""
     runs = histories(comparison.run_folder(config.method), config).values()
     return [{key: statistics.fmean(row[key] for row in rows) for key in rows[0]} for rows in zip(*runs, strict=False)]
 
@@ -165,7 +165,7 @@ def _write_page(
         how(first, comparison.folder, *configs[1:]),
         full_tables(results, first),
         tell_splits(first, data),
-        "Each method's own report: " + ", ".join(f"[{c.method}]({c.method}/report.md)" for c in configs) + ".",
-        "## Pictures\n\n" + "\n\n".join(picture(name, caption) for name, caption in PICTURES.items()),
+        "Reports of the methods: " + ", ".join(f"[{c.method}]({c.method}/report.md)" for c in configs) + ".",
+        "## Plots\n\n" + "\n\n".join(picture(name, caption) for name, caption in PICTURES.items()),
     ]
     write_text(comparison.path / "report.md", "\n\n".join(part for part in parts if part) + "\n")

@@ -1,4 +1,4 @@
-"""What a run was made with, for whoever wants to repeat it."""
+"""The versions and the machine of a run, so that it can be repeated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PACKAGES = ("torch", "torch-geometric", "lightning", "numpy", "scipy", "scikit-l
 
 
 def environment() -> dict[str, Any]:
-    """Versions, processor, threads, commit and time."""
+    """Versions of packages, processor, number of threads, commit and time."""
     return {
         "labelgraph": labelgraph.__version__,
         "commit": _commit(),
@@ -34,7 +34,7 @@ def environment() -> dict[str, Any]:
 
 
 def _commit() -> str | None:
-    """The commit of the checkout, with ``+`` where files differ from it."""
+    """The commit of the checkout, with ``+`` if files have changed since."""
     git = ["git", "-C", str(Path(__file__).parent)]
     try:
         commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)

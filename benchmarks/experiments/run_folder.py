@@ -1,4 +1,4 @@
-"""The folder of a run, the plan that it follows, and the data that it reads."""
+"""The folder of a run, its plan, and its data."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class RunFolder:
     """The files of a run.
 
     ``config.yaml``, ``environment.json``, ``splits.json``, ``metrics.json``, ``report.md``, ``plots/*.png``,
-    ``baselines/NAME.json``; for each seed ``seed-N/STAGE/history.csv``, ``seed-N/model/`` and ``seed-N/results.json``,
-    or where a seed has several trainings the same in ``seed-N/VARIANT/``.
+    ``baselines/NAME.json``; for each seed ``seed-N/STAGE/history.csv``, ``seed-N/model/`` and ``seed-N/results.json``.
+    If a seed has several trainings, each has these files in ``seed-N/VARIANT/``.
     """
 
     path: Path
@@ -64,33 +64,33 @@ class RunFolder:
         return self.path / "splits.json"
 
     def baseline(self, name: str) -> Path:
-        """Results of one baseline."""
+        """The results of one baseline."""
         return self.path / "baselines" / f"{name}.json"
 
     @property
     def plots(self) -> Path:
-        """Pictures."""
+        """The folder of plots."""
         return self.path / "plots"
 
     def seed(self, seed: int, variant: str | None = None) -> Path:
-        """What belongs to one seed, or to one of its trainings."""
+        """The folder of a seed, or of one of its trainings."""
         place = self.path / f"seed-{seed}"
         return place / variant.replace(" ", "-") if variant else place
 
     def model(self, seed: int, variant: str | None = None) -> Path:
-        """The trained model of one training."""
+        """The model of one training."""
         return self.seed(seed, variant) / "model"
 
     def history(self, seed: int, variant: str | None = None) -> Path:
-        """The history of one training, which is of one stage."""
+        """The history of one training."""
         return next(self.seed(seed, variant).glob("*/history.csv"))
 
     def results(self, seed: int, variant: str | None = None) -> Path:
-        """Results of one training."""
+        """The results of one training."""
         return self.seed(seed, variant) / "results.json"
 
     def create(self, config: RunConfig, environment: Mapping[str, Any]) -> None:
-        """Begin a run; the folder must be new or empty."""
+        """Start a run; the folder must be new or empty."""
         make_new(self.path)
         write_json(self.environment, environment)
         content = {"format": FORMAT, "labelgraph": environment["labelgraph"], **config.as_dict()}
@@ -114,9 +114,11 @@ class RunFolder:
 
 
 def make_new(path: Path) -> None:
-    """Make a folder, or take an empty one."""
+    """Create a folder; an empty one is used as it is."""
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ValueError(f"'--out' must be a new or an empty folder (got {path}); go on with --resume")
+        raise ValueError(
+            f"'--out' must be a new or an empty folder (got {path}); --resume continues an interrupted run"
+        )
     path.mkdir(parents=True, exist_ok=True)
 
 
@@ -132,7 +134,7 @@ Plan = TypeVar("Plan")
 
 
 def create_plan(plan: Any, path: Path, environment: Mapping[str, Any]) -> None:
-    """Begin a run by a plan, which is a dataclass of plain values; the folder must be new or empty."""
+    """Start a run with a plan, a dataclass of plain values; the folder must be new or empty."""
     make_new(path)
     write_json(RunFolder(path).environment, environment)
     write_text(path / "plan.yaml", yaml.safe_dump({"format": FORMAT, **asdict(plan)}, sort_keys=False))
@@ -161,11 +163,11 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
 
 
 def load_data(config: RunConfig, folder: RunFolder | None = None) -> CrossModalData:
-    """Load the data of a run; with the splits that its folder holds, if it has begun.
+    """Load the data of a run, with the splits in its folder if it has been started.
 
     Raises:
-        ValueError: If the data have no splits and the settings name none, or the folder's are of other data.
-        FileNotFoundError: If the data are not here.
+        ValueError: If the data have no splits and the settings name none, or the splits are of other data.
+        FileNotFoundError: If the files are missing.
     """
     data = load_known(config.dataset) if config.dataset in KNOWN_SETS else load_dataset(config.dataset)
     if folder and folder.splits.is_file():
@@ -174,7 +176,7 @@ def load_data(config: RunConfig, folder: RunFolder | None = None) -> CrossModalD
 
 
 def split_data(config: RunConfig, data: CrossModalData) -> CrossModalData:
-    """Split the data as the settings say; splits of their own stay where the settings say nothing."""
+    """Split the data by the settings; by default, the splits of the data set are kept."""
     split, seed, sizes = config.data.split, config.data.split_seed, config.data.sizes
     if split in SPLITS:
         sizes = {**PUBLISHED_SIZES.get(split, {}).get(config.dataset, {}), **sizes}
@@ -194,24 +196,24 @@ def split_data(config: RunConfig, data: CrossModalData) -> CrossModalData:
 
 
 def keep_splits(config: RunConfig, data: CrossModalData, folder: RunFolder) -> None:
-    """Write the indices into the folder of a run, once."""
+    """Write the split indices into the folder of a run, unless they are there."""
     if not folder.splits.is_file():
         about = {"dataset": config.dataset, "split": config.data.split, "seed": config.data.split_seed}
         save_splits(data.splits, data, folder.splits, **about)
 
 
 def tell_splits(config: RunConfig, data: CrossModalData) -> str:
-    """A sentence on the splits, for a report."""
+    """Sentences about the splits, for a report."""
     sizes = ", ".join(f"{name} {len(index):,}" for name, index in data.splits.items())
     if config.data.split is None:
-        made = "are those that the data set has"
+        source = "are those of the data set"
     elif config.data.split in SPLITS:
-        made = f"are `{config.data.split}` with seed {config.data.split_seed}"
+        source = f"were drawn by `{config.data.split}` with seed {config.data.split_seed}"
     else:
-        made = f"were read from `{config.data.split}`"
-    return f"The splits {made}: {sizes}. Their indices are in `splits.json`."
+        source = f"were read from `{config.data.split}`"
+    return f"The splits {source}: {sizes}. Their indices are in `splits.json`."
 
 
 def held_out(config: RunConfig, data: CrossModalData) -> CrossModalData:
-    """Items to calibrate on: those that the epoch is chosen on, and never the test items, unless these are."""
+    """Items to calibrate on: the validation split, or the test split if epochs are selected on it."""
     return data.split("test" if config.train.select == "test" else "validation")

@@ -38,24 +38,24 @@ History = Sequence[Mapping[str, float]]
 
 
 def captions(config: RunConfig) -> dict[str, str]:
-    """What each picture of a run shows, by file name."""
+    """The caption of each plot of a run, by file name."""
     method = method_class(config.method)
     threshold = _threshold(config)
-    shown = {"training.png": "Loss terms and mAP over the epochs; the marked epoch was chosen."}
+    shown = {"training.png": "Loss terms and mAP over the epochs. A dot marks the chosen epoch."}
     if method.generates:
         shown["discriminators.png"] = (
-            "The share of each kind of features that its discriminator classifies correctly. Where the two lines of a "
-            "space add up to 1, the discriminator is no better than chance."
+            "The share of real and of generated features that each discriminator classifies correctly. If the two "
+            "lines of a side add up to 1, the discriminator is no better than chance."
         )
     shown["precision-recall.png"] = "Precision at each recall level, mean over queries and seeds."
     shown["label-graph.png"] = (
-        f"The label graph of the training items: conditional probabilities of at least {threshold}. An arrow a -> b "
-        "reads: an item with a also has b."
+        f"The label graph of the training items, with conditional probabilities of at least {threshold}. An arrow a -> "
+        "b reads: if label a, then label b."
     )
     if issubclass(method, LabelGraphMethod):
         shown["adjacency.png"] = (
-            "The adjacency that the label encoder propagates with, after training, beside the counted one (binary, "
-            "normalised)."
+            "The propagation weights between labels: as counted (binary and normalised), after training, and their "
+            "difference."
         )
     return shown
 
@@ -68,7 +68,7 @@ def write_plots(
     histories: Mapping[int, History],
     model: Path,
 ) -> None:
-    """Draw all pictures of a run; ``model`` is the trained model whose adjacency is shown."""
+    """Draw all plots of a run; ``model`` is the trained model whose adjacency is shown."""
     split = "validation" if config.train.select == "last" else config.train.select
     shown = captions(config)
     figure = Figure(figsize=(11, 4), layout="constrained")
@@ -88,7 +88,7 @@ def write_plots(
 
 
 def draw_precision_recall(folder: RunFolder, config: RunConfig, results: Sequence[Result]) -> None:
-    """Draw precision at recall of all results under the first protocol."""
+    """Draw precision at each recall level under the first protocol."""
     figure = Figure(figsize=(12, 4.2), layout="constrained")
     protocol = config.eval.protocols[0]
     plot_precision_recall([result for result in results if result.protocol == protocol], figure.subplots(1, 2))
@@ -100,13 +100,13 @@ def _threshold(config: RunConfig) -> float:
     return float(getattr(config.model, "threshold", 0.4))
 
 
-SHOWN_LABELS = 24  # More could not be read.
+SHOWN_LABELS = 24  # More names would not be legible.
 
 
 def _draw_adjacency(folder: RunFolder, config: RunConfig, graph: Data, model: Path) -> None:
-    """Heat maps of the propagation weights as counted, as the model has them, and of the difference.
+    """Draw heat maps of the propagation weights as counted and after training, and of their difference.
 
-    Of many labels, those whose weights training has changed most are shown.
+    If there are many labels, those whose weights changed most are shown.
     """
     method = load_method(model)
     with torch.no_grad():
@@ -142,37 +142,37 @@ STAGES = ("before", "after")
 
 
 def ranks_by_probabilities(config: RunConfig) -> bool:
-    """Whether calibrated probabilities decide what is near: not for codes, which are as they were learned."""
+    """Whether a run ranks by calibrated label probabilities; hash codes do not use the calibration."""
     return config.eval.score != "own" or (config.method == ExpectedRelevance.name and config.model.bits is None)
 
 
 def write_reliability(folder: RunFolder, config: RunConfig, data: CrossModalData, models: Mapping[int, Path]) -> str:
-    """Draw reliability diagrams of the first seed, and give a section with the calibration errors of all.
+    """Draw reliability diagrams of the first seed, and return a section with the calibration errors of all seeds.
 
-    Measured on the queries of the first protocol, which neither training nor calibration has seen.
+    They are measured on the queries of the first protocol, which are not used for training or calibration.
     """
     queries = data.split(PROTOCOLS[config.eval.protocols[0]][0])
-    found = {seed: _probabilities(load_method(path), config, data, queries) for seed, path in models.items()}
-    first = next(iter(found.values()))
+    by_seed = {seed: _probabilities(load_method(path), config, data, queries) for seed, path in models.items()}
+    first = next(iter(by_seed.values()))
     figure = Figure(figsize=(9, 4.6), layout="constrained")
     for ax, (side, stages) in zip(figure.subplots(1, 2), first.items(), strict=True):
         plot_reliability({name: reliability_curve(each, queries.labels) for name, each in stages.items()}, ax)
         ax.set_title(f"{side.capitalize()}s, before and after calibration")
     save(figure, folder, "reliability.png")
     rows = [
-        [side, *(f"{fmean(_error(each[side][name], queries) for each in found.values()):.4f}" for name in STAGES)]
+        [side, *(f"{fmean(_error(each[side][name], queries) for each in by_seed.values()):.4f}" for name in STAGES)]
         for side in first
     ]
     table = markdown_table(["probabilities of", "before", "after"], rows)
     return (
-        "## Calibration\n\nExpected calibration error of the label probabilities, before and after the calibration on "
-        f"held-out items; mean over seeds, measured on the queries.\n\n{table}\n\n"
-        "![What came true over what was predicted, of the first seed](plots/reliability.png)"
+        "## Calibration\n\nExpected calibration error of the label probabilities on the queries, before and after the "
+        f"calibration on held-out items, mean over seeds.\n\n{table}\n\n"
+        "![Observed frequencies against predicted probabilities, first seed](plots/reliability.png)"
     )
 
 
 def _probabilities(method: Method, config: RunConfig, data: CrossModalData, queries: CrossModalData) -> Probabilities:
-    """By side, label probabilities before and after calibration."""
+    """Label probabilities of each side, before and after calibration."""
     if isinstance(method, ExpectedRelevance):
         own = {side: cast(Calibration, each) for side, each in method.calibrations.items()}
     else:

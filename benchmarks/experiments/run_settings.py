@@ -1,4 +1,4 @@
-"""The settings of a run: defaults, then YAML of the method, of the data set, of the user, then ``--set``."""
+"""The settings of a run: defaults, then YAML files of the data set and of the user, then ``--set``."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ BASELINES = ("random", "ridge", "cca", "pls")
 
 @dataclass(frozen=True)
 class EvalConfig(CheckedConfig):
-    """How to evaluate.
+    """Settings of the evaluation.
 
     Args:
         protocols: ``test-vs-test`` and ``query-vs-database``, or one of them.
-        k: Cut-off of mAP; none ranks the whole gallery.
-        score: What a method ranks by: own, its own similarity; or a score of its calibrated label probabilities:
+        k: Cut-off of mAP; none for the full ranking.
+        score: Score that a method ranks by: own, its own similarity; or a score of its calibrated label probabilities:
             expected_relevance, expected_shared, expected_jaccard, expected_cosine; see `relevance_encoder`.
-        definition: Of mAP with a cut-off: topk, first-k, recall-normalised, min(k,R).
-        baselines: Simple methods fitted on the same split: random, ridge, cca, pls.
+        definition: Definition of mAP with a cut-off: topk, first-k, recall-normalised, min(k,R).
+        baselines: Baselines fitted on the same split: random, ridge, cca, pls.
     """
 
     protocols: tuple[str, ...] = tuple(PROTOCOLS)
@@ -57,23 +57,23 @@ class EvalConfig(CheckedConfig):
 
 @dataclass(frozen=True)
 class DataConfig(CheckedConfig):
-    """Which items are for what, and what to do to the training items.
+    """Settings of the data: their splits, and missing sides of training items.
 
     Args:
-        split: A way to split by name: test-vs-test, dcmh, agah, uniform, stratified; or index files: a ``.npz``,
-            a ``.json``, or a folder. None keeps the splits that the data have.
-        split_seed: Of what is drawn.
-        train_size: Of the split, if it takes one: below 1 a share, else a number of items. Each size is the
-            published one of the data set by default, or that of the way.
-        validation_size: Of the items to take from the training items, where there are no validation items; 0 takes
-            none.
-        test_size: See ``train_size``.
-        query_size: See ``train_size``.
-        incomplete: Share of the training items to lose a side; published 0.8. Needs a method with generators.
-        image_only: Of these, the share that keeps its image; the others keep their text.
-        seed: Of the choice of those that lose a side.
-        label_vectors: Embeddings of the label names, for methods whose ``model.label_embedding`` is ``given`` then: a
-            file of word vectors, or ``sentence`` for a sentence encoder.
+        split: How to draw the splits: test-vs-test, dcmh, agah, uniform, stratified; or index files: a ``.npz`` file, a
+            ``.json`` file, or a folder. None keeps the splits of the data set.
+        split_seed: Random seed of the splits.
+        train_size: Size of the training split: a share if below 1, otherwise a number of items. All sizes default to
+            the published ones of the data set, or to those of ``split``.
+        validation_size: Size of the validation split, which is held out from the training items if the data have none;
+            0 holds out nothing.
+        test_size: Size of the test split, see ``train_size``.
+        query_size: Size of the query split, see ``train_size``.
+        incomplete: Share of the training items that lose one side (published: 0.8); needs a method with generators.
+        image_only: Share of these items that keep their image; the others keep their text.
+        seed: Random seed of the choice of incomplete items.
+        label_vectors: Embeddings of the label names: a file of word vectors, or ``sentence`` for a sentence encoder.
+            ``model.label_embedding`` is then ``given`` by default.
     """
 
     split: str | None = None
@@ -97,24 +97,24 @@ class DataConfig(CheckedConfig):
 
     @property
     def sizes(self) -> dict[str, float]:
-        """The sizes that are set, by split."""
+        """The given sizes, by split."""
         given = {name: getattr(self, f"{name}_size") for name in ("train", "validation", "test", "query")}
         return {name: size for name, size in given.items() if size is not None}
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that a run depends on.
+    """All settings of a run.
 
     Args:
         method: Name of the method.
-        dataset: Name of a data set, or path of a ``.npz`` file.
-        seeds: One training each.
+        dataset: Name of a data set, or path of a file or folder.
+        seeds: Random seeds, one training for each.
         model: Hyper-parameters of the method.
-        data: Which items are for what, and what to do to the training items.
-        train: How to train.
-        stage2: How to go on with generated sides, where sides are missing and the method can generate them.
-        eval: How to evaluate.
+        data: Settings of the data.
+        train: Settings of the training.
+        stage2: Settings of the second stage, which trains with generated sides if sides are missing.
+        eval: Settings of the evaluation.
     """
 
     method: str
@@ -132,26 +132,26 @@ class RunConfig:
             raise ValueError(f"'eval.score' must be 'own' for {self.method!r}, which scores no labels, as {able} do")
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain containers, as YAML has them."""
+        """The settings as plain containers for YAML."""
         return as_plain(asdict(self))
 
 
 def sections(method: str) -> dict[str, Any]:
-    """The published settings of a method and the defaults of a run, by group."""
+    """The published settings of a method and the default settings of a run, by group."""
     return {**published_settings(method_class(method)), "data": DataConfig(), "eval": EvalConfig()}
 
 
 def resolve(
     method: str, dataset: str, seeds: Sequence[int], file: Path | None = None, settings: Sequence[str] = ()
 ) -> RunConfig:
-    """Merge all sources of settings, the later ones first in rank, and check names and types.
+    """Merge all sources of settings, and check names and types; later sources override earlier ones.
 
     Args:
         method: Name of the method.
         dataset: Name of the data set.
-        seeds: One training each.
-        file: YAML of the user.
-        settings: ``key=value`` of the command line, such as ``train.lr=1e-4``.
+        seeds: Random seeds, one training for each.
+        file: YAML file of the user.
+        settings: ``key=value`` from the command line, such as ``train.lr=1e-4``.
 
     Raises:
         ValueError: If a key is unknown or a value is of the wrong type.
@@ -162,7 +162,7 @@ def resolve(
     values = merge_settings(sections(method), [own] if own.is_file() else [])
     given = merge_settings(sections(method), [file] if file else [], settings)
     embeds = "model.label_embedding" in setting_names(sections(method))
-    if given["data"].get("label_vectors") and embeds:  # Over the published choice, below the user's own.
+    if given["data"].get("label_vectors") and embeds:  # Overrides the published setting, but not one of the user.
         given["model"].setdefault("label_embedding", "given")
     return _build(method, dataset, seeds, {group: {**values[group], **given[group]} for group in values})
 
@@ -170,18 +170,18 @@ def resolve(
 def resolve_all(
     methods: Sequence[str], dataset: str, seeds: Sequence[int], file: Path | None = None, settings: Sequence[str] = ()
 ) -> list[RunConfig]:
-    """The settings of several methods; a setting of ``--set`` goes to those methods that have it.
+    """The settings of several methods; a setting of ``--set`` applies to the methods that have it.
 
     Raises:
         ValueError: If a setting is unknown to all of them, or of the wrong type.
     """
     if len(set(methods)) != len(methods):
-        raise ValueError(f"'method' must be given once each (got {', '.join(methods)})")
+        raise ValueError(f"'--method' must name each method once (got {', '.join(methods)})")
     return [resolve(method, dataset, seeds, file, own_settings(settings, method, methods)) for method in methods]
 
 
 def own_settings(settings: Sequence[str], method: str, methods: Sequence[str]) -> list[str]:
-    """Of settings for several methods those that one has, and those that none has, which `resolve` refuses."""
+    """The settings that a method has, and those that no method has, which `resolve` refuses."""
     names = {each: setting_names(sections(each)) for each in methods}
     everyone = {name for own in names.values() for name in own}
     given = [(parse_setting(setting)[0], setting) for setting in settings]
@@ -209,7 +209,7 @@ def from_dict(content: Mapping[str, Any]) -> RunConfig:
 
 
 def _build(method: str, dataset: str, seeds: Sequence[int], groups: Mapping[str, Any]) -> RunConfig:
-    """Check types and make the dataclasses."""
+    """Check types and create the dataclasses."""
     return RunConfig(method, dataset, tuple(seeds), **build_settings(sections(method), groups))
 
 
@@ -222,10 +222,10 @@ class Training:
     """One training.
 
     Args:
-        data: Whose split ``train`` it learns from.
-        config: How to train.
-        variant: Its name, where there are several.
-        start: The variant whose trained model it goes on from.
+        data: Data with the split ``train``.
+        config: Settings of the training.
+        variant: Name of the training, if there are several.
+        start: Variant whose trained model this training starts from.
     """
 
     data: CrossModalData
@@ -235,12 +235,12 @@ class Training:
 
     @property
     def stage(self) -> str:
-        """The stage of `labelgraph.train.train_method` that it is."""
+        """The stage of `labelgraph.train.train_method`."""
         return "stage2" if self.start else "train"
 
 
 def training_data(config: RunConfig, data: CrossModalData) -> CrossModalData:
-    """The data to train on, with sides taken away as the settings say.
+    """The training data; items lose sides by the settings.
 
     Raises:
         ValueError: If sides are missing and the method has no generators, or no item is complete.
@@ -249,16 +249,15 @@ def training_data(config: RunConfig, data: CrossModalData) -> CrossModalData:
         data = drop_modalities(data, config.data.incomplete, config.data.image_only, config.data.seed)
     check_incomplete(method_class(config.method), data)
     if not data.present[data.rows("train")].all(1).any():
-        raise ValueError("the split 'train' must have complete items (got none); a lower 'data.incomplete' leaves some")
+        raise ValueError("the split 'train' must have complete items (got none); lower 'data.incomplete'")
     return data
 
 
 def trainings(config: RunConfig, data: CrossModalData) -> list[Training]:
     """All trainings of a seed, in order.
 
-    Of incomplete items (DAGNN, doi:10.1609/aaai.v35i3.16345): first with zeros in place of what is missing,
-    then with what the generators make of the other side; and beside them the complete items alone, which
-    shows what the others gain.
+    If items are incomplete (DAGNN, doi:10.1609/aaai.v35i3.16345), there are three: on the complete items only, on all
+    items with zeros in place of missing sides, and from there with generated sides.
     """
     data = training_data(config, data)
     if data.present[data.rows("train")].all():

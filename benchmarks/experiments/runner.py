@@ -1,4 +1,4 @@
-"""A run, from settings to a folder worth reading."""
+"""Train, evaluate and report one method."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Say = Callable[[str], None]
 def run(
     config: RunConfig, data: CrossModalData, folder: RunFolder, say: Say = print, progress: bool = True
 ) -> list[Result]:
-    """Fit baselines, train every seed, evaluate, and write the folder; what is done already is kept."""
+    """Fit baselines, train every seed, evaluate, and write the folder; finished trainings are kept."""
     say(f"{config.dataset}: {data}")
     keep_splits(config, data, folder)
     graph = training_graph(config, data, say)
@@ -56,7 +56,7 @@ def run(
 def run_baselines(
     config: RunConfig, training: CrossModalData, data: CrossModalData, folder: RunFolder, say: Say = print
 ) -> list[Result]:
-    """Fit the baselines on the items that a method trains on, and evaluate them."""
+    """Fit the baselines on the training items of the method, and evaluate them."""
     results = []
     for name in config.eval.baselines:
         make = partial(_baseline, name, config, training, data)
@@ -67,12 +67,12 @@ def run_baselines(
 
 
 def training_graph(config: RunConfig, data: CrossModalData, say: Say = print) -> Data:
-    """The label graph, counted on the training items alone, with the embeddings of the names that are asked for."""
+    """The label graph of the training items, with embeddings of the label names if the settings ask for them."""
     vectors = None
     if config.data.label_vectors:
         vectors, missing = label_name_vectors(config.data.label_vectors, data.label_names)
         if missing:
-            say(f"{config.data.label_vectors} has no vectors of {', '.join(missing)}, which are zero then")
+            say(f"{config.data.label_vectors} has no vectors for {', '.join(missing)}; zeros are used")
     elif getattr(config.model, "label_embedding", None) == "given":
         raise ValueError("'model.label_embedding=given' needs 'data.label_vectors' (got none)")
     return cooccurrence_graph(data.labels[data.rows("train")], data.label_names, x=vectors)
@@ -87,7 +87,7 @@ def train_one(
     folder: RunFolder,
     progress: bool,
 ) -> list[Result]:
-    """Do one training of a seed, save its model, and evaluate it by every protocol."""
+    """Train once with one seed, save the model, and evaluate it under every protocol."""
     place, stage = folder.seed(seed, training.variant), training.stage
     options: dict[str, Any] = {"stages": [stage], stage: training.config, "folder": place, "seed": seed}
     start: str | Method = config.method
@@ -113,7 +113,7 @@ def train_one(
 
 
 def evaluate_method(method: Method, config: RunConfig, data: CrossModalData, seed: int, **about: Any) -> list[Result]:
-    """Evaluate one trained model by every protocol."""
+    """Evaluate one trained model under every protocol."""
     options: dict[str, Any] = {
         "k": config.eval.k,
         "definition": config.eval.definition,
@@ -138,14 +138,14 @@ def evaluate_method(method: Method, config: RunConfig, data: CrossModalData, see
 
 
 def scoring(method: Method, config: RunConfig, data: CrossModalData) -> Encoder:
-    """The encoder for the score that the settings ask for."""
+    """The encoder for the score in the settings."""
     if config.eval.score == "own":
         return partial(encode, method)
     return relevance_encoder(method, held_out(config, data), config.eval.score)
 
 
 def evaluate_run(folder: RunFolder) -> list[Result]:
-    """Evaluate the saved models of a run anew."""
+    """Evaluate the saved models of a run again."""
     config = folder.config()
     data = load_data(config, folder)
     return [
@@ -157,12 +157,12 @@ def evaluate_run(folder: RunFolder) -> list[Result]:
 
 
 def variants(folder: RunFolder, seed: int) -> list[str | None]:
-    """The trainings of a seed that are done, in order."""
+    """The finished trainings of a seed, in order."""
     return [variant for variant in VARIANTS if folder.results(seed, variant).is_file()]
 
 
 def histories(folder: RunFolder, config: RunConfig) -> dict[int, list[dict[str, float]]]:
-    """The history of every seed, of the last of its trainings."""
+    """The history of the last training of every seed."""
     histories: dict[int, list[dict[str, float]]] = {}
     for seed in config.seeds:
         path = folder.history(seed, variants(folder, seed)[-1])
@@ -173,7 +173,7 @@ def histories(folder: RunFolder, config: RunConfig) -> dict[int, list[dict[str, 
 
 def _baseline(name: str, config: RunConfig, training: CrossModalData, data: CrossModalData) -> list[Result]:
     options = {"k": config.eval.k, "definition": config.eval.definition}
-    # A baseline has a setting to choose even where a method takes its last epoch.
+    # The settings of a baseline are chosen on validation even if a method uses its last epoch.
     select = "test" if config.train.select == "test" else "validation"
     return run_baseline(name, training, data, config.eval.protocols, select, **options)
 

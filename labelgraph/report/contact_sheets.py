@@ -27,23 +27,23 @@ def contact_sheet(
     frames: Sequence[str | None] | None = None,
     caption_lines: int = 2,
 ) -> Image:
-    """Lay out pictures in a grid, each above its caption, such as what a search has found.
+    """Lay out pictures in a grid, each above its caption, for instance the results of a search.
 
     Args:
-        pictures: Pillow images, or paths; nothing, or a file that cannot be read, leaves its place empty.
-        captions: One of each, on up to ``caption_lines`` lines; longer ones are cut with dots.
-        scores: One of each, written below the caption; numbers with three decimals, texts as they are.
-        columns: How many side by side, at most.
-        size: Of the square that a picture is fitted into, in pixels; small ones are enlarged.
-        title: Above all, such as what was searched for.
-        frames: Colours, one of each, by any name that Pillow knows, or none.
-        caption_lines: Lines of a caption, at most; the sheet has room for the longest caption that is there.
+        pictures: Pillow images or paths; the place of a picture that is none or cannot be read stays empty.
+        captions: A caption for each picture. A caption longer than ``caption_lines`` lines is cut off with dots.
+        scores: A score for each picture, written below the caption: numbers with three decimals, texts unchanged.
+        columns: Maximum number of columns.
+        size: Side of the square that a picture is fitted into, in pixels; small pictures are enlarged.
+        title: Title of the sheet, for instance the query.
+        frames: A frame colour for each picture, as Pillow names colours, or none.
+        caption_lines: Maximum number of lines of a caption; the longest caption sets the height of all rows.
 
     Returns:
-        An RGB image; its ``save`` writes a PNG.
+        An RGB image; ``save`` writes it to a file.
 
     Raises:
-        ValueError: If there are no pictures, or not as many captions, scores or frames.
+        ValueError: If there are no pictures, or the number of captions, scores or frames differs from theirs.
         ImportError: If Pillow is not installed.
 
     Example:
@@ -52,11 +52,14 @@ def contact_sheet(
         >>> contact_sheet(load_thumbnails([0, 1, 2]), ["one", "two", "three"], [0.9, 0.8, 0.7], columns=2).size
         (388, 472)
     """
-    if not len(pictures) or columns < 1:
-        raise ValueError(f"'pictures' and 'columns' must be at least one (got {len(pictures)} and {columns})")
+    if not len(pictures):
+        raise ValueError("'pictures' must have at least 1 entry (got none)")
+    if columns < 1:
+        raise ValueError(f"'columns' must be at least 1 (got {columns})")
     for name, given in (("captions", captions), ("scores", scores), ("frames", frames)):
         if given is not None and len(given) != len(pictures):
-            raise ValueError(f"'{name}' must have an entry per picture, {len(pictures)} (got {len(given)})")
+            expected = f"{len(pictures)} {'entry' if len(pictures) == 1 else 'entries'}"
+            raise ValueError(f"'{name}' must have {expected}, one for each picture (got {len(given)})")
     from PIL import Image, ImageDraw
 
     columns = min(columns, len(pictures))
@@ -87,7 +90,7 @@ def contact_sheet(
 
 
 def _put(sheet: Image, draw: ImageDraw, picture: Image | str | Path | None, corner: tuple[int, int], size: int) -> None:
-    """Fit a picture into a square, in its middle."""
+    """Draw a picture in the middle of a square."""
     from PIL import Image, ImageOps
 
     if isinstance(picture, str | Path):
@@ -103,7 +106,7 @@ def _put(sheet: Image, draw: ImageDraw, picture: Image | str | Path | None, corn
 
 
 def _wrapped(text: str, font: Any, width: float, lines: int) -> list[str]:
-    """A text broken at spaces into lines; the last one is cut where more would follow."""
+    """Break a text into lines at spaces; the last line is cut off if the text is longer."""
     words, broken = text.split(), [""]
     while words and (len(broken) < lines or font.getlength(f"{broken[-1]} {words[0]}") <= width):
         longer = f"{broken[-1]} {words[0]}".strip()
@@ -118,11 +121,11 @@ def _wrapped(text: str, font: Any, width: float, lines: int) -> list[str]:
 
 
 def shortened(text: str, font: Any, width: float) -> str:
-    """A text on one line, cut with dots where it is wider than that."""
+    """A text on one line, cut off with dots if it is wider than ``width``."""
     text = " ".join(text.split())
     if font.getlength(text) <= width:
         return text
-    low, high = 0, len(text)  # How many letters fit, between these.
+    low, high = 0, len(text)  # Bounds of the number of letters that fit.
     while low < high:
         middle = (low + high + 1) // 2
         fits = font.getlength(text[:middle].rstrip() + "…") <= width
@@ -131,7 +134,7 @@ def shortened(text: str, font: Any, width: float) -> str:
 
 
 def _font(size: int) -> Any:
-    """Matplotlib's font, which knows more alphabets, where that is installed; Pillow's otherwise."""
+    """The font of Matplotlib if it is installed, as it has more alphabets than that of Pillow."""
     from PIL import ImageFont
 
     try:

@@ -12,7 +12,7 @@ from labelgraph.report.results import Result
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# One style a method in every picture, and one that can be told from its neighbours where lines overlap.
+# One style for each method in all plots; styles of similar methods differ where lines overlap.
 METHOD_STYLES: dict[str, dict[str, Any]] = {
     "expected-relevance": {"color": "#d62728", "ls": "-", "lw": 2.0},
     "algcn": {"color": "#1f77b4", "ls": "-"},
@@ -28,11 +28,11 @@ METHOD_STYLES: dict[str, dict[str, Any]] = {
 
 
 def method_style(name: str) -> dict[str, Any]:
-    """How lines of a method are drawn; a variant, ``"dagnn, 64 bits"``, as the method."""
+    """The line style of a method; a variant, such as ``"dagnn, 64 bits"``, has that of its method."""
     return {"lw": 1.4, **METHOD_STYLES.get(name.partition(",")[0], {})}
 
 
-# Not losses, among the columns of a history.
+# Columns of a history that are not losses.
 QUALITY = ("image_to_text", "text_to_image", "validation_map")
 PRECISION = "precision_"
 
@@ -40,38 +40,38 @@ PRECISION = "precision_"
 def plot_training(
     histories: Mapping[int, Sequence[Mapping[str, float]]], loss_ax: Axes, quality_ax: Axes, split: str
 ) -> None:
-    """Draw each loss term of the first seed, and the mAP of every seed, over epochs.
+    """Plot the loss terms of the first seed and the mAP of all seeds over the epochs.
 
     Args:
-        histories: Rows an epoch, by seed.
-        loss_ax: For the losses.
-        quality_ax: For the mAP on the split that the epoch is chosen on.
-        split: The name of that split.
+        histories: For each seed, a row for each epoch.
+        loss_ax: Axes for the losses.
+        quality_ax: Axes for the mAP.
+        split: Name of the split of the mAP, on which the epoch is chosen.
     """
     seed, rows = next(iter(histories.items()))
     epochs = [row["epoch"] + 1 for row in rows]
     for name in rows[0]:
         if name not in ("epoch", *QUALITY) and not name.startswith(PRECISION):
             loss_ax.plot(epochs, [row[name] for row in rows], label=name, lw=2 if name == "total" else 1.2)
-    _finish(loss_ax, f"Training loss, seed {seed} (terms unweighted)", "epoch", "loss")
+    _finish(loss_ax, f"Training loss, seed {seed} (unweighted terms)", "epoch", "loss")
     plot_quality({f"seed {seed}": rows for seed, rows in histories.items()}, quality_ax, split)
 
 
 def plot_quality(histories: Mapping[str, Sequence[Mapping[str, float]]], ax: Axes, split: str) -> None:
-    """Draw the mAP of several trainings over epochs, by name; those that chose no epoch are left out."""
+    """Plot the mAP of several trainings, by name, over the epochs; trainings without validation are left out."""
     for name, rows in histories.items():
         values = [row["validation_map"] for row in rows if "validation_map" in row]
         if values:
             best = values.index(max(values))
             (line,) = ax.plot(range(1, len(values) + 1), values, label=name, **method_style(name))
             ax.plot(best + 1, values[best], "o", color=line.get_color(), ms=5)
-    _finish(ax, f"mAP on {split}, best epoch marked", "epoch", "mAP, both ways averaged")
+    _finish(ax, f"mAP on {split}, best epoch marked", "epoch", "mAP, both directions averaged")
 
 
 def plot_discriminators(rows: Sequence[Mapping[str, float]], ax: Axes) -> None:
-    """Draw, over the epochs, the share of each kind of features that a discriminator classifies correctly.
+    """Plot the share of real and of generated features that each discriminator classifies correctly over the epochs.
 
-    Where the two lines of a space add up to 1, its discriminator is no better than chance.
+    If the two lines of a side add up to 1, its discriminator is no better than chance.
     """
     for name in rows[0]:
         if name.startswith(PRECISION):
@@ -85,7 +85,7 @@ def plot_discriminators(rows: Sequence[Mapping[str, float]], ax: Axes) -> None:
 
 
 def plot_precision_recall(results: Sequence[Result], axes: Sequence[Any]) -> None:
-    """Draw precision at recall under one protocol, averaged over the seeds of each method, one axes a direction."""
+    """Plot precision at each recall level, averaged over the seeds of a method, one axes for each direction."""
     methods: dict[str, list[Result]] = {}
     for result in results:
         name = f"{result.method}, {result.variant}" if result.variant else result.method
@@ -99,7 +99,7 @@ def plot_precision_recall(results: Sequence[Result], axes: Sequence[Any]) -> Non
         ax.set(xlim=(0, 1), ylim=(0, 1))
         _finish(ax, way.replace("_", " ").capitalize(), "recall", "precision")
         ax.get_legend().remove()
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), edgecolor="none", fontsize="small")  # Clear of the curves.
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), edgecolor="none", fontsize="small")  # Beside the curves.
 
 
 def _finish(ax: Axes, title: str, x: str, y: str) -> None:
@@ -111,17 +111,17 @@ def _finish(ax: Axes, title: str, x: str, y: str) -> None:
         ax.legend(framealpha=0.7, edgecolor="none", fontsize="small")
 
 
-SMALLEST, LARGEST = 3.0, 11.0  # Of the dots, in points.
+SMALLEST, LARGEST = 3.0, 11.0  # Diameters of dots, in points.
 
 
 def plot_reliability(curves: Mapping[str, ReliabilityCurve], ax: Axes) -> None:
-    """Draw observed frequencies over predicted probabilities, for example before and after a calibration.
+    """Plot observed frequencies against predicted probabilities, for instance before and after calibration.
 
     Calibrated probabilities lie on the diagonal. The area of a dot grows with the logarithm of its count.
 
     Args:
-        curves: Of `reliability_curve`, by the name in the legend.
-        ax: Where to draw.
+        curves: Curves of `reliability_curve`, by their name in the legend.
+        ax: Axes to draw on.
     """
     ax.plot([0, 1], [0, 1], color="0.6", lw=0.8, zorder=0)
     for name, curve in curves.items():

@@ -1,4 +1,4 @@
-"""Label graphs and adjacencies as pictures, onto matplotlib axes that the caller gives."""
+"""Drawings of label graphs and heat maps of adjacencies."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 Place = dict[str, np.ndarray]
 
 BLUE = "#4c72b0"
-# Width and height that a label is given, where neighbouring dots are one apart.
+# Width and height reserved for a label, in units of the distance between neighbouring dots.
 CELL = np.array([1.35, 0.9])
-# Where a name may stand, the better first: direction, alignment, and what counts against it.
+# Positions of a name, the best first: direction, alignment, and cost.
 PLACEMENTS = (
     (0.0, 1.0, "center", "bottom", 0.0), (0.0, -1.0, "center", "top", 0.05),
     (0.7, 0.7, "left", "bottom", 0.15), (-0.7, 0.7, "right", "bottom", 0.15),
@@ -32,15 +32,15 @@ PLACEMENTS = (
 
 
 def draw_graph(data: Data, ax: Axes | None = None, max_edges: int = 150) -> Axes:
-    """Draw a label graph: larger dots for more frequent labels, darker arrows for heavier edges.
+    """Draw a label graph, with larger dots for more frequent labels and darker arrows for heavier edges.
 
-    An arrow a -> b reads "an item with a also has b": where the weights are conditional probabilities, it points
-    from the label that is given to the label that follows, whichever way the messages flow.
+    An arrow a -> b reads "if label a, then label b": if the weights are conditional probabilities, it points from the
+    given label to the other one, whichever way messages flow.
 
     Args:
-        data: Label graph; its heaviest edges are drawn, self-loops never.
-        ax: Where to draw; by default onto a new figure, ``ax.figure``.
-        max_edges: How many edges at most.
+        data: Label graph. The heaviest edges are drawn; self-loops are not.
+        ax: Axes to draw on; by default those of a new figure, ``ax.figure``.
+        max_edges: Maximum number of edges.
 
     Returns:
         The axes.
@@ -84,7 +84,7 @@ def _new_axes() -> Axes:
 
 
 def _given(data: Data) -> str | None:
-    """The end of each edge that its weight, if that is a conditional probability, is conditioned on."""
+    """The end of the edges that their weights are conditioned on; none if they are not conditional probabilities."""
     if data.get("edge_count") is None or data.get("count") is None or not data.num_edges:
         return None
     for end, labels in (("target", data.edge_index[1]), ("source", data.edge_index[0])):
@@ -95,14 +95,14 @@ def _given(data: Data) -> str | None:
 
 
 def draw_heat_map(matrix: Tensor, names: Sequence[str], ax: Axes, title: str = "", limit: float | None = None) -> Any:
-    """Draw a matrix over labels, sources in rows and targets in columns.
+    """Draw a matrix over labels as a heat map, with sources in rows and targets in columns.
 
     Args:
-        matrix: Shape (C, C), for instance of `labelgraph.nn.dense_adjacency`; values of both signs get a
-            scale around 0.
-        names: The C labels.
-        ax: Where to draw.
-        title: Of the picture.
+        matrix: Shape (C, C), for instance from `labelgraph.nn.dense_adjacency`. If some values are negative, the colour
+            scale is centred on 0.
+        names: Names of the C labels.
+        ax: Axes to draw on.
+        title: Title of the axes.
         limit: End of the colour scale; by default the largest absolute value.
 
     Returns:
@@ -121,20 +121,20 @@ def draw_heat_map(matrix: Tensor, names: Sequence[str], ax: Axes, title: str = "
 
 
 def grouped_order(matrix: Tensor) -> list[int]:
-    """An order of the labels that puts linked ones and those with similar edges side by side, for heat maps."""
+    """Order labels for a heat map, so that linked labels and labels with similar edges are neighbours."""
     from scipy.cluster.hierarchy import leaves_list, linkage
 
     if len(matrix) < 3:
         return list(range(len(matrix)))
     both = matrix.detach().abs().double().cpu()
     both = torch.maximum(both, both.t())
-    # A label is its own nearest neighbour, so that it also lies near those it is linked with.
+    # Each label is linked with itself, so that it is placed near its neighbours in the graph too.
     both.fill_diagonal_(both.max().item() or 1.0)
     return leaves_list(linkage(both.numpy(), "average", metric="cosine", optimal_ordering=True)).tolist()
 
 
 def _layout(graph: nx.DiGraph, aspect: float) -> Place:
-    """Lay out each connected part by itself, and put the parts on shelves, the highest first."""
+    """Lay out each connected component, and place the components in rows, the tallest first."""
     number = {node: i for i, node in enumerate(graph)}
     members = [sorted(part, key=number.__getitem__) for part in nx.weakly_connected_components(graph)]
     parts = sorted(
@@ -154,14 +154,14 @@ def _layout(graph: nx.DiGraph, aspect: float) -> Place:
 
 
 def _layout_part(graph: nx.DiGraph, part: list[str]) -> np.ndarray:
-    """Coordinates of a connected part, its long side level, neighbouring dots about one apart."""
+    """Coordinates of a connected component, its long axis horizontal, with neighbours about 1 apart."""
     if len(part) == 1:
         return np.zeros((1, 2))
-    # In the order of the labels: an order of sets would give another picture every time.
+    # In the order of the labels, because the order of a set would change the drawing from run to run.
     inner = nx.Graph()
     inner.add_nodes_from(part)
     inner.add_edges_from(graph.subgraph(part).edges)
-    # Distance in hops alone: weights would pull labels onto one another.
+    # By the number of hops only, because weights would place labels on top of each other.
     place = nx.kamada_kawai_layout(inner, weight=None)
     xy = np.array([place[node] for node in part])
     xy = xy - xy.mean(0)
@@ -184,7 +184,7 @@ def _grey(strength: float) -> str:
 
 
 def _draw_edges(graph: nx.DiGraph, place: Place, ax: Axes, edges: list[Any], sizes: list[float]) -> None:
-    """Draw the edges, given from the heaviest down."""
+    """Draw the edges, which are sorted from the heaviest down."""
     strength = [abs(weight / edges[0][2]) for *_, weight in edges]
     nx.draw_networkx_edges(
         graph, place, [edge[:2] for edge in edges], ax=ax, node_size=sizes, arrowsize=9,
@@ -194,7 +194,7 @@ def _draw_edges(graph: nx.DiGraph, place: Place, ax: Axes, edges: list[Any], siz
 
 
 def _write_names(graph: nx.DiGraph, place: Place, ax: Axes, sizes: list[float]) -> None:
-    """Write each name on that side of its dot which is farthest from its edges and from dots near by."""
+    """Write each name on the side of its dot that is farthest from edges and other dots."""
     from matplotlib.patheffects import withStroke
 
     halo = [withStroke(linewidth=2.5, foreground="white")]
@@ -212,7 +212,7 @@ def _write_names(graph: nx.DiGraph, place: Place, ax: Axes, sizes: list[float]) 
 
 
 def _add_key(ax: Axes, highest: int, weights: list[float], shares: bool) -> None:
-    """Explain dots and arrows below the picture, by two counts and the ends of the weights."""
+    """Explain dots and arrows below the drawing: two counts, and the lowest and highest weight."""
     from matplotlib.lines import Line2D
 
     counts = sorted({math.ceil(highest / 10), highest} - {0})
@@ -221,7 +221,7 @@ def _add_key(ax: Axes, highest: int, weights: list[float], shares: bool) -> None
     ends = {f"{'share' if shares else 'weight'} {w:.2g}": w / weights[0] for w in weights[:-2:-1] + weights[:1] if w}
     lines = [Line2D([], [], color=_grey(s), lw=_width(s), label=label) for label, s in ends.items()]
     if shares:
-        meaning = "Arrow a \u2192 b: of the items with label a, this share also has label b"
+        meaning = "Arrow a \u2192 b: if label a, then label b. Share: items with a that also have b"
         ax.annotate(meaning, (0, 0), xytext=(0, -14), xycoords="axes fraction", textcoords="offset points", fontsize=8)
     if dots or lines:
         ax.legend(

@@ -40,7 +40,7 @@ def test_a_run_keeps_the_indices_that_it_names(small_file, tmp_path, capsys):
     expected = make_splits(data, "dcmh", seed=5, query=10)
     assert all(torch.equal(index, expected[name]) for name, index in load_splits(out / "splits.json", data).items())
     report = (out / "report.md").read_text()
-    assert "The splits are `dcmh` with seed 5: train 36, validation 4, test 10, query 10, database 70." in report
+    assert "The splits were drawn by `dcmh` with seed 5: train 36, validation 4, test 10, query 10, database 70." in report
     assert "`splits.json`" in report
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| algcn"))
 
@@ -116,7 +116,7 @@ def test_methods_of_one_table_share_their_splits(small_file, tmp_path):
     assert start(small_file, out, "data.split=uniform", *sizes, more=("--method", "algcn", "agah")) == 0
     text = (out / "splits.json").read_text()
     assert all((out / name / "splits.json").read_text() == text for name in ("algcn", "agah"))
-    assert "The splits are `uniform` with seed 0" in (out / "report.md").read_text()
+    assert "The splits were drawn by `uniform` with seed 0" in (out / "report.md").read_text()
 
 
 def test_a_known_set_that_is_absent_is_told_with_its_address(tmp_path, capsys, monkeypatch):

@@ -67,11 +67,11 @@ def test_paths_are_opened_and_what_cannot_be_is_empty(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"pictures": [], "captions": []}, "'pictures' and 'columns' must be at least one"),
-        ({"columns": 0}, "'pictures' and 'columns' must be at least one"),
-        ({"captions": []}, r"'captions' must have an entry per picture, 1 \(got 0\)"),
-        ({"scores": [1.0, 2.0]}, "'scores' must have an entry per picture"),
-        ({"frames": []}, "'frames' must have an entry per picture"),
+        ({"pictures": [], "captions": []}, "'pictures' must have at least 1 entry"),
+        ({"columns": 0}, r"'columns' must be at least 1 \(got 0\)"),
+        ({"captions": []}, r"'captions' must have 1 entry, .* \(got 0\)"),
+        ({"scores": [1.0, 2.0]}, r"'scores' must have 1 .*\(got 2\)"),
+        ({"frames": []}, r"'frames' must have 1 .*\(got 0\)"),
     ],
 )
 def test_wrong_arguments_are_refused(changes, message):
