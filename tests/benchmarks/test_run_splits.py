@@ -40,7 +40,8 @@ def test_a_run_keeps_the_indices_that_it_names(small_file, tmp_path, capsys):
     expected = make_splits(data, "dcmh", seed=5, query=10)
     assert all(torch.equal(index, expected[name]) for name, index in load_splits(out / "splits.json", data).items())
     report = (out / "report.md").read_text()
-    assert "The splits were drawn by `dcmh` with seed 5: train 36, validation 4, test 10, query 10, database 70." in report
+    sizes = "train 36, validation 4, test 10, query 10, database 70"
+    assert f"The splits were drawn by `dcmh` with seed 5: {sizes}." in report
     assert "`splits.json`" in report
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| algcn"))
 
