@@ -224,7 +224,9 @@ def test_a_method_without_labels_is_named(make_data):
 @pytest.mark.parametrize("select", ["validation", "last"])
 def test_fit_calibrates_on_the_items_that_it_chooses_on(make_data, tmp_path, select):
     data = make_data(size=120)
-    method = build(data, "expected-relevance", ExpectedRelevanceConfig(hidden_channels=16))
+    method = build(
+        data, "expected-relevance", ExpectedRelevanceConfig(hidden_channels=16, pair_weight=0.0, dropout=0.5)
+    )
     config = TrainConfig(epochs=12, batch_size=20, lr=0.02, select=select, device="cpu")
     fit(method, data, config, tmp_path, progress=False)
     slope = method.calibrations["image"].slope

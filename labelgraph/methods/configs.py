@@ -241,7 +241,15 @@ class ExpectedRelevanceConfig(HashConfig):
 
     # Lasts until validation stops improving, whatever the number of items.
     training: ClassVar[Training] = _training(
-        train={"epochs": 1000, "batch_size": 300, "lr": 3e-3, "betas": (0.9, 0.999), "patience": 400, "min_steps": 600}
+        train={
+            "epochs": 1000,
+            "batch_size": 300,
+            "min_batches": 10,
+            "lr": 3e-3,
+            "betas": (0.9, 0.999),
+            "patience": 400,
+            "min_steps": 600,
+        }
     )
 
     hidden_channels: PositiveInt = 1024

@@ -100,8 +100,9 @@ def fit(
     method.encoders = data.encoders
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    size = _batch_size(config, len(data.rows("train")))
     batches = CrossModalDataModule(
-        data, config.batch_size, seed, config.select, interleave=fill_missing, reads_labels=method.reads_labels
+        data, size, seed, config.select, interleave=fill_missing, reads_labels=method.reads_labels
     )
     # Lightning would leave a loaded method in evaluation mode.
     module = RetrievalModule(method, config, fill_missing).train()
@@ -141,6 +142,16 @@ ELSEWHERE = {
     "strategy": "no option: a training runs on one device", "plugins": "no option: checkpoints are of one kind",
     "default_root_dir": "'folder'", "enable_checkpointing": "no option: the best epoch is kept in a checkpoint",
 }  # fmt: skip
+
+
+SMALLEST_BATCH = 32  # Pairs; losses that compare the pairs of a batch need some.
+
+
+def _batch_size(config: TrainConfig, num_items: int) -> int:
+    """Pairs a step: fewer than ``config.batch_size`` where an epoch would have fewer than ``config.min_batches``."""
+    if not config.min_batches:
+        return config.batch_size
+    return min(config.batch_size, max(SMALLEST_BATCH, num_items // config.min_batches))
 
 
 def _trainer(

@@ -35,6 +35,8 @@ class TrainConfig(CheckedConfig):
     Args:
         epochs: Passes over the training items, at most.
         batch_size: Pairs a step.
+        min_batches: Batches an epoch, at least: where there are few training items, batches are smaller, down to 32
+            pairs. 0 keeps ``batch_size``.
         optimizer: ``adam`` or ``sgd``.
         lr: Base learning rate.
         betas: Decay rates of Adam.
@@ -61,6 +63,7 @@ class TrainConfig(CheckedConfig):
 
     epochs: PositiveInt = 30
     batch_size: PositiveInt = 100
+    min_batches: CountInt = 0
     optimizer: Literal["adam", "sgd"] = "adam"
     lr: PositiveFloat = 5e-5
     betas: tuple[ShareBelowOne, ShareBelowOne] = (0.5, 0.999)

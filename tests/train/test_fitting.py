@@ -420,3 +420,14 @@ def test_control_c_goes_through_and_is_heard_again_afterwards(data, tmp_path):
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize(("min_batches", "size"), [(0, 100), (1, 60), (3, 32)])
+def test_few_items_come_in_smaller_batches(make_data, tmp_path, min_batches, size):
+    data, seen = make_data(size=120), []
+    method = build_method("expected-relevance", 12, 9, cooccurrence_graph(data.labels), hidden_channels=8)
+    forward = method.forward
+    method.forward = lambda image, text: seen.append(len(image)) or forward(image, text)
+    config = TrainConfig(epochs=1, batch_size=100, min_batches=min_batches, device="cpu")
+    fit(method, data, config, tmp_path, progress=False)
+    assert max(seen) == min(size, 60)
