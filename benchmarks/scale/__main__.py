@@ -1,12 +1,12 @@
-"""Take a million items from a memory-mapped folder to answers, and tell what each command takes.
+"""Measure time and memory of each command, from a memory-mapped folder of a million items to search results.
 
 Examples:
   python -m benchmarks.scale                                       # a million items, in a temporary folder
   python -m benchmarks.scale --items 100000 --method agah
   python -m benchmarks.scale --report benchmarks/results/scale.json
 
-It makes a synthetic folder of images with 512 features, bags of words and labels, and runs `labelgraph train`, `index`
-and `search` on it, each as a process of its own. Linux only, for it tells what memory a process holds.
+The command writes a synthetic folder (512 image features, bags of words, labels) and runs `labelgraph train`, `index`
+and `search` on it, each in its own process. It needs Linux, which reports the memory of a process.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 from benchmarks.experiments.environment import environment
 from benchmarks.scale.steps import SETTINGS, make, measure
 from labelgraph._core.json_files import write_json
+from labelgraph.cli.common import guarded
 from labelgraph.report import markdown_table
 
 
@@ -35,25 +36,31 @@ def parser() -> argparse.ArgumentParser:
         epilog=rest,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("--items", metavar="N", type=int, default=1_000_000, help="how many (default: 1,000,000)")
+    command.add_argument(
+        "--items", metavar="N", type=int, default=1_000_000, help="number of items (default: 1,000,000)"
+    )
     command.add_argument("--out", metavar="DIR", type=Path,
-                         help="new folder for data, model and index (default: a temporary one, deleted at the "
-                         "end)")  # fmt: skip
+                         help="new folder for data, model and index (default: a temporary folder, which is "
+                         "deleted at the end)")  # fmt: skip
     command.add_argument("--method", metavar="NAME", default="algcn", choices=list(SETTINGS),
                          help=f"one of: {', '.join(SETTINGS)} (default: algcn)")  # fmt: skip
     command.add_argument("--threads", metavar="N", type=int, default=2, help="threads of torch (default: 2)")
-    command.add_argument("--report", metavar="FILE", type=Path, help="JSON to write")
+    command.add_argument("--report", metavar="FILE", type=Path, help="JSON file for the results")
     return command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; gives its exit status."""
+    """Run the command and return its exit status."""
     command = parser()
     options = command.parse_args(arguments)
     if options.items < 100:
         command.error(f"'--items' must be at least 100 (got {options.items})")
     if options.out is not None and options.out.exists():
         command.error(f"'--out' must be a new folder (got {options.out})")
+    return guarded(lambda: _measure(options), "run the command again to start over")
+
+
+def _measure(options: argparse.Namespace) -> None:
     folder = options.out or Path(tempfile.mkdtemp(prefix="labelgraph-scale-"))
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -64,11 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(table(report))
     if options.report:
         write_json(options.report, report)
-    return 0
 
 
 def _report(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Make the data and run all commands."""
+    """Write the data and run all commands."""
     started = time.perf_counter()
     make(folder, options.items, lambda done, total: _say(f"\r{done:,} of {total:,} items"))
     made = time.perf_counter() - started
@@ -99,7 +105,7 @@ def table(report: dict[str, Any]) -> str:
     ]
     total = sum(step["seconds"] for step in report["steps"])
     made = f"{report['items']:,} items, {report['data_bytes'] / 1e6:,.0f} MB on disk"
-    head = [made, "time", "most memory", "its own", "mapped files"]
+    head = [made, "time", "peak memory", "own memory", "mapped files"]
     return markdown_table(head, [*rows, ["all commands", f"{total:.1f} s", "", "", ""]])
 
 

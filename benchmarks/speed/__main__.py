@@ -1,15 +1,16 @@
-"""Measure the speed of the parts, and write the figures with the machine they were taken on.
+"""Measure the speed of the library against plain baselines, and write the results and the machine as JSON.
 
 Examples:
-  python -m benchmarks.speed                       # all, about fifteen minutes
-  python -m benchmarks.speed ranking propagation   # some
-  python -m benchmarks.speed training_step         # every case whose name begins so
+  python -m benchmarks.speed                       # all cases, about fifteen minutes
+  python -m benchmarks.speed ranking propagation   # some cases
+  python -m benchmarks.speed training_step         # all cases whose names begin with this
   python -m benchmarks.speed search --out search.json --plot search.png
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -22,6 +23,7 @@ from benchmarks.experiments.environment import environment
 from benchmarks.speed import graph_speed, ranking_speed, search_speed, training_speed
 from benchmarks.speed.search_speed import RECALL, draw_recall
 from labelgraph._core.json_files import write_json
+from labelgraph.cli.common import guarded
 from labelgraph.report import markdown_table
 
 CASES: dict[str, Callable[[int], list[dict[str, Any]]]] = {
@@ -36,19 +38,19 @@ CASES: dict[str, Callable[[int], list[dict[str, Any]]]] = {
 
 
 def alone(name: str, threads: int) -> list[dict[str, Any]]:
-    """Measure one case in a fresh process: what another left in the heap changes what memory costs."""
+    """Measure one case in a new process, so that its memory is its own."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return pool.submit(in_process, name, threads).result()
 
 
 def in_process(name: str, threads: int) -> list[dict[str, Any]]:
-    """Pin the threads and measure one case."""
+    """Set the number of threads and measure one case."""
     torch.set_num_threads(threads)
     return CASES[name](threads)
 
 
-def main() -> None:
-    """Measure, print and write."""
+def main() -> int:
+    """Run the command and return its exit status."""
     description, _, examples = (__doc__ or "").partition("\n\n")
     command = argparse.ArgumentParser(
         prog="python -m benchmarks.speed",
@@ -58,14 +60,18 @@ def main() -> None:
     )
     command.add_argument("cases", nargs="*", metavar="CASE", help=f"some of: {', '.join(CASES)} (default: all)")
     command.add_argument("--threads", type=int, default=2, metavar="N", help="threads of torch (default: 2)")
-    command.add_argument("--out", type=Path, metavar="FILE", help="JSON to write")
-    command.add_argument("--plot", type=Path, metavar="FILE", help="picture of recall and time of search_approximate")
+    command.add_argument("--out", type=Path, metavar="FILE", help="JSON file for the results")
+    command.add_argument("--plot", type=Path, metavar="FILE", help="plot of recall and time of search_approximate")
     options = command.parse_args()
     if options.plot and not chosen("search_approximate", options.cases):
         command.error("'--plot' needs the case search_approximate")
     unknown = [begin for begin in options.cases if not any(name.startswith(begin) for name in CASES)]
     if unknown:
         command.error(f"unknown case {', '.join(unknown)}; expected some of {', '.join(CASES)}")
+    return guarded(lambda: _measure(options), "run the command again to start over")
+
+
+def _measure(options: argparse.Namespace) -> None:
     figures: list[dict[str, Any]] = []
     for name in CASES:
         if not chosen(name, options.cases):
@@ -80,7 +86,7 @@ def main() -> None:
 
 
 def chosen(name: str, begins: list[str]) -> bool:
-    """Whether a case is to be measured."""
+    """Whether a case is measured."""
     return not begins or name.startswith(tuple(begins))
 
 
@@ -98,8 +104,8 @@ def table(figures: list[dict[str, Any]]) -> str:
             f"{figure['bytes'] / 1e6:.0f} MB" if "bytes" in figure else "-",
             f"{figure[RECALL]:.3f}" if RECALL in figure else "-",
         ])  # fmt: skip
-    return markdown_table(["what", "ours", "rival", "ours / rival", "memory", "recall"], rows)
+    return markdown_table(["case", "labelgraph", "baseline", "labelgraph / baseline", "memory", "recall"], rows)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

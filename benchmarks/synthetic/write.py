@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -15,7 +14,9 @@ from torch import Tensor
 
 from benchmarks.synthetic.generate import SyntheticData
 from benchmarks.synthetic.sets import SETS, SyntheticSet
+from labelgraph._core.commit import FolderWriter, write_version
 from labelgraph.data import PUBLISHED_SIZES, make_splits
+from labelgraph.data.formats.folder_sources import KIND, NAMES, SPLITS
 
 BLOCK = 4096
 
@@ -29,22 +30,22 @@ def write_set(
     block: int = BLOCK,
     tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Write a set into a new folder, beside and then renamed; memory holds one block of it.
+    """Write a set into a new folder, block by block; the folder appears when it is complete.
 
-    Files: ``image.npy`` float32, the CSR parts ``text_data.npy``, ``text_indices.npy``, ``text_indptr.npy``,
-    ``labels.npy`` uint8, ``splits/NAME.npy``, and ``data.json``.
+    The arrays are ``image`` float32, the CSR parts ``text_data``, ``text_indices`` and ``text_indptr``, and ``labels``
+    uint8.
 
     Args:
         name: Key of ``SETS``.
         path: The folder.
-        items: How many; by default as many as the set has.
-        seed: Of everything.
-        split: Key of `labelgraph.data.SPLITS`; with the published sizes where all items are made.
-        block: Items at a time.
-        tell: Called with the items that are done and all.
+        items: Number of items; by default that of the published set.
+        seed: Random seed.
+        split: Key of `labelgraph.data.SPLITS`; sizes are the published ones if all items are written.
+        block: Number of items in memory.
+        tell: Called with the number of finished items and of all items.
 
     Raises:
-        ValueError: If the set is unknown, the folder is there, or a number is below 1.
+        ValueError: If the set is unknown, the folder exists, or a number is below 1.
     """
     if name not in SETS:
         raise ValueError(f"'name' must be one of {', '.join(SETS)} (got {name!r})")
@@ -72,42 +73,41 @@ def write_items(
     splits: Callable[[np.ndarray], Mapping[str, Tensor]] = lambda labels: {},
     about: Mapping[str, Any],
 ) -> None:
-    """Write items after any description as `write_set` does.
+    """Write items of any description, as `write_set` does.
 
     Args:
-        spec: What to imitate.
+        spec: Description of the set.
         path: A new folder.
-        total: How many items.
-        seed: Of everything.
-        block: Items at a time.
-        tell: Called with the items that are done and all.
-        splits: Takes all labels, (N, C), and gives index vectors by name; by default none.
-        about: Kept in ``data.json``.
+        total: Number of items.
+        seed: Random seed.
+        block: Number of items in memory.
+        tell: Called with the number of finished items and of all items.
+        splits: Takes all labels, (N, C), and returns index vectors by name; by default none.
+        about: Entries for the manifest of the folder.
 
     Raises:
-        ValueError: If the folder is there.
+        ValueError: If the folder exists.
     """
     if path.exists():
         raise ValueError(f"'path' must be a new folder (got {path})")
-    beside = path.with_name(path.name + ".part")
-    shutil.rmtree(beside, ignore_errors=True)
-    (beside / "splits").mkdir(parents=True)
-    labels = _write_rows(SyntheticData(spec, seed), beside, total, block, tell)
-    for part, index in splits(labels).items():
-        np.save(beside / "splits" / f"{part}.npy", index.numpy())
-    made = {**about, "seed": seed, "stated": spec.stated}
-    settings = {"format": "labelgraph folder", "version": 1, "shapes": {"text": [total, spec.text_channels]},
-                "label_names": list(spec.labels), "synthetic": made}  # fmt: skip
-    (beside / "data.json").write_text(json.dumps(settings), encoding="utf-8")
-    beside.rename(path)
+    entries = {
+        "shapes": {"text": [total, spec.text_channels]},
+        "synthetic": {**about, "seed": seed, "stated": spec.stated},
+    }
+    names = {"label_names": list(spec.labels), "ids": [], "titles": [], "encoders": {}}
+    with write_version(path, KIND, entries) as writer:
+        writer.write(NAMES, json.dumps(names).encode())
+        labels = _write_rows(SyntheticData(spec, seed), writer, total, block, tell)
+        for part, index in splits(labels).items():
+            writer.array(f"{SPLITS}/{part}.npy", index.shape, "int64")[...] = index.numpy()
 
 
 def _write_rows(
-    data: SyntheticData, folder: Path, total: int, block: int, tell: Callable[[int, int], None]
+    data: SyntheticData, writer: FolderWriter, total: int, block: int, tell: Callable[[int, int], None]
 ) -> np.ndarray:
-    """Append all items to the arrays of a folder; gives the labels."""
+    """Append all items to the arrays of a folder, and return the labels."""
     names = ("image", "text_data", "text_indices", "text_indptr", "labels")
-    files = {name: GrowingArray(folder / f"{name}.npy") for name in names}
+    files = {name: GrowingArray(writer.open(f"{name}.npy")) for name in names}
     files["text_indptr"].append(np.zeros(1, dtype=np.int64))
     labels, entries = [], 0
     for start in range(0, total, block):
@@ -121,7 +121,7 @@ def _write_rows(
         labels.append(rows.labels)
         tell(start + len(rows.labels), total)
     for file in files.values():
-        file.close()
+        file.finish()
     return np.concatenate(labels)
 
 
@@ -129,11 +129,11 @@ class GrowingArray:
     """A ``.npy`` file to which rows are appended; its header, which leaves room for that, is written again at the end.
 
     Args:
-        path: Of the file.
+        file: A new file, open for writing.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.file = path.open("w+b")
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
         self.shape: tuple[int, ...] = ()
         self.dtype: Any = None
 
@@ -151,7 +151,6 @@ class GrowingArray:
         npy.write_array_header_1_0(self.file, description)
         return self.file.tell()
 
-    def close(self) -> None:
-        """Write how many rows there are."""
+    def finish(self) -> None:
+        """Write the number of rows."""
         self._header()
-        self.file.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,17 +25,18 @@ from benchmarks.datasets.openclipart.selection import (
     split,
 )
 from labelgraph._core.files import write_text
+from labelgraph.cli.common import guarded
 from labelgraph.encoders import BagOfWords
 
 
 @dataclass
 class Steps:
-    """How many pictures are left after each step, printed as they come."""
+    """The number of pictures after each step, printed as the steps finish."""
 
     counts: list[tuple[str, int]] = field(default_factory=list)
 
     def add(self, step: str, count: int) -> None:
-        """Note one step."""
+        """Add one step."""
         self.counts.append((step, count))
         print(f"{count:6,} pictures: {step}", flush=True)
 
@@ -43,7 +45,7 @@ def read_public_domain(source: Path, steps: Steps) -> list[Record]:
     """Read the records of the pictures that state the public domain and have a PNG rendering."""
     for name in ("svg", "png"):
         if not (source / name).is_dir():
-            raise SystemExit(
+            raise ValueError(
                 f"{source / name}: no such folder; install Debian's packages openclipart-svg and "
                 "openclipart-png, or unpack them (dpkg -x) and give their usr/share/openclipart as --source"
             )
@@ -53,7 +55,7 @@ def read_public_domain(source: Path, steps: Steps) -> list[Record]:
     steps.add("that state the public domain", len(records))
     missing = [record.id for record in records if not (source / "png" / f"{record.id}.png").exists()]
     if missing:
-        raise SystemExit(f"{source / 'png'}: no picture {missing[0]}.png, nor {len(missing) - 1:,} others")
+        raise ValueError(f"{source / 'png'}: no picture {missing[0]}.png, nor {len(missing) - 1:,} others")
     return records
 
 
@@ -132,8 +134,8 @@ def build(source: Path, out: Path, cache: Path | None) -> None:
     print(f"{settled.labels.shape[1]} labels, {settled.labels.sum() / len(kept):.2f} per picture")
 
 
-def main() -> None:
-    """Read the command line."""
+def main() -> int:
+    """Run the command and return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.datasets.openclipart.build", description=__doc__)
     parser.add_argument(
         "--source",
@@ -146,14 +148,14 @@ def main() -> None:
         "--out",
         type=Path,
         default=Path("labelgraph/data/openclipart"),
-        help="folder that the set is written to (default: %(default)s)",
+        help="folder for the data set (default: %(default)s)",
     )
-    parser.add_argument(
-        "--cache", type=Path, help="an .npz that keeps features and thumbnails, so that the next run is quick"
-    )
+    parser.add_argument("--cache", type=Path, help=".npz file that keeps features and thumbnails for the next run")
     arguments = parser.parse_args()
-    build(arguments.source, arguments.out, arguments.cache)
+    return guarded(
+        lambda: build(arguments.source, arguments.out, arguments.cache), "run the command again to start over"
+    )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -16,20 +16,27 @@ from benchmarks.synthetic.write import write_set
 from labelgraph.data import CrossModalData
 
 
+def files(folder):
+    """The files of a folder by the names in its manifest."""
+    manifest = json.loads((folder / "data.json").read_text())
+    return {name: folder / entry["file"] for name, entry in manifest["files"].items()}
+
+
 def content(folder):
-    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+    return {name: path.read_bytes() for name, path in files(folder).items()}
 
 
 def read(folder):
     """Read a folder as the format says, by hand."""
-    arrays = {file.stem: np.load(file, allow_pickle=False) for file in folder.glob("*.npy")}
-    settings = json.loads((folder / "data.json").read_text())
-    parts = [arrays[f"text_{part}"] for part in ("data", "indices", "indptr")]
-    text = sp.csr_array(tuple(parts), shape=settings["shapes"]["text"])
+    paths = files(folder)
+    arrays = {name: np.load(path, allow_pickle=False) for name, path in paths.items() if name.endswith(".npy")}
+    shape = json.loads((folder / "data.json").read_text())["entries"]["shapes"]["text"]
+    names = json.loads(paths["names.json"].read_text())
+    text = sp.csr_array(tuple(arrays[f"text_{part}.npy"] for part in ("data", "indices", "indptr")), shape=shape)
     text.check_format()
-    assert arrays["image"].dtype == np.float32 and arrays["labels"].dtype == np.uint8
-    splits = {file.stem: np.load(file) for file in (folder / "splits").glob("*.npy")}
-    return CrossModalData(arrays["image"], text, arrays["labels"], settings["label_names"], splits)
+    assert arrays["image.npy"].dtype == np.float32 and arrays["labels.npy"].dtype == np.uint8
+    splits = {Path(name).stem: array for name, array in arrays.items() if name.startswith("splits/")}
+    return CrossModalData(arrays["image.npy"], text, arrays["labels.npy"], names["label_names"], splits)
 
 
 def test_the_block_size_changes_no_byte_and_the_seed_all(tmp_path):
@@ -39,7 +46,7 @@ def test_the_block_size_changes_no_byte_and_the_seed_all(tmp_path):
     first = content(tmp_path / "100")
     splits = {f"splits/{name}.npy" for name in ("train", "validation", "test", "query", "database")}
     parts = {f"text_{part}.npy" for part in ("data", "indices", "indptr")}
-    assert set(first) == {"data.json", "image.npy", "labels.npy", *parts, *splits}
+    assert set(first) == {"names.json", "image.npy", "labels.npy", *parts, *splits}
     for other in ("700", "5000", "again"):
         assert content(tmp_path / other) == first
     write_set("mirflickr", tmp_path / "seed", items=700, seed=4)

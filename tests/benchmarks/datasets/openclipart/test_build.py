@@ -9,7 +9,7 @@ from benchmarks.datasets.openclipart.selection import settle
 
 
 def test_a_missing_folder_names_the_packages(tmp_path):
-    with pytest.raises(SystemExit, match=r"svg: no such folder.*openclipart-svg and openclipart-png"):
+    with pytest.raises(ValueError, match=r"svg: no such folder.*openclipart-svg and openclipart-png"):
         build.read_public_domain(tmp_path, build.Steps())
 
 
