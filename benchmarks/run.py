@@ -82,7 +82,9 @@ def _dispatch(options: argparse.Namespace) -> None:
     from benchmarks.experiments.run_settings import describe, resolve_all
     from benchmarks.experiments.runner import evaluate_run
 
-    methods = list(METHODS) if options.methods == ["all"] else options.methods
+    # In the order of the registry, so that all tables have the same order.
+    order = [*METHODS, "all"]
+    methods = list(METHODS) if options.methods == ["all"] else sorted(options.methods or [], key=order.index)
     if options.list_settings:
         given = _settings(options, methods)
         for config in resolve_all(methods, options.dataset, options.seeds, options.config, given):
