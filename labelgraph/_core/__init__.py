@@ -1,1 +1,1 @@
-"""The ground floor: checks, names, files, bits. It imports nothing of the library above it."""
+"""Helpers for checks, names, files and bits, which import no other part of the library."""

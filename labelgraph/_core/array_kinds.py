@@ -1,4 +1,4 @@
-"""Arrays and texts of the kinds that people have, made plain or refused by name."""
+"""Conversion of user input to plain arrays and texts; an error names the argument."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from labelgraph._core.reading import quoted
 
 
 def plain_array(name: str, value: Any) -> np.ndarray:
-    """A NumPy array of native byte order and positive strides, without a copy where that is possible.
+    """Convert to a NumPy array of native byte order and positive strides, without a copy where possible.
 
     Args:
-        name: Of the argument, for errors.
-        value: An array or nested list, a dense tensor of any device and precision (16-bit floats become float32), or
-            an object with ``to_numpy``, such as a data frame.
+        name: Name of the argument in error messages.
+        value: An array, a nested list, a dense tensor of any device and precision, or an object with ``to_numpy``,
+            such as a data frame. 16-bit floats become float32.
 
     Raises:
-        ValueError: If it is a masked array, a set or another kind without an order, or its rows differ in length.
+        ValueError: If ``value`` is a masked array, has no order (such as a set), or has rows of different lengths.
 
     Example:
         >>> import numpy as np
@@ -31,7 +31,7 @@ def plain_array(name: str, value: Any) -> np.ndarray:
         [2, 1]
     """
     if isinstance(value, np.ma.MaskedArray):
-        raise ValueError(f"'{name}' must have no masked values (got a masked array); fill them first")
+        raise ValueError(f"'{name}' must have no masked values (got a masked array); fill the masked values first")
     if isinstance(value, set | frozenset | Mapping | str | bytes):
         raise ValueError(f"'{name}' must be an array or a list (got {type(value).__name__})")
     if isinstance(value, Tensor):
@@ -41,7 +41,7 @@ def plain_array(name: str, value: Any) -> np.ndarray:
         try:
             array = np.asarray(value.to_numpy() if hasattr(value, "to_numpy") else value)
         except (ValueError, TypeError) as error:
-            raise ValueError(f"'{name}' must be an array or a list of rows of one length (got {error})") from error
+            raise ValueError(f"'{name}' must be an array or a list of rows of equal length (got {error})") from error
     if array.dtype.kind == "f" and array.dtype.itemsize == 2:
         array = array.astype(np.float32)
     if not array.dtype.isnative:
@@ -50,10 +50,10 @@ def plain_array(name: str, value: Any) -> np.ndarray:
 
 
 def as_sparse(name: str, matrix: Any) -> sp.csr_array:
-    """Convert a dense or sparse matrix of NumPy, SciPy or torch to a SciPy CSR array, a copy.
+    """Copy a dense or sparse matrix of NumPy, SciPy or torch into a SciPy CSR array.
 
     Raises:
-        ValueError: If ``matrix`` is not two-dimensional or not of real numbers.
+        ValueError: If ``matrix`` is not two-dimensional or does not hold real numbers.
     """
     if isinstance(matrix, Tensor) and matrix.layout != torch.strided:
         coo = matrix.detach().cpu().to_sparse_coo().coalesce()
@@ -72,14 +72,14 @@ def as_sparse(name: str, matrix: Any) -> sp.csr_array:
 
 
 def as_texts(name: str, values: Iterable[Any]) -> tuple[str, ...]:
-    """Texts, or numbers as texts: whole ones without a point.
+    """Convert values to texts; whole numbers are written without a decimal point.
 
     Args:
-        name: Of the argument, for errors.
+        name: Name of the argument in error messages.
         values: A list, an array or a tensor.
 
     Raises:
-        ValueError: If it is a single text, or an entry is missing (none or NaN), bytes or a collection.
+        ValueError: If ``values`` is a single text, or an entry is missing (None or NaN), bytes or a collection.
 
     Example:
         >>> import torch
@@ -93,7 +93,7 @@ def as_texts(name: str, values: Iterable[Any]) -> tuple[str, ...]:
     if not isinstance(plain, list):
         raise ValueError(f"'{name}' must be a list of texts (got {quoted(plain, 60)})")
     return tuple(
-        each if type(each) is str and each.isascii() else _text(name, row, each) for row, each in enumerate(plain)
+        value if type(value) is str and value.isascii() else _text(name, row, value) for row, value in enumerate(plain)
     )
 
 
@@ -114,10 +114,10 @@ def _text(name: str, row: int, value: Any) -> str:
 
 
 def check_distinct(name: str, values: Sequence[str]) -> None:
-    """Refuse a text that occurs twice.
+    """Check that no text occurs twice.
 
     Raises:
-        ValueError: If one does; it names the first and its places.
+        ValueError: If a text occurs twice; the message names the first such text and its two positions.
     """
     if len(set(values)) == len(values):
         return

@@ -1,4 +1,4 @@
-"""Settings that check their values when they are made, from the types of their fields."""
+"""Settings that check their values against the types of their fields when they are created."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from labelgraph._core.names import did_you_mean
 
 @dataclass(frozen=True)
 class Limit:
-    """A range of numbers, in `typing.Annotated`.
+    """A range of numbers, for use in `typing.Annotated`.
 
     Args:
-        expected: The numbers in words, such as ``"a positive number"``.
-        accepts: Tells whether a number is one of them.
+        expected: Description of the range, such as ``"a positive number"``.
+        accepts: Function that returns whether a number is in the range.
     """
 
     expected: str
@@ -41,14 +41,14 @@ WORDS: dict[Any, str] = {
 
 @dataclass(frozen=True)
 class CheckedConfig:
-    """A base of frozen dataclasses whose values are checked against the types of their fields.
+    """Base class of frozen dataclasses that check their values against the types of their fields.
 
-    Field types are numbers, text, ``bool``, ``Literal``, tuples, unions of these, and numbers with a `Limit`. Whole
-    numbers are taken for ``float``, numbers of NumPy for those of Python, and lists for tuples, as YAML and JSON have
-    them. Fields of other types are not checked.
+    Checked types are numbers, text, ``bool``, ``Literal``, tuples, unions of these types, and numbers with a `Limit`.
+    Whole numbers are accepted for ``float``, numbers of NumPy for numbers of Python, and lists for tuples, because YAML
+    and JSON have no tuples. Fields of other types are not checked.
 
     Raises:
-        ValueError: If a value is of another type, out of its range, or not finite; it names the field.
+        ValueError: If a value has another type, is out of range, or is not finite; the message names the field.
 
     Example:
         >>> from dataclasses import dataclass
@@ -70,20 +70,20 @@ class CheckedConfig:
 
 
 def field_types(config: type) -> Mapping[str, Any]:
-    """The types of the fields of a dataclass, with their limits."""
+    """Return the types of the fields of a dataclass, with their limits."""
     return typing.get_type_hints(config, include_extras=True)
 
 
 def check_value(name: str, value: Any, kind: Any) -> Any:
-    """Check a value against a type, and give it as that type.
+    """Check a value against a type, and convert it to this type.
 
     Args:
-        name: What the error calls it.
+        name: Name of the value in error messages.
         value: The value.
-        kind: A type as `CheckedConfig` knows them.
+        kind: Any type that `CheckedConfig` can check.
 
     Raises:
-        ValueError: If the value does not fit.
+        ValueError: If the value does not fit the type.
     """
     try:
         return _fitted(value, kind)
@@ -140,7 +140,7 @@ def _fitted_tuple(value: Any, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def choices(kind: Any) -> tuple[Any, ...]:
-    """The values of a ``Literal``, also of one within a union."""
+    """Return the values of a ``Literal``, also if it is part of a union."""
     if get_origin(kind) is Literal:
         return get_args(kind)
     if get_origin(kind) in (Union, types.UnionType):
@@ -149,7 +149,7 @@ def choices(kind: Any) -> tuple[Any, ...]:
 
 
 def describe_kind(kind: Any) -> str:
-    """A type in words.
+    """Describe a type in words.
 
     Example:
         >>> from labelgraph._core.checked_config import PositiveInt, describe_kind

@@ -1,4 +1,4 @@
-"""Checks of arguments, with errors that name the argument, what was expected and what came."""
+"""Checks of arguments; an error names the argument, the expected value and the received value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROW_BLOCK = 2**14
 
 
 def check_multi_hot(name: str, labels: Any) -> sp.csr_array:
-    """Check that labels are 0 or 1, and give them as a CSR array of shape (N, C).
+    """Check that labels are 0 or 1, and return them as a CSR array of shape (N, C).
 
     Raises:
         ValueError: If ``labels`` is not a matrix, has no rows or columns, or holds anything but 0 and 1.
@@ -40,29 +40,30 @@ def check_multi_hot(name: str, labels: Any) -> sp.csr_array:
 
 
 def check_present(present: Any, size: int) -> Tensor:
-    """Check which side of each item is there, image and text, (N, 2); by default both.
+    """Check the mask of the sides that each item has, image and text, (N, 2); by default every item has both.
 
     Raises:
-        ValueError: If the shape is another, the values are not 0 or 1, or an item has neither side.
+        ValueError: If the shape is wrong, a value is not 0 or 1, or an item has neither side.
     """
     if present is None:
         return torch.ones(size, 2, dtype=torch.bool)
-    given = torch.from_numpy(plain_array("present", present))
-    if tuple(given.shape) != (size, 2):
-        raise ValueError(f"'present' must have the shape ({size}, 2), image and text (got {tuple(given.shape)})")
-    if not ((given == 0) | (given == 1)).all():
+    mask = torch.from_numpy(plain_array("present", present))
+    if tuple(mask.shape) != (size, 2):
+        raise ValueError(f"'present' must have the shape ({size}, 2), image and text (got {tuple(mask.shape)})")
+    if not ((mask == 0) | (mask == 1)).all():
         raise ValueError("'present' must be 0 or 1 (got other values)")
-    bare = (~given.bool().any(1)).nonzero().flatten()
+    bare = (~mask.bool().any(1)).nonzero().flatten()
     if len(bare):
-        raise ValueError(f"'present' must leave every item a side (got {len(bare)} with none, first row {bare[0]})")
-    return given.bool()
+        raise ValueError(f"'present' must give every item a side (got {len(bare)} items without, first row {bare[0]})")
+    return mask.bool()
 
 
 def check_encoders(encoders: Any) -> dict[str, dict[str, Any]]:
-    """Check the settings of the encoders of ``image`` and ``text``: plain values that JSON can hold.
+    """Check the encoder settings of ``image`` and ``text``, which must be plain values that JSON can hold.
 
     Raises:
-        ValueError: If they are not a mapping of these sides, or a side does not name its ``encoder``.
+        ValueError: If ``encoders`` is not a mapping of these sides, a side does not name its ``encoder``, or a
+            value does not fit JSON.
     """
     if not isinstance(encoders, Mapping) or not set(encoders) <= {"image", "text"}:
         raise ValueError(f"'encoders' must map 'image', 'text' or both to settings (got {_shortened(encoders)})")
@@ -81,16 +82,16 @@ def _shortened(value: Any) -> str:
 
 
 def check_features(name: str, features: Any, present: Tensor | None = None) -> Tensor | sp.csr_array:
-    """Check that features are a finite matrix; give float32, dense as a tensor and sparse as CSR.
+    """Check that features are a finite matrix, and return float32: a dense tensor, or a CSR array if sparse.
 
     Args:
-        name: Of the argument, for errors.
+        name: Name of the argument in error messages.
         features: A matrix of NumPy, SciPy or torch.
-        present: Which rows count, bool; the others are not looked at and become 0.
+        present: Mask of the rows to check, bool; all other rows are not checked and become 0.
 
     Raises:
-        ValueError: If ``features`` is not a non-empty matrix of numbers with a row per entry of
-            ``present``, or holds NaN or infinity.
+        ValueError: If ``features`` is not a matrix of numbers, is empty, has another number of rows than ``present``,
+            or holds NaN or infinity.
     """
     if present is not None and hasattr(features, "shape") and features.shape and features.shape[0] != len(present):
         raise ValueError(f"'{name}' must have a row per row of 'labels', {len(present)} (got {features.shape[0]})")
@@ -111,7 +112,7 @@ def check_features(name: str, features: Any, present: Tensor | None = None) -> T
 
 
 def _as_tensor(name: str, features: Any) -> Tensor:
-    """A dense tensor of real numbers, over the same memory where that is possible."""
+    """Convert features to a dense tensor of real numbers, which shares their memory where possible."""
     if not isinstance(features, Tensor):
         array = plain_array(name, features)
         if array.dtype.kind not in "biufc":
@@ -143,10 +144,11 @@ def _check_sparse(name: str, features: Any, present: Tensor | None) -> sp.csr_ar
 
 
 def _rows_not_finite(matrix: Tensor) -> Tensor:
-    """The rows that hold NaN or infinity; block by block, since a memory-mapped matrix may be larger than memory.
+    """Return the rows that hold NaN or infinity.
 
-    A sum with NaN or infinity in it is not finite, and is far sooner found than each value looked at. Finite values
-    may also sum to infinity, so that such rows are looked at.
+    The matrix is read in blocks, because a memory-mapped matrix may be larger than memory. A row with NaN or infinity
+    has a sum that is not finite, and sums are much faster than a check of every value. Finite values may also sum to
+    infinity, so the rows with such a sum are checked value by value.
     """
     bad = torch.cat([~torch.isfinite(block.sum(1)) for block in matrix.split(ROW_BLOCK)])
     rows = bad.nonzero().flatten()
@@ -154,10 +156,10 @@ def _rows_not_finite(matrix: Tensor) -> Tensor:
 
 
 def check_split(name: str, index: Any, size: int) -> Tensor:
-    """Check an index vector, and give it as int64.
+    """Check the row numbers of a split, and return them as an int64 tensor.
 
     Raises:
-        ValueError: If it is empty, no vector or set of whole numbers, out of range, or holds an item twice.
+        ValueError: If ``index`` is empty, is not a vector or set of whole numbers, is out of range, or repeats an item.
     """
     array = plain_array(f"split '{name}'", sorted(index) if isinstance(index, set | frozenset) else index)
     if array.size == 0:
@@ -175,12 +177,12 @@ def check_split(name: str, index: Any, size: int) -> Tensor:
 
 MOSTLY = 0.75
 
-# torch says so of every CSR tensor; of what is done with them here it means nothing.
+# torch warns about every CSR tensor; the warning does not matter for the operations that the library uses.
 warnings.filterwarnings("ignore", ".*Sparse CSR tensor support is in beta.*")
 
 
 def csr_tensor(matrix: sp.csr_array) -> Tensor:
-    """A sparse CSR tensor over the same values.
+    """Create a sparse CSR tensor that shares the values of a SciPy CSR array.
 
     Example:
         >>> import scipy.sparse as sp
@@ -193,7 +195,7 @@ def csr_tensor(matrix: sp.csr_array) -> Tensor:
 
 
 def sparse_if_mostly_zero(matrix: Any) -> Any:
-    """Give a dense matrix of which over three quarters are zero as CSR, and any other as it is.
+    """Convert a dense matrix to CSR if over three quarters of its values are zero; otherwise return it unchanged.
 
     Example:
         >>> import numpy as np

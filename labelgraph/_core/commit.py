@@ -1,11 +1,11 @@
-"""Writing a version of a folder, see `manifest`.
+"""Writing of a new version of a folder; `manifest` describes the layout of a folder.
 
-The files are written under temporary names and flushed. Then, under the lock of the folder, they take their names, the
-manifest that names them replaces the one before, and the files of the version before are deleted. Two processes that
-write to one folder leave one of the two versions, whole.
+The writer writes the files under temporary names and flushes them to the disk. Then it takes the lock of the folder,
+renames the files, atomically replaces the manifest, and deletes the files of the previous version. If two processes
+write to one folder, it holds one of the two versions in the end, complete.
 
-Files that belong to others are left alone: only files are deleted that the manifest before named, or whose name holds
-the start of their own SHA-256.
+Files of other programs are never deleted. The writer only deletes files that the previous manifest named, and files
+whose name holds the start of their own SHA-256.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     import numpy as np
 
 LOCK = ".lock"
-WAIT = 600.0  # Seconds for which another process may put its version in place, and delete the one before.
+WAIT = 600.0  # Seconds to wait for another process that puts its version in place and deletes the previous one.
 
 
 class FolderWriter:
-    """Collects the files of a version.
+    """Collects the files of a new version.
 
     Attributes:
-        entries: JSON values by name, which can be changed until the end of the ``with``.
+        entries: JSON values by name. They can be changed until the end of the ``with``.
     """
 
     def __init__(self, folder: Path, entries: dict[str, Any], parts: _Parts, start: str = "") -> None:
@@ -44,12 +44,12 @@ class FolderWriter:
 
     @property
     def files(self) -> dict[str, FileEntry]:
-        """The files by name, complete once the version is in place."""
+        """The files by name; the mapping is complete once the version is in place."""
         described = self._parts.files.items()
         return {name.removeprefix(self._start): file for name, file in described if name.startswith(self._start)}
 
     def section(self, name: str) -> FolderWriter:
-        """A part of the version with entries and names of its own, such as the model in a search index."""
+        """Return a writer for a part of the version with its own entries and names, such as the model in an index."""
         return FolderWriter(self.folder, self.entries.setdefault(name, {}), self._parts, f"{self._start}{name}/")
 
     def write(self, name: str, content: bytes) -> None:
@@ -57,25 +57,28 @@ class FolderWriter:
         self.open(name).write(content)
 
     def open(self, name: str) -> BinaryIO:
-        """Add a file, and give it open for reading and writing; it is closed at the end of the ``with``."""
+        """Add a file, and return it open for reading and writing; it is closed at the end of the ``with``."""
         copy = os.dup(self._add(name).claim.fileno())
         return self._parts.opened.enter_context(os.fdopen(copy, "w+b"))
 
     def path(self, name: str) -> Path:
-        """Add a file, and give its temporary path to a library that writes to no open file."""
+        """Add a file, and return its temporary path, for a library that cannot write to an open file."""
         return self._add(name).path
 
     def array(self, name: str, shape: Sequence[int], dtype: Any) -> np.ndarray:
-        """Add a ``.npy`` file of zeros, and map it for writing; its room on the disk is reserved.
+        """Add a ``.npy`` file of zeros, reserve its space on the disk, and map it for writing.
 
-        It must not be changed after the ``with``.
+        The array must not be changed after the ``with``.
         """
         array = create_array(self.open(name), shape, dtype)
         self._parts.arrays.append(array)
         return array
 
     def reuse(self, name: str, entry: FileEntry) -> bool:
-        """Add a file that an earlier version of this folder has, without writing it; false if it is gone by now."""
+        """Add a file of an earlier version of this folder without writing it again.
+
+        Returns False if the file no longer exists or cannot be linked.
+        """
         self._check_new(name)
         path = self.folder / entry.file
         if not FILE_NAME.fullmatch(entry.file):
@@ -85,7 +88,7 @@ class FolderWriter:
                 if os.fstat(file.fileno()).st_size != entry.size:
                     return False
             self._add(name, link_to=path)
-        except (OSError, ValueError):  # Gone, no plain file, or a file system without hard links.
+        except (OSError, ValueError):  # The file is gone, is not a regular file, or cannot be linked.
             return False
         self._parts.files[self._start + name] = entry
         return True
@@ -98,12 +101,12 @@ class FolderWriter:
 
     def _check_new(self, name: str) -> None:
         if self._start + name in self._parts.temporaries:
-            raise ValueError(f"'name' must be new to the version (got {self._start + name!r} again)")
+            raise ValueError(f"'name' must be new in this version (got {self._start + name!r} again)")
 
 
 @dataclass
 class _Parts:
-    """What a writer and its sections share, by full names."""
+    """State that a writer shares with its sections, by full names."""
 
     temporaries: dict[str, Temporary] = field(default_factory=dict)
     files: dict[str, FileEntry] = field(default_factory=dict)
@@ -123,7 +126,7 @@ class _Parts:
 
 
 def _describe(name: str, temporary: Temporary) -> FileEntry:
-    """Flush a file, and name it after its content."""
+    """Flush a file to the disk, and derive its final name from its content."""
     temporary.flush()
     with os.fdopen(os.open(temporary.path, os.O_RDONLY | NO_LINK), "rb") as file:
         size, digest = os.fstat(file.fileno()).st_size, sha256_file(file)
@@ -137,23 +140,22 @@ def _describe(name: str, temporary: Temporary) -> FileEntry:
 def write_version(
     folder: str | Path, kind: FolderFormat, entries: Mapping[str, Any] | None = None
 ) -> Iterator[FolderWriter]:
-    """Write a new version of a folder; after an error, the version before stays, and nothing is left of the new one.
+    """Write a new version of a folder; after an error, the previous version stays and the new files are deleted.
 
     Args:
         folder: The folder, created if it does not exist. Other files in it are left alone.
-        kind: Its format.
+        kind: Format of the folder.
         entries: JSON values for the manifest; long lists belong in a file.
 
     Raises:
-        ValueError: If the folder has a file named like the manifest that is of something else, or an entry is not
-            finite.
-        TypeError: If an entry is not of JSON.
-        OSError: If the disk is full, the folder read-only, or the like; it names the folder.
+        ValueError: If the file with the name of the manifest has another format, or an entry is not finite.
+        TypeError: If JSON cannot hold an entry.
+        OSError: If the system cannot write, for example to a full disk or a read-only folder; it names the folder.
         TimeoutError: If another process holds the lock of the folder for ten minutes.
     """
     folder = Path(folder)
     with naming(folder):
-        new = [each for each in (folder, *folder.parents) if not each.exists()]
+        new = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         try:
             check_replaceable(folder, kind)
@@ -165,15 +167,15 @@ def write_version(
         except BaseException:
             _remove_new(new)
             raise
-        for each in new:
-            flush_folder(each.parent)
+        for path in new:
+            flush_folder(path.parent)
 
 
 def check_replaceable(folder: Path, kind: FolderFormat) -> None:
-    """Check that a folder holds a version of this kind, even a damaged one or one of another format version, or none.
+    """Check that a folder has no manifest, or one of this format, even with a wrong checksum or format version.
 
     Raises:
-        ValueError: If the file named like the manifest is of something else.
+        ValueError: If the file with the name of the manifest is anything else.
     """
     path = folder / kind.manifest
     if not os.path.lexists(path):
@@ -187,10 +189,10 @@ def check_replaceable(folder: Path, kind: FolderFormat) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from putting a version in place.
+    """Hold the lock of a folder, so that no other process puts a version in place.
 
     Raises:
-        TimeoutError: If another process does for ten minutes.
+        TimeoutError: If another process holds the lock for ten minutes.
     """
     from filelock import FileLock, Timeout
 
@@ -198,7 +200,7 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=WAIT, poll_interval=0.01)
     except Timeout:
-        text = f"another process has been writing there for {WAIT:.0f} seconds; try again"
+        text = f"another process has been writing to this folder for {WAIT:.0f} seconds; try again"
         raise TimeoutError(errno.ETIMEDOUT, text, str(folder)) from None
     try:
         yield
@@ -207,14 +209,14 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _commit(folder: Path, kind: FolderFormat, entries: Mapping[str, Any], parts: _Parts) -> None:
-    """Put a version in place. Until the rename of the manifest the one before is current, and whole."""
+    """Put a version in place. Until the manifest is renamed, the previous version is current and complete."""
     parts.finish()
     path, files = folder / kind.manifest, parts.files
     content = Manifest(entries, files).dump(path, kind)
-    with Temporary(folder, ".json") as beside:
-        with os.fdopen(os.dup(beside.claim.fileno()), "wb") as file:
+    with Temporary(folder, ".json") as new_manifest:
+        with os.fdopen(os.dup(new_manifest.claim.fileno()), "wb") as file:
             file.write(content)
-        beside.flush()
+        new_manifest.flush()
         with locked(folder):
             check_replaceable(folder, kind)
             replaced = {entry.file for entry in files.values()} | _named(folder, kind)
@@ -222,21 +224,21 @@ def _commit(folder: Path, kind: FolderFormat, entries: Mapping[str, Any], parts:
                 for name, temporary in parts.temporaries.items():
                     temporary.rename(folder / files[name].file)
                 flush_folder(folder)
-                beside.rename(path)
+                new_manifest.rename(path)
                 flush_folder(folder)
             finally:
                 _collect(folder, kind, replaced)
 
 
 def _named(folder: Path, kind: FolderFormat) -> set[str]:
-    """Names of the files of the current version; none if its manifest is damaged."""
+    """Return the names of the files of the current version; none if its manifest is damaged."""
     with suppress(OSError, ValueError):
         return {entry.file for entry in read_manifest(folder, kind).files.values()}
     return set()
 
 
 def _collect(folder: Path, kind: FolderFormat, replaced: set[str]) -> None:
-    """Delete files of versions that are not current; none if the manifest cannot be understood."""
+    """Delete the files of versions that are not current; delete none if the manifest is damaged."""
     try:
         current = {entry.file for entry in read_manifest(folder, kind).files.values()}
     except FileNotFoundError:
@@ -253,14 +255,14 @@ def _collect(folder: Path, kind: FolderFormat, replaced: set[str]) -> None:
 
 
 def _is_named_after_itself(path: Path, digest: str) -> bool:
-    """Whether a file is left over of a version whose writer was killed: nobody else names files so."""
+    """Check whether a killed writer left the file: its name holds the start of its own SHA-256."""
     with suppress(OSError, ValueError), open_regular(path) as file:
         return sha256_file(file).startswith(digest)
     return False
 
 
 def _remove_new(folders: Sequence[Path]) -> None:
-    """Delete folders that were made for a version that failed, unless another process uses them meanwhile."""
+    """Delete the folders that a failed version created, unless another process uses them now."""
     for folder in folders:
         with suppress(OSError):
             if {path.name for path in folder.iterdir()} == {LOCK}:

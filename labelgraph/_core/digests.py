@@ -24,7 +24,7 @@ def sha256_bytes(content: bytes | memoryview) -> str:
 
 
 def sha256_file(file: str | Path | BinaryIO) -> str:
-    """SHA-256 of a file, which is read in blocks; an open file is read from its start."""
+    """SHA-256 of a file, read in blocks. An open file is read from its start."""
     if isinstance(file, (str, Path)):
         with Path(file).open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
@@ -36,7 +36,7 @@ def sha256_arrays(arrays: Iterable[np.ndarray]) -> str:
     """SHA-256 of arrays with their types and shapes.
 
     Raises:
-        TypeError: If an array holds Python objects, of which NumPy knows the addresses only.
+        TypeError: If an array holds Python objects, because NumPy only stores their addresses.
 
     Example:
         >>> import numpy as np

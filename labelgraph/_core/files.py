@@ -1,7 +1,7 @@
-"""Files that are written whole or not at all.
+"""Atomic writing of files.
 
-A file is written under a temporary name in the folder of its target, flushed to the disk, and renamed into place, which
-is atomic. Whatever interrupts the write, the target holds the old or the new content.
+A file is written under a temporary name in the folder of its target, flushed to the disk, and atomically renamed. After
+any interruption, the target holds either the old or the new content.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ BLOCK = 1 << 20
 def open_atomic(
     path: str | Path, mode: str = "wb", *, encoding: str | None = None, newline: str | None = None
 ) -> Iterator[IO[Any]]:
-    r"""Open a file for writing that replaces ``path`` at the end of the ``with``, or is deleted after an error.
+    r"""Open a temporary file for writing, which replaces ``path`` at the end of the ``with``.
 
-    A link at ``path`` is replaced, and what it points to is not touched. Permissions are those of a new file, by the
-    umask.
+    After an error, the temporary file is deleted and ``path`` stays unchanged. A link at ``path`` is replaced, and its
+    target stays unchanged. The umask sets the permissions, as for any new file.
 
     Args:
-        path: The file; its folder must exist.
-        mode: ``"wb"`` for bytes or ``"w"`` for text; the file can also be read and be moved in.
-        encoding: Of text, by default UTF-8.
-        newline: As in `open`; ``""`` for CSV.
+        path: Path of the file; its folder must exist.
+        mode: ``"wb"`` for bytes or ``"w"`` for text; the file also supports reading and seeking.
+        encoding: Encoding of text; defaults to UTF-8.
+        newline: Line endings, as in `open`; use ``""`` for CSV.
 
     Raises:
         OSError: If the disk is full, the folder is read-only or missing, or ``path`` is a folder, a device or a pipe.
@@ -60,13 +60,13 @@ def open_atomic(
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Give a library that writes to a path an empty file that replaces ``path`` at the end of the ``with``.
+    """Yield the path of an empty temporary file, which replaces ``path`` at the end of the ``with``.
 
-    `open_atomic` is better where the library takes an open file. The temporary path has the suffix of ``path``.
+    Use it for a library that writes to a path, and `open_atomic` for a library that takes an open file. The temporary
+    path has the suffix of ``path``.
 
     Raises:
-        OSError: As `open_atomic`. An exception of a library in Rust that tells an error number of the system becomes
-            one, too.
+        OSError: As for `open_atomic`. The exception of a Rust library with a system error number becomes an OSError.
 
     Example:
         >>> import tempfile
@@ -83,13 +83,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
-    """Write a file atomically, see `open_atomic`."""
+    """Write a file atomically; see `open_atomic`."""
     with open_atomic(path) as file:
         file.write(content)
 
 
 def write_text(path: str | Path, content: str) -> None:
-    r"""Write a text file atomically as UTF-8, with ``\n`` at the end of lines; see `open_atomic`."""
+    r"""Write a text file atomically as UTF-8; ``\n`` stays ``\n`` on every system; see `open_atomic`."""
     write_bytes(path, content.encode("utf-8"))
 
 
@@ -106,7 +106,7 @@ def _replacing(path: Path) -> Iterator[Temporary]:
 
 
 def _check_replaceable(path: Path) -> None:
-    """Refuse a device such as /dev/null, or a link to it: a rename would take its place."""
+    """Refuse a folder, a device such as /dev/null, or a link to a device, which the rename would replace."""
     with suppress(FileNotFoundError):
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
@@ -116,7 +116,9 @@ def _check_replaceable(path: Path) -> None:
 
 
 def open_partial(path: str | Path) -> BinaryIO:
-    """Open or create a file that stays after an interruption, to be completed by a later run; no other process can.
+    """Open or create a file that stays after an interruption, so that a later run can complete it.
+
+    The file is locked against other processes.
 
     Raises:
         OSError: If another process holds the file, or ``path`` is a link.
@@ -130,12 +132,12 @@ def open_partial(path: str | Path) -> BinaryIO:
 
 
 def reserve(file: BinaryIO, size: int) -> None:
-    """Give a file its size and the room on the disk for it: memory that is mapped from it can then be written.
+    """Extend a file to a size and reserve its space on the disk, so that the mapped file can be written.
 
-    Without the room, a full disk ends the process with the signal SIGBUS.
+    Without reserved space, writing to a mapped file on a full disk ends the process with the signal SIGBUS.
 
     Raises:
-        OSError: If the disk has not as much room.
+        OSError: If the disk has not enough space.
     """
     present = os.fstat(file.fileno()).st_size
     if size <= present:
@@ -152,22 +154,24 @@ def reserve(file: BinaryIO, size: int) -> None:
 
 
 def check_writable(path: str | Path, *, folder: bool = False, name: str = "path") -> None:
-    """Check, before hours of work, that a file or folder can be written to; a temporary file is made and deleted.
+    """Check, before hours of work, that a file or folder can be written to.
+
+    The check creates and deletes a temporary file.
 
     Args:
-        path: The file or folder, which need not exist, nor need the folders above it.
-        folder: Whether it is a folder.
-        name: What the user calls the argument, such as ``"--out"``.
+        path: Path of the file or folder. Neither it nor the folders above it need to exist.
+        folder: Whether ``path`` is a folder.
+        name: Name of the argument as the user types it, such as ``"--out"``.
 
     Raises:
-        ValueError: If a file is in the place of a folder or the other way round.
-        OSError: If the first folder above that exists is read-only, or the disk is full.
+        ValueError: If ``path`` is a file but a folder is expected, or a folder but a file is expected.
+        OSError: If the nearest existing folder is read-only, or the disk is full.
     """
     path = Path(path).absolute()
     if path.exists() and path.is_dir() != folder:
         kinds = ("a folder", "a file") if folder else ("a file", "a folder")
         raise ValueError(f"'{name}' must be {kinds[0]} (got {path}, which is {kinds[1]})")
-    above = next(each for each in ((path,) if folder else ()) + tuple(path.parents) if each.exists())
+    above = next(place for place in ((path,) if folder else ()) + tuple(path.parents) if place.exists())
     if not above.is_dir():
         raise ValueError(f"'{name}' must be in a folder (got {path}, where {above} is a file)")
     with naming(path):

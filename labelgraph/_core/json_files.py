@@ -1,4 +1,4 @@
-"""JSON that others may have damaged: every failure is one error that names the file."""
+"""Reading and writing of JSON files; an error on a damaged file names the file."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 
 from labelgraph._core.files import write_bytes
 
-LIMIT = 64 << 20  # Bytes of a file that are read at most; Python's objects take several times as much.
+LIMIT = 64 << 20  # Largest file in bytes; its Python objects take several times as much memory.
 LARGEST = 1 << 63
 
 
 def read_json(path: str | Path, limit: int = LIMIT) -> Any:
     """Read a JSON file.
 
-    Numbers that are not finite, integers of more than 64 bits, keys that occur twice in an object and text that
-    is not Unicode are errors.
+    Numbers that are not finite, integers of more than 64 bits, repeated keys in an object and text that is not Unicode
+    are errors.
 
     Args:
-        path: The file.
-        limit: The most bytes it may have.
+        path: Path of the file.
+        limit: Largest size of the file, in bytes.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file is larger, or not such JSON; the message names the file.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If the file is too large or is not valid JSON; the message names the file.
 
     Example:
         >>> import tempfile
@@ -49,10 +49,10 @@ def read_json(path: str | Path, limit: int = LIMIT) -> Any:
 
 
 def parse_json(content: bytes, name: str | Path) -> Any:
-    """Parse JSON as `read_json` does; ``name`` is told in errors.
+    """Parse JSON as `read_json` does; error messages use ``name``.
 
     Raises:
-        ValueError: If it is not JSON.
+        ValueError: If ``content`` is not valid JSON.
     """
     try:
         value = json.loads(
@@ -62,7 +62,7 @@ def parse_json(content: bytes, name: str | Path) -> Any:
             parse_int=_bounded,
             object_pairs_hook=_unique,
         )
-        if b"\\u" in content:  # An escaped half of a character can be read, but never written again.
+        if b"\\u" in content:  # An escaped lone surrogate can be read, but not written again.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{name}: expected JSON (got {str(error)[:200]})") from error
@@ -74,7 +74,7 @@ def write_json(path: str | Path, value: Any, indent: int | None = 1) -> None:
 
     Raises:
         ValueError: If a number is not finite.
-        TypeError: If the value is not of JSON.
+        TypeError: If JSON cannot hold the value.
         OSError: If the file cannot be written.
     """
     write_bytes(path, (json.dumps(value, indent=indent, allow_nan=False) + "\n").encode())

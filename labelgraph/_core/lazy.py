@@ -1,4 +1,4 @@
-"""Imports when a name is first used: names of packages, and entries of tables. Help then needs no PyTorch."""
+"""Lazy imports of package names and table entries, so that command help does not import PyTorch."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Value = TypeVar("Value")
 
 
 def lazy_exports(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """``__getattr__`` and ``__dir__`` of a package that imports its public names when they are first used.
+    """Return ``__getattr__`` and ``__dir__`` for a package that imports its public names on first use.
 
-    The package imports its names below ``if TYPE_CHECKING:``, where type checkers and editors read them, and lists them
-    in ``__all__``. The modules of the package are attributes as well, imported in the same way.
+    The package imports its names below ``if TYPE_CHECKING:`` for type checkers and editors, and lists them in
+    ``__all__``. The modules of the package are attributes as well, and are also imported on first use.
 
     Args:
-        package: ``__name__`` of the package.
+        package: The package's ``__name__``.
 
     Example:
         >>> import labelgraph.metrics
@@ -32,7 +32,7 @@ def lazy_exports(package: str) -> tuple[Callable[[str], Any], Callable[[], list[
     """
     module = sys.modules[package]
     sources = _typed_imports(Path(str(module.__file__)))
-    modules = {each.name for each in pkgutil.iter_modules(module.__path__) if not each.name.startswith("_")}
+    modules = {info.name for info in pkgutil.iter_modules(module.__path__) if not info.name.startswith("_")}
 
     def load(name: str) -> Any:
         if name in sources:
@@ -52,14 +52,14 @@ def lazy_exports(package: str) -> tuple[Callable[[str], Any], Callable[[], list[
 
 
 def _typed_imports(path: Path) -> dict[str, str]:
-    """The names that a file imports below ``if TYPE_CHECKING:``, with the modules that they come from."""
+    """Return the names that a file imports below ``if TYPE_CHECKING:``, with their modules."""
     blocks = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.If)]
     imports = [line for block in blocks for line in block.body if isinstance(line, ast.ImportFrom)]
     return {alias.name: str(line.module) for line in imports for alias in line.names}
 
 
 class LazyTable(UserDict[str, Value]):
-    """Classes or functions by name; one that is given as ``module:name`` is imported when it is first read.
+    """Classes or functions by name; an entry ``module:name`` is imported when it is first read.
 
     Example:
         >>> from labelgraph._core.lazy import LazyTable
@@ -71,7 +71,7 @@ class LazyTable(UserDict[str, Value]):
 
     def __init__(self, places: Mapping[str, str]) -> None:
         super().__init__()
-        self.data.update(places)  # type: ignore[arg-type]  # Replaced when they are read.
+        self.data.update(places)  # type: ignore[arg-type]  # `__getitem__` replaces texts.
 
     def __getitem__(self, name: str) -> Value:
         value: Any = super().__getitem__(name)
@@ -81,5 +81,5 @@ class LazyTable(UserDict[str, Value]):
         return value
 
     def is_loaded(self, name: str) -> bool:
-        """Whether reading an entry imports nothing."""
+        """Return whether an entry is already imported."""
         return not isinstance(self.data[name], str)

@@ -1,14 +1,14 @@
-"""Folders of several files that are read as one version: a manifest names the files and their checksums.
+"""Versioned folders: a manifest names the files of the current version and their checksums.
 
 ::
 
     model.json                               the manifest: format, version, entries, files, and its own checksum
     parameters-0123456789abcdef.safetensors  a file, named after the start of its SHA-256
-    .lock                                    held while a version is put in place
+    .lock                                    locked while a version is put in place
 
-A file of a version is never changed. A new version brings files of other names, and the manifest that names them
-replaces the one before, which is atomic (see `commit`). Who has opened all files of a version keeps them, even if they
-are deleted afterwards (see `versions`).
+A file of a version never changes. A new version has files with other names, and its manifest atomically replaces the
+previous one (see `commit`). A process that has opened all files of a version can still read them after they are deleted
+(see `versions`).
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from labelgraph._core.temporary import NO_LINK
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}-(?P<digest>[0-9a-f]{16})(\.\w{1,16})?", re.ASCII)
 SHA256 = re.compile(r"[0-9a-f]{64}")
-MOST_FILES = 256  # All of them are open at a time while a version is read.
+MOST_FILES = 256  # All files are open at the same time while a version is read.
 
 
 @dataclass(frozen=True)
 class FolderFormat:
-    """A kind of folder.
+    """The format of a versioned folder.
 
     Args:
-        manifest: Name of the manifest, such as ``"model.json"``.
-        name: What the folder is, such as ``"labelgraph model"``.
-        version: Of the format.
+        manifest: Name of the manifest file, such as ``"model.json"``.
+        name: Name of the format, such as ``"labelgraph model"``.
+        version: Version of the format.
     """
 
     manifest: str
@@ -57,22 +57,22 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a manifest says.
+    """The content of a manifest.
 
     Args:
         entries: JSON values by name.
-        files: Files by the names that the program has for them.
+        files: Files by the names that the program uses for them.
     """
 
     entries: Mapping[str, Any]
     files: Mapping[str, FileEntry]
 
     def dump(self, path: Path, kind: FolderFormat) -> bytes:
-        """The content of the file, which `parse` has read once.
+        """Return the bytes of the manifest file, after a check that `parse` can read them.
 
         Raises:
-            ValueError: If the content cannot be read again, for instance for a number that is not finite.
-            TypeError: If an entry is not of JSON.
+            ValueError: If the bytes could not be read again, for example because a number is not finite.
+            TypeError: If JSON cannot hold an entry.
         """
         files = {name: asdict(entry) for name, entry in self.files.items()}
         head = {"format": kind.name, "version": kind.version, "entries": dict(self.entries), "files": files}
@@ -88,10 +88,10 @@ class Manifest:
 
     @classmethod
     def parse(cls, content: bytes, path: Path, kind: FolderFormat) -> Manifest:
-        """Read and check the content of a manifest.
+        """Parse and check the bytes of a manifest file.
 
         Raises:
-            ValueError: If it is damaged, or of another format or version; the message names ``path``.
+            ValueError: If the content is damaged or has another format or version; the message names ``path``.
         """
         whole = parse_json(content, path)
         if not isinstance(whole, dict) or whole.get("format") != kind.name:
@@ -100,7 +100,7 @@ class Manifest:
             raise ValueError(f"{path}: expected a {kind.name} of version {kind.version} (got {whole.get('version')!r})")
         checksum = whole.pop("checksum", None)
         if checksum != _checksum(whole, path):
-            raise ValueError(f"{path}: expected other entries by its checksum; the file is damaged")
+            raise ValueError(f"{path}: expected content that matches its checksum; the file is damaged")
         entries, files = whole.get("entries"), whole.get("files")
         if not isinstance(entries, dict) or not isinstance(files, dict) or len(files) > MOST_FILES:
             raise ValueError(f"{path}: expected 'entries' and at most {MOST_FILES} 'files'")
@@ -115,7 +115,7 @@ def _checksum(content: Any, path: Path) -> str:
 
 
 def _file_entry(name: str, entry: Any, path: Path) -> FileEntry:
-    """Check an entry; the name is that of a file in the folder, whatever the manifest says."""
+    """Check a file entry; its name must be a file of the folder, even if the manifest was changed."""
     if isinstance(entry, dict) and entry.keys() == {"file", "size", "sha256"}:
         file, size, digest = entry["file"], entry["size"], entry["sha256"]
         fits = isinstance(file, str) and isinstance(digest, str) and type(size) is int and size >= 0
@@ -126,10 +126,10 @@ def _file_entry(name: str, entry: Any, path: Path) -> FileEntry:
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a file of a folder for reading; a link is not followed.
+    """Open a regular file for reading; links are not followed.
 
     Raises:
-        ValueError: If it is a link, a folder, a device or a pipe.
+        ValueError: If ``path`` is a link, a folder, a device or a pipe.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | NO_LINK)
@@ -144,21 +144,21 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def read_manifest(folder: Path, kind: FolderFormat) -> Manifest:
-    """Read the manifest alone.
+    """Read the manifest of a folder, without opening the files that it names.
 
     Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If it is damaged or of another kind.
+        FileNotFoundError: If the folder has no manifest.
+        ValueError: If the manifest is damaged or has another format.
     """
     with open_manifest(folder, kind) as file:
         return Manifest.parse(file.read(LIMIT + 1), folder / kind.manifest, kind)
 
 
 def open_manifest(folder: Path, kind: FolderFormat) -> BinaryIO:
-    """Open the manifest for reading.
+    """Open the manifest of a folder for reading.
 
     Raises:
-        FileNotFoundError: If there is none.
+        FileNotFoundError: If the folder has no manifest.
     """
     path = folder / kind.manifest
     try:

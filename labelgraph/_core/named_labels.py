@@ -1,4 +1,4 @@
-"""Labels that are given by their names: a collection a row, or a data frame."""
+"""Conversion of labels by name: one collection of names per item, or a data frame."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from labelgraph._core.reading import quoted
 
 
 def named_labels(labels: Any, label_names: Any = ()) -> tuple[Any, tuple[str, ...]]:
-    """Labels as a matrix, and their names as far as they are given.
+    """Return labels as a matrix, with their names if they are known.
 
     Args:
-        labels: Of N items: a collection of names an item, such as a list or a set; or a data frame of 0 and 1 whose
-            columns are called as the labels; or any matrix (N, C), which is given back as it is.
-        label_names: The C names; of labels by name also which of them there are, and their order, by default sorted.
+        labels: Labels of N items: a collection of names per item, such as a list or a set. Or a data frame of 0 and 1
+            with one column per label. Or a matrix (N, C), which is returned unchanged.
+        label_names: The C names of the labels. For labels by name, they also set the allowed labels and the order of
+            the columns, which is sorted by default.
 
     Returns:
-        The matrix, and the names, none where there are none.
+        The matrix, and the names of its columns, which are empty if unknown.
 
     Raises:
-        ValueError: If an item has a text in place of a collection, or a label that ``label_names`` lacks.
+        ValueError: If an item has a text instead of a collection, or a label that is not in ``label_names``.
 
     Example:
         >>> from labelgraph._core.named_labels import named_labels
@@ -33,14 +34,14 @@ def named_labels(labels: Any, label_names: Any = ()) -> tuple[Any, tuple[str, ..
         >>> matrix.toarray().tolist(), names
         ([[1, 1], [1, 0], [0, 0]], ('sea', 'sky'))
     """
-    given = () if label_names is None or len(label_names) == 0 else as_texts("label_names", label_names)
+    names_given = () if label_names is None or len(label_names) == 0 else as_texts("label_names", label_names)
     columns = getattr(labels, "columns", None)
     if columns is not None and hasattr(labels, "to_numpy"):
-        return labels.to_numpy(), given or as_texts("labels", columns)
+        return labels.to_numpy(), names_given or as_texts("labels", columns)
     if not _is_by_name(labels):
-        return labels, given
+        return labels, names_given
     rows = [_row(number, row) for number, row in enumerate(labels)]
-    names = given or tuple(sorted({name for row in rows for name in row}))
+    names = names_given or tuple(sorted({name for row in rows for name in row}))
     check_distinct("label_names", names)
     column = {name: place for place, name in enumerate(names)}
     for number, row in enumerate(rows):
@@ -55,13 +56,13 @@ def named_labels(labels: Any, label_names: Any = ()) -> tuple[Any, tuple[str, ..
 
 
 def _is_by_name(labels: Any) -> bool:
-    """Whether an item, the first that tells, has a collection of texts or is a text itself."""
+    """Check whether labels are given by name; the first text, set or non-empty list among the items decides."""
     if not isinstance(labels, list | tuple):
         return False
     for row in labels:
         if isinstance(row, set | frozenset | str):
             return True
-        if not isinstance(row, list | tuple) or any(not isinstance(each, str) for each in row):
+        if not isinstance(row, list | tuple) or any(not isinstance(name, str) for name in row):
             return False
         if row:
             return True
@@ -70,5 +71,5 @@ def _is_by_name(labels: Any) -> bool:
 
 def _row(number: int, row: Any) -> Sequence[str]:
     if isinstance(row, str | bytes | Mapping) or not isinstance(row, Collection):
-        raise ValueError(f"'labels' must have a collection of names an item (got {quoted(row, 60)} at row {number})")
+        raise ValueError(f"'labels' must have a collection of names per item (got {quoted(row, 60)} at row {number})")
     return list(dict.fromkeys(as_texts(f"labels[{number}]", sorted(row) if isinstance(row, set | frozenset) else row)))

@@ -1,17 +1,17 @@
-"""Names that users give: unknown ones are refused, with the nearest known name."""
+"""Checks of names that users give; the error on an unknown name suggests the nearest known name."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
 
-SIDES = ("image", "text")  # In this order wherever both stand in a tuple or an axis.
+SIDES = ("image", "text")  # The order of the sides in every tuple and axis.
 
-MANY = 100_000  # Comparing more names would take seconds.
+MANY = 100_000  # The comparison of more names would take seconds.
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """What to add to an error about an unknown name; nothing where no known name is near.
+    """Return the suggestion for an error on an unknown name; an empty text if no known name is near.
 
     Example:
         >>> from labelgraph._core.names import did_you_mean
@@ -24,10 +24,10 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
 
 
 def check_name(argument: str, given: str, known: Iterable[str]) -> None:
-    """Refuse a name that is unknown.
+    """Check that a name is known.
 
     Raises:
-        ValueError: With some of the known names, and the nearest.
+        ValueError: If the name is unknown; the message lists known names and suggests the nearest one.
     """
     names = list(known)
     if given in names:

@@ -1,4 +1,4 @@
-"""Codes as packed bits, and their Hamming distances."""
+"""Binary codes as packed bits, and their Hamming distances."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from torch.nn import functional as F
 
 
 def pack_bits(codes: Tensor) -> Tensor:
-    """Pack codes of -1 and 1 into bytes, the first bit of each eight the highest, as ``numpy.packbits`` does.
+    """Pack codes of -1 and 1 into bytes; the first of eight bits is the highest, as in ``numpy.packbits``.
 
     Args:
-        codes: Shape (N, bits); positive entries become 1, others 0. Bits that are not a multiple of 8 are
-            filled up with 0.
+        codes: Codes, shape (N, bits). Positive entries become 1, all other entries 0. The last byte is padded with 0.
 
     Returns:
-        uint8, shape (N, ceil(bits / 8)).
+        Packed codes, uint8, shape (N, ceil(bits / 8)).
 
     Raises:
-        ValueError: If it is no matrix, or holds NaN.
+        ValueError: If ``codes`` is not a matrix, or holds NaN.
 
     Example:
         >>> import torch
@@ -40,11 +39,11 @@ def pack_bits(codes: Tensor) -> Tensor:
 
 
 def unpack_bits(packed: Tensor, bits: int) -> Tensor:
-    """Undo `pack_bits`: codes of -1 and 1, int8, shape (N, bits).
+    """Unpack the result of `pack_bits` to codes of -1 and 1, int8, shape (N, bits).
 
     Args:
-        packed: uint8, shape (N, ceil(bits / 8)).
-        bits: Length of the codes.
+        packed: Packed codes, uint8, shape (N, ceil(bits / 8)).
+        bits: Number of bits of a code.
 
     Example:
         >>> import torch
@@ -57,8 +56,8 @@ def unpack_bits(packed: Tensor, bits: int) -> Tensor:
             f"'packed' must be bytes of shape (N, {-(-bits // 8)}) for {bits} bits "
             f"(got {packed.dtype}, {tuple(packed.shape)})"
         )
-    every = (packed.unsqueeze(-1) >> _shifts(packed.device)) & 1
-    return every.view(len(packed), -1)[:, :bits].to(torch.int8) * 2 - 1
+    unpacked = (packed.unsqueeze(-1) >> _shifts(packed.device)) & 1
+    return unpacked.view(len(packed), -1)[:, :bits].to(torch.int8) * 2 - 1
 
 
 def _shifts(device: torch.device) -> Tensor:
@@ -69,15 +68,18 @@ BITS_OF_A_BYTE = np.array([value.bit_count() for value in range(256)], dtype=np.
 
 
 def code_words(packed: Tensor) -> np.ndarray:
-    """Packed codes, filled up with 0, as one word of 8, 16, 32 or 64 bits, or as many of 64: (N, words)."""
+    """Convert packed codes to words, (N, words), padded with 0.
+
+    A code of at most 64 bits is one word of 8, 16, 32 or 64 bits; a longer code has several words of 64 bits.
+    """
     size = min(8, 1 << (packed.shape[1] - 1).bit_length())
     missing = -packed.shape[1] % size
-    whole = F.pad(packed, (0, missing)) if missing else packed  # Padding by nothing would copy.
+    whole = F.pad(packed, (0, missing)) if missing else packed  # Padding by 0 bytes would copy.
     return whole.contiguous().numpy().view(f"u{size}")
 
 
 def count_bits_by_table(words: np.ndarray) -> np.ndarray:
-    """The number of ones in each word of any width, for NumPy before 2.0."""
+    """Count the ones in each word of any width, for NumPy before 2.0."""
     return BITS_OF_A_BYTE[words[..., None].view(np.uint8)].sum(-1, dtype=np.uint8)
 
 
@@ -85,15 +87,15 @@ count_bits = getattr(np, "bitwise_count", count_bits_by_table)
 
 
 def distances(database: np.ndarray, query: np.ndarray, excluded: np.ndarray | None = None) -> np.ndarray:
-    """Hamming distances.
+    """Compute Hamming distances.
 
     Args:
-        database: Words, (words, N): a row a word, so that each is read in one run.
-        query: Words, (b, words).
-        excluded: Items to leave out, bool, (b, N); they get a distance of one more than there are bits.
+        database: Words of the items, (words, N), in this order so that memory is read contiguously.
+        query: Words of the queries, (b, words).
+        excluded: Mask of the items to leave out, bool, (b, N). Their distance is the number of bits plus 1.
 
     Returns:
-        (b, N), the smallest unsigned integers that hold them.
+        Distances, (b, N), of the smallest unsigned integer type that can hold them.
     """
     beyond = _bits(database) + 1
     total = np.zeros((len(query), database.shape[1]), dtype=np.min_scalar_type(beyond))
@@ -107,12 +109,12 @@ def distances(database: np.ndarray, query: np.ndarray, excluded: np.ndarray | No
 def rank_codes(
     database: np.ndarray, query: np.ndarray, grades: np.ndarray, excluded: np.ndarray | None = None
 ) -> np.ndarray:
-    """Grades in the order of rising distance, equal ones in the order of the database: (b, N).
+    """Sort grades by rising distance, (b, N); items of equal distance keep the order of the database.
 
-    NumPy sorts small integers stably by counting them, in time linear in N.
+    NumPy sorts small integers by a stable counting sort, in time linear in N.
     """
     ranked = np.empty_like(grades)
-    # NumPy takes by `np.take` in several threads at once, but not by brackets.
+    # `np.take` runs in several threads at once; indexing by brackets does not.
     for row, near, out in zip(grades, distances(database, query, excluded), ranked, strict=True):
         np.take(row, np.argsort(near, kind="stable"), out=out, mode="clip")
     return ranked.view(np.uint8) if ranked.dtype == np.bool_ else ranked
@@ -121,27 +123,27 @@ def rank_codes(
 def count_codes(
     num_grades: int, database: np.ndarray, query: np.ndarray, grades: np.ndarray, excluded: np.ndarray | None = None
 ) -> np.ndarray:
-    """How many items of each distance and grade there are: (b, bits + 1, grades)."""
+    """Count the items of each distance and grade: (b, bits + 1, grades)."""
     cells = (_bits(database) + 1) * num_grades
     keys = distances(database, query, excluded).astype(np.min_scalar_type(cells + num_grades))
     keys *= num_grades
     keys += grades.astype(keys.dtype)
-    keys.sort(axis=1, kind="stable")  # Of small integers this counts, in time linear in N, and lets threads run.
+    keys.sort(axis=1, kind="stable")  # A counting sort, linear in N, which lets other threads run.
     edges = np.arange(cells + 1)
     ends = np.stack([np.searchsorted(row, edges.astype(row.dtype)) for row in keys])
     return np.diff(ends, axis=1).reshape(len(query), -1, num_grades)
 
 
 def _bits(database: np.ndarray) -> int:
-    """Of a code, as it was filled up."""
+    """Number of bits of a code, with the padding."""
     return 8 * database.itemsize * len(database)
 
 
 def in_parts(pool: ThreadPoolExecutor, function: Callable[..., Any], step: int, *arrays: np.ndarray) -> list[Any]:
-    """Call a function with ``step`` rows of each array at a time; NumPy lets threads work side by side.
+    """Call a function with ``step`` rows of each array at a time, in threads that NumPy lets run in parallel.
 
     Returns:
-        What the calls gave, in the order of the rows.
+        The results of the calls, in the order of the rows.
     """
     parts = [tuple(array[start : start + step] for array in arrays) for start in range(0, len(arrays[0]), step)]
     return list(pool.map(lambda part: function(*part), parts))

@@ -1,4 +1,4 @@
-"""Reading files that others may have damaged: every failure is one line that names the file."""
+"""Errors on damaged files: every error is one line that names the file."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-LONGEST = 200  # Characters of a value or of another library's message that an error quotes.
+LONGEST = 200  # Most characters that an error quotes of a value or of another library's message.
 
 
 @contextmanager
 def reading(path: str | Path, what: str) -> Iterator[None]:
-    """Turn whatever a parser raises on a damaged file into one error that names the file.
+    """Turn any exception of a parser on a damaged file into one error that names the file.
 
-    Errors that begin with the path, a missing package and errors of the system on the file itself pass unchanged.
+    Errors that begin with the path, errors on missing packages and system errors on the file itself pass unchanged.
 
     Args:
-        path: The file or folder.
-        what: What it should be, such as ``"a Parquet table"``.
+        path: Path of the file or folder.
+        what: Expected content, such as ``"a Parquet table"``.
 
     Raises:
-        ValueError: If the file is not that.
+        ValueError: If the file does not have the expected content.
         OSError: If the system cannot read it, or there is not enough memory.
 
     Example:
@@ -45,13 +45,13 @@ def reading(path: str | Path, what: str) -> Iterator[None]:
 
 
 def _names(error: ValueError | OSError, path: str | Path) -> bool:
-    """Whether an error tells its file already: the system, or a check that begins with the path."""
+    """Check whether an error already names its file: a system error, or a message that begins with the path."""
     named_by_system = isinstance(error, OSError) and error.errno is not None and error.filename is not None
     return named_by_system or (str(error).startswith(str(path)) and "\n" not in str(error))
 
 
 def one_line(text: object, longest: int = LONGEST) -> str:
-    r"""A text as part of a message: on one line, without control characters, and cut off where it is long.
+    r"""Format a text for a message: on one line, without control characters, and cut off if it is long.
 
     Example:
         >>> from labelgraph._core.reading import one_line
@@ -64,7 +64,7 @@ def one_line(text: object, longest: int = LONGEST) -> str:
 
 
 def quoted(value: object, longest: int = LONGEST) -> str:
-    """The ``repr`` of a value as `one_line` of a message.
+    """Return the ``repr`` of a value, formatted by `one_line`.
 
     Example:
         >>> from labelgraph._core.reading import quoted

@@ -1,8 +1,11 @@
-"""Signals that end a command: an exception, so that temporary files are deleted, then one line and an exit status.
+"""Handling of the signals that end a command.
 
-SIGTERM, Ctrl-C and a closed terminal raise `Stopped` in the main thread. It is no `Exception`, which libraries catch,
-and no `KeyboardInterrupt`, which Lightning turns into exit status 1: Lightning calls the handlers that it finds for
-SIGTERM after its own, and lets other exceptions through.
+SIGTERM, Ctrl-C and a closed terminal raise `Stopped` in the main thread, so that temporary files are deleted. The
+command then prints one line and ends with the exit status of the signal.
+
+`Stopped` is not an `Exception`, because libraries catch exceptions of that class. It is not a `KeyboardInterrupt`,
+because Lightning turns a `KeyboardInterrupt` into exit status 1. Lightning calls the earlier handlers of SIGTERM after
+its own handler, and lets other exceptions through.
 """
 
 from __future__ import annotations
@@ -18,15 +21,15 @@ from types import FrameType
 from typing import Any
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
-GRACE = 2.0  # Seconds in which further signals are taken for the same: `timeout` and terminals send several.
+GRACE = 2.0  # Seconds in which further signals count as the same: `timeout` and terminals send several.
 
 
 class Stopped(BaseException):
-    """A signal asks the process to end.
+    """Raised when a signal asks the process to end.
 
     Args:
-        number: Of the signal.
-        advice: How to go on, in a few words.
+        number: Number of the signal.
+        advice: How to resume, in a few words.
 
     Attributes:
         status: The exit status: 130 for Ctrl-C, 143 for SIGTERM.
@@ -42,7 +45,7 @@ class Stopped(BaseException):
 
 
 class _Handler:
-    """Raises `Stopped` once; a signal that comes later than the grace ends the process at once."""
+    """Raises `Stopped` once; a signal after the grace period ends the process immediately."""
 
     def __init__(self) -> None:
         self.process, self.first = os.getpid(), 0.0
@@ -60,12 +63,13 @@ class _Handler:
 
 @contextmanager
 def stopping(final: bool = False) -> Iterator[None]:
-    """Let signals raise `Stopped`; within another `stopping`, and outside of the main thread, nothing changes.
+    """Let signals raise `Stopped`; inside another `stopping`, or outside of the main thread, nothing changes.
 
-    Signals that are ignored, such as SIGHUP under ``nohup``, stay so.
+    Ignored signals, such as SIGHUP under ``nohup``, stay ignored.
 
     Args:
-        final: Ignore the signals afterwards, as the process ends; by default the handlers before are restored.
+        final: Whether to ignore the signals afterwards, because the process ends. Defaults to restoring the previous
+            handlers.
 
     Example:
         >>> import os, signal
@@ -96,7 +100,7 @@ def stopping(final: bool = False) -> Iterator[None]:
 
 @contextmanager
 def advising(advice: str) -> Iterator[None]:
-    """Let `Stopped` and `KeyboardInterrupt` tell how to go on, unless it is told already."""
+    """Add advice on how to resume to `Stopped` and `KeyboardInterrupt`, unless the exception has advice already."""
     try:
         yield
     except Stopped as stopped:
@@ -110,14 +114,14 @@ def run_command(run: Callable[[], int | None], advice: str = "", *, final: bool 
     """Run a command; a signal ends it with one line on standard error and the exit status of the signal.
 
     Args:
-        run: The command; it gives its exit status, or none for 0. Import what takes long within it.
-        advice: How to go on, unless `advising` told it further inside.
-        final: Whether the process ends with the command; a second signal cannot change the exit status then.
+        run: Function that runs the command and returns its exit status, or None for 0. Import slow modules in it.
+        advice: How to resume, unless `advising` gives other advice inside ``run``.
+        final: Whether the process ends with the command. A second signal then cannot change the exit status.
     """
     try:
         with stopping(final), advising(advice):
             return run() or 0
     except Stopped as stopped:
-        with suppress(OSError, ValueError):  # Nobody may read it any more.
+        with suppress(OSError, ValueError):  # Standard error may be closed.
             print(stopped, file=sys.stderr, flush=True)
         return stopped.status

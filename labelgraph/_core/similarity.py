@@ -1,4 +1,4 @@
-"""Embeddings that carry their similarity, and the scores of queries against a database by similarity."""
+"""Embeddings that carry their similarity, and the scores of queries against a database."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ BLOCK_SCORES = 2**23  # 32 MiB of scores: enough rows for a fast product, little
 
 
 class Similarity:
-    """The inner product of two embeddings; the base of the other similarities.
+    """Inner product of two embeddings, and the base class of the other similarities.
 
     Attributes:
         name: Key in `SIMILARITIES`.
-        meaning: What a score is, for tables and headings.
+        meaning: Description of a score, for tables and headings.
     """
 
     name = "dot"
     meaning = "inner product"
 
     def prepare(self, embeddings: Embeddings, dtype: torch.dtype) -> tuple[Tensor, ...]:
-        """Do once what each block of scores needs of one side."""
+        """Compute the tensors of one side that every block of scores needs."""
         return (embeddings.vectors.to(dtype),)
 
     def score(self, query: Sequence[Tensor], database: Sequence[Tensor], out: Tensor) -> Tensor:
@@ -48,20 +48,20 @@ class _Cosine(Similarity):
 
 
 class _Hamming(Similarity):
-    """The product of codes of -1 and 1: their length less twice their Hamming distance."""
+    """Inner product of codes of -1 and 1: the number of bits minus twice the Hamming distance."""
 
     name = "hamming"
-    meaning = "number of equal bits less number of different bits"
+    meaning = "number of equal bits minus number of different bits"
 
     def prepare(self, embeddings: Embeddings, dtype: torch.dtype) -> tuple[Tensor, ...]:
         return (unpack_bits(embeddings.vectors, 8 * embeddings.vectors.shape[1]).to(dtype),)
 
 
 class _Jaccard(Similarity):
-    """Expected Jaccard coefficient of label probabilities, and the likeness of pair embeddings if there are any.
+    """Expected Jaccard coefficient of label probabilities, plus the similarity of pair embeddings if there are any.
 
-    The likeness is cubed, so that it decides between items that are nearly the same thing and leaves the order of all
-    others to the labels.
+    The pair similarity is cubed. It thus orders items that are nearly identical, and leaves the order of all other
+    items to the labels.
     """
 
     name = "jaccard"
@@ -89,20 +89,21 @@ SIMILARITIES: dict[str, Similarity] = {
 
 @dataclass(frozen=True, eq=False)
 class Embeddings:
-    r"""Embeddings of images or texts, with the similarity that they are made for.
+    r"""Embeddings of images or texts, with their similarity.
 
-    Functions that rank take them, so that codes or products cannot be compared by a wrong default.
+    Functions that rank take embeddings, so that codes or inner products are not compared by a wrong default.
 
     Args:
-        vectors: A matrix of torch, NumPy or lists, shape :math:`(N, H)`; for ``"hamming"`` packed codes, uint8.
-        similarity: ``"cosine"``, ``"dot"``, ``"hamming"``, or ``"jaccard"``: the first ``num_labels`` columns are
-            label probabilities :math:`p`, and the other columns, if there are any, pair embeddings :math:`e`, all of
-            one length. Two items score :math:`J = p \cdot q / (|p|_1 + |q|_1 - p \cdot q)`, 0 where both :math:`p` and
-            :math:`q` are 0; with pair embeddings :math:`(J + \max(0, e \cdot f)^3) / (1 + |e|^6)`, from 0 to 1.
-        num_labels: Number of columns that are label probabilities; of ``"jaccard"`` alone. By default all.
+        vectors: A matrix of torch, NumPy or lists, shape :math:`(N, H)`; for ``"hamming"``, packed codes, uint8.
+        similarity: ``"cosine"``, ``"dot"``, ``"hamming"`` or ``"jaccard"``. For ``"jaccard"``, the first ``num_labels``
+            columns are label probabilities :math:`p`. Further columns are pair embeddings :math:`e`, all of the same
+            length. Two items score :math:`J = p \cdot q / (|p|_1 + |q|_1 - p \cdot q)`, or 0 if both :math:`p` and
+            :math:`q` are 0. With pair embeddings, the score is :math:`(J + \max(0, e \cdot f)^3) / (1 + |e|^6)`, from
+            0 to 1.
+        num_labels: Number of columns that are label probabilities, only for ``"jaccard"``; defaults to all columns.
 
     Raises:
-        ValueError: If the similarity is unknown, or the vectors are not a finite matrix of the kind that it needs.
+        ValueError: If the similarity is unknown, or the vectors are not a finite matrix that fits the similarity.
 
     Example:
         >>> import torch
@@ -131,24 +132,24 @@ class Embeddings:
         return f"Embeddings({' x '.join(map(str, self.vectors.shape))}, {self.similarity})"
 
     def __getitem__(self, rows: Any) -> Embeddings:
-        """Some rows: a slice, row numbers or a mask."""
+        """Select rows by a slice, row numbers or a mask."""
         vectors = self.vectors[[rows] if isinstance(rows, int) else rows]
         return self._with(vectors)
 
     def to(self, device: torch.device | str) -> Embeddings:
-        """The same on another device."""
+        """Return the same embeddings on another device."""
         return self._with(self.vectors.to(device))
 
     def parts(self) -> tuple[Tensor, Tensor]:
-        """Label probabilities and pair embeddings of ``"jaccard"``, (N, C) and (N, H - C)."""
+        """Return the label probabilities (N, C) and the pair embeddings (N, H - C) of ``"jaccard"``."""
         return self.vectors[:, : self.num_labels], self.vectors[:, self.num_labels :]
 
     @classmethod
     def cat(cls, parts: Sequence[Embeddings]) -> Embeddings:
-        """Join embeddings of one kind, row after row.
+        """Concatenate the rows of embeddings of one kind.
 
         Raises:
-            ValueError: If there are none, or they are of several kinds.
+            ValueError: If ``parts`` is empty, or the similarities, widths or numbers of labels differ.
         """
         if not parts:
             raise ValueError("'parts' must be at least one Embeddings (got none)")
@@ -157,7 +158,7 @@ class Embeddings:
         return parts[0]._with(torch.cat([part.vectors for part in parts]))
 
     def _with(self, vectors: Tensor) -> Embeddings:
-        """Other vectors of the same kind, which need no second check."""
+        """Return embeddings of the same kind with other vectors, without a second check."""
         return _unchecked(vectors, self.similarity, self.num_labels)
 
 
@@ -172,39 +173,39 @@ Vectors = Embeddings | Tensor | np.ndarray | Sequence[Any]
 
 
 def as_embeddings(name: str, given: Any, similarity: str | None = None, num_labels: int | None = None) -> Embeddings:
-    """Take embeddings, or a plain matrix with its similarity.
+    """Check embeddings, or convert a plain matrix and its similarity to embeddings.
 
     Args:
-        name: Of the argument, for errors.
+        name: Name of the argument in error messages.
         given: `Embeddings`, or a matrix of torch, NumPy or lists.
-        similarity: Of a plain matrix; by default cosine, which codes do not have.
-        num_labels: Of a plain matrix, see `Embeddings`.
+        similarity: Similarity of a plain matrix; defaults to cosine, but is required for codes.
+        num_labels: Number of label columns of a plain matrix; see `Embeddings`.
 
     Raises:
-        ValueError: If the similarity contradicts the embeddings, or is missing for codes, or the matrix is not one.
+        ValueError: If the similarity contradicts the embeddings or is missing for codes, or the matrix is invalid.
     """
     if similarity is not None:
         check_similarity(similarity)
     if isinstance(given, Embeddings):
         if similarity not in (None, given.similarity):
             raise ValueError(
-                f"'similarity' must be {given.similarity!r}, as '{name}' was made for, or left out (got {similarity!r})"
+                f"'similarity' must be {given.similarity!r}, as in '{name}', or left out (got {similarity!r})"
             )
         _check_rows(name, given.vectors)
         return given
     vectors = as_matrix(name, given)
     _check_rows(name, vectors)
     if similarity is None and vectors.dtype == torch.uint8:
-        raise ValueError(f"'similarity' must be given where '{name}' is uint8, such as 'hamming' for packed codes")
+        raise ValueError(f"'similarity' must be given where '{name}' is uint8; use 'hamming' for packed codes")
     similarity = similarity or "cosine"
     return _unchecked(vectors, similarity, _check_vectors(name, vectors, similarity, num_labels))
 
 
 def as_matrix(name: str, given: Any) -> Tensor:
-    """A matrix of torch, NumPy (in any byte order and any strides) or lists as a tensor without gradients.
+    """Convert a matrix of torch, NumPy (any byte order and strides) or lists to a tensor without gradients.
 
     Raises:
-        ValueError: If it is no matrix of real numbers.
+        ValueError: If ``given`` is not a matrix of real numbers.
     """
     if not isinstance(given, Tensor):
         array = np.asarray(given.toarray() if hasattr(given, "toarray") else given)
@@ -221,14 +222,14 @@ def as_matrix(name: str, given: Any) -> Tensor:
 
 
 def check_similarity(similarity: Any) -> None:
-    """Refuse a similarity that is unknown."""
+    """Check that a similarity is known."""
     if similarity not in SIMILARITIES:
         meant = did_you_mean(similarity, SIMILARITIES) if isinstance(similarity, str) else ""
         raise ValueError(f"'similarity' must be one of {', '.join(SIMILARITIES)} (got {similarity!r}){meant}")
 
 
 def check_comparable(query: Embeddings, database: Embeddings, names: tuple[str, str] = ("query", "database")) -> None:
-    """Refuse embeddings of two similarities or two widths."""
+    """Check that two embeddings have the same similarity, width and number of label columns."""
     left, right = names
     if query.similarity != database.similarity:
         raise ValueError(
@@ -244,7 +245,7 @@ def check_comparable(query: Embeddings, database: Embeddings, names: tuple[str, 
 
 
 def check_finite(name: str, embedding: Tensor) -> None:
-    """Refuse embeddings that are not finite, or so long that their products in float32 are not."""
+    """Check that embeddings are finite, and short enough for finite products in float32."""
     numbers = embedding.detach() if embedding.is_floating_point() else embedding.float()
     length = torch.linalg.vector_norm(numbers, dim=1, dtype=torch.promote_types(numbers.dtype, torch.float32))
     if (length < LONGEST).all():
@@ -260,7 +261,7 @@ def _check_rows(name: str, vectors: Tensor) -> None:
 
 
 def _check_vectors(name: str, vectors: Tensor, similarity: str, num_labels: int | None) -> int | None:
-    """Refuse vectors that a similarity cannot compare; give the number of columns that are labels."""
+    """Check that a similarity can compare the vectors, and return the number of label columns."""
     if vectors.shape[1] == 0:
         raise ValueError(f"'{name}' must have at least one column (got shape {tuple(vectors.shape)})")
     if similarity == "hamming" and vectors.dtype != torch.uint8:
@@ -277,7 +278,7 @@ def _check_vectors(name: str, vectors: Tensor, similarity: str, num_labels: int 
 def _check_probabilities(name: str, vectors: Tensor, num_labels: int | None) -> int:
     num_labels = vectors.shape[1] if num_labels is None else num_labels
     if not isinstance(num_labels, int) or not 1 <= num_labels <= vectors.shape[1]:
-        raise ValueError(f"'num_labels' must be from 1 to {vectors.shape[1]}, the columns (got {num_labels!r})")
+        raise ValueError(f"'num_labels' must be from 1 to {vectors.shape[1]}, the width (got {num_labels!r})")
     labels = vectors[:, :num_labels]
     if labels.numel() and not (labels.min() >= 0 and labels.max() <= 1):
         raise ValueError(
@@ -288,7 +289,7 @@ def _check_probabilities(name: str, vectors: Tensor, num_labels: int | None) -> 
 
 
 def unit_length(vectors: Tensor) -> Tensor:
-    """Rows of length 1, however short they were; rows of zeros stay zeros.
+    """Scale rows to length 1, even very short rows; rows of zeros stay zero.
 
     Example:
         >>> import torch
@@ -309,21 +310,21 @@ def unit_length(vectors: Tensor) -> Tensor:
 def score_blocks(
     query: Embeddings, database: Embeddings, block_size: int | None = None, among: slice | None = None
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Exact scores of queries against a database, block by block; the more alike, the higher.
+    """Compute exact scores of queries against a database, block by block; a higher score is more similar.
 
-    Computed in the wider of the two precisions, but at least in float32.
+    Scores are computed in the wider of the two precisions, and at least in float32.
 
     Args:
-        query: Q embeddings.
-        database: N embeddings of the same kind.
-        block_size: Queries in a block; by default as many as keep a block within 8 million scores.
-        among: The queries to score; by default all.
+        query: Embeddings of Q queries.
+        database: Embeddings of N items, of the same kind.
+        block_size: Number of queries per block; by default, a block has at most 8 million scores.
+        among: Slice of the queries to score; defaults to all queries.
 
     Yields:
-        The queries of a block and their scores, float32, (b, N), in memory that the next block uses again.
+        The slice of the queries of a block, and their scores, float32, (b, N). The next block reuses this memory.
 
     Raises:
-        ValueError: If the embeddings are of two kinds.
+        ValueError: If the similarities, widths or numbers of labels differ.
 
     Example:
         >>> import torch
@@ -338,7 +339,7 @@ def score_blocks(
     asked, held = (similarity.prepare(side, dtype) for side in (query, database))
     size = block_size or max(1, BLOCK_SCORES // max(1, len(database)))
     first, stop, _ = (among or slice(None)).indices(len(query))
-    # Kept from block to block: new memory would be faulted in page by page each time.
+    # The buffer is reused for every block, because new memory causes page faults.
     buffer = asked[0].new_empty(min(size, max(0, stop - first)), len(database))
     for start in range(first, stop, size):
         rows = slice(start, min(start + size, stop))

@@ -1,8 +1,8 @@
-"""Temporary files that belong to a process, and are deleted once it has ended, however it ended.
+"""Temporary files that are deleted after their process ends, even if it was killed.
 
-The name is random and created exclusively, so two processes never share one, and a link that was planted in the folder
-is not followed. The process holds a lock on its file, which the system releases when the process ends: a temporary file
-without a lock is left over, and the next process that writes into the folder deletes it.
+A file has a random name and is created exclusively, so two processes never share a file, and a link planted in the
+folder is not followed. The process locks its file, and the system releases the lock when the process ends. A temporary
+file without a lock is stale, and the next process that writes to the folder deletes it.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from typing import IO
 
 try:
     import fcntl
-except ImportError:  # Windows: files are not locked, and temporary files that were left over stay.
+except ImportError:  # Windows: files are not locked, and stale temporary files stay.
     fcntl = None  # type: ignore[assignment]
 
 TEMPORARY_NAME = re.compile(r"\.part-[0-9a-f]{16}(\.\w{1,16})?", re.ASCII)
 SUFFIX = re.compile(r"\.\w{1,16}", re.ASCII)
 NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-RUST_ERROR = re.compile(r"\(os error (\d+)\)")  # How safetensors and other libraries in Rust tell an error number.
-_cleaned: set[tuple[int, int]] = set()  # Folders that this process has looked through.
+RUST_ERROR = re.compile(r"\(os error (\d+)\)")  # How Rust libraries such as safetensors write an error number.
+_cleaned: set[tuple[int, int]] = set()  # Folders that this process has cleaned.
 
 
 class Temporary:
-    """An empty file of a new name, locked by this process, and deleted at the end of the ``with`` unless renamed.
+    """An empty file with a new name, locked by this process, and deleted at the end of the ``with`` unless renamed.
 
     Args:
-        folder: Where it is.
-        suffix: End of its name, such as ``".npz"``.
-        link_to: A file in the folder that the new name is to stand for, in place of an empty file.
+        folder: Folder of the file.
+        suffix: End of the file name, such as ``".npz"``.
+        link_to: File in the folder that the new name links to, instead of an empty file.
 
     Raises:
-        OSError: If the folder cannot be written into, or ``link_to`` cannot be linked or is still being written.
+        OSError: If the folder cannot be written to, or ``link_to`` cannot be linked or is still being written.
     """
 
     def __init__(self, folder: Path, suffix: str = "", link_to: Path | None = None) -> None:
@@ -55,15 +55,15 @@ class Temporary:
                 if link_to is not None:
                     self.path.unlink(missing_ok=True)
                 raise
-            # Another process may have taken the new name for a stale one, in the instant before the lock.
+            # Another process may have deleted the file as stale, in the instant before the lock.
             if lock_file(self.claim, shared=link_to is not None) and os.path.lexists(self.path):
                 return
             self.__exit__()
-            if link_to is not None:  # Its writer may hold it for long, through a child process.
+            if link_to is not None:  # The writer may hold the file for long, through a child process.
                 raise BlockingIOError(errno.EAGAIN, "another process holds the file", str(link_to))
 
     def flush(self) -> None:
-        """Wait until the content is on the disk; the file under the name may be another one than was created."""
+        """Wait until the content is on the disk; a library may have replaced the created file under its name."""
         descriptor = os.open(self.path, os.O_RDWR | NO_LINK)
         try:
             os.fsync(descriptor)
@@ -71,8 +71,8 @@ class Temporary:
             os.close(descriptor)
 
     def rename(self, path: Path) -> None:
-        """Put the file in place of ``path``."""
-        if fcntl is None:  # Windows renames no open file.
+        """Rename the file to ``path``, and replace the file at ``path``."""
+        if fcntl is None:  # Windows cannot rename an open file.
             self.claim.close()
         self.path.replace(path)
 
@@ -80,30 +80,30 @@ class Temporary:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if os.getpid() == self._process:  # Not in a child process that was forked meanwhile.
+        if os.getpid() == self._process:  # A forked child process must not delete the file.
             with suppress(OSError):
                 self.path.unlink(missing_ok=True)
         self.claim.close()
 
 
 def lock_file(file: IO[bytes] | io.FileIO, shared: bool = False) -> bool:
-    """Lock an open file until it is closed, or tell that another process holds it; true also without locks."""
+    """Lock an open file until it is closed; False if another process holds the lock, True if locks do not exist."""
     try:
         if fcntl is not None:
             fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # A file system without locks: no temporary file counts as left over there.
+    except OSError:  # On a file system without locks, no temporary file counts as stale.
         return True
     return True
 
 
 def remove_stale(folder: Path, again: bool = False) -> None:
-    """Delete temporary files in a folder whose process has ended.
+    """Delete the temporary files of ended processes in a folder.
 
     Args:
         folder: The folder.
-        again: Look also where this process has looked before.
+        again: Whether to clean a folder that this process has cleaned before.
     """
     with suppress(OSError):
         status = folder.stat()
@@ -119,7 +119,7 @@ def remove_stale(folder: Path, again: bool = False) -> None:
 
 
 def flush_folder(path: Path) -> None:
-    """Wait until the names in a folder are on the disk, where the system can."""
+    """Wait until the file names of a folder are on the disk, if the system supports it."""
     with suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -130,10 +130,10 @@ def flush_folder(path: Path) -> None:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Let errors of the system name ``path``, where they name no file or a temporary one."""
+    """Let system errors name ``path`` if they name no file or a temporary file."""
     try:
         yield
-    except BrokenPipeError:  # Not about a file.
+    except BrokenPipeError:  # This error is not about a file.
         raise
     except OSError as error:
         if error.filename is not None and not TEMPORARY_NAME.fullmatch(Path(str(error.filename)).name):

@@ -1,4 +1,4 @@
-"""Reading a version of a folder, see `manifest`, while other processes may replace it."""
+"""Reading of a version of a folder (see `manifest`), even if other processes replace it meanwhile."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from labelgraph._core.manifest import FileEntry, FolderFormat, Manifest, open_ma
 if TYPE_CHECKING:
     import numpy as np
 
-PATIENCE = 60.0  # Seconds for which a version is sought that is not replaced while it is being opened.
+PATIENCE = 60.0  # Seconds to look for a version that is not replaced while it is being opened.
 
 
 class Version:
@@ -33,7 +33,7 @@ class Version:
         self._kind, self._opened = kind, opened
 
     def section(self, name: str) -> Version:
-        """What was written through the section ``name`` of the writer."""
+        """Return the part that was written through the section ``name`` of the writer."""
         start, entries = f"{name}/", self.entries.get(name)
         if not isinstance(entries, dict):
             raise ValueError(f"{self.folder / self._kind.manifest}: expected the entry {name!r}")
@@ -42,10 +42,10 @@ class Version:
         return Version(self.folder, self._kind, Manifest(entries, files), opened)
 
     def path(self, name: str) -> Path:
-        """Where a file is, to be told in errors; `open`, `read` and `array` also read it when it is deleted.
+        """Return the path of a file, for messages. `open`, `read` and `array` work even if the file was deleted.
 
         Raises:
-            ValueError: If there is no such file.
+            ValueError: If the version has no such file.
         """
         if name not in self.files:
             names = ", ".join(self.files) or "none"
@@ -53,31 +53,34 @@ class Version:
         return self.folder / self.files[name].file
 
     def open(self, name: str) -> BinaryIO:
-        """A file at its start, unchecked but for its size; closed with the version."""
+        """Return an open file at its start; only its size was checked. The file is closed with the version."""
         self.path(name)
         self._opened[name].seek(0)
         return self._opened[name]
 
     def read(self, name: str) -> bytes:
-        """Read a file whole, and give it only if its checksum is right.
+        """Read a whole file, and check its checksum.
 
         Raises:
-            ValueError: If it is damaged.
+            ValueError: If the file is damaged.
         """
         content = self.open(name).read(self.files[name].size + 1)
         self._compare(name, sha256_bytes(content))
         return content
 
     def json(self, name: str) -> Any:
-        """Read a JSON file, as `read`."""
+        """Read a JSON file, and check its checksum."""
         return parse_json(self.read(name), self.path(name))
 
     def array(self, name: str) -> np.ndarray:
-        """Map a ``.npy`` file; header and size are checked, not the checksum. It stays mapped after the ``with``."""
+        """Map a ``.npy`` file. The header and the size are checked, but not the checksum.
+
+        The array stays mapped after the ``with``.
+        """
         return map_array(self.open(name), self.path(name))
 
     def verify(self, *names: str) -> None:
-        """Compare checksums, by default of all files.
+        """Check the checksums of files, by default of all files.
 
         Raises:
             ValueError: If a file is damaged.
@@ -96,13 +99,13 @@ def open_version(folder: str | Path, kind: FolderFormat, patience: float = PATIE
     """Open the current version of a folder, which other processes may replace meanwhile.
 
     Args:
-        folder: What `write_version` wrote.
-        kind: Its format.
-        patience: Seconds for which it is tried, if every version is replaced before its files are open.
+        folder: Folder that `write_version` wrote.
+        kind: Format of the folder.
+        patience: Seconds to keep trying if every version is replaced before its files are open.
 
     Raises:
-        FileNotFoundError: If the folder holds no version, or a file of it is missing.
-        ValueError: If the manifest is damaged or of another kind, or a file is of another size or a link.
+        FileNotFoundError: If the folder holds no version, or a file of the version is missing.
+        ValueError: If the manifest is damaged or has another format, or a file is a link or has another size.
 
     Example:
         >>> import tempfile
@@ -125,7 +128,7 @@ def open_version(folder: str | Path, kind: FolderFormat, patience: float = PATIE
                 opened = {name: stack.enter_context(_open(folder, entry)) for name, entry in manifest.files.items()}
                 break
             except FileNotFoundError as error:
-                # As long as it is open, no other manifest can have its number.
+                # While the manifest is open, no other manifest can have its inode number.
                 if _same(manifest_file, folder / kind.manifest) or time.monotonic() > latest:
                     raise FileNotFoundError(f"{error.filename}: no such file") from None
             stack.close()

@@ -1,4 +1,4 @@
-"""Files and folders are written whole or not at all."""
+"""Atomic writing of files, and checks of output folders."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ PART = ".part"
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file in place of the one there; whatever interrupts that, the old or the new is there, complete.
+    """Write a file atomically; after any interruption, it holds the complete old or new content.
 
     Raises:
-        OSError: If the disk is full, the folder read-only, or the like; it names the file.
+        OSError: If the system cannot write, for example to a full disk or a read-only folder; it names the file.
     """
-    beside = path.with_name(path.name + PART)
+    temporary = path.with_name(path.name + PART)
     try:
-        beside.write_bytes(content)
-        settle(beside)
-        beside.replace(path)
+        temporary.write_bytes(content)
+        settle(temporary)
+        temporary.replace(path)
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         with suppress(OSError):
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
     settle_folder(path.parent)
 
 
@@ -36,7 +36,7 @@ def settle(path: Path) -> None:
 
 
 def settle_folder(path: Path) -> None:
-    """Wait until the names in a folder are on the disk, where the system can."""
+    """Wait until the file names of a folder are on the disk, if the system supports it."""
     with suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -46,21 +46,21 @@ def settle_folder(path: Path) -> None:
 
 
 def check_writable(path: Path, beside: bool = False) -> None:
-    """Check that a folder can be written into, or made.
+    """Check that a folder can be written to, or can be created.
 
     Args:
-        path: The folder.
-        beside: Whether a further folder is to be made beside it.
+        path: Path of the folder.
+        beside: Whether another folder will be created next to it.
 
     Raises:
-        ValueError: If it has no name, or a file is in its place or above it.
-        PermissionError: If it, or the first folder above it that is there, is read-only.
+        ValueError: If the path has no name, or is a file or inside a file.
+        PermissionError: If the folder, or the nearest existing folder above it, is read-only.
     """
     if not path.absolute().name:
         raise ValueError(f"'--out' must be a folder with a name (got {path})")
     for place in (path.absolute(), path.absolute().parent)[: 1 + beside]:
-        there = next(each for each in (place, *place.parents) if each.exists())
-        if not there.is_dir():
-            raise ValueError(f"'--out' must be a folder (got {path}, where {there} is a file)")
-        if not os.access(there, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, "cannot write into it (Permission denied)", str(there))
+        existing = next(above for above in (place, *place.parents) if above.exists())
+        if not existing.is_dir():
+            raise ValueError(f"'--out' must be a folder (got {path}, where {existing} is a file)")
+        if not os.access(existing, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "cannot write into it (Permission denied)", str(existing))

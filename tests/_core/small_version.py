@@ -15,7 +15,7 @@ def save(folder, value, size=300):
 
 
 def load(folder):
-    """The value of which all parts of a version are."""
+    """Return the value that all parts of a version hold."""
     with open_version(folder, KIND) as version:
         version.verify()
         assert version.read("same.txt") == b"of all versions"

@@ -1,4 +1,4 @@
-"""Arrays and texts of the kinds that people have."""
+"""Conversion of user input to arrays and texts."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ VALUES = np.array([[1.0, 2.0], [3.0, 4.5], [5.0, 6.0]])
 
 
 class Frame:
-    """As much of a data frame as matters."""
+    """A minimal data frame."""
 
     def __init__(self, values):
         self._values = values
@@ -35,7 +35,7 @@ def test_arrays_of_every_kind(given):
     assert torch.from_numpy(array).double().tolist() == VALUES.tolist()
 
 
-def test_nothing_is_copied_that_fits():
+def test_arrays_that_fit_are_not_copied():
     assert np.shares_memory(plain_array("image", VALUES), VALUES)
     tensor = torch.ones(2, 2)
     assert np.shares_memory(plain_array("image", tensor), tensor.numpy())
@@ -46,7 +46,7 @@ def test_nothing_is_copied_that_fits():
     [{1, 2}, {"a": 1}, "text", b"bytes", np.ma.masked_equal(VALUES, 1), [[1, 2], [3]]],
     ids=lambda x: type(x).__name__,
 )
-def test_kinds_without_meaning_are_refused_by_name(given):
+def test_unsupported_kinds_of_arrays_are_refused(given):
     with pytest.raises(ValueError, match="'image' must"):
         plain_array("image", given)
 
@@ -81,12 +81,12 @@ def test_texts(given, texts):
     "given",
     ["12", b"12", {"a"}, ["a", None], [float("nan")], [np.nan, "a"], [b"a"], [["a"]], ["\ud800"], torch.tensor(3)],
 )
-def test_texts_that_are_none(given):
+def test_values_that_are_not_texts_are_refused(given):
     with pytest.raises(ValueError, match="'ids' must be"):
         as_texts("ids", given)
 
 
-def test_repeats_are_named_with_their_places():
+def test_repeated_texts_are_named_with_their_positions():
     check_distinct("ids", ["a", "b"])
     with pytest.raises(ValueError, match=r"'ids' must be distinct \(got 'b' twice\).* 1 and 3"):
         check_distinct("ids", ["a", "b", "c", "b", "c"])

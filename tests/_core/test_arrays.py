@@ -20,7 +20,7 @@ def test_created_arrays_are_npy_files(tmp_path, shape, dtype):
         assert mapped.dtype == expected.dtype and mapped.shape == shape and (mapped == expected).all()
 
 
-def test_room_is_on_the_disk_before_anything_is_written(tmp_path):
+def test_disk_space_is_reserved_before_the_array_is_written(tmp_path):
     with open_atomic(tmp_path / "a.npy") as file:
         create_array(file, (1 << 20,), "uint8")
         assert os.fstat(file.fileno()).st_blocks * 512 >= 1 << 20
@@ -34,7 +34,7 @@ def test_objects_are_refused(tmp_path):
         map_array(file, "b.npy")
 
 
-def test_changes_of_a_mapped_array_stay_in_memory_and_columns_stay_so(tmp_path):
+def test_changes_of_a_mapped_array_stay_in_memory_and_column_order_is_kept(tmp_path):
     expected = np.asfortranarray(np.arange(6.0).reshape(2, 3))
     np.save(tmp_path / "a.npy", expected)
     with (tmp_path / "a.npy").open("rb") as file:

@@ -21,7 +21,7 @@ class Config(CheckedConfig):
     other: object = None
 
 
-def test_values_of_yaml_and_numpy_become_those_of_the_types():
+def test_values_of_yaml_and_numpy_are_converted_to_the_types():
     config = Config(size=np.int64(3), share=1, sides=[4, np.int32(5)], names=["a", "b"], flag=True, other={"any": 1})
     assert config == Config(3, 1.0, "plain", (4, 5), ("a", "b"), True, {"any": 1})
     assert [type(value) for value in (config.size, config.share, config.sides[1])] == [int, float, int]
@@ -45,7 +45,7 @@ def test_values_of_yaml_and_numpy_become_those_of_the_types():
         ({"flag": 1}, r"'flag' must be true or false \(got 1\)"),
     ],
 )
-def test_a_value_that_does_not_fit_is_named_with_what_fits(values, message):
+def test_the_error_on_a_wrong_value_names_the_expected_values(values, message):
     with pytest.raises(ValueError, match=message):
         Config(**values)
 

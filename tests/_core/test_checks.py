@@ -48,7 +48,7 @@ def test_multi_hot_drops_stored_zeros_and_leaves_the_input_alone():
 
 @pytest.mark.parametrize("convert", [np.asarray, torch.from_numpy, sp.csr_array, sp.csc_array])
 @pytest.mark.parametrize("value", [2.0, -1.0, 0.5, float("nan"), float("inf")])
-def test_multi_hot_names_the_place_of_what_is_not_0_or_1(convert, value):
+def test_multi_hot_names_the_place_of_a_value_other_than_0_and_1(convert, value):
     labels = np.zeros((7, 5))
     labels[4] = 1
     labels[4, 3] = value
@@ -117,12 +117,12 @@ def test_wrong_encoders_are_refused(wrong):
         check_encoders(wrong)
 
 
-def test_encoders_must_be_plain():
+def test_encoders_must_be_plain_values():
     with pytest.raises(ValueError, match="plain values"):
         check_encoders({"text": {"encoder": "bag-of-words", "vocabulary": {1, 2}}})
 
 
-def test_encoders_come_as_json_would_give_them():
+def test_encoders_are_converted_as_by_json():
     given = {"text": {"encoder": "bag-of-words", "vocabulary": ("cat", "dog")}}
     assert check_encoders(given) == {"text": {"encoder": "bag-of-words", "vocabulary": ["cat", "dog"]}}
 

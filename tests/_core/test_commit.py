@@ -19,7 +19,7 @@ def save_entry(folder, value):
         pass
 
 
-def test_names_come_from_names_and_contents(tmp_path):
+def test_file_names_derive_from_names_and_contents(tmp_path):
     with write_version(tmp_path, KIND) as writer:
         writer.write("split/50 % träin.npy", b"1")
         writer.write("../../etc/passwd", b"2")
@@ -44,13 +44,13 @@ def test_equal_versions_are_equal_byte_for_byte(tmp_path):
     )
 
 
-def test_a_new_version_replaces_and_old_files_go(tmp_path):
+def test_a_new_version_replaces_the_old_files(tmp_path):
     for value in range(3):
         save(tmp_path, value)
         assert load(tmp_path) == value and len(names(tmp_path)) == 4
 
 
-def test_files_of_others_are_left_alone(tmp_path):
+def test_foreign_files_are_not_deleted(tmp_path):
     foreign = ["notes.txt", "image-0123456789abcdef.npy", ".part-mine", "weights-0000000000000000.bin"]
     for name in foreign:
         (tmp_path / name).write_text("mine")
@@ -60,7 +60,7 @@ def test_files_of_others_are_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b'{"layers": []}', b"", b"\xff", b'{"format": "other"}', b"[]"])
-def test_a_manifest_of_something_else_is_not_replaced(tmp_path, content):
+def test_a_manifest_of_another_format_is_not_replaced(tmp_path, content):
     (tmp_path / "index.json").write_bytes(content)
     with pytest.raises(ValueError, match=r"index\.json: expected a test index, or nothing"):
         save(tmp_path, 1)
@@ -108,7 +108,7 @@ def test_planted_links_are_not_followed(tmp_path):
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("existing", [True, False])
-def test_after_an_error_all_is_as_before(tmp_path, error, existing):
+def test_after_an_error_the_folder_is_unchanged(tmp_path, error, existing):
     folder = tmp_path / "above" / "a"
     if existing:
         save(folder, 1)
@@ -119,7 +119,7 @@ def test_after_an_error_all_is_as_before(tmp_path, error, existing):
 
 
 @pytest.mark.parametrize(("value", "error"), [(float("nan"), ValueError), (2**70, ValueError), ({1}, TypeError)])
-def test_entries_that_cannot_be_written_leave_all_as_before(tmp_path, value, error):
+def test_entries_that_cannot_be_written_leave_the_folder_unchanged(tmp_path, value, error):
     save(tmp_path / "a", 1)
     for name in "ab":
         with pytest.raises(error):
@@ -127,7 +127,7 @@ def test_entries_that_cannot_be_written_leave_all_as_before(tmp_path, value, err
     assert load(tmp_path / "a") == 1 and len(names(tmp_path / "a")) == 4 and not (tmp_path / "b").exists()
 
 
-def test_a_failure_between_the_renames_leaves_the_old(tmp_path, monkeypatch):
+def test_a_failure_between_the_renames_leaves_the_old_version(tmp_path, monkeypatch):
     from labelgraph._core.temporary import Temporary
 
     save(tmp_path / "a", 1)
@@ -152,7 +152,7 @@ def test_an_array_bigger_than_the_disk_is_an_error(tmp_path):
         pytest.skip("only root can mount a small file system; a full disk is not tested")
     try:
         save(tmp_path / "a", 1)
-        for size in (100_000, 9_000):  # More than the disk; more than is left for the second array.
+        for size in (100_000, 9_000):  # Larger than the disk; larger than the space left for the second array.
             for name in "ab":
                 with pytest.raises(OSError) as caught:
                     save(tmp_path / name, 2, size)

@@ -1,4 +1,4 @@
-"""Processes that write to one folder, that read meanwhile, and that are killed."""
+"""Processes that write to one folder, read it at the same time, and are killed."""
 
 import os
 import random
@@ -30,7 +30,7 @@ def status(number):
     return os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
 
 
-def test_the_lock_is_told_when_it_is_held_too_long(tmp_path, monkeypatch):
+def test_a_lock_that_is_held_too_long_is_named(tmp_path, monkeypatch):
     save(tmp_path, 1)
     monkeypatch.setattr("labelgraph._core.commit.WAIT", 0.2)
     ready = tmp_path / "ready"
@@ -53,7 +53,7 @@ def test_the_lock_is_told_when_it_is_held_too_long(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("existing", [True, False])
-def test_two_writers_leave_one_of_the_two(tmp_path, existing):
+def test_two_writers_leave_one_complete_version(tmp_path, existing):
     for number in range(12):
         folder = tmp_path / (f"a{number}" if not existing else "a")
         writers = [child(partial(save, folder, value)) for value in (1, 2)]
@@ -66,7 +66,7 @@ def test_a_reader_sees_one_version_while_two_processes_write(tmp_path):
 
     def write(value):
         for turn in range(40):
-            save(tmp_path, value + turn % 2)  # The same versions come again and again.
+            save(tmp_path, value + turn % 2)  # The same two versions alternate.
 
     writers, seen = [child(partial(write, value)) for value in (1, 3)], []
     while writers:
@@ -77,7 +77,7 @@ def test_a_reader_sees_one_version_while_two_processes_write(tmp_path):
     assert len(seen) > 20 and len(set(seen)) > 2 and len(names(tmp_path)) == 4
 
 
-def test_a_kill_at_any_step_leaves_the_old_or_the_new(tmp_path):
+def test_a_kill_at_any_step_leaves_the_old_or_the_new_version(tmp_path):
     save(tmp_path, 0)
     step, whole, seen = 1, False, set()
     while not whole:

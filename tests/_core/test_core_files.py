@@ -55,12 +55,12 @@ def test_contents_arrive_whole(tmp_path):
 def test_the_temporary_path_has_the_suffix_of_the_target(tmp_path):
     with atomic_path(tmp_path / "curve.png") as temporary:
         assert temporary.suffix == ".png" and temporary.parent == tmp_path
-        np.save(temporary.with_suffix(".npy"), 1)  # A library may write further files; only its own is renamed.
+        np.save(temporary.with_suffix(".npy"), 1)  # Other files of a library are not renamed.
         temporary.write_bytes(b"picture")
     assert (tmp_path / "curve.png").read_bytes() == b"picture"
 
 
-def test_names_as_long_as_the_system_takes(tmp_path):
+def test_file_names_of_the_greatest_length(tmp_path):
     write_bytes(tmp_path / ("n" * 251 + ".txt"), b"x")
     write_bytes(tmp_path / ("n." + "s" * 253), b"x")
     assert [len(name) for name in names(tmp_path)] == [255, 255]
@@ -158,7 +158,7 @@ def _reserve(path, size):
 
 
 @pytest.mark.parametrize("system", [True, False])
-def test_reserved_room_is_taken_and_content_kept(tmp_path, monkeypatch, system):
+def test_reserving_space_keeps_the_content(tmp_path, monkeypatch, system):
     if not system:
         monkeypatch.delattr(files.os, "posix_fallocate")
     with open_atomic(tmp_path / "a") as file:
@@ -192,7 +192,7 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new_and_the_next_writer_cleans
     assert path.read_text() == "new" and names(tmp_path) == ["a"] and step > 5
 
 
-def test_two_writers_leave_one_of_the_two(tmp_path):
+def test_two_writers_leave_one_complete_version(tmp_path):
     path = tmp_path / "a"
     contents = [bytes([number]) * 100_000 for number in (1, 2)]
     for _ in range(20):

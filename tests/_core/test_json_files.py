@@ -15,7 +15,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_every_failure_is_one_error_that_names_the_file(tmp_path, name):
+def test_every_error_on_a_damaged_file_names_the_file(tmp_path, name):
     path = tmp_path / "bad.json"
     path.write_bytes(BAD[name])
     with pytest.raises(ValueError, match="expected JSON") as caught:
@@ -45,7 +45,7 @@ def test_size_and_kind_of_file(tmp_path):
 
 
 @pytest.mark.parametrize(("value", "error"), [([float("nan")], ValueError), ({"a": object()}, TypeError)])
-def test_what_cannot_be_written_leaves_the_file(tmp_path, value, error):
+def test_a_value_that_cannot_be_written_leaves_the_file_unchanged(tmp_path, value, error):
     write_json(tmp_path / "a.json", 1)
     with pytest.raises(error):
         write_json(tmp_path / "a.json", value)

@@ -42,13 +42,13 @@ def test_only_names_and_modules_are_shown(package):
     assert [name for name in dir(package) if not name.startswith("__")] == ["VALUE", "one", "two"]
 
 
-def test_an_unknown_name_is_told_with_the_nearest(package):
+def test_the_error_on_an_unknown_name_suggests_the_nearest(package):
     with pytest.raises(AttributeError, match=r"'lazy_sample' has no attribute 'VALEU'.*'VALUE'"):
         package.VALEU  # noqa: B018
     assert not hasattr(package, "TYPE_CHECKER") and not hasattr(package, "_private")
 
 
-def test_a_package_without_typed_imports_exports_its_modules_alone():
+def test_a_package_without_typed_imports_exports_only_its_modules():
     load, _ = lazy_exports("labelgraph.cli")
     with pytest.raises(AttributeError, match=r"'labelgraph\.cli' has no attribute 'nothing'"):
         load("nothing")

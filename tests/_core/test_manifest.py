@@ -13,7 +13,7 @@ ENTRY = FileEntry(f"weights-{DIGEST[:16]}.bin", 7, DIGEST)
 
 
 def changed(folder, **changes):
-    """Write a manifest with other top-level values, and the checksum that fits."""
+    """Write a manifest with other top-level values and a matching checksum."""
     content = {"format": KIND.name, "version": 3, "entries": {}, "files": {"weights": asdict(ENTRY)}, **changes}
     content["checksum"] = sha256_json(content)
     (folder / KIND.manifest).write_text(json.dumps(content))
@@ -67,7 +67,7 @@ def test_a_damaged_file_entry_is_refused(tmp_path, entry):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "expected"),
     [
         ({"format": "other"}, "expected a test model"),
         ({"version": 4}, "version 3 .got 4"),
@@ -76,8 +76,8 @@ def test_a_damaged_file_entry_is_refused(tmp_path, entry):
         ({"files": {str(number): asdict(ENTRY) for number in range(257)}}, "at most 256"),
     ],
 )
-def test_another_format_is_refused(tmp_path, changes, told):
-    with pytest.raises(ValueError, match=rf"model\.json: .*{told}"):
+def test_another_format_is_refused(tmp_path, changes, expected):
+    with pytest.raises(ValueError, match=rf"model\.json: .*{expected}"):
         changed(tmp_path, **changes)
 
 
@@ -88,14 +88,14 @@ def test_other_json_is_refused(tmp_path, content):
         read_manifest(tmp_path, KIND)
 
 
-def test_deep_entries_are_refused_and_not_a_foreign_error(tmp_path):
+def test_deep_entries_are_refused_with_the_file_name(tmp_path):
     deep = b'{"format": "test model", "version": 3, "entries": ' + b"[" * 900 + b"]" * 900 + b"}"
     (tmp_path / KIND.manifest).write_bytes(deep)
     with pytest.raises(ValueError, match=r"model\.json: expected"):
         read_manifest(tmp_path, KIND)
 
 
-def test_every_flipped_bit_is_told_or_changes_nothing(tmp_path):
+def test_every_flipped_bit_is_an_error_or_changes_nothing(tmp_path):
     manifest, path = Manifest({"channels": [3, 4.5], "name": "ä"}, {"weights": ENTRY}), tmp_path / KIND.manifest
     good, seen = manifest.dump(path, KIND), 0
     for place in range(len(good)):
@@ -109,7 +109,7 @@ def test_every_flipped_bit_is_told_or_changes_nothing(tmp_path):
     assert seen > 3.5 * len(good)  # White space may change.
 
 
-def test_the_manifest_is_a_plain_file(tmp_path):
+def test_the_manifest_must_be_a_regular_file(tmp_path):
     path = tmp_path / KIND.manifest
     with pytest.raises(FileNotFoundError, match=r"model\.json: no such test model"):
         read_manifest(tmp_path, KIND)
@@ -127,6 +127,6 @@ def test_the_manifest_is_a_plain_file(tmp_path):
 @pytest.mark.parametrize(
     ("entries", "error"), [({"a": float("inf")}, ValueError), ({"a": 2**64}, ValueError), ({"a": {1}}, TypeError)]
 )
-def test_what_cannot_be_read_again_is_not_written(tmp_path, entries, error):
+def test_entries_that_cannot_be_read_again_are_not_written(tmp_path, entries, error):
     with pytest.raises(error):
         Manifest(entries, {}).dump(tmp_path / KIND.manifest, KIND)

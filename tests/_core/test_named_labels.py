@@ -9,7 +9,7 @@ from labelgraph.data import CrossModalData
 
 
 class Frame:
-    """As much of a data frame as matters."""
+    """A minimal data frame."""
 
     columns = ("cat", "dog")
 
@@ -29,7 +29,7 @@ def test_collections_of_names(rows):
     assert cooccurrence_graph(rows).count.tolist() == [2, 2]
 
 
-def test_names_that_are_given_keep_their_order():
+def test_given_names_keep_their_order():
     data = container([[], ["dog"], ["cat"]], label_names=["dog", "cow", "cat"])
     assert data.labels.tolist() == [[0, 0, 0], [1, 0, 0], [0, 0, 1]]
     with pytest.raises(ValueError, match=r"'labels' must be among 'label_names' \(got 'cta' at row 1\).*'cat'"):
@@ -48,7 +48,7 @@ def test_other_rows_are_refused(rows):
         container(rows)
 
 
-def test_numbers_are_no_names():
+def test_numbers_are_not_names():
     matrix = [[1, 0], [0, 1], [1, 1]]
     assert named_labels(matrix) == (matrix, ())
     assert container(matrix).labels.tolist() == matrix

@@ -18,7 +18,7 @@ def codes(size, bits, seed=0):
 
 
 @pytest.mark.parametrize("bits", [1, 7, 8, 9, 16, 61, 128])
-def test_packing_is_that_of_numpy_and_can_be_undone(bits):
+def test_packing_agrees_with_numpy_and_unpacks(bits):
     given = codes(13, bits)
     packed = pack_bits(given)
     assert np.array_equal(packed.numpy(), np.packbits(given.numpy() > 0, axis=1))
@@ -26,12 +26,12 @@ def test_packing_is_that_of_numpy_and_can_be_undone(bits):
     assert torch.equal(unpack_bits(packed, bits), given.to(torch.int8))
 
 
-def test_zero_and_floats_are_signs():
+def test_floats_are_packed_by_sign_and_zero_is_negative():
     assert torch.equal(pack_bits(torch.tensor([[0.5, 0.0, -2.0]])), torch.tensor([[128]], dtype=torch.uint8))
 
 
 @pytest.mark.parametrize("bits", [5, 12, 64])
-def test_ranking_is_by_the_number_of_different_bits_and_then_by_place(bits):
+def test_codes_rank_by_the_number_of_different_bits_then_by_place(bits):
     query, database = codes(4, bits), codes(40, bits, seed=1)
     labels = torch.eye(40)
     wanted = torch.randint(0, 2, (4, 40), generator=torch.Generator().manual_seed(2)).float()
@@ -42,7 +42,7 @@ def test_ranking_is_by_the_number_of_different_bits_and_then_by_place(bits):
         assert ranked[row].tolist() == [int(wanted[row, i]) for i in order]
 
 
-def test_packed_codes_are_measured_as_products_of_signs():
+def test_metrics_of_packed_codes_agree_with_products_of_signs():
     query, database, labels = codes(6, 20), codes(30, 20, seed=1), torch.eye(3)[torch.arange(36) % 3]
     measured = evaluate(pack_bits(query), pack_bits(database), labels[:6], labels[6:], similarity="hamming")
     assert measured == evaluate(query, database, labels[:6], labels[6:], similarity="dot")
@@ -82,12 +82,12 @@ def words(codes):
 @pytest.mark.parametrize("bits", [1, 8, 16, 24, 33, 61, 64, 65, 128, 255, 256, 300])
 def test_distances_count_different_bits(bits):
     query, database = random_codes(3, bits, 0), random_codes(9, bits, 1)
-    database[0] = -query[0]  # The largest distance there is.
+    database[0] = -query[0]  # The largest possible distance.
     got = hamming.distances(np.ascontiguousarray(words(database).T), words(query))
     assert got.tolist() == slow_distances(query, database) and got[0, 0] == bits
 
 
-def test_what_is_excluded_lies_beyond_every_distance():
+def test_excluded_items_lie_beyond_every_distance():
     query, database = words(random_codes(2, 64, 0)), words(-random_codes(2, 64, 0))
     got = hamming.distances(np.ascontiguousarray(database.T), query, np.eye(2, dtype=bool))
     assert got.diagonal().tolist() == [65, 65] and max(got[0, 1], got[1, 0]) < 65

@@ -15,7 +15,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def worked(monkeypatch):
-    """Does ten units of work; returns what was printed."""
+    """Do ten units of work, and return the printed text."""
 
     def work(stream, seconds=0.0, **options):
         monkeypatch.setattr(progress, "SECONDS", seconds)
@@ -34,7 +34,7 @@ def test_a_log_file_gets_whole_lines(worked):
     assert any("40 % (4/10 items, " in line for line in lines) and "\r" not in "".join(lines)
 
 
-def test_work_without_an_end_is_counted(monkeypatch):
+def test_work_without_a_total_is_counted(monkeypatch):
     monkeypatch.setattr(progress, "SECONDS", 0.0)
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     with progress.progress_bar("training", None, "steps") as bar:
@@ -52,5 +52,5 @@ def test_a_terminal_gets_a_bar(worked):
     assert "\r" in shown and "10/10" in shown
 
 
-def test_progress_is_not_shown_where_it_is_not_asked_for(worked):
+def test_progress_is_hidden_on_request(worked):
     assert worked(io.StringIO(), shown=False) == worked(Terminal(), shown=False) == ""

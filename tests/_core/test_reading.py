@@ -18,7 +18,7 @@ from labelgraph._core.reading import one_line, quoted, reading
         StopIteration(), EOFError(), OSError("no number"), RuntimeError("x" * 10_000),
     ],
 )  # fmt: skip
-def test_whatever_a_parser_raises_is_one_line_that_names_the_file(error):
+def test_every_parser_error_becomes_one_line_that_names_the_file(error):
     with (
         pytest.raises(ValueError, match=r"^a\.npz: expected an archive \(got ") as caught,
         reading("a.npz", "an archive"),
@@ -36,13 +36,13 @@ def test_whatever_a_parser_raises_is_one_line_that_names_the_file(error):
         PermissionError(13, "No", "a.npz"),
     ],
 )
-def test_what_is_told_already_passes(error):
+def test_errors_that_name_the_file_pass_unchanged(error):
     with pytest.raises(type(error)) as caught, reading("a.npz", "an archive"):
         raise error
     assert caught.value is error
 
 
-def test_memory_is_an_error_of_the_system():
+def test_a_lack_of_memory_is_a_system_error():
     with pytest.raises(OSError, match=r"not enough memory.*a\.npz") as caught, reading("a.npz", "an archive"):
         raise MemoryError
     assert caught.value.errno == errno.ENOMEM

@@ -37,7 +37,7 @@ def start(code, *arguments):
     ("number", "line"),
     [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "stopped by SIGTERM"), (signal.SIGHUP, "stopped by SIGHUP")],
 )
-def test_a_signal_is_one_line_and_an_exit_status_and_nothing_is_left(tmp_path, number, line):
+def test_a_signal_prints_one_line_sets_the_exit_status_and_leaves_no_file(tmp_path, number, line):
     process = start(WORK, tmp_path)
     process.send_signal(number)
     process.send_signal(number)  # As `timeout` sends it.
@@ -46,7 +46,7 @@ def test_a_signal_is_one_line_and_an_exit_status_and_nothing_is_left(tmp_path, n
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_later_signal_ends_what_does_not_end():
+def test_a_later_signal_ends_a_process_that_does_not_end():
     code = """
 import time
 from labelgraph._core import signals
@@ -68,7 +68,7 @@ signals.run_command(work)
     assert process.wait(timeout=20) == -signal.SIGTERM
 
 
-def test_a_child_process_ends_as_ever_and_unwinds_nothing(tmp_path):
+def test_a_child_process_ends_by_default_and_deletes_no_file(tmp_path):
     reading, writing = os.pipe()
     with stopping():
         child = os.fork()
@@ -85,7 +85,7 @@ def test_a_child_process_ends_as_ever_and_unwinds_nothing(tmp_path):
     assert not (tmp_path / "unwound").exists()
 
 
-def test_handlers_are_put_back_and_nesting_changes_nothing():
+def test_handlers_are_restored_and_nesting_changes_nothing():
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with stopping():
         outer = signal.getsignal(signal.SIGTERM)
@@ -112,14 +112,14 @@ def test_another_thread_needs_no_handlers():
     assert statuses == [3]
 
 
-def test_statuses_and_other_errors_pass(capsys):
+def test_exit_statuses_and_other_errors_pass(capsys):
     assert [run_command(lambda: None), run_command(lambda: 2)] == [0, 2]
     with pytest.raises(ZeroDivisionError):
         run_command(lambda: 1 // 0)
     assert capsys.readouterr().err == ""
 
 
-def test_a_keyboard_interrupt_counts_as_one(capsys):
+def test_a_keyboard_interrupt_counts_as_a_signal(capsys):
     def interrupted():
         raise KeyboardInterrupt
 
@@ -127,7 +127,7 @@ def test_a_keyboard_interrupt_counts_as_one(capsys):
     assert capsys.readouterr().err == "interrupted; start again\n"
 
 
-def test_the_innermost_advice_is_told():
+def test_the_innermost_advice_is_shown():
     with pytest.raises(Stopped, match="stopped by SIGTERM; first"), advising("second"), advising("first"):
         raise Stopped(signal.SIGTERM)
 

@@ -45,11 +45,11 @@ def sides():
 @pytest.mark.parametrize(
     ("similarity", "num_labels"), [("dot", None), ("cosine", None), ("jaccard", 6), ("jaccard", 4)]
 )
-def test_scores_are_those_of_loops(sides, similarity, num_labels, block_size):
+def test_scores_agree_with_loops(sides, similarity, num_labels, block_size):
     for side in sides:
         side[0, :num_labels] = 0 if similarity == "jaccard" else side[0]
     if num_labels == 4:
-        sides[0][2:, 4:] *= -1  # Pairs that are unlike count nothing.
+        sides[0][2:, 4:] *= -1  # Dissimilar pairs add nothing.
     query, database = (Embeddings(side, similarity, num_labels) for side in sides)
     wanted = [[slow(similarity, a, b, num_labels) for b in sides[1].tolist()] for a in sides[0].tolist()]
     torch.testing.assert_close(scores(query, database, block_size=block_size), torch.tensor(wanted))
@@ -65,14 +65,14 @@ def test_jaccard_scores_lie_in_the_unit_interval():
     torch.testing.assert_close(own.diag()[labels.any(1)], torch.ones(int(labels.any(1).sum())))
 
 
-def test_scores_of_codes_fall_with_their_distance(sides):
+def test_scores_of_codes_fall_with_the_distance(sides):
     signs = [torch.where(side > 0.5, 1, -1) for side in sides]
     query, database = (Embeddings(pack_bits(side), "hamming") for side in signs)
     different = (signs[0][:, None] != signs[1]).sum(-1)
     assert torch.equal(scores(query, database), (8 - 2 * different).float())
 
 
-def test_some_queries_are_scored_alone(sides):
+def test_a_slice_of_the_queries_can_be_scored(sides):
     query, database = (Embeddings(side, "dot") for side in sides)
     found = list(score_blocks(query, database, 2, slice(1, 4)))
     assert [(rows.start, rows.stop) for rows, _ in found] == [(1, 3), (3, 4)]
@@ -80,7 +80,7 @@ def test_some_queries_are_scored_alone(sides):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_lengths_do_not_matter_to_cosines(sides, dtype):
+def test_lengths_do_not_change_cosines(sides, dtype):
     query, database = (side.to(dtype) for side in sides)
     scale = torch.tensor([1e-30, 1e-14, 1.0, 1e10, 1e18] + [1.0] * 4, dtype=dtype)[:, None]
     wanted = scores(Embeddings(query), Embeddings(database))
@@ -154,7 +154,7 @@ def test_wrong_kinds_of_embeddings_are_named(arguments, facts):
         (Embeddings(torch.ones(2, 3), "jaccard", 1), ("'database'", "2", "1")),
     ],
 )
-def test_embeddings_of_two_kinds_are_not_compared(other, facts):
+def test_embeddings_of_different_kinds_are_not_compared(other, facts):
     query = Embeddings(torch.ones(2, 3), "jaccard", 2)
     for compare in (check_comparable, lambda a, b: list(score_blocks(a, b)), lambda a, b: Embeddings.cat([a, b])):
         with pytest.raises(ValueError) as caught:
@@ -177,6 +177,6 @@ def test_all_labels_are_columns_by_default(sides):
     assert Embeddings(sides[0], "jaccard").num_labels == as_embeddings("query", sides[0], "jaccard").num_labels == 6
 
 
-def test_every_similarity_says_what_a_score_is():
+def test_every_similarity_describes_its_score():
     assert list(SIMILARITIES) == ["cosine", "dot", "hamming", "jaccard"]
     assert all(similarity.meaning for similarity in SIMILARITIES.values())

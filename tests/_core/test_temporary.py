@@ -30,19 +30,19 @@ def kill(child):
     os.waitpid(child, 0)
 
 
-def test_only_files_of_dead_processes_are_deleted(tmp_path):
+def test_only_files_of_ended_processes_are_deleted(tmp_path):
     child, name = hold(tmp_path, suffix=".npz")
     (tmp_path / ".part-mine").write_text("x")
     remove_stale(tmp_path)
     assert names(tmp_path) == sorted([name, ".part-mine"]) and name.endswith(".npz")
     kill(child)
     remove_stale(tmp_path)
-    assert name in names(tmp_path)  # A folder is looked through once a process, as it may be large.
+    assert name in names(tmp_path)  # A process cleans a folder only once, because it may be large.
     remove_stale(tmp_path, again=True)
     assert names(tmp_path) == [".part-mine"]
 
 
-def test_links_and_folders_with_such_names_are_left_alone(tmp_path):
+def test_links_and_folders_with_temporary_names_are_not_deleted(tmp_path):
     (tmp_path / "victim").write_text("precious")
     (tmp_path / (".part-" + "a" * 16)).symlink_to(tmp_path / "victim")
     (tmp_path / (".part-" + "b" * 16)).mkdir()
@@ -64,7 +64,7 @@ def test_a_second_name_of_a_file_keeps_its_content(tmp_path):
     assert names(tmp_path) == []
 
 
-def test_no_name_is_left_where_a_file_cannot_be_linked(tmp_path):
+def test_a_file_that_cannot_be_linked_leaves_no_name(tmp_path):
     with pytest.raises(FileNotFoundError):
         Temporary(tmp_path, link_to=tmp_path / "a")
     (tmp_path / "link").symlink_to("/etc/passwd")
@@ -93,12 +93,12 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch):
     assert names(tmp_path) == [".part-" + "0" * 16]
 
 
-def test_a_name_that_is_lost_to_a_cleaner_is_replaced(tmp_path, monkeypatch):
+def test_a_file_that_another_process_deletes_as_stale_is_created_again(tmp_path, monkeypatch):
     lock_file, calls = temporary.lock_file, []
 
     def lost_at_first(file, shared=False):
         calls.append(file)
-        if len(calls) == 1:  # As if another process had deleted it just now.
+        if len(calls) == 1:  # Simulate another process that deletes the file.
             next(tmp_path.iterdir()).unlink()
         return lock_file(file, shared)
 

@@ -41,7 +41,7 @@ def test_a_version_and_its_sections(saved):
     assert array.shape == (100, 3) and (array == 7).all()
 
 
-def test_unknown_names_tell_what_is_there(saved):
+def test_the_error_on_an_unknown_name_lists_the_files(saved):
     with open_version(saved, KIND) as version:
         with pytest.raises(ValueError, match=r"data\.json: expected the file 'text.npy' \(got .*image.npy"):
             version.array("text.npy")
@@ -49,7 +49,7 @@ def test_unknown_names_tell_what_is_there(saved):
             version.section("other")
 
 
-def test_an_open_version_stays_whole_when_it_is_replaced_and_deleted(saved):
+def test_an_open_version_stays_complete_when_it_is_replaced_and_deleted(saved):
     with open_version(saved, KIND) as version:
         array = version.array("image.npy")
         with write_version(saved, KIND):
@@ -61,7 +61,7 @@ def test_an_open_version_stays_whole_when_it_is_replaced_and_deleted(saved):
 
 
 @pytest.mark.parametrize("stem", ["notes", "image", "model.weights", "model-weights"])
-def test_every_damaged_file_is_told(saved, stem):
+def test_every_damaged_file_is_an_error(saved, stem):
     paths = [path for path in saved.iterdir() if path.name.startswith(stem)]
     for path in paths:
         good = path.read_bytes()
@@ -75,7 +75,7 @@ def test_every_damaged_file_is_told(saved, stem):
     assert paths or stem == "model.weights"
 
 
-def test_a_missing_file_is_told_at_once(saved):
+def test_a_missing_file_is_an_error_at_once(saved):
     path = file(saved, "notes")
     path.unlink()
     start = time.monotonic()
@@ -96,8 +96,8 @@ def test_links_and_pipes_are_not_read(saved, tmp_path):
         pass
 
 
-def test_patience_ends(saved, monkeypatch):
-    """As if every version were replaced before its files are open."""
+def test_opening_gives_up_after_the_patience(saved, monkeypatch):
+    """Simulate versions that are replaced before their files are open."""
     file(saved, "notes").unlink()
     monkeypatch.setattr("labelgraph._core.versions._same", lambda *_: False)
     start = time.monotonic()
@@ -106,7 +106,7 @@ def test_patience_ends(saved, monkeypatch):
     assert 0.3 <= time.monotonic() - start < 5
 
 
-def test_no_descriptor_is_left(saved):
+def test_no_file_descriptor_stays_open(saved):
     def count():
         return len(list(os.scandir("/proc/self/fd")))
 

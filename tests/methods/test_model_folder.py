@@ -225,7 +225,7 @@ def test_json_of_another_kind_is_refused(saved, content):
 def test_a_change_by_hand_is_refused(saved):
     path = saved / "model.json"
     path.write_text(path.read_text().replace('"gamma": 0.3', '"gamma": 0.4'))
-    with pytest.raises(ValueError, match=r"model\.json: expected other entries by its checksum; the file is damaged"):
+    with pytest.raises(ValueError, match=r"model\.json: .*checksum; the file is damaged"):
         ALGCN.from_pretrained(saved)
 
 
