@@ -1,4 +1,4 @@
-"""One encoder for training, evaluation and search: features to embeddings, codes or label scores, without Lightning."""
+"""Encoding for training, evaluation and search: from features to embeddings, codes or label scores."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def encode(
 
     Args:
         method: A method; it runs in evaluation mode, on the device and in the precision of its parameters.
-        data: Pairs; the features of a missing side are zeros.
-        batch_size: Number of items embedded at a time; of a memory-mapped matrix no more is copied.
-        progress: Called after each batch with its size; images and texts count one each.
-        rows: Row numbers, int64, (n,), which need no copy of the data; by default all items.
+        data: Pairs of images and texts; the features of a missing side are zeros.
+        batch_size: Number of items embedded at a time; a memory-mapped matrix is copied batch by batch.
+        progress: Function called with the size of each finished batch; images and texts count separately.
+        rows: Row numbers of the items, int64, (n,); defaults to all items. The data are not copied.
 
     Returns:
         Embeddings of the images and of the texts, on the CPU.
 
     Raises:
-        ValueError: If the method takes features of another width.
+        ValueError: If the number of features differs from the number that the method takes.
 
     Example:
         >>> import torch
@@ -70,8 +70,8 @@ def encode_side(
     Args:
         method: See `encode`.
         side: ``"image"`` or ``"text"``.
-        features: A matrix of NumPy, SciPy or torch, shape (N, D), or one vector (D,); or a `CrossModalData`, whose
-            features were checked when it was made.
+        features: A matrix of NumPy, SciPy or torch, shape (N, D), or one vector (D,). Or a `CrossModalData`, whose
+            features were checked when it was created.
         batch_size: See `encode`.
         rows: See `encode`.
         progress: See `encode`.
@@ -80,8 +80,8 @@ def encode_side(
         Embeddings with the method's similarity, on the CPU: (N, H), or packed codes (N, ceil(bits / 8)).
 
     Raises:
-        ValueError: If the side is unknown, the features are not finite numbers, or not as many as the method takes;
-            or the method gives embeddings that are not finite.
+        ValueError: If the side is unknown, the features are not finite or do not have the method's width, or the
+            method returns embeddings that are not finite.
     """
     batches = _batches(method, side, features, batch_size, rows, progress)
     return Embeddings.cat([encode_batch(method, side, batch).to("cpu") for batch in batches])
@@ -89,12 +89,12 @@ def encode_side(
 
 @torch.no_grad()
 def encode_batch(method: Method, side: str, features: Tensor) -> Embeddings:
-    """Embed one batch in the mode that the method is in; codes come packed.
+    """Embed one batch in the current mode of the method; codes are packed.
 
     Args:
         method: See `encode`.
         side: ``"image"`` or ``"text"``.
-        features: Shape (B, D), on the method's device, dense or sparse CSR.
+        features: Features, shape (B, D), on the method's device, dense or sparse CSR.
     """
     if side == "image":
         vectors = method.encode_image(features.to_dense())
@@ -105,13 +105,13 @@ def encode_batch(method: Method, side: str, features: Tensor) -> Embeddings:
 
 @torch.no_grad()
 def encode_labels(method: Method) -> Embeddings | None:
-    """Embed each label alone as a query, (C, H), on the CPU; none if the method does not embed labels."""
+    """Embed each single label as a query, (C, H), on the CPU; return None if the method does not embed labels."""
     vectors = method.label_queries()
     return None if vectors is None else _carry(method, "label embeddings", vectors).to("cpu")
 
 
 def _carry(method: Method, name: str, vectors: Tensor) -> Embeddings:
-    """Embeddings with the similarity of the method; codes come packed."""
+    """Return embeddings with the similarity of the method; codes are packed."""
     vectors = pack_bits(vectors) if method.similarity == "hamming" else _at_least_float32(vectors)
     return as_embeddings(name, vectors, method.similarity, method.similarity_labels)
 
@@ -120,10 +120,10 @@ def label_scores(method: Method, data: CrossModalData, batch_size: int = 4096) -
     """Score every label for the images and the texts of a data set, batch by batch.
 
     Returns:
-        By side, ``"image"`` and ``"text"``: shape (N, C), on the CPU.
+        Scores by side, ``"image"`` and ``"text"``: shape (N, C), on the CPU.
 
     Raises:
-        ValueError: If the method knows no labels.
+        ValueError: If the method does not score labels.
     """
     return {side: _label_scores(method, side, data, batch_size) for side in SIDES}
 
@@ -132,7 +132,7 @@ def _label_scores(
     method: Method, side: str, data: CrossModalData, batch_size: int = 4096, rows: Tensor | None = None
 ) -> Tensor:
     batches = _batches(method, side, data, batch_size, rows, None)
-    with torch.no_grad():  # Not inference mode: calibrations are fitted to these by gradients.
+    with torch.no_grad():  # Not inference mode, because calibrations are fitted to the scores by gradients.
         return torch.cat([_at_least_float32(method.label_scores(side, batch)).cpu() for batch in batches])
 
 
@@ -142,19 +142,19 @@ def label_probabilities(
     calibrations: Mapping[str, Calibration] | None = None,
     batch_size: int = 4096,
 ) -> dict[str, Tensor]:
-    """Calibrated probabilities of every label for the images and the texts of a data set.
+    """Compute calibrated probabilities of every label for the images and the texts of a data set.
 
     Args:
         method: A method that scores labels.
-        data: Pairs.
-        calibrations: By side, see `fit_calibrations`; by default the method's own, which not every method has.
+        data: Pairs of images and texts.
+        calibrations: Calibrations by side, see `fit_calibrations`; defaults to the calibrations of the method.
         batch_size: See `encode`.
 
     Returns:
-        By side, ``"image"`` and ``"text"``: in [0, 1], shape (N, C), on the CPU.
+        Probabilities by side, ``"image"`` and ``"text"``: in [0, 1], shape (N, C), on the CPU.
 
     Raises:
-        ValueError: If the method knows no labels, or has no calibrations of its own and none are given.
+        ValueError: If the method does not score labels, or has no calibrations and none are given.
     """
     if calibrations is None:
         calibrations = getattr(method, "calibrations", None)
@@ -168,7 +168,7 @@ def label_probabilities(
 def _batches(
     method: Method, side: str, features: Any, batch_size: int, rows: Tensor | None, progress: Progress | None
 ) -> Iterator[Tensor]:
-    """Features as the method takes them: on its device, in its precision; it is in evaluation mode meanwhile."""
+    """Yield features on the device and in the precision of the method, which is in evaluation mode meanwhile."""
     matrix = _checked(method, side, features)
     if batch_size < 1:
         raise ValueError(f"'batch_size' must be at least 1 (got {batch_size})")
@@ -187,7 +187,7 @@ def _batches(
 
 
 def _checked(method: Method, side: str, features: Any) -> Tensor | sp.csr_array:
-    """Features of one side, checked here unless a data set did when it was made."""
+    """Return the checked features of one side; a data set has checked its features already."""
     check_name("side", side, SIDES)
     if isinstance(features, CrossModalData):
         matrix = getattr(features, side)
@@ -206,7 +206,7 @@ def _at_least_float32(values: Tensor) -> Tensor:
 
 
 def held_out_scores(method: Method, data: CrossModalData) -> dict[str, tuple[Tensor, Tensor]]:
-    """What `Method.calibrate` takes: label scores and labels by side, of the items that have it, if any do."""
+    """Return label scores and labels by side, for `Method.calibrate`, of the items that have the side."""
     rows = {side: has.nonzero().flatten() for side, has in zip(SIDES, data.present.t(), strict=True)}
     return {
         side: (_label_scores(method, side, data, rows=has), data.labels[has]) for side, has in rows.items() if len(has)
@@ -216,19 +216,19 @@ def held_out_scores(method: Method, data: CrossModalData) -> dict[str, tuple[Ten
 def fit_calibrations(
     method: Method, held_out: CrossModalData, kind: str = "platt", shrinkage: float = 1000.0
 ) -> dict[str, Calibration]:
-    """Calibrate the label scores of a method, which itself stays as it is.
+    """Fit calibrations of the label scores of a method; the method stays unchanged.
 
     Args:
-        method: Trained.
-        held_out: Items that it was not trained on.
-        kind: Of `Calibration.fit`.
-        shrinkage: See there.
+        method: Trained method.
+        held_out: Held-out items, on which the method was not trained.
+        kind: Kind of calibration, see `Calibration.fit`.
+        shrinkage: Shrinkage, see `Calibration.fit`.
 
     Returns:
-        A calibration for each side that the items have.
+        Calibrations by side, for the sides that the items have.
 
     Raises:
-        ValueError: If the method knows no labels.
+        ValueError: If the method does not score labels.
     """
     return {
         side: Calibration(scores.shape[1]).fit(scores, labels, kind, shrinkage)
@@ -236,7 +236,7 @@ def fit_calibrations(
     }
 
 
-# What items are compared by, from their label probabilities.
+# Embeddings that are computed from label probabilities, by score.
 EXPECTED_SCORES: dict[str, Callable[[Tensor], Embeddings]] = {
     "expected_relevance": lambda p: Embeddings(relevance_features(p, 4, 0.95), "dot"),
     "expected_shared": lambda p: Embeddings(p, "dot"),
@@ -252,22 +252,22 @@ def relevance_encoder(
     kind: str = "platt",
     shrinkage: float = 1000.0,
 ) -> Callable[[CrossModalData], tuple[Embeddings, Embeddings]]:
-    """Let any method that scores labels rank by its calibrated label probabilities.
+    """Create an encoder that ranks by calibrated label probabilities, for any method that scores labels.
 
     Args:
-        method: Trained.
-        held_out: Items that it was not trained on, to calibrate its scores.
+        method: Trained method.
+        held_out: Held-out items, on which the method was not trained, to calibrate its scores.
         score: ``"expected_relevance"``: the probability of sharing a label, see `relevance_features`;
             ``"expected_shared"``: the expected number of shared labels; ``"expected_jaccard"``: the expected Jaccard
             coefficient of the label sets; ``"expected_cosine"``: the cosine of the probabilities.
-        kind: Of `Calibration.fit`.
-        shrinkage: See there.
+        kind: Kind of calibration, see `Calibration.fit`.
+        shrinkage: Shrinkage, see `Calibration.fit`.
 
     Returns:
-        A function from pairs to the embeddings of images and texts, which carry their similarity.
+        Function from pairs to the embeddings of images and texts, which carry their similarity.
 
     Raises:
-        ValueError: If the score is unknown, or the method knows no labels.
+        ValueError: If the score is unknown, or the method does not score labels.
     """
     check_name("score", score, EXPECTED_SCORES)
     calibrations = fit_calibrations(method, held_out, kind, shrinkage)

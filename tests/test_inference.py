@@ -1,4 +1,4 @@
-"""Embeddings of one side, whatever the features come as."""
+"""Encoding of features of every type."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def method(make_data):
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 4096])
-def test_it_embeds_as_training_does(method, make_data, batch_size):
+def test_encoding_agrees_with_training(method, make_data, batch_size):
     data = make_data()
     for side, wanted in zip(("image", "text"), encode(method, data), strict=True):
         for features in (getattr(data, side), data):
@@ -37,14 +37,14 @@ def test_it_embeds_as_training_does(method, make_data, batch_size):
             assert not embedded.vectors.requires_grad
 
 
-def test_codes_come_packed(make_data):
+def test_codes_are_packed(make_data):
     data = make_data()
     method = build_method("agah", 12, 9, config=AGAHConfig(bits=20, hidden_channels=8, graph_channels=(4, 4))).eval()
     for side, wanted in zip(("image", "text"), encode(method, data), strict=True):
         assert torch.equal(encode_side(method, side, getattr(data, side), 7).vectors, wanted.vectors)
 
 
-def test_features_come_in_any_form(method, make_data):
+def test_features_of_every_type(method, make_data):
     text = make_data().text
     wanted = encode_side(method, "text", text).vectors
     for each in (text.numpy(), text.double(), text.tolist(), sp.csr_array(text.numpy()), sp.coo_matrix(text.numpy())):
@@ -69,7 +69,7 @@ def test_wrong_features_are_named(method, features, message):
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 4096])
-def test_blocks_do_not_matter(make_data, batch_size):
+def test_blocks_do_not_change_embeddings(make_data, batch_size):
     data = make_data()
     method = build_method("algcn", 12, 9, cooccurrence_graph(data.labels), ALGCNConfig(hidden_channels=8)).eval()
     image, text = encode(method, data, batch_size)
@@ -79,7 +79,7 @@ def test_blocks_do_not_matter(make_data, batch_size):
 
 
 @pytest.mark.parametrize("bits", [5, 16])
-def test_codes_come_packed_of_embed(make_data, bits):
+def test_encoded_codes_are_packed(make_data, bits):
     data = make_data()
     method = build_method("agah", 12, 9, config=AGAHConfig(bits=bits, hidden_channels=8, graph_channels=(4, 4)))
     image, text = encode(method, data, 7)
@@ -96,7 +96,7 @@ def build(data, name="algcn", config=None):
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 100])
-def test_blocks_do_not_matter_of_label_scores(make_data, batch_size):
+def test_blocks_do_not_change_label_scores(make_data, batch_size):
     data = make_data()
     method = build(data)
     outputs, found = method(data.image, data.text), label_scores(method, data, batch_size)
@@ -104,7 +104,7 @@ def test_blocks_do_not_matter_of_label_scores(make_data, batch_size):
         torch.testing.assert_close(found[side], outputs[f"{side}_scores"].detach())
 
 
-def test_missing_sides_are_not_calibrated_on(make_data):
+def test_missing_sides_are_not_used_for_calibration(make_data):
     data = make_data()
     present = torch.ones(60, 2)
     present[5:, 1] = 0
@@ -146,7 +146,7 @@ def test_an_unknown_score_is_named(make_data):
         relevance_encoder(build(make_data()), make_data(), "expected_jacard")
 
 
-def test_probabilities_are_the_methods_own_unless_calibrations_are_given(make_data):
+def test_the_calibrations_of_the_method_are_the_default(make_data):
     data = make_data()
     method = build(data, "expected-relevance", ExpectedRelevanceConfig(hidden_channels=8))
     method.calibrate(held_out_scores(method, data.split("validation")))
@@ -179,7 +179,7 @@ def test_features_follow_the_precision_of_the_parameters(make_data, name, dtype,
         assert label_scores(method, data)["text"].dtype == torch.promote_types(dtype, torch.float32)
 
 
-def test_a_method_in_training_is_encoded_in_evaluation_mode_and_given_back(make_data):
+def test_encoding_uses_evaluation_mode_and_restores_the_training_mode(make_data):
     data = make_data()
     method = build(data, "expected-relevance", ExpectedRelevanceConfig(hidden_channels=8))
     wanted = encode(method, data)[0].vectors
@@ -222,7 +222,7 @@ def test_a_method_without_labels_is_named(make_data):
 
 
 @pytest.mark.parametrize("select", ["validation", "last"])
-def test_fit_calibrates_on_the_items_that_it_chooses_on(make_data, tmp_path, select):
+def test_fit_calibrates_on_the_validation_split(make_data, tmp_path, select):
     data = make_data(size=120)
     method = build(
         data, "expected-relevance", ExpectedRelevanceConfig(hidden_channels=16, pair_weight=0.0, dropout=0.5)

@@ -1,6 +1,6 @@
 """Retrieval evaluation: ranking in blocks, metrics as functions and by name, protocols.
 
-`labelgraph.metrics.modules` has them as `torchmetrics.Metric`.
+`labelgraph.metrics.modules` has the metrics as `torchmetrics.Metric`.
 """
 
 from typing import TYPE_CHECKING

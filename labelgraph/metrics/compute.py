@@ -1,4 +1,4 @@
-"""Rank and measure: metrics by name of each query, over one or several processes."""
+"""Metrics of each query by name, computed in one or several processes."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from labelgraph.metrics.ties import bucket_blocks
 def over_queries(
     measure: Callable[[slice], Tensor], values: Tensor, block_size: int, group: dist.ProcessGroup | None
 ) -> Tensor:
-    """Measure the queries of this process and gather the values of all of them.
+    """Measure the queries of this process, and gather the values of all processes.
 
-    A process takes whole blocks, the same as one process alone would rank, so that the numbers are the same bit
-    for bit.
+    A process takes whole blocks, the same blocks that a single process ranks, so the values are identical bit for bit.
 
     Args:
-        measure: Gives the values of some of the queries, (b, M).
-        values: Zeros, (Q, M), to be filled.
-        block_size: Queries a block.
-        group: The processes, which all have all queries and the whole database; none is this one alone.
+        measure: Function that returns the values of a slice of the queries, (b, M).
+        values: Zeros, (Q, M), which are overwritten.
+        block_size: Number of queries per block.
+        group: Processes that share the queries; all of them have all queries and the whole database. None means only
+            this process.
 
     Returns:
         ``values``, the same in every process.
@@ -50,7 +50,7 @@ def over_queries(
 
 
 def share(num_queries: int, block_size: int, rank: int, num_processes: int) -> slice:
-    """The queries of a process: whole blocks in one run, as evenly as blocks allow."""
+    """Return the queries of a process: consecutive whole blocks, distributed as evenly as possible."""
     blocks = -(-num_queries // block_size)
     start, stop = (blocks * part // num_processes * block_size for part in (rank, rank + 1))
     return slice(min(start, num_queries), min(stop, num_queries))
@@ -72,49 +72,49 @@ def query_metrics(
     block_size: int | None = None,
     group: ProcessGroup | None = None,
 ) -> dict[str, Tensor]:
-    r"""Rank a database for queries and give metrics, by name, of each query.
+    r"""Rank a database for each query, and compute metrics of each query by name.
 
-    - ``map``: average precision over the whole ranking; ``map@50/topk``: with a cut-off, in one of the four
-      definitions of `average_precision`, ``topk`` if none is named;
+    - ``map``: average precision over the whole ranking; ``map@50/topk``: average precision with a cut-off, in one of
+      the four definitions of `average_precision`; the definition defaults to ``topk``;
     - ``precision@10``, ``recall@10``, ``r-precision``: see `precision_at`, `recall_at`, `r_precision`;
-      ``precision@min(10,R)``: of the first R where a query has only R < 10 relevant items;
+      ``precision@min(10,R)``: precision among the first R items if a query has only R < 10 relevant items;
     - ``precision@recall0.5``: a point of the precision-recall curve, see `precision_at_recall`;
-    - ``ndcg@10/linear``, ``ndcg/exponential``: see `ndcg_at`; graded by the number of labels that an item shares
-      with the query, unless ``relevance`` gives grades of its own; linear if no gain is named;
+    - ``ndcg@10/linear``, ``ndcg/exponential``: see `ndcg_at`. The grade of an item is the number of labels that it
+      shares with the query, unless ``relevance`` gives other grades. The gain defaults to ``linear``;
     - ``jaccard@10``: mean Jaccard coefficient of the label sets of the query and of the first 10 items;
       ``exact@10``: share of the first 10 items that have exactly the query's labels;
-    - ``own@10``: 1 if the query's own pair, the item of its id, is among the first 10; ``own-rank``: its rank. NaN
-      for a query whose pair is not in the database;
-    - ``precision@r2``, ``recall@r2``: of all items within a Hamming distance of 2, 0 where there are none;
-      ``lookup@r2``: 1 if a relevant item is among them;
+    - ``own@10``: 1 if the query's own pair, the item with the same id, is among the first 10 items; ``own-rank``: the
+      rank of the own pair. Both are NaN if the own pair is not in the database;
+    - ``precision@r2``, ``recall@r2``: precision and recall of all items within a Hamming distance of 2, or 0 without
+      such items; ``lookup@r2``: 1 if a relevant item is within this distance;
     - ``relevant``: number of relevant items.
 
-    A query without relevant items, such as one without labels, scores 0.
+    A query without relevant items, such as a query without labels, scores 0.
 
     Args:
-        query: `Embeddings`, or a matrix of torch, NumPy or lists, shape :math:`(Q, H)`; for ``hamming`` codes of
-            `pack_bits`, uint8.
-        database: The same, shape :math:`(N, H)`.
-        query_labels: Multi-hot, shape :math:`(Q, C)`; not needed where ``relevance`` is a matrix.
-        database_labels: Multi-hot, shape :math:`(N, C)`.
+        query: `Embeddings` of the queries, or a matrix of torch, NumPy or lists, shape :math:`(Q, H)`; for ``hamming``,
+            codes of `pack_bits`, uint8.
+        database: Embeddings of the database, of the same kind, shape :math:`(N, H)`.
+        query_labels: Multi-hot labels, shape :math:`(Q, C)`; not needed if ``relevance`` is a matrix.
+        database_labels: Multi-hot labels, shape :math:`(N, C)`.
         metrics: Names, or metrics of ``METRICS``.
-        similarity: Of plain matrices, see `Embeddings`; by default cosine.
-        relevance: See `ranked_relevance`; graded relevance counts as relevant above 0.
-        ties: ``"database"``: items of equal score keep the order of the database. ``"expected"``: the expectation
-            over a random order of them, in closed form; what short codes deserve, of which many tie.
-        query_ids: With ``database_ids``, tells which item is the query's own pair: the one of the same id.
-        database_ids: See ``query_ids``.
-        leave_out_own: Whether a query's own pair is left out of the ranking, where ids are given; ``own@K`` and
-            ``own-rank`` need it there.
-        block_size: Queries ranked at a time; by default as many as keep a block within 8 million scores.
-        group: Processes of `torch.distributed` that all have the same arguments and share the queries out among
-            them, such as ``torch.distributed.group.WORLD``; all get the same values.
+        similarity: Similarity of plain matrices, see `Embeddings`; defaults to cosine.
+        relevance: See `ranked_relevance`; an item with a grade above 0 is relevant.
+        ties: ``"database"``: items of equal score keep the order of the database. ``"expected"``: the expectation over
+            a random order of tied items, in closed form, which is fair to short codes with many ties.
+        query_ids: Ids of the queries. The own pair of a query is the item of ``database_ids`` with the same id.
+        database_ids: Ids of the database; see ``query_ids``.
+        leave_out_own: Whether to leave a query's own pair out of the ranking, if ids are given. ``own@K`` and
+            ``own-rank`` require False.
+        block_size: Number of queries ranked at a time; by default, a block has at most 8 million scores.
+        group: Processes of `torch.distributed` that share the queries, such as ``torch.distributed.group.WORLD``. All
+            of them must have the same arguments, and all return the same values.
 
     Returns:
-        Values of each query by the full name of the metric, each of shape :math:`(Q,)`, float64.
+        Values of the queries by the full name of the metric, each of shape :math:`(Q,)`, float64.
 
     Raises:
-        ValueError: If a name is unknown, a radius is asked of anything but codes, or the inputs do not fit.
+        ValueError: If a metric is unknown, a radius is used without packed codes, or the inputs do not fit.
 
     Example:
         >>> import torch
@@ -138,7 +138,7 @@ def query_metrics(
 
 
 def read_metrics(metrics: Sequence[str | Metric], ties: str = "database") -> list[Metric]:
-    """Read the names of metrics, each once.
+    """Parse the names of metrics, and drop repeated metrics.
 
     Raises:
         ValueError: If a name or the treatment of ties is unknown.
@@ -160,13 +160,13 @@ def _check_needs(names: list[Metric], inputs: RankingInputs) -> None:
 
 
 def _measure(inputs: RankingInputs, names: list[Metric], ties: str, block_size: int) -> Tensor:
-    """Values of the queries that are ranked, (b, |names|)."""
+    """Compute the values of the ranked queries, (b, |names|)."""
     groups = {_of_buckets: [name for name in names if ties == "expected" or name.needs_distances]}
     ranked = [name for name in names if name not in groups[_of_buckets]]
     placed = any(name.item_value for name in ranked)
     groups[_of_placed if placed else _of_rankings] = ranked
     num_queries = inputs.ranked.stop - inputs.ranked.start
-    # Made before the blocks: small results between them would keep their memory from being used again.
+    # Allocated before the blocks, because small results between blocks would keep their memory from being reused.
     values = torch.empty(num_queries, len(names), dtype=torch.float64, device=inputs.query.vectors.device)
     for measure, group in groups.items():
         columns, start = [names.index(name) for name in group], 0
@@ -177,14 +177,14 @@ def _measure(inputs: RankingInputs, names: list[Metric], ties: str, block_size: 
 
 
 def _of_rankings(inputs: RankingInputs, names: list[Metric], block_size: int) -> Iterator[Tensor]:
-    """Metrics of grades in ranked order, block by block: (b, |names|), float64."""
+    """Compute metrics of grades in ranked order, block by block: (b, |names|), float64."""
     for grades in ranked_blocks(inputs, block_size):
         ranking = Ranking(grades)
         yield torch.stack([name.of_ranking(ranking) for name in names], 1)
 
 
 def _of_placed(inputs: RankingInputs, names: list[Metric], block_size: int) -> Iterator[Tensor]:
-    """The same of metrics that look at the items themselves."""
+    """Compute metrics of the items themselves, block by block: (b, |names|), float64."""
     for rows, grades, places in placed_blocks(inputs, block_size):
         ranking = Ranking(grades, partial(_value, inputs.values, rows, places))
         yield torch.stack([name.of_ranking(ranking) for name in names], 1)
@@ -195,7 +195,7 @@ def _value(values: ItemValues, rows: slice, places: Tensor, name: str, k: int | 
 
 
 def _of_buckets(inputs: RankingInputs, names: list[Metric], block_size: int) -> Iterator[Tensor]:
-    """Metrics in expectation over the order within buckets, and metrics of a radius."""
+    """Compute metrics of a radius, and expected metrics over the order within buckets."""
     values = sorted({name.item_value for name in names if name.item_value is not None})
     for buckets in bucket_blocks(inputs, block_size, values):
         yield torch.stack([name.of_buckets(buckets) for name in names], 1)

@@ -1,4 +1,4 @@
-"""Which items are relevant to a query, and how much."""
+"""Relevance grades of items for queries."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from labelgraph._core.packed_bits import code_words, pack_bits
 from labelgraph._core.similarity import as_matrix
 
 RELEVANCES = ("shared", "graded")
-HIGHEST_GRADE = 255  # Items are counted by their grades, so that these must be few.
-LABEL_BLOCK = 2**14  # Items at a time, so that what comes of them stays in the caches.
+HIGHEST_GRADE = 255  # Items are counted by grade, so the number of grades must be small.
+LABEL_BLOCK = 2**14  # Number of items at a time, so that their results stay in the processor cache.
 Relevance = str | Tensor | np.ndarray | Callable[[Tensor, Tensor], Tensor]
 
 
 class RelevanceRows:
-    r"""Relevance of the database to some of the queries, worked out when these are ranked.
+    r"""Relevance of the database to some queries, computed when the queries are ranked.
 
     Args:
-        relevance: ``"shared"``: an item is relevant if it shares a label with the query. ``"graded"``: its grade
-            is the number of labels that they share. Or the grades themselves, shape :math:`(Q, N)`; or a function
-            that gives the grades, shape :math:`(b, N)`, from the labels of :math:`b` queries and those of the
-            database. Grades are whole numbers from 0, not relevant, to 255; or bool.
-        query_labels: Multi-hot, shape :math:`(Q, C)`; none where the grades are given.
-        database_labels: Multi-hot, shape :math:`(N, C)`; none where the grades are given.
-        query_ids: Whole numbers, shape :math:`(Q,)`. An item of the same id as the query is not searched.
-        database_ids: The same of the database, shape :math:`(N,)`.
-        size: :math:`(Q, N)`.
-        leave_out_own: Otherwise items of the query's id are searched as well.
+        relevance: ``"shared"``: an item is relevant if it shares a label with the query. ``"graded"``: the grade of an
+            item is the number of labels that it shares with the query. A matrix: the grades, shape :math:`(Q, N)`. A
+            function: it computes the grades, shape :math:`(b, N)`, from the labels of :math:`b` queries and the labels
+            of the database. Grades are whole numbers from 0 (not relevant) to 255, or bool.
+        query_labels: Multi-hot labels, shape :math:`(Q, C)`; none if ``relevance`` is a matrix.
+        database_labels: Multi-hot labels, shape :math:`(N, C)`; none if ``relevance`` is a matrix.
+        query_ids: Ids of the queries, whole numbers, shape :math:`(Q,)`.
+        database_ids: Ids of the database, whole numbers, shape :math:`(N,)`.
+        size: Numbers of queries and of items, :math:`(Q, N)`.
+        leave_out_own: Whether to leave out the items that have the id of the query.
 
     Raises:
-        ValueError: If the relevance is unknown, shapes disagree, or only one side has labels or ids.
+        ValueError: If the relevance is unknown, shapes do not match, or only one side has labels or ids.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class RelevanceRows:
         self._buffer: Tensor | None = None
 
     def __call__(self, rows: slice) -> tuple[Tensor, Tensor | None]:
-        """Grades of the database for some queries, bool or int32, and where an item has the query's id."""
+        """Return the grades for some queries, bool or int32, and the mask of the items that are left out."""
         grades = self._grades(rows)
         query_ids, database_ids = self.ids
         if query_ids is None or database_ids is None or not self.leave_out_own:
@@ -90,7 +90,7 @@ class RelevanceRows:
         return shared > 0 if self.relevance == "shared" else shared.round().to(torch.int32)
 
     def _share_any(self, asked: Tensor) -> Tensor:
-        """Whether any label is shared, from labels as bits: several times faster on a CPU than their product."""
+        """Check whether any label is shared; on a CPU, bits are several times faster than a product of labels."""
         words = code_words(pack_bits(asked))
         any_shared = np.empty((len(words), self.size[1]), dtype=bool)
         for start in range(0, self.size[1], LABEL_BLOCK):
@@ -109,19 +109,19 @@ class RelevanceRows:
         return np.ascontiguousarray(code_words(pack_bits(database_labels)).T)
 
     def _shared(self, asked: Tensor, database_labels: Tensor) -> Tensor:
-        """The product of labels, in memory kept from block to block: new memory is faulted in page by page."""
+        """Count shared labels by a product; the buffer is reused, because new memory causes page faults."""
         if self._buffer is None or len(self._buffer) < len(asked):
             self._buffer = asked.new_empty(len(asked), self.size[1])
             self.labels = self.labels[0], database_labels.float()
-        kept = self.labels[1]
-        assert kept is not None
-        return torch.mm(asked, kept.t(), out=self._buffer[: len(asked)])
+        database = self.labels[1]
+        assert database is not None
+        return torch.mm(asked, database.t(), out=self._buffer[: len(asked)])
 
 
 def check_labels(
     query_labels: Tensor | None, database_labels: Tensor | None, size: tuple[int, int], multi_hot: bool
 ) -> None:
-    """Both must be matrices with a row an item and a column a label, of 0 and 1 alone if they are to be counted."""
+    """Check that labels are matrices with one row per item and one column per label; multi-hot labels are 0 or 1."""
     sides = (("query", query_labels, size[0]), ("database", database_labels, size[1]))
     for name, labels, rows in sides:
         if labels is None or labels.ndim != 2 or len(labels) != rows:
@@ -140,14 +140,14 @@ def check_labels(
 
 
 def _labels(name: str, given: Any) -> Tensor | None:
-    """Labels of torch, NumPy, SciPy or lists as a tensor; of wrong dimensions as they are, for `check_labels`."""
+    """Convert labels of torch, NumPy, SciPy or lists to a tensor; `check_labels` refuses wrong dimensions."""
     if given is None or (isinstance(given, Tensor) and given.layout == torch.strided):
         return given
     return as_matrix(name, given) if np.ndim(given) == 2 or hasattr(given, "shape") else torch.as_tensor(given)
 
 
 def _ids(name: str, given: Any, rows: int) -> Tensor | None:
-    """Ids of torch, NumPy or lists as a tensor, one of each row."""
+    """Convert ids of torch, NumPy or lists to a tensor with one id per row."""
     if given is None:
         return None
     ids = given if isinstance(given, Tensor) else torch.as_tensor(np.asarray(given))
@@ -162,7 +162,7 @@ def _check_size(name: str, grades: Tensor, size: tuple[int, int]) -> None:
 
 
 def _whole(grades: Tensor) -> Tensor:
-    """Grades as bool or int32."""
+    """Convert grades to bool or int32."""
     if grades.dtype == torch.bool:
         return grades
     whole = grades.to(torch.int32)

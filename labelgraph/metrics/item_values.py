@@ -1,4 +1,4 @@
-"""Values of items for a query beside their relevance: how alike their label sets are, and whether they are a pair."""
+"""Values of items for a query in addition to relevance: similarity of label sets, and own pairs."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ NEEDS = {"jaccard": "labels", "exact": "labels", "own": "ids"}
 
 @dataclass(frozen=True)
 class ItemValues:
-    """Values by name.
+    """Values of the items for queries, by name.
 
     - ``"jaccard"``: the Jaccard coefficient of the label sets, 0 where both are empty;
     - ``"exact"``: 1 where the label sets are the same and not empty;
-    - ``"own"``: 1 where the item has the query's id.
+    - ``"own"``: 1 where the item has the id of the query.
 
     Args:
-        labels: Multi-hot, of the queries (Q, C) and of the database (N, C).
-        ids: Of the queries (Q,) and of the database (N,).
-        excluded: Whether items of the query's id are left out of the ranking.
+        labels: Multi-hot labels of the queries (Q, C) and of the database (N, C).
+        ids: Ids of the queries (Q,) and of the database (N,).
+        excluded: Whether the ranking leaves out items that have the id of the query.
     """
 
     labels: tuple[Tensor | None, Tensor | None]
@@ -31,10 +31,10 @@ class ItemValues:
     excluded: bool
 
     def check(self, metric: str, name: str, size: tuple[int, int]) -> None:
-        """Refuse a metric that needs labels or ids which are not there.
+        """Check that the labels or ids that a metric needs are given.
 
         Raises:
-            ValueError: If so.
+            ValueError: If they are missing, or the ranking leaves out the own pairs that the metric needs.
         """
         if NEEDS[name] == "labels" and self.labels[0] is None:
             raise ValueError(f"'query_labels' must be given for {metric!r} in 'metrics' (got none)")
@@ -48,7 +48,7 @@ class ItemValues:
             )
 
     def at(self, name: str, rows: slice, places: Tensor) -> Tensor:
-        """Values of some items of each of some queries, float64, shaped as their places in the database (b, k)."""
+        """Return the values of the items at ``places`` in the database, (b, k), for some queries, float64, (b, k)."""
         query, database = self._sides(name)
         asked, held = query[rows], database[places]
         if name == "own":
@@ -59,7 +59,7 @@ class ItemValues:
         return self._searched(values, rows, places)
 
     def whole(self, name: str, rows: slice) -> Tensor:
-        """Values of all items for some queries, float64, (b, N)."""
+        """Return the values of all items for some queries, float64, (b, N)."""
         query, database = self._sides(name)
         asked = query[rows]
         if name == "own":
@@ -71,11 +71,11 @@ class ItemValues:
 
     def _sides(self, name: str) -> tuple[Tensor, Tensor]:
         query, database = self.labels if NEEDS[name] == "labels" else self.ids
-        assert query is not None and database is not None  # By `check`.
+        assert query is not None and database is not None  # `check` ensures this.
         return query, database
 
     def _searched(self, values: Tensor, rows: slice, places: Tensor | None) -> Tensor:
-        """Without the items that are left out."""
+        """Set the values of the items that are left out to 0."""
         query, database = self.ids
         if not self.excluded or query is None or database is None:
             return values
@@ -83,7 +83,7 @@ class ItemValues:
 
 
 def _of_sizes(name: str, shared: Tensor, asked: Tensor, held: Tensor) -> Tensor:
-    """Values from the numbers of shared labels, of the query's labels and of the items' labels."""
+    """Compute values from the numbers of shared labels, of the query's labels and of the items' labels."""
     union = asked[:, None] + held - shared
     if name == "jaccard":
         return shared / union.clamp(min=1)

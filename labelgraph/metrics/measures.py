@@ -1,4 +1,4 @@
-"""The metrics, by the forms of their names."""
+"""All metrics, by the form of their name."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _AveragePrecision(Metric):
 
 class _AveragePrecisionAt(Metric):
     form, pattern = "map@K/DEFINITION", r"map@(?P<cut>\d+)(?:/(?P<variant>.+))?"
-    meaning = "mean average precision within the first K; the definition is named after the '/'"
+    meaning = "mean average precision within the first K items; the definition is named after the '/'"
     variants = DEFINITIONS
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
@@ -49,7 +49,7 @@ class _AveragePrecisionAt(Metric):
 
 class _PrecisionAt(Metric):
     form, pattern = "precision@K", r"precision@(?P<cut>\d+)"
-    meaning = "share of the first K that is relevant"
+    meaning = "share of relevant items among the first K"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
         return precision_at(ranking.relevant, [self.depth])[:, 0]
@@ -60,7 +60,7 @@ class _PrecisionAt(Metric):
 
 class _PrecisionAtMin(Metric):
     form, pattern = "precision@min(K,R)", r"precision@min\((?P<cut>\d+),R\)"
-    meaning = "share of the first K that is relevant, of the first R where only R < K items are relevant"
+    meaning = "share of relevant items among the first K, or among the first R if only R < K items are relevant"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
         depth = ranking.found.clamp(max=self.depth)[:, None]
@@ -74,7 +74,7 @@ class _PrecisionAtMin(Metric):
 
 class _RecallAt(Metric):
     form, pattern = "recall@K", r"recall@(?P<cut>\d+)"
-    meaning = "share of the relevant items that is among the first K"
+    meaning = "share of the relevant items that are among the first K"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
         return ranking.relevant[:, : self.cut].sum(1, dtype=torch.float64) / ranking.found.clamp(min=1)
@@ -85,14 +85,14 @@ class _RecallAt(Metric):
 
 class _RPrecision(Metric):
     form, pattern = "r-precision", r"r-precision"
-    meaning = "share of the first R that is relevant, of R relevant items"
+    meaning = "share of relevant items among the first R, where R is the number of relevant items"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
         return r_precision(ranking.relevant)
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
-        found = buckets.ties.found
-        return _hits(buckets, found[:, None]) / found.clamp(min=1)
+        num_relevant = buckets.ties.found
+        return _hits(buckets, num_relevant[:, None]) / num_relevant.clamp(min=1)
 
 
 class _Ndcg(Metric):
@@ -113,7 +113,7 @@ class _Ndcg(Metric):
 
 class _PrecisionAtRecall(Metric):
     form, pattern = "precision@recallLEVEL", r"precision@recall(?P<level>[01]|[01]?\.\d+)"
-    meaning = "precision at the rank where that share of the relevant items is reached"
+    meaning = "precision at the rank where the recall reaches LEVEL"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
         return precision_of_hits(ranking.hits, [self.level or 0.0])[:, 0]
@@ -123,18 +123,18 @@ class _PrecisionAtRecall(Metric):
 
 
 class _Within(Metric):
-    """Metrics of all items within a Hamming radius, which stand in the first buckets."""
+    """Base of the metrics of all items within a Hamming radius, which are in the first buckets."""
 
     least = 0
     needs_distances = True
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
-        raise NotImplementedError(f"{self.full} is measured of buckets alone")
+        raise NotImplementedError(f"{self.full} can only be computed from buckets")
 
 
 class _PrecisionWithin(_Within):
     form, pattern = "precision@rRADIUS", r"precision@r(?P<cut>\d+)"
-    meaning = "share of the items within the Hamming radius that is relevant"
+    meaning = "share of relevant items among the items within the Hamming radius"
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
         return _within(buckets.relevant, self.depth) / _within(buckets.total, self.depth).clamp(min=1)
@@ -142,7 +142,7 @@ class _PrecisionWithin(_Within):
 
 class _RecallWithin(_Within):
     form, pattern = "recall@rRADIUS", r"recall@r(?P<cut>\d+)"
-    meaning = "share of the relevant items that is within the Hamming radius"
+    meaning = "share of the relevant items that are within the Hamming radius"
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
         return _within(buckets.relevant, self.depth) / buckets.ties.found.clamp(min=1)
@@ -168,7 +168,7 @@ class _Relevant(Metric):
 
 
 class _MeanValue(Metric):
-    """The mean of a value over the first K items; places beyond the database count 0."""
+    """Base of the means of a value over the first K items; ranks beyond the database count as 0."""
 
     item_value: ClassVar[str]
 
@@ -181,17 +181,17 @@ class _MeanValue(Metric):
 
 class _JaccardAt(_MeanValue):
     form, pattern, item_value = "jaccard@K", r"jaccard@(?P<cut>\d+)", "jaccard"
-    meaning = "mean Jaccard coefficient of the label sets of the query and of each of the first K"
+    meaning = "mean Jaccard coefficient of the label sets of the query and of the first K items"
 
 
 class _ExactAt(_MeanValue):
     form, pattern, item_value = "exact@K", r"exact@(?P<cut>\d+)", "exact"
-    meaning = "share of the first K that has exactly the labels of the query"
+    meaning = "share of the first K items that have exactly the labels of the query"
 
 
 class _OwnAt(Metric):
     form, pattern, item_value = "own@K", r"own@(?P<cut>\d+)", "own"
-    meaning = "share of the queries whose own pair is among the first K"
+    meaning = "share of the queries whose own pair is among the first K items"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
         own = ranking.value("own", None)
@@ -199,7 +199,7 @@ class _OwnAt(Metric):
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
         own = buckets.values["own"]
-        # A pair has one partner; of several that tie, the first counts.
+        # A query has one own item; if several items have its id, the first one counts.
         place = first(own > 0)
         size, _, before, _ = buckets.ties.bucket(place)
         share = ((self.depth - before).clamp(min=0).minimum(size) / size.clamp(min=1))[:, 0]
@@ -221,7 +221,7 @@ class _OwnRank(Metric):
         place = first(own > 0)
         size, _, before, _ = buckets.ties.bucket(place)
         tied = own.gather(1, place.clamp(max=own.shape[1] - 1)[:, None])
-        rank = before + (size + 1) / (tied + 1)  # Expected place of the first of some among all.
+        rank = before + (size + 1) / (tied + 1)  # Expected rank of the first of the tied own items.
         return torch.where(own.sum(1) > 0, rank[:, 0], torch.nan)
 
     def summary(self, values: Tensor) -> float:
@@ -254,19 +254,19 @@ METRICS: dict[str, type[Metric]] = {
 
 
 def parse_metric(name: str) -> Metric:
-    """Read the name of a metric.
+    """Parse the name of a metric.
 
     Raises:
-        ValueError: If it is unknown, lacks a cut-off, or the cut-off is 0.
+        ValueError: If the name is unknown, lacks a cut-off, or has a cut-off of 0.
 
     Example:
         >>> from labelgraph.metrics.measures import parse_metric
         >>> metric = parse_metric("map@50")
         >>> metric.full, metric.meaning
-        ('map@50/topk', "mean average precision within the first K; the definition is named after the '/'")
+        ('map@50/topk', "mean average precision within the first K items; the definition is named after the '/'")
     """
     for metric in METRICS.values():
-        if isinstance(name, str) and (found := metric.parse(name)):
-            return found
+        if isinstance(name, str) and (parsed := metric.parse(name)):
+            return parsed
     meant = did_you_mean(name, [*DEFAULT_METRICS, *OWN_METRICS, *METRICS]) if isinstance(name, str) else ""
     raise ValueError(f"'metrics' must be of the forms {', '.join(METRICS)} (got {name!r}){meant}")

@@ -1,4 +1,4 @@
-"""What a metric is: a name that it reads, a meaning, and values of rankings, of ties and of all queries."""
+"""The base class of metrics: names, descriptions, and values of rankings, of ties and of all queries."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from labelgraph.metrics.ties import Buckets
 
 
 class Ranking:
-    """Some queries with the database in ranked order.
+    """Relevance of the database in ranked order, for some queries.
 
     Args:
-        grades: In ranked order, uint8 for relevant or not, otherwise int32, (b, N).
-        value: Gives `Ranking.value`, where a metric needs it.
+        grades: Grades in ranked order, (b, N): uint8 for relevant or not, otherwise int32.
+        value: Function that computes `Ranking.value`, if a metric needs it.
     """
 
     def __init__(self, grades: Tensor, value: Callable[[str, int | None], Tensor] | None = None) -> None:
         self.grades, self._value = grades, value
 
     def value(self, name: str, k: int | None = None) -> Tensor:
-        """A value of `ItemValues` of the first k items of each query, float64, (b, min(k, N)); by default of all."""
-        assert self._value is not None  # Given where a metric has an `item_value`.
+        """Return a value of `ItemValues` for the first k items, by default for all, float64, (b, min(k, N))."""
+        assert self._value is not None  # Given if a metric has an `item_value`.
         return self._value(name, k)
 
     @cached_property
@@ -49,13 +49,13 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Metric(ABC):
-    """A metric with its cut-off and variant; the base of all metrics.
+    """A metric with its cut-off and variant; the base class of all metrics.
 
-    A subclass gives its form, pattern and meaning, and its values of a `Ranking` and of `Buckets` of ties. An entry in
-    `METRICS` then makes it known to `evaluate`, the commands and the tables.
+    A subclass defines its form, pattern and meaning, and computes its values from a `Ranking` and from `Buckets` of
+    ties. An entry in `METRICS` then makes the metric available in `evaluate`, the commands and the tables.
 
     Args:
-        full: The name with its definition or gain.
+        full: Full name, with the definition or the gain.
         cut: Cut-off or radius.
         variant: Definition of mAP or gain of nDCG.
         level: Recall level.
@@ -70,18 +70,18 @@ class Metric(ABC):
     pattern: ClassVar[str]
     meaning: ClassVar[str]
     variants: ClassVar[tuple[str, ...]] = ()
-    least: ClassVar[int] = 1  # Of cut-offs.
+    least: ClassVar[int] = 1  # Smallest cut-off.
     higher_is_better: ClassVar[bool] = True
-    needs_grades: ClassVar[bool] = False  # More than relevant or not.
-    needs_distances: ClassVar[bool] = False  # About a Hamming radius, whose items have no order.
-    item_value: ClassVar[str | None] = None  # What it needs of items beside their grades, see `ItemValues`.
+    needs_grades: ClassVar[bool] = False  # Whether it needs grades, not only relevant or not.
+    needs_distances: ClassVar[bool] = False  # Whether it uses a Hamming radius, whose items have no order.
+    item_value: ClassVar[str | None] = None  # Value that it needs in addition to grades, see `ItemValues`.
 
     @classmethod
     def parse(cls, name: str) -> Self | None:
-        """Read a name; none if it is of another metric.
+        """Parse a name; return None if the name belongs to another metric.
 
         Raises:
-            ValueError: If its cut-off, variant or level is wrong.
+            ValueError: If the cut-off, variant or level is wrong.
         """
         match = re.fullmatch(cls.pattern, name)
         if match is None:
@@ -99,18 +99,18 @@ class Metric(ABC):
 
     @abstractmethod
     def of_ranking(self, ranking: Ranking) -> Tensor:
-        """Values of the queries of a ranking, float64, (b,)."""
+        """Compute the values of the queries of a ranking, float64, (b,)."""
 
     @abstractmethod
     def of_buckets(self, buckets: Buckets) -> Tensor:
-        """Values in expectation over the order within buckets, float64, (b,)."""
+        """Compute the expected values over the order within buckets, float64, (b,)."""
 
     def summary(self, values: Tensor) -> float:
-        """The value of all queries: their mean; a query without a value, NaN, does not count."""
+        """Return the value over all queries: their mean, without queries whose value is NaN."""
         return values.nanmean().item()
 
     @property
     def depth(self) -> int:
-        """The cut-off, which some metrics need not have."""
+        """The cut-off, for metrics that require one."""
         assert self.cut is not None
         return self.cut

@@ -1,4 +1,4 @@
-"""Metrics as `torchmetrics.Metric`, for use in Lightning modules; needs the extra ``train``."""
+"""Metrics as `torchmetrics.Metric`, for Lightning modules; requires the extra ``train``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OPTIONS = ("similarity", "relevance", "ties", "without_relevant", "leave_out_own
 
 
 class _Gathered(Metric):
-    """What both classes share: checked options, rows of tables that processes gather, and the kind of embeddings."""
+    """Base class: checked options, tables of rows that processes gather, and the kind of the embeddings."""
 
     is_differentiable = False
     higher_is_better = True
@@ -37,11 +37,11 @@ class _Gathered(Metric):
         self.similarity = options.get("similarity")
         for name in self.tables:
             self.add_state(name, [], dist_reduce_fx="cat")
-        for name in ("kind", "label_columns"):  # Numbers, so that a process that saw nothing learns them.
+        for name in ("kind", "label_columns"):  # Stored as numbers, so that a process without batches receives them.
             self.add_state(name, torch.tensor(-1), dist_reduce_fx="max")
 
     def _vectors(self, name: str, given: Vectors, rows: int | None = None) -> Tensor:
-        """Check embeddings of a batch, and that all batches are of one kind."""
+        """Check the embeddings of a batch, and that all batches have the same similarity."""
         embeddings = as_embeddings(name, given, self.similarity)
         if rows is not None and len(embeddings) != rows:
             raise ValueError(f"'{name}' must have {rows} rows, as 'labels' has (got {len(embeddings)})")
@@ -61,14 +61,14 @@ class _Gathered(Metric):
         return as_embeddings(name, vectors, list(SIMILARITIES)[int(self.kind)], None if labels < 0 else labels)
 
     def _seen(self, name: str) -> Tensor:
-        """All rows of a table, of all processes."""
+        """Return the rows of a table from all processes."""
         rows = getattr(self, name)
         if isinstance(rows, list) and not rows:
             raise ValueError(f"'update' must give '{name}' before 'compute' (got none)")
         return dim_zero_cat(rows)
 
     def _sync_dist(self, *args: Any, **options: Any) -> None:
-        """Gather; a process that saw no batch takes part with tables of no rows."""
+        """Gather the tables; a process without batches takes part with empty tables."""
         if dist.is_initialized():
             own = {name: [(part.shape[1:], part.dtype) for part in getattr(self, name)][:1] for name in self.tables}
             shapes: list[Any] = [None] * dist.get_world_size(self.process_group)
@@ -81,7 +81,7 @@ class _Gathered(Metric):
 
 
 def _check_options(metrics: Sequence[str], options: dict[str, Any]) -> None:
-    """Refuse at once what `evaluate` would refuse at the end of an epoch."""
+    """Check the options now, before `evaluate` checks them at the end of an epoch."""
     for name in options:
         check_name("options", name, OPTIONS)
     check_name("without_relevant", options.get("without_relevant", "zero"), WITHOUT_RELEVANT)
@@ -94,11 +94,11 @@ def _check_options(metrics: Sequence[str], options: dict[str, Any]) -> None:
 
 
 def _ids(given: Any, rows: int, device: torch.device, before: list[Tensor]) -> Tensor:
-    """Ids of a batch, -1 for none: all batches have them, or none has."""
+    """Return the ids of a batch, or -1 without ids; either all batches have ids, or none has."""
     without = given is None
     if before and bool((before[0] < 0).all()) != without:
         raise ValueError(
-            f"'ids' must be given in every update or in none (got {'none' if without else 'ids'} after the opposite)"
+            f"'ids' must be given in every update or in none (got {'none after ids' if without else 'ids after none'})"
         )
     if without:
         return torch.full((rows,), -1, device=device)
@@ -112,14 +112,15 @@ def _ids(given: Any, rows: int, device: torch.device, before: list[Tensor]) -> T
 
 
 class CrossModalMetrics(_Gathered):
-    """Retrieval both ways among the pairs that were seen: images search texts, texts search images.
+    """Retrieval in both directions among the pairs of all updates: images search texts, texts search images.
 
-    Under several processes every process computes on the pairs of all of them, and one may have seen none.
+    With several processes, every process computes the metrics over the pairs of all processes. A process may have no
+    pairs.
 
     Args:
-        metrics: Names, see `query_metrics`.
-        options: Of `evaluate`: ``similarity``, ``relevance``, ``ties``, ``without_relevant``, ``leave_out_own`` (False
-            unless given), ``block_size``.
+        metrics: Names of metrics, see `query_metrics`.
+        options: Options of `evaluate`: ``similarity``, ``relevance``, ``ties``, ``without_relevant``, ``leave_out_own``
+            (defaults to False), ``block_size``.
 
     Raises:
         ValueError: If a name or an option is unknown.
@@ -146,17 +147,17 @@ class CrossModalMetrics(_Gathered):
         super().__init__(metrics, options)
 
     def update(self, image: Vectors, text: Vectors, labels: Any, ids: Any = None) -> None:
-        """Take a batch of pairs.
+        """Add a batch of pairs.
 
         Args:
-            image: `Embeddings`, or a matrix of embeddings or packed codes, shape (B, H).
-            text: The same of the texts.
-            labels: Multi-hot, shape (B, C).
-            ids: Numbers of the pairs from 0, shape (B,). With them pairs stand in the order of their numbers, each
-                once, though samplers of several processes repeat some; without them, in the order they came.
+            image: `Embeddings` of the images, or a matrix of embeddings or packed codes, shape (B, H).
+            text: Embeddings of the texts, of the same kind, shape (B, H).
+            labels: Multi-hot labels, shape (B, C).
+            ids: Numbers of the pairs from 0, shape (B,). With ids, pairs are sorted by id, and pairs that the samplers
+                of several processes repeat count once. Without ids, pairs keep the order of the updates.
 
         Raises:
-            ValueError: If the rows do not match, or ids are given in some updates alone.
+            ValueError: If the numbers of rows do not match, or only some updates have ids.
         """
         hot = as_matrix("labels", labels)
         sides = [self._vectors(name, side, len(hot)) for name, side in (("image", image), ("text", text))]
@@ -165,14 +166,14 @@ class CrossModalMetrics(_Gathered):
             getattr(self, table).append(rows)
 
     def compute(self) -> dict[str, Tensor]:
-        """The metrics by direction and full name."""
+        """Compute the metrics, by direction and full name."""
         labels, ids = self._seen("labels"), self._seen("ids")
         image, text = self._embeddings("image"), self._embeddings("text")
         options = {"leave_out_own": False, **self.options}
         if (ids >= 0).all():
-            kept = once(ids)
-            image, text, labels = image[kept], text[kept], labels[kept]
-            options |= {"query_ids": ids[kept], "database_ids": ids[kept]}
+            places = once(ids)
+            image, text, labels = image[places], text[places], labels[places]
+            options |= {"query_ids": ids[places], "database_ids": ids[places]}
         else:
             _check_repeats(image.vectors)
         values: dict[str, float] = {}
@@ -183,10 +184,10 @@ class CrossModalMetrics(_Gathered):
 
 
 class RetrievalMetrics(_Gathered):
-    """Retrieval of a database for queries that were seen, one way.
+    """Retrieval in one direction: the queries of all updates search the database of all updates.
 
     Args:
-        metrics: Names, see `query_metrics`.
+        metrics: Names of metrics, see `query_metrics`.
         options: See `CrossModalMetrics`.
 
     Raises:
@@ -208,16 +209,16 @@ class RetrievalMetrics(_Gathered):
         super().__init__(metrics, options)
 
     def update(self, embedding: Vectors, labels: Any, side: str = "query", ids: Any = None) -> None:
-        """Take a batch of one side.
+        """Add a batch of queries or of database items.
 
         Args:
             embedding: `Embeddings`, or a matrix of embeddings or packed codes, shape (B, H).
-            labels: Multi-hot, shape (B, C).
+            labels: Multi-hot labels, shape (B, C).
             side: ``"query"`` or ``"database"``.
             ids: Numbers of the items of this side from 0, shape (B,), see `CrossModalMetrics.update`.
 
         Raises:
-            ValueError: If the side is unknown, the rows do not match, or ids are given in some updates alone.
+            ValueError: If the side is unknown, the numbers of rows do not match, or only some updates have ids.
         """
         if side not in ("query", "database"):
             raise ValueError(f"'side' must be 'query' or 'database' (got {side!r})")
@@ -228,7 +229,7 @@ class RetrievalMetrics(_Gathered):
             getattr(self, table).append(rows)
 
     def compute(self) -> dict[str, Tensor]:
-        """The metrics by full name."""
+        """Compute the metrics, by full name."""
         query, asked, query_ids = self._side("query")
         database, held, database_ids = self._side("database")
         options = {"leave_out_own": False, **self.options}
@@ -241,24 +242,24 @@ class RetrievalMetrics(_Gathered):
         labels, ids = self._seen(f"{side}_labels"), self._seen(f"{side}_ids")
         embeddings = self._embeddings(side)
         if (ids >= 0).all():
-            kept = once(ids)
-            return embeddings[kept], labels[kept], ids[kept]
+            places = once(ids)
+            return embeddings[places], labels[places], ids[places]
         _check_repeats(embeddings.vectors)
         return embeddings, labels, None
 
 
 def _check_repeats(vectors: Tensor) -> None:
-    """Samplers of several processes repeat items to fill up; without ids these would count twice."""
+    """Refuse items that the samplers of several processes repeat; without ids, these items would count twice."""
     several = dist.is_initialized() and dist.get_world_size() > 1
     if several and vectors.is_floating_point() and len(vectors.unique(dim=0)) < len(vectors):
         raise ValueError(
-            "'ids' must be given to 'update' where several processes give the same embeddings twice, as their samplers "
-            f"do to fill up (got {len(vectors)} rows and no ids)"
+            "'ids' must be given to 'update' if the samplers of several processes repeat embeddings "
+            f"(got {len(vectors)} rows and no ids)"
         )
 
 
 def once(ids: Tensor) -> Tensor:
-    """Places of the first item of each id, in the order of the ids."""
+    """Return the position of the first item of each id, in the order of the ids."""
     ordered, places = ids.sort(stable=True)
     new = torch.ones_like(ordered, dtype=torch.bool)
     new[1:] = ordered[1:] != ordered[:-1]

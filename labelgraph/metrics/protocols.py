@@ -1,10 +1,10 @@
-"""Evaluation protocols by name: which split searches which.
+"""Evaluation protocols by name; a protocol names the split of the queries and the split of the gallery.
 
-A split (`labelgraph.data.SPLITS`) says which items are for what; a protocol says which of its parts search which.
-Any split can be evaluated by either protocol, as each gives all parts. What the papers do is a pair of both:
+A split strategy (`labelgraph.data.SPLITS`) assigns items to splits, and a protocol names the splits that search each
+other. Every strategy works with every protocol, because it creates all splits. The papers combine them as follows:
 
-- label-graph methods: split ``test-vs-test``, protocol ``test-vs-test``;
-- hashing: split ``dcmh`` or ``agah``, protocol ``query-vs-database``.
+- label-graph methods: strategy ``test-vs-test``, protocol ``test-vs-test``;
+- hashing: strategy ``dcmh`` or ``agah``, protocol ``query-vs-database``.
 """
 
 from __future__ import annotations
@@ -40,28 +40,27 @@ def evaluate_protocol(
     leave_out_own: bool = False,
     **options: Any,
 ) -> dict[str, RetrievalReport]:
-    """Evaluate retrieval both ways.
+    """Evaluate retrieval in both directions.
 
-    ``test-vs-test`` (ALGCN, DAGNN and others): the test set is both the queries and the gallery.
-    ``query-vs-database`` (hashing): the query split searches the other side of the database split. Items
-    of which a side is missing do not query with it and are not found by it. The names are of what is searched; how
-    the items were dealt out before is the split's doing, see `labelgraph.data.make_splits`.
+    ``test-vs-test`` (ALGCN, DAGNN and others): the test split is both the queries and the gallery.
+    ``query-vs-database`` (hashing): the query split searches the other side of the database split. An item without an
+    image or a text is neither a query nor a result on the missing side. `labelgraph.data.make_splits` decides which
+    items are in a split.
 
     Args:
-        method: A method; or a function that gives the image and the text embeddings of some pairs.
+        method: A method, or a function that returns the image and the text embeddings of some pairs.
         data: Data with the splits that the protocol names.
         protocol: Key of ``PROTOCOLS``.
         metrics: See `evaluate`.
-        similarity: Of plain matrices, see `Embeddings`; the embeddings of a method have their own.
-        leave_out_own: Whether a query does not search its own pair, where that is in the database. The published
-            protocols search it.
-        options: Of `evaluate`.
+        similarity: Similarity of plain matrices, see `Embeddings`; the embeddings of a method have a similarity.
+        leave_out_own: Whether to leave a query's own pair out of the ranking. The published protocols keep it.
+        options: Options of `evaluate`.
 
     Returns:
-        A report for ``image_to_text`` and one for ``text_to_image``.
+        Reports by direction, ``image_to_text`` and ``text_to_image``.
 
     Raises:
-        ValueError: If the protocol or a metric is unknown, or the data lack a split.
+        ValueError: If the protocol or a metric is unknown, or the data lack a split of the protocol.
 
     Example:
         >>> import torch
@@ -85,7 +84,7 @@ Side = tuple[Embeddings, Embeddings, Pair, Pair]
 
 
 def _sides(encode: Encoder, data: CrossModalData, protocol: str, similarity: str | None) -> dict[str, Side]:
-    """Queries, database, labels of both and places in the data of both, by direction."""
+    """Return queries, database, labels of both and row numbers of both, by direction."""
     check_name("protocol", protocol, PROTOCOLS)
     query, database = (data.rows(name) for name in PROTOCOLS[protocol])
     asks = _encoded(encode, data, query, similarity)
@@ -102,7 +101,7 @@ def _sides(encode: Encoder, data: CrossModalData, protocol: str, similarity: str
 def _encoded(
     encode: Encoder, data: CrossModalData, rows: Tensor, similarity: str | None
 ) -> tuple[Embeddings, Embeddings]:
-    """Embeddings of some rows, in blocks: the features may be mapped from files larger than memory."""
+    """Embed some rows in blocks, because the features may be memory-mapped from files larger than memory."""
     images, texts = zip(*(encode(data.select(part)) for part in rows.split(ENCODED_ROWS)), strict=True)
     return (
         Embeddings.cat([as_embeddings("image", part, similarity) for part in images]),

@@ -1,4 +1,4 @@
-"""Metrics of relevance in ranked order."""
+"""Metrics that are computed from relevance in ranked order."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ DEFINITIONS = ("topk", "first-k", "recall-normalised", "min(k,R)")
 
 
 def as_relevance(relevance: Any) -> Tensor:
-    """Take 0 or 1 in ranked order as bool, whole numbers or floats of torch, NumPy or lists; give uint8.
+    """Convert 0 or 1 in ranked order (bool, whole numbers or floats; torch, NumPy or lists) to uint8.
 
     Raises:
-        ValueError: If it is no matrix with at least one column, or holds anything but 0 and 1.
+        ValueError: If ``relevance`` is not a matrix with at least one column, or holds anything but 0 and 1.
     """
     ranked = relevance if isinstance(relevance, Tensor) else as_matrix("relevance", relevance)
     if ranked.ndim != 2 or ranked.shape[1] == 0:
@@ -33,10 +33,10 @@ def as_relevance(relevance: Any) -> Tensor:
 
 
 def as_grades(grades: Any) -> Tensor:
-    """Take whole numbers from 0 in ranked order of any type; give them as int32, or uint8 as they are.
+    """Convert whole numbers from 0 in ranked order to int32; uint8 stays uint8.
 
     Raises:
-        ValueError: If they are no matrix with at least one column, or not whole numbers from 0.
+        ValueError: If ``grades`` is not a matrix with at least one column, or not whole numbers from 0.
     """
     ranked = grades if isinstance(grades, Tensor) else as_matrix("grades", grades)
     if ranked.ndim != 2 or ranked.shape[1] == 0:
@@ -54,23 +54,24 @@ def as_grades(grades: Any) -> Tensor:
 def average_precision(relevance: Any, k: int | None = None, definition: str = "topk") -> Tensor:
     r"""Average precision of each query.
 
-    With :math:`R` relevant items in the whole database and precision :math:`p(r)` at rank :math:`r`, the
-    mean of :math:`p(r)` over the relevant ranks; with a cut-off :math:`k`, four definitions are in use:
+    Let :math:`R` be the number of relevant items in the whole database, and :math:`p(r)` the precision at rank
+    :math:`r`. Average precision is the mean of :math:`p(r)` over the ranks of relevant items. With a cut-off :math:`k`,
+    four definitions are in use. A definition sums :math:`p(r)` over some ranks of relevant items and divides the sum:
 
-    - ``"topk"``: ranks up to :math:`k`, divided by the hits among them;
-    - ``"first-k"``: the first :math:`\min(k, R)` relevant items wherever they rank, divided by that number;
+    - ``"topk"``: ranks up to :math:`k`, divided by the number of hits up to :math:`k`;
+    - ``"first-k"``: ranks of the first :math:`\min(k, R)` relevant items, divided by :math:`\min(k, R)`;
     - ``"recall-normalised"``: ranks up to :math:`k`, divided by :math:`R`;
     - ``"min(k,R)"``: ranks up to :math:`k`, divided by :math:`\min(k, R)`.
 
-    Over the full ranking all agree. A query without hits scores 0.
+    Over the full ranking, all definitions agree. A query without hits scores 0.
 
     Args:
         relevance: 0 or 1 in ranked order over the whole database, shape :math:`(Q, N)`.
-        k: Cut-off; by default none.
-        definition: Which of the four.
+        k: Cut-off; defaults to the full ranking.
+        definition: Name of the definition.
 
     Returns:
-        Shape :math:`(Q,)`, float64.
+        Average precision, shape :math:`(Q,)`, float64.
 
     Raises:
         ValueError: If ``k`` is less than 1 or the definition is unknown.
@@ -101,7 +102,7 @@ def average_precision(relevance: Any, k: int | None = None, definition: str = "t
 def precision_at(relevance: Any, ks: Sequence[int]) -> Tensor:
     r"""Share of relevant items among the first :math:`k`, for several :math:`k`.
 
-    A :math:`k` beyond the database counts the missing places as not relevant.
+    Ranks beyond the database count as not relevant.
 
     Args:
         relevance: 0 or 1 in ranked order, shape :math:`(Q, N)`.
@@ -122,7 +123,7 @@ def precision_at(relevance: Any, ks: Sequence[int]) -> Tensor:
 
 
 def recall_at(relevance: Any, ks: Sequence[int]) -> Tensor:
-    r"""Share of all :math:`R` relevant items that stand among the first :math:`k`, for several :math:`k`.
+    r"""Share of all :math:`R` relevant items that are among the first :math:`k`, for several :math:`k`.
 
     A query without relevant items scores 0.
 
@@ -148,7 +149,7 @@ def recall_at(relevance: Any, ks: Sequence[int]) -> Tensor:
 
 
 def r_precision(relevance: Any) -> Tensor:
-    r"""Share of relevant items among the first :math:`R`, where :math:`R` is how many there are.
+    r"""Share of relevant items among the first :math:`R`, where :math:`R` is their number in the database.
 
     A query without relevant items scores 0.
 
@@ -193,7 +194,7 @@ def precision_at_recall(relevance: Any, recall: Sequence[float]) -> Tensor:
 
 
 def precision_of_hits(hits: Tensor, recall: Sequence[float]) -> Tensor:
-    """The same of the number of relevant items up to each rank."""
+    """Compute `precision_at_recall` from the number of relevant items up to each rank."""
     needed = hits_needed(hits[:, -1], recall)
     place = torch.searchsorted(hits, needed).clamp(max=hits.shape[1] - 1)
     return torch.where(hits[:, -1:] > 0, needed.double() / (place + 1), 0.0)
@@ -205,16 +206,16 @@ def _check_cuts(ks: Sequence[int]) -> None:
 
 
 def hits_needed(found: Tensor, recall: Sequence[float]) -> Tensor:
-    """How many of the relevant items of each query reach each recall level, (Q, |recall|)."""
+    """Return the number of hits of each query that reaches each recall level, (Q, |recall|)."""
     levels = torch.tensor(recall, dtype=torch.float64, device=found.device)
     if ((levels < 0) | (levels > 1)).any():
         raise ValueError(f"'recall' must be in [0, 1] (got {list(recall)})")
-    # The small step back keeps a level such as 0.3 of 10 from rounding up to the fourth hit.
+    # Subtracting 1e-9 keeps rounding errors from asking for a fourth hit at a level of 0.3 of 10 items.
     return (levels * found[:, None] - 1e-9).ceil().clamp(min=1).long()
 
 
 def check_average_precision(k: int | None, definition: str) -> None:
-    """Refuse what `average_precision` does not know."""
+    """Check the cut-off and the definition of `average_precision`."""
     if definition not in DEFINITIONS:
         raise ValueError(f"'definition' must be one of {', '.join(DEFINITIONS)} (got {definition!r})")
     if k is not None and k < 1:
@@ -233,15 +234,15 @@ def ndcg_at(grades: Any, ks: Sequence[int | None], gain: str = "linear") -> Tens
     .. math:: \mathrm{nDCG}@k = \sum_{i=1}^{k} \frac{g(y_i)}{\log_2(1 + i)} \Big/
         \sum_{i=1}^{k} \frac{g(y^*_i)}{\log_2(1 + i)},
 
-    with the grade :math:`y_i` at rank :math:`i`, such as the number of labels shared with the query, and
-    :math:`y^*` all grades in falling order. The gain is :math:`g(y) = y` (``"linear"``, Järvelin and Kekäläinen,
+    where :math:`y_i` is the grade at rank :math:`i`, such as the number of labels shared with the query, and
+    :math:`y^*` are all grades in descending order. The gain is :math:`g(y) = y` (``"linear"``, Järvelin and Kekäläinen,
     TOIS 2002, doi:10.1145/582415.582418) or :math:`2^y - 1` (``"exponential"``, Burges et al., ICML 2005,
     doi:10.1145/1102351.1102363). A query without relevant items scores 0.
 
     Args:
         grades: Whole numbers in ranked order over the whole database, shape :math:`(Q, N)`.
-        ks: Cut-offs, each at least 1; none is the whole ranking.
-        gain: Which of the two.
+        ks: Cut-offs, each at least 1; None is the whole ranking.
+        gain: ``"linear"`` or ``"exponential"``.
 
     Returns:
         Shape :math:`(Q, |ks|)`, float64.
@@ -267,20 +268,20 @@ def ndcg_at(grades: Any, ks: Sequence[int | None], gain: str = "linear") -> Tens
 
 
 def discount_sums(size: int, device: torch.device) -> Tensor:
-    r"""Sums of :math:`1 / \log_2(1 + i)` over the first ranks, from none to ``size`` of them."""
+    r"""Sums of :math:`1 / \log_2(1 + i)` over the first 0, 1, ..., ``size`` ranks."""
     ranks = torch.arange(1, size + 1, dtype=torch.float64, device=device)
     return torch.cat([ranks.new_zeros(1), (ranks + 1).log2().reciprocal().cumsum(0)])
 
 
 def count_grades(grades: Tensor) -> Tensor:
-    """How many items of a query have each grade: (Q, highest grade + 1)."""
+    """Count the items of each grade for each query: (Q, highest grade + 1)."""
     num_grades = int(grades.max()) + 1
     row = torch.arange(len(grades), device=grades.device)[:, None] * num_grades
     return torch.bincount((row + grades).flatten(), minlength=len(grades) * num_grades).view(-1, num_grades)
 
 
 def ideal_dcg(counts: Tensor, k: int, gain: str) -> Tensor:
-    """The highest gain that k ranks can have, by the counts of `count_grades`; 1 where there is no gain at all."""
+    """Return the highest possible gain of k ranks, from the counts of `count_grades`; 1 if every gain is 0."""
     falling = counts.flip(1)
     gains = GAINS[gain](torch.arange(counts.shape[1], device=counts.device)).flip(0)
     end = falling.cumsum(1)

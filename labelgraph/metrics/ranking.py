@@ -27,7 +27,7 @@ from labelgraph.metrics.item_values import ItemValues
 
 @dataclass(frozen=True)
 class RankingInputs:
-    """Queries, a database, how they compare, what is relevant, and which of the queries are ranked."""
+    """Checked inputs of a ranking: queries, database, relevance, and the slice of the queries to rank."""
 
     query: Embeddings
     database: Embeddings
@@ -48,10 +48,10 @@ class RankingInputs:
         database_ids: Any,
         leave_out_own: bool = True,
     ) -> RankingInputs:
-        """Check all arguments, which are those of `ranked_relevance`, and rank all queries.
+        """Check the arguments, see `ranked_relevance`; all queries are to be ranked.
 
         Raises:
-            ValueError: If shapes disagree, a side is empty, or an embedding is not finite.
+            ValueError: If shapes do not match, a side is empty, or an embedding is not finite.
         """
         asks, has = as_embeddings("query", query, similarity), as_embeddings("database", database, similarity)
         size = len(asks), len(has)
@@ -61,35 +61,35 @@ class RankingInputs:
 
     @property
     def similarity(self) -> str:
-        """How queries and database compare."""
+        """The similarity of the queries and the database."""
         return self.query.similarity
 
     def blocks(self, block_size: int) -> Iterator[slice]:
-        """The queries to rank, block by block."""
+        """Yield slices of the queries to rank, block by block."""
         for start in range(self.ranked.start, self.ranked.stop, block_size):
             yield slice(start, min(start + block_size, self.ranked.stop))
 
     @property
     def counts_bits(self) -> bool:
-        """Whether distances of packed codes can be counted instead of multiplied: on a CPU."""
+        """Whether distances of packed codes are counted from bits, not computed by a product: only on a CPU."""
         return self.similarity == "hamming" and self.query.vectors.device.type == "cpu"
 
     def grade_arrays(self, rows: slice) -> list[np.ndarray]:
-        """Grades for some queries, and what is excluded where there are ids."""
+        """Return the grades for some queries, and the mask of excluded items if there are ids."""
         grades, excluded = self.relevance(rows)
         return [grades.numpy()] if excluded is None else [grades.numpy(), excluded.numpy()]
 
 
 def graded_blocks(inputs: RankingInputs, block_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Scores and grades, both (b, N), in memory used again; what is excluded scores -inf."""
+    """Yield scores and grades, both (b, N), in memory that is reused; excluded items score -inf."""
     for rows, scores in score_blocks(inputs.query, inputs.database, block_size, inputs.ranked):
         grades, excluded = inputs.relevance(rows)
         yield (scores if excluded is None else scores.masked_fill_(excluded, -torch.inf)), grades
 
 
-CACHED_RELEVANCE = 2**20  # What comes of a block is measured in parts that stay in the caches.
-PLACE_BITS = 8  # A grade takes the last bits of an integer that also holds a place.
-CACHED_KEYS = 2**17  # A thread sorts so many at a time: 1 MiB.
+CACHED_RELEVANCE = 2**20  # Number of grades measured at a time, so that they stay in the processor cache.
+PLACE_BITS = 8  # Lowest bits of an integer, which hold the grade; the higher bits hold the place.
+CACHED_KEYS = 2**17  # Number of keys that a thread sorts at a time: 1 MiB.
 
 
 def ranked_relevance(
@@ -104,37 +104,35 @@ def ranked_relevance(
     query_ids: Any = None,
     database_ids: Any = None,
 ) -> Iterator[Tensor]:
-    r"""Rank the database for each query and tell, rank by rank, which items are relevant.
+    r"""Rank the database for each query, and yield the relevance of the items in ranked order.
 
-    Scores are compared in float32; equal ones keep the order of the database. Never is more than a block of
-    queries times the database in memory. Codes on a CPU are ranked by counting, without a product or a sort of
-    scores.
+    Scores are compared in float32; items of equal score keep the order of the database. At most one block of queries
+    times the database is in memory. Codes on a CPU are ranked by counting, without a product or a sort of scores.
 
-    Every block size gives the same ranking of float64 embeddings, and of codes. A product of float32
-    embeddings rounds differently with the size of a block, so that scores equal but for the last bit may
-    change places; that moves mAP by about 1e-6, and the product takes half the time.
+    For float64 embeddings and for codes, every block size gives the same ranking. The product of float32 embeddings
+    takes half the time, but its rounding depends on the block size. Items whose scores only differ in the last bit may
+    then change places, which changes mAP by about 1e-6.
 
     Args:
-        query: Embeddings, shape :math:`(Q, H)`; for ``hamming`` codes of `pack_bits`, uint8.
-        database: Embeddings, shape :math:`(N, H)`, or codes.
-        query_labels: Multi-hot, shape :math:`(Q, C)`; not needed where ``relevance`` is a matrix.
-        database_labels: Multi-hot, shape :math:`(N, C)`.
+        query: Embeddings of the queries, shape :math:`(Q, H)`; for ``hamming``, codes of `pack_bits`, uint8.
+        database: Embeddings of the database, of the same kind, shape :math:`(N, H)`.
+        query_labels: Multi-hot labels, shape :math:`(Q, C)`; not needed if ``relevance`` is a matrix.
+        database_labels: Multi-hot labels, shape :math:`(N, C)`.
         similarity: ``"cosine"``, ``"dot"``, or ``"hamming"``, by rising distance of packed codes.
-        block_size: Queries a block; by default as many as keep a block within 8 million scores.
-        relevance: ``"shared"``: an item is relevant if it shares a label with the query. ``"graded"``: the number
-            of labels that they share. Or the grades, shape :math:`(Q, N)`, whole numbers from 0 to 255 or bool; or a
-            function that gives them, shape :math:`(b, N)`, from the labels of :math:`b` queries and of the database.
-        query_ids: Whole numbers, shape :math:`(Q,)`, with ``database_ids``, :math:`(N,)`: an item of the same id
-            as the query is left out. It stands at the end of the ranking and is not relevant, so that no metric
-            counts it.
-        database_ids: See ``query_ids``.
+        block_size: Number of queries per block; by default, a block has at most 8 million scores.
+        relevance: ``"shared"``: an item is relevant if it shares a label with the query. ``"graded"``: the grade of an
+            item is the number of labels that it shares with the query. A matrix: the grades, shape :math:`(Q, N)`,
+            whole numbers from 0 to 255 or bool. A function: it computes the grades, shape :math:`(b, N)`, from the
+            labels of :math:`b` queries and the labels of the database.
+        query_ids: Ids of the queries, whole numbers, shape :math:`(Q,)`. An item with the same id as the query is left
+            out: it is at the end of the ranking and not relevant, so that no metric counts it.
+        database_ids: Ids of the database, whole numbers, shape :math:`(N,)`; see ``query_ids``.
 
     Yields:
-        Relevance in ranked order, shape :math:`(b, N)`, for block after block of queries: 0 or 1, uint8; or
-        grades, int32.
+        Relevance in ranked order, shape :math:`(b, N)`, block by block: 0 or 1, uint8; or grades, int32.
 
     Raises:
-        ValueError: If shapes disagree, a side is empty, or an embedding is not finite.
+        ValueError: If shapes do not match, a side is empty, or an embedding is not finite.
 
     Example:
         >>> import torch
@@ -153,13 +151,13 @@ def ranked_relevance(
 
 
 def ranked_blocks(inputs: RankingInputs, block_size: int | None) -> Iterator[Tensor]:
-    """The same for inputs that were checked."""
+    """Yield the relevance in ranked order for checked inputs; see `ranked_relevance`."""
     for ranked in _blocks(inputs, rows_a_block(inputs, block_size), placed=False):
         yield from ranked.split(max(1, CACHED_RELEVANCE // ranked.shape[1]))
 
 
 def placed_blocks(inputs: RankingInputs, block_size: int | None) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    """Queries, grades in ranked order, int32, and the places of these items in the database, (b, N)."""
+    """Yield queries, grades in ranked order, int32, and places of the ranked items in the database, (b, N)."""
     start = inputs.ranked.start
     for ranked in _blocks(inputs, rows_a_block(inputs, block_size), placed=True):
         for part in ranked.split(max(1, CACHED_RELEVANCE // ranked.shape[1])):
@@ -174,13 +172,13 @@ def _blocks(inputs: RankingInputs, block_size: int, placed: bool) -> Iterator[Te
 
 
 def _with_places(grades: Tensor) -> Tensor:
-    """The place of each item in the database and its grade in one integer, int64."""
+    """Combine the place of each item in the database and its grade in one integer, int64."""
     places = torch.arange(grades.shape[1], device=grades.device)
     return (places << PLACE_BITS) + grades
 
 
 def rows_a_block(inputs: RankingInputs, block_size: int | None) -> int:
-    """How many queries are ranked at a time."""
+    """Return the number of queries that are ranked at a time."""
     if block_size is not None and block_size < 1:
         raise ValueError(f"'block_size' must be at least 1 (got {block_size})")
     return block_size or max(1, BLOCK_SCORES // len(inputs.database))
@@ -200,42 +198,42 @@ def _by_distance(inputs: RankingInputs, block_size: int, pool: ThreadPoolExecuto
     for rows in inputs.blocks(block_size):
         grades, excluded = inputs.relevance(rows)
         arrays = [_with_places(grades) if placed else grades] + ([] if excluded is None else [excluded])
-        ranked = in_parts(pool, partial(rank_codes, database), step, query[rows], *(each.numpy() for each in arrays))
+        ranked = in_parts(pool, partial(rank_codes, database), step, query[rows], *(array.numpy() for array in arrays))
         yield torch.from_numpy(np.concatenate(ranked))
 
 
 def _by_score_on_device(scores: Tensor, relevant: Tensor) -> Tensor:
-    """Relevance of each row in the order of falling scores; a stable sort keeps ties in place."""
+    """Sort the relevance of each row by descending score; a stable sort keeps the order of ties."""
     order = scores.sort(stable=True, dim=1, descending=True).indices
     ranked = relevant.gather(1, order)
     return ranked.to(torch.uint8) if relevant.dtype == torch.bool else ranked
 
 
 def _by_score(scores: Tensor, relevant: Tensor, pool: ThreadPoolExecutor, placed: bool = False) -> Tensor:
-    """The same on a CPU, several times faster: threads sort integers that stay in their caches."""
+    """Sort relevance by descending score on a CPU; threads sort integers in the cache, several times faster."""
     binary = relevant.dtype == torch.bool
     bits = PLACE_BITS if placed else 1 if binary else max(1, int(relevant.max()).bit_length())
-    if scores.shape[1] << bits > 2**32:  # Place and grade do not fit into half an integer.
+    if scores.shape[1] << bits > 2**32:  # Place and grade do not fit into 32 bits.
         return _by_score_on_device(scores, _with_places(relevant) if placed else relevant)
     ranked = torch.empty(scores.shape, dtype=torch.int64 if placed else torch.uint8 if binary else torch.int32)
     step = max(1, CACHED_KEYS // scores.shape[1])
     arrays = scores.numpy(), relevant.numpy(), ranked.numpy()
-    in_parts(pool, partial(_rank_rows, bits=bits, kept=32 if placed else bits), step, *arrays)
+    in_parts(pool, partial(_rank_rows, bits=bits, width=32 if placed else bits), step, *arrays)
     return ranked
 
 
-def _rank_rows(scores: np.ndarray, relevant: np.ndarray, ranked: np.ndarray, bits: int = 1, kept: int = 0) -> None:
-    """Pack score, place and relevance into one integer, so that one plain sort carries all three.
+def _rank_rows(scores: np.ndarray, relevant: np.ndarray, ranked: np.ndarray, bits: int = 1, width: int = 0) -> None:
+    """Pack score, place and relevance into one integer, so that one plain sort orders all three.
 
-    The high 32 bits order scores from high to low: the bits of a float, with all but the sign flipped
-    where it is negative, order as integers do. Below them stand the place in the database, which breaks
-    ties, and the relevance in the last bits. The last ``kept`` bits are given, by default the relevance alone.
+    The high 32 bits order scores from high to low. The bits of a float order like an integer if all bits but the sign
+    are flipped for negative numbers. The low 32 bits hold the place in the database, which breaks ties, and then the
+    relevance. ``ranked`` receives the lowest ``width`` bits, by default only the relevance.
     """
-    key = (0.0 - scores).view(np.int32)  # Not `-scores`, which would tell 0.0 from -0.0.
+    key = (0.0 - scores).view(np.int32)  # `-scores` would separate 0.0 from -0.0.
     key ^= (key >> 31) & 0x7FFFFFFF
     keys = key.astype(np.int64)
     keys <<= 32
     keys += np.arange(0, scores.shape[1] << bits, 1 << bits)
     keys += relevant
     keys.sort(axis=1)
-    np.bitwise_and(keys, (1 << (kept or bits)) - 1, out=ranked, casting="unsafe")
+    np.bitwise_and(keys, (1 << (width or bits)) - 1, out=ranked, casting="unsafe")

@@ -1,4 +1,4 @@
-"""The evaluation of embeddings: one direction of retrieval, measured."""
+"""Evaluation of embeddings in one direction of retrieval."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ DEFAULT_RECALL = tuple(i / 20 for i in range(21))
 
 @dataclass(frozen=True)
 class RetrievalReport:
-    """One direction of retrieval, measured.
+    """Results of one direction of retrieval.
 
     Args:
-        mean_average_precision: Mean over all queries; queries without relevant items count 0.
-        per_class: Mean over the queries that carry each label, (C,); NaN where none does.
+        mean_average_precision: Mean over all queries; queries without relevant items count as 0.
+        per_class: Mean average precision of the queries with each label, (C,); NaN if no query has the label.
         ks: Cut-offs of ``precision``.
         precision: Mean precision at each cut-off.
         recall: Levels of ``precision_at_recall``.
         precision_at_recall: Mean precision at each recall level.
-        num_queries: How many queries.
-        num_without_relevant: How many queries had no relevant item.
-        metrics: Metrics of all queries by full name, see `query_metrics`.
+        num_queries: Number of queries.
+        num_without_relevant: Number of queries without a relevant item.
+        metrics: Metrics over all queries by full name, see `query_metrics`.
     """
 
     mean_average_precision: float
@@ -76,28 +76,28 @@ def evaluate(
 
     Args:
         query: `Embeddings` of the queries, or a matrix of torch, NumPy or lists, shape :math:`(Q, H)`.
-        database: The same of the database, shape :math:`(N, H)`; the queries' other side for ``test-vs-test``.
-        query_labels: Multi-hot, shape :math:`(Q, C)`; not needed where ``relevance`` is a matrix.
-        database_labels: Multi-hot, shape :math:`(N, C)`.
-        metrics: Names of further metrics, see `query_metrics`; by default ``DEFAULT_METRICS``, and where the own pairs
-            of queries are in the database ``OWN_METRICS``.
-        similarity: Of plain matrices, see `Embeddings`; by default cosine.
-        k: Cut-off of ``mean_average_precision``; by default none.
-        definition: Of mAP with a cut-off, see `average_precision`.
+        database: Embeddings of the database, of the same kind, shape :math:`(N, H)`.
+        query_labels: Multi-hot labels, shape :math:`(Q, C)`; not needed if ``relevance`` is a matrix.
+        database_labels: Multi-hot labels, shape :math:`(N, C)`.
+        metrics: Names of further metrics, see `query_metrics`. Defaults to ``DEFAULT_METRICS``, plus ``OWN_METRICS`` if
+            the own pairs of queries are in the database.
+        similarity: Similarity of plain matrices, see `Embeddings`; defaults to cosine.
+        k: Cut-off of ``mean_average_precision``; defaults to the full ranking.
+        definition: Definition of mAP with a cut-off, see `average_precision`.
         ks: Cut-offs of the report's precision.
         recall: Levels of the report's precision-recall curve.
-        relevance: See `ranked_relevance`; graded relevance counts as relevant above 0.
+        relevance: See `ranked_relevance`; an item with a grade above 0 is relevant.
         ties: See `query_metrics`.
         query_ids: See `query_metrics`.
         database_ids: See `query_metrics`.
         leave_out_own: See `query_metrics`.
-        without_relevant: Queries that no item is relevant to count 0 in every mean (``"zero"``), or are left out
-            (``"skip"``).
+        without_relevant: ``"zero"``: queries without relevant items count as 0 in every mean. ``"skip"``: these queries
+            are left out.
         block_size: See `query_metrics`.
         group: See `query_metrics`.
 
     Raises:
-        ValueError: As `query_metrics`; or if all queries are to be left out.
+        ValueError: As for `query_metrics`; or if all queries would be left out.
 
     Example:
         >>> import torch
@@ -118,10 +118,10 @@ def evaluate(
         similarity=similarity, relevance=relevance, ties=ties, query_ids=query_ids, database_ids=database_ids,
         leave_out_own=leave_out_own, block_size=block_size, group=group,
     )  # fmt: skip
-    kept = _counted(values["relevant"], without_relevant)
+    counted = _counted(values["relevant"], without_relevant)
 
     def means(metrics: Sequence[Metric]) -> dict[str, float]:
-        return {metric.full: metric.summary(values[metric.full][kept]) for metric in metrics}
+        return {metric.full: metric.summary(values[metric.full][counted]) for metric in metrics}
 
     return RetrievalReport(
         mean_average_precision=means([main])[main.full],
@@ -137,13 +137,13 @@ def evaluate(
 
 
 def default_metrics(labels: bool, own: bool) -> list[str]:
-    """The metrics that apply: some need the labels of both sides, some the own pairs in the database."""
+    """Return the default metrics that apply: some need labels, others need own pairs in the database."""
     needing = () if labels else ("jaccard@10", "exact@10")
     return [name for name in DEFAULT_METRICS if name not in needing] + (list(OWN_METRICS) if own else [])
 
 
 def _precisions(ks: Sequence[int], recall: Sequence[float]) -> tuple[list[Metric], list[Metric]]:
-    """Precision at cut-offs and at recall levels."""
+    """Return the metrics of precision at cut-offs and at recall levels."""
     if any(k < 1 for k in ks):
         raise ValueError(f"'ks' must be at least 1 (got {min(ks)})")
     if any(not 0 <= level <= 1 for level in recall):
@@ -160,25 +160,25 @@ def _have_own(query_ids: Any, database_ids: Any) -> bool:
 
 
 def _counted(relevant: Tensor, without_relevant: str) -> Tensor:
-    """The queries that count in means, bool."""
-    kept = relevant > 0 if without_relevant == "skip" else torch.ones_like(relevant, dtype=torch.bool)
-    if not kept.any():
+    """Return the mask of the queries that count in means."""
+    counted = relevant > 0 if without_relevant == "skip" else torch.ones_like(relevant, dtype=torch.bool)
+    if not counted.any():
         raise ValueError("'without_relevant' must be 'zero' where no query has a relevant item (got 'skip')")
-    return kept
+    return counted
 
 
 def class_means(values: Tensor, query_labels: Any) -> Tensor:
-    """Mean of a metric over the queries that carry each label, with the queries without relevant items.
+    """Compute the mean of a metric over the queries with each label, including queries without relevant items.
 
     Args:
-        values: Of each query, shape (Q,), as `query_metrics` gives them.
-        query_labels: Multi-hot, shape (Q, C).
+        values: Values of the queries, shape (Q,), from `query_metrics`.
+        query_labels: Multi-hot labels, shape (Q, C).
 
     Returns:
-        Shape (C,), float64; NaN where no query carries the label.
+        Means by label, shape (C,), float64; NaN if no query has the label.
 
     Raises:
-        ValueError: If the labels are not those of as many queries.
+        ValueError: If the numbers of values and of rows of the labels differ.
 
     Example:
         >>> import torch
@@ -189,7 +189,7 @@ def class_means(values: Tensor, query_labels: Any) -> Tensor:
     labels = as_matrix("query_labels", query_labels)
     if len(labels) != len(values):
         raise ValueError(
-            f"'query_labels' must have {len(values)} rows, as there are values (got shape {tuple(labels.shape)})"
+            f"'query_labels' must have {len(values)} rows, one per value (got shape {tuple(labels.shape)})"
         )
     carried = (labels > 0).to(values.device).double()
     return carried.t() @ values.double() / carried.sum(0)
@@ -205,16 +205,16 @@ def mean_average_precision(
     definition: str = "topk",
     **options: Any,
 ) -> float:
-    """The mean average precision alone, as `evaluate` gives it, without the cost of the rest.
+    """Compute only the mean average precision of `evaluate`, without the cost of the other metrics.
 
     Args:
-        query: See `evaluate`, as for the other arguments.
-        database: See there.
-        query_labels: See there.
-        database_labels: See there.
-        k: See there.
-        definition: See there.
-        options: Of `query_metrics`.
+        query: See `evaluate`.
+        database: See `evaluate`.
+        query_labels: See `evaluate`.
+        database_labels: See `evaluate`.
+        k: See `evaluate`.
+        definition: See `evaluate`.
+        options: Options of `query_metrics`.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""Short queries: pictures of one label, and pictures whose own text has a typed word."""
+"""Evaluation of short queries: a single label, or a single typed word."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ LEAST_TEXTS = 3
 
 @dataclass(frozen=True)
 class QueryReport:
-    """Queries of one kind, measured; queries without a relevant item do not count.
+    """Results of queries of one kind; queries without a relevant item do not count.
 
     Args:
-        precision: Mean precision of the first 10, of the first R where only R < 10 items are relevant.
+        precision: Mean precision among the first 10 items, or the first R if only R < 10 items are relevant.
         average_precision: Mean average precision over the full ranking.
         num_queries: Number of queries that count.
-        per_query: Average precision of each query in the order given; NaN where it does not count.
-        by_count: Mean average precision by the number of training items that a label has, such as ``"3-5"``.
+        per_query: Average precision of each query in the given order; NaN if the query does not count.
+        by_count: Mean average precision by the number of training items of the label, such as ``"3-5"``.
     """
 
     precision: float
@@ -51,18 +51,18 @@ def label_query_precision(
     at: int = 10,
     similarity: str | None = None,
 ) -> QueryReport:
-    """Search for each label alone: how many of the first pictures have it.
+    """Evaluate a search for each single label; the pictures with the label are relevant.
 
     Args:
-        queries: An embedding of each label, see `encode_labels`, (C, H).
+        queries: Embeddings of the labels, (C, H), see `encode_labels`.
         database: Embeddings of the pictures, (N, H).
-        database_labels: Multi-hot, (N, C).
-        counts: Training items of each label, (C,).
+        database_labels: Multi-hot labels, (N, C).
+        counts: Number of training items of each label, (C,).
         at: Cut-off of the precision.
-        similarity: Of plain matrices, see `Embeddings`.
+        similarity: Similarity of plain matrices, see `Embeddings`.
 
     Raises:
-        ValueError: If shapes disagree, or no picture has a label.
+        ValueError: If shapes do not match, or no picture has a label.
 
     Example:
         >>> import torch
@@ -77,7 +77,7 @@ def label_query_precision(
         return report
     numbers = torch.as_tensor(counts)
     if tuple(numbers.shape) != (len(relevant),):
-        raise ValueError(f"'counts' must have {len(relevant)} entries, one a label (got {tuple(numbers.shape)})")
+        raise ValueError(f"'counts' must have {len(relevant)} entries, one per label (got {tuple(numbers.shape)})")
     values = torch.tensor(report.per_query, dtype=torch.float64)
     by_count = {}
     for low, high in COUNTS:
@@ -91,17 +91,17 @@ def label_query_precision(
 def typed_word_precision(
     queries: Vectors, database: Vectors, words: Any, *, at: int = 10, similarity: str | None = None
 ) -> QueryReport:
-    """Search for each word alone: how many of the first pictures have it in their own text.
+    """Evaluate a search for each single word; the pictures with the word in their own text are relevant.
 
     Args:
-        queries: An embedding of each word, (W, H).
+        queries: Embeddings of the words, (W, H).
         database: Embeddings of the pictures, (N, H).
         words: Whether the own text of a picture has the word, 0 or 1, (W, N).
-        at: Cut-off of the precision; of fewer pictures with the word, their number.
-        similarity: Of plain matrices, see `Embeddings`.
+        at: Cut-off of the precision. If fewer pictures have the word, their number is the cut-off.
+        similarity: Similarity of plain matrices, see `Embeddings`.
 
     Raises:
-        ValueError: If shapes disagree, or no text has a word.
+        ValueError: If shapes do not match, or no text has any of the words.
 
     Example:
         >>> import torch
@@ -118,21 +118,22 @@ def evaluate_short_queries(
     protocol: str = "query-vs-database",
     label_queries: Vectors | None = None,
 ) -> dict[str, QueryReport]:
-    """Search the pictures of a gallery for single labels and single words, as far as the method and data allow.
+    """Evaluate searches for single labels and single words in a gallery of pictures.
 
     Args:
-        method: A method; or a function that gives the image and the text embeddings of some pairs.
-        data: Data with the splits of the protocol; the training items of a label are counted where there is a split
-            ``train``.
-        protocol: Key of ``PROTOCOLS``, whose second split is the gallery.
-        label_queries: An embedding of each label, (C, H), where ``method`` is a function; a method has its own.
+        method: A method, or a function that returns the image and the text embeddings of some pairs.
+        data: Data with the splits of the protocol. If there is a split ``train``, the training items of each label are
+            counted.
+        protocol: Key of ``PROTOCOLS``; its second split is the gallery.
+        label_queries: Embeddings of the labels, (C, H), if ``method`` is a function; a method embeds the labels.
 
     Returns:
-        ``"labels"``: every label, if the method embeds labels (`encode_labels`) or ``label_queries`` are given.
-        ``"words"``: every word that at least 3 texts of the gallery have, if the text features are bags of words.
+        Reports by kind of query. ``"labels"``: all labels, if the method embeds labels (`encode_labels`) or
+        ``label_queries`` are given. ``"words"``: all words in at least 3 texts of the gallery, if the text features are
+        bags of words.
 
     Raises:
-        ValueError: If the protocol is unknown, or the data lack its split.
+        ValueError: If the protocol is unknown, or the data lack a split of the protocol.
     """
     check_name("protocol", protocol, PROTOCOLS)
     rows = data.rows(PROTOCOLS[protocol][1])
@@ -157,7 +158,7 @@ def evaluate_short_queries(
 
 
 def _encode_words(method: Method | Encoder, data: CrossModalData, one_word: sp.csr_array) -> Vectors:
-    """Embed texts of one word each; a function also takes images, and gets zeros."""
+    """Embed texts of a single word; a function also takes images, and receives zeros."""
     if isinstance(method, Method):
         return encode_side(method, "text", one_word)
     image = torch.zeros(one_word.shape[0], data.image_channels)
@@ -166,7 +167,7 @@ def _encode_words(method: Method | Encoder, data: CrossModalData, one_word: sp.c
 
 
 def _bags(data: CrossModalData, rows: Tensor) -> sp.csr_array:
-    """Which words the texts have, 0 or 1, (N, V)."""
+    """Return the words of each text, 0 or 1, (N, V)."""
     bags = sp.csr_array(data.text_rows(rows).numpy() if isinstance(data.text, Tensor) else data.text[rows.numpy()])
     bags.data = (bags.data > 0).astype(np.float32)
     bags.eliminate_zeros()
@@ -180,7 +181,7 @@ def _measured(queries: Vectors, database: Vectors, relevant: Tensor, at: int, si
     )
     asked = values["relevant"] > 0
     if not asked.any():
-        raise ValueError("a query must have a relevant item (got none)")
+        raise ValueError("at least one query must have a relevant item (got none)")
     return QueryReport(
         precision=values[name][asked].mean().item(),
         average_precision=values["map"][asked].mean().item(),

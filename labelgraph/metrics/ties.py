@@ -1,4 +1,4 @@
-"""Metrics in expectation over the order of items that tie."""
+"""Expected metrics over a random order of tied items."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from labelgraph.metrics.ranking import CACHED_KEYS, CACHED_RELEVANCE, RankingInp
 
 
 class Ties:
-    """Buckets with what stands before each of them, and sums over their places.
+    """Buckets of tied items with the numbers of items before each bucket, and sums over places.
 
-    Behind the last bucket comes an empty one, so that what lies beyond the ranking has a bucket too.
+    An empty bucket follows the last bucket, so that places beyond the ranking also have a bucket.
     """
 
     def __init__(self, total: Tensor, relevant: Tensor) -> None:
@@ -32,7 +32,7 @@ class Ties:
         self.harmonic = torch.cat([ranks.new_zeros(1), ranks.reciprocal().cumsum(0)])
 
     def bucket(self, index: Tensor) -> tuple[Tensor, ...]:
-        """Items, relevant items, items before and relevant items before of a bucket of each query, (b, 1) each."""
+        """Return a bucket of each query: items, relevant items, items before, relevant items before; each (b, 1)."""
         sides = self.total, self.relevant, self.before, self.hits
         return tuple(side.gather(1, index[:, None]) for side in sides)
 
@@ -43,18 +43,18 @@ class Ties:
         return relevant.double() / size.clamp(min=1) * (slope * drawn + (hits + 1 - slope * (before + 1)) * spread)
 
     def precisions(self, k: int, kept: Tensor | None = None) -> Tensor:
-        """Expected sum of the precisions at hits among the first k items, of the buckets to keep."""
+        """Expected sum of the precisions at hits among the first k items, over the buckets in ``kept``."""
         drawn = (k - self.before).clamp(min=0).minimum(self.total)
         sums = self.over(drawn, self.total, self.relevant, self.before, self.hits)
         return (sums if kept is None else sums * kept).sum(1)
 
     def sums(self, gains: Tensor, prefix: Tensor, k: Tensor | int) -> Tensor:
-        """Expected sum over the first k places of the gain there times a weight of the place.
+        """Expected sum of gain times weight over the first k places.
 
         Args:
             gains: Sum of the gains of each bucket, (b, K).
-            prefix: Sums of the weights of the first places, from none of them on.
-            k: One cut-off, or one for each query, (b, 1).
+            prefix: Cumulative sums of the weights of the places, starting with 0.
+            k: One cut-off, or one cut-off per query, (b, 1).
         """
         drawn = (k - self.before).clamp(min=0).minimum(self.total)
         mean = F.pad(gains.double(), (0, 1)) / self.total.clamp(min=1)
@@ -62,12 +62,12 @@ class Ties:
 
 
 def first(condition: Tensor) -> Tensor:
-    """Index of the first bucket of each query for which the condition holds, otherwise of the last."""
+    """Index of the first bucket of each query that meets the condition; the last bucket if none does."""
     return torch.cat([condition[:, :-1], torch.ones_like(condition[:, :1])], 1).int().argmax(1)
 
 
 def log_choose(n: Tensor, k: Tensor) -> Tensor:
-    """Logarithm of the binomial coefficient; -inf where it is 0."""
+    """Logarithm of the binomial coefficient; -inf if the coefficient is 0."""
     ways = torch.lgamma(n.double() + 1) - torch.lgamma(k.double() + 1) - torch.lgamma((n - k).double() + 1)
     return torch.where((k >= 0) & (k <= n), ways, -torch.inf)
 
@@ -75,32 +75,34 @@ def log_choose(n: Tensor, k: Tensor) -> Tensor:
 def expected_average_precision(
     total: Tensor, relevant: Tensor, k: int | None = None, definition: str = "topk"
 ) -> Tensor:
-    r"""Average precision in expectation over a random order of the items in each bucket.
+    r"""Expected average precision over a random order of the items in each bucket.
 
-    After :math:`N_0` items with :math:`R_0` relevant ones, a bucket of :math:`n` items with :math:`r` relevant ones
-    adds, over its first :math:`m` places,
+    Consider a bucket of :math:`n` items, :math:`r` of them relevant, after :math:`N_0` items, :math:`R_0` of them
+    relevant. The first :math:`m` places of the bucket add
 
     .. math:: \sum_{i=1}^{m} \frac{r}{n}\, \frac{R_0 + 1 + (i - 1) \frac{r - 1}{n - 1}}{N_0 + i}
 
-    to the sum of precisions (McSherry and Najork, ECIR 2008, doi:10.1007/978-3-540-78646-7_38), which sums of
-    :math:`1 / i` give without a loop. Where the divisor of a definition depends on the order as well, the number of
-    hits above a cut within a bucket (``"topk"``) or the place of the last hit that counts (``"first-k"``) has a
-    hypergeometric distribution, and given it the same sum holds.
+    to the sum of precisions (McSherry and Najork, ECIR 2008, doi:10.1007/978-3-540-78646-7_38). Sums of
+    :math:`1 / i` give this value without a loop.
+
+    In two definitions, the divisor also depends on the order. For ``"topk"``, the number of hits before the cut-off
+    within a bucket has a hypergeometric distribution. For ``"first-k"``, the place of the last hit that counts has one.
+    For a fixed number or place, the same sum holds.
 
     Args:
-        total: Items in each bucket, best bucket first, shape :math:`(Q, K)`; 0 where a bucket is empty.
-        relevant: Relevant items in each bucket, shape :math:`(Q, K)`.
-        k: Cut-off; by default none.
+        total: Number of items in each bucket, best bucket first, shape :math:`(Q, K)`; an empty bucket has 0.
+        relevant: Number of relevant items in each bucket, shape :math:`(Q, K)`.
+        k: Cut-off; defaults to the full ranking.
         definition: See `average_precision`.
 
     Returns:
-        Shape :math:`(Q,)`, float64. A query without relevant items scores 0.
+        Expected values, shape :math:`(Q,)`, float64. A query without relevant items scores 0.
 
     Raises:
         ValueError: If ``k`` is less than 1 or the definition is unknown.
 
     Example:
-        One of two tied items is relevant: it stands first or second.
+        One of two tied items is relevant, and is first or second.
 
         >>> import torch
         >>> from labelgraph.metrics import expected_average_precision
@@ -119,11 +121,11 @@ def expected_average_precision(
 
 
 def expected_precision_at_recall(total: Tensor, relevant: Tensor, recall: Sequence[float]) -> Tensor:
-    r"""Precision at recall levels, see `precision_at_recall`, in expectation over the order within buckets.
+    r"""Expected precision at recall levels over the order within buckets; see `precision_at_recall`.
 
     Args:
-        total: Items in each bucket, best bucket first, shape :math:`(Q, K)`.
-        relevant: Relevant items in each bucket, shape :math:`(Q, K)`.
+        total: Number of items in each bucket, best bucket first, shape :math:`(Q, K)`.
+        relevant: Number of relevant items in each bucket, shape :math:`(Q, K)`.
         recall: Levels in [0, 1].
 
     Returns:
@@ -141,15 +143,15 @@ def expected_precision_at_recall(total: Tensor, relevant: Tensor, recall: Sequen
     ties = Ties(total, relevant)
     columns = []
     for needed in hits_needed(ties.found, recall).split(1, 1):
-        size, found, before, hits = ties.bucket(first(ties.hits + ties.relevant >= needed))
+        size, num_relevant, before, hits = ties.bucket(first(ties.hits + ties.relevant >= needed))
         place = _places(size)
-        chance = _chance_of_place(place, size, found, needed - hits)
+        chance = _chance_of_place(place, size, num_relevant, needed - hits)
         columns.append((chance * needed / (before + place)).sum(1))
     return torch.stack(columns, 1)
 
 
 def _cut_by_rank(ties: Ties, k: int) -> Tensor:
-    """The mean over the hits among the first k, whose number is random where the cut divides a bucket."""
+    """Expected mean over the hits among the first k; their number is random if the cut-off divides a bucket."""
     whole = ties.before + ties.total <= k
     size, relevant, before, hits = ties.bucket(first(~whole))
     drawn = (k - before).clamp(min=0).minimum(size)
@@ -161,7 +163,7 @@ def _cut_by_rank(ties: Ties, k: int) -> Tensor:
 
 
 def _cut_by_hits(ties: Ties, k: int) -> Tensor:
-    """The mean over the first k hits; the place of the last of them is random within its bucket."""
+    """Expected mean over the first k hits; the place of the last hit is random within its bucket."""
     whole = ties.hits + ties.relevant <= k
     size, relevant, before, hits = ties.bucket(first(~whole))
     place, needed = _places(size), k - hits
@@ -176,20 +178,20 @@ def _places(size: Tensor) -> Tensor:
 
 
 def _chance_of_place(place: Tensor, size: Tensor, relevant: Tensor, needed: Tensor) -> Tensor:
-    """Probability that the ``needed``-th of the relevant items of a bucket stands at a place, counted from 1."""
+    """Probability that the ``needed``-th relevant item of a bucket is at a place, counted from 1."""
     ways = log_choose(place - 1, needed - 1) + log_choose(size - place, relevant - needed)
     return (ways - log_choose(size, relevant)).exp()
 
 
 @dataclass(frozen=True)
 class Buckets:
-    """Each query's ranking as a row of buckets, best first, of items that tie. A bucket may be empty.
+    """Rankings of queries as rows of buckets of tied items, best bucket first. A bucket may be empty.
 
     Args:
-        total: Items, int64, (b, K).
-        relevant: Relevant items, int64, (b, K).
+        total: Number of items, int64, (b, K).
+        relevant: Number of relevant items, int64, (b, K).
         gains: Sum of the items' gains by the name of the gain, float64, (b, K).
-        grades: Items of each grade in all buckets, (b, highest grade + 1).
+        grades: Number of items of each grade in all buckets, (b, highest grade + 1).
         values: Sum of the items' values by the name of the value, see `ItemValues`, float64, (b, K).
     """
 
@@ -201,24 +203,24 @@ class Buckets:
 
     @cached_property
     def ties(self) -> Ties:
-        """What stands before each bucket."""
+        """The buckets with the numbers of items before each bucket."""
         return Ties(self.total, self.relevant)
 
     @classmethod
     def of_counts(cls, counts: Tensor, values: Mapping[str, Tensor] | None = None) -> Buckets:
-        """Buckets of the number of items in each of them of each grade, (b, K, grades)."""
+        """Create buckets from the number of items of each grade in each bucket, (b, K, grades)."""
         grades = torch.arange(counts.shape[2], device=counts.device)
         gains = {name: counts.double() @ gain(grades) for name, gain in GAINS.items()}
         return cls(counts.sum(2), counts[..., 1:].sum(2), gains, counts.sum(1), values or {})
 
 
 def bucket_blocks(inputs: RankingInputs, block_size: int | None, values: Sequence[str] = ()) -> Iterator[Buckets]:
-    """Items of equal score in a bucket: for codes one for each distance from 0, otherwise one for each score.
+    """Yield buckets of items with equal scores: for codes one bucket per distance from 0, otherwise one per score.
 
     Args:
-        inputs: What to rank.
-        block_size: Queries in a block.
-        values: Names of values of `ItemValues` to sum over buckets.
+        inputs: Inputs of the ranking.
+        block_size: Number of queries per block.
+        values: Names of the values of `ItemValues` to sum over buckets.
     """
     block_size = rows_a_block(inputs, block_size)
     if inputs.counts_bits and not values:
@@ -254,7 +256,7 @@ def _of_distances(scores: Tensor, grades: Tensor, values: Mapping[str, Tensor], 
 
 
 def count_on_device(scores: Tensor, grades: Tensor, bits: int) -> Tensor:
-    """The counts of `count_codes` from products of codes of -1 and 1, on any device."""
+    """Compute the counts of `count_codes` from products of codes of -1 and 1, on any device."""
     num_grades = max(1, int(grades.max())) + 1
     cells = (bits + 2) * num_grades
     row = torch.arange(len(scores), device=scores.device)[:, None] * cells
@@ -264,12 +266,12 @@ def count_on_device(scores: Tensor, grades: Tensor, bits: int) -> Tensor:
 
 
 def _distances(scores: Tensor, bits: int) -> Tensor:
-    """Hamming distances; those of items that are left out are one more than there are bits."""
+    """Hamming distances; the distance of an excluded item is the number of bits plus 1."""
     return torch.where(scores > -torch.inf, (bits - scores) / 2, bits + 1).long()
 
 
 def _sums(values: Tensor, bucket: Tensor, size: int) -> Tensor:
-    """Sums of values over the buckets that their items are in, (b, size)."""
+    """Sum the values of the items in each bucket, (b, size)."""
     return values.new_zeros(len(values), size).scatter_add_(1, bucket, values)
 
 
@@ -278,8 +280,8 @@ def _of_scores(scores: Tensor, grades: Tensor, values: Mapping[str, Tensor]) -> 
     ranked = grades.gather(1, order).long()
     bucket = torch.zeros_like(order)
     bucket[:, 1:] = (ordered[:, 1:] != ordered[:, :-1]).cumsum(1)
-    kept, size = ordered > -torch.inf, scores.shape[1]
+    searched, size = ordered > -torch.inf, scores.shape[1]
     gains = {name: _sums(gain(ranked), bucket, size) for name, gain in GAINS.items()}
     sums = {name: _sums(value.gather(1, order), bucket, size) for name, value in values.items()}
-    total, relevant = (_sums(of.long(), bucket, size) for of in (kept, ranked > 0))
+    total, relevant = (_sums(mask.long(), bucket, size) for mask in (searched, ranked > 0))
     return Buckets(total, relevant, gains, count_grades(ranked), sums)

@@ -1,4 +1,4 @@
-"""Retrieval metrics as slow loops over one ranked list of grades, written to be read."""
+"""Retrieval metrics as slow, readable loops over one ranked list of grades."""
 
 import math
 from fractions import Fraction
@@ -15,7 +15,7 @@ def retrieval_metrics(*sides, metrics=None, **options):
 
 
 def metric(name, grades):
-    """A metric by its full name, of grades in ranked order without what is left out."""
+    """A metric by its full name, for grades in ranked order without excluded items."""
     kind, _, rest = name.partition("@")
     cut, _, variant = rest.partition("/")
     kind, variant = kind.partition("/")[0], variant or kind.partition("/")[2]
@@ -58,7 +58,7 @@ def ndcg(grades, k, gain):
 
 
 def within(name, grades, distances):
-    """A metric of what lies within a Hamming radius."""
+    """A metric of the items within a Hamming radius."""
     kind, _, radius = name.partition("@r")
     inside = [grade for grade, distance in zip(grades, distances, strict=True) if distance <= int(radius)]
     hits, found = sum(map(bool, inside)), sum(map(bool, grades))
@@ -69,7 +69,7 @@ def within(name, grades, distances):
 
 
 def of_labels(name, query, items):
-    """A metric of label sets, of the query's labels and those of the items in ranked order."""
+    """A metric of label sets, from the query's labels and the labels of the items in ranked order."""
     kind, _, cut = name.partition("@")
     asked = {label for label, carried in enumerate(query) if carried}
     values = []
@@ -83,7 +83,7 @@ def of_labels(name, query, items):
 
 
 def of_own(name, own):
-    """A metric of the query's own pair, of whether each item in ranked order is it."""
+    """A metric of the query's own pair, from a mask of the items in ranked order."""
     if not any(own):
         return math.nan
     rank = own.index(True) + 1

@@ -1,4 +1,4 @@
-"""Kinds of relevance, and what is left out."""
+"""Kinds of relevance, and excluded items."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -43,7 +43,7 @@ def test_a_given_matrix_needs_no_labels(dtype):
 
 
 @pytest.mark.parametrize("block_size", [1, 2])
-def test_a_function_sees_the_labels_of_a_block(block_size):
+def test_a_function_receives_the_labels_of_a_block(block_size):
     seen = []
 
     def same_number(asked, found):
@@ -55,7 +55,7 @@ def test_a_function_sees_the_labels_of_a_block(block_size):
     assert seen == [block_size] * (2 // block_size)
 
 
-def test_items_of_the_same_id_stand_last_and_are_not_relevant():
+def test_items_of_the_same_id_rank_last_and_are_not_relevant():
     ids = torch.tensor([7, 8]), torch.tensor([7, 9, 8, 7])
     grades = torch.tensor([[1, 2, 3, 4], [1, 2, 3, 4]])
     given = grades.clone()
@@ -66,7 +66,7 @@ def test_items_of_the_same_id_stand_last_and_are_not_relevant():
     assert torch.equal(grades, given)
 
 
-def test_leaving_items_out_is_a_database_without_them():
+def test_leaving_items_out_equals_a_database_without_them():
     generator = torch.Generator().manual_seed(0)
     items = torch.randn(20, 4, generator=generator, dtype=torch.float64)
     labels = (torch.rand(20, 3, generator=generator) < 0.4).float()
@@ -83,14 +83,14 @@ def test_leaving_items_out_is_a_database_without_them():
 def test_reports_count_every_grade_as_relevant():
     grades = torch.tensor([[2, 0, 1, 0], [0, 0, 3, 0]])
     labels = QUERY_LABELS[:, :2], DATABASE_LABELS[:, :2]
-    names = ["map", "precision@2", "recall@2", "jaccard@2"]  # All but nDCG, which grades matter to.
+    names = ["map", "precision@2", "recall@2", "jaccard@2"]  # All metrics but nDCG, which depends on grades.
     graded = evaluate(QUERY, DATABASE, *labels, names, relevance=grades)
     assert graded == evaluate(QUERY, DATABASE, *labels, names, relevance=grades > 0)
     assert graded.mean_average_precision > 0
     assert mean_average_precision(QUERY, DATABASE, *labels, relevance=grades) == graded.mean_average_precision
 
 
-def test_grades_that_leave_no_room_for_the_place_are_ranked_all_the_same():
+def test_grades_too_large_for_the_fast_sort_are_ranked():
     grades = torch.tensor([[2**30, 1, 2**31 - 1, 0], [0, 1, 2, 3]], dtype=torch.int32)
     with ThreadPoolExecutor(1) as pool:
         got = ranking._by_score(QUERY @ DATABASE.t(), grades, pool)

@@ -32,7 +32,7 @@ from labelgraph.metrics.measures import parse_metric
         ("own-rank", "own-rank", "own-rank", None, None, None),
     ],
 )
-def test_what_a_name_says(name, form, full, cut, variant, level):
+def test_parsed_names(name, form, full, cut, variant, level):
     read = parse_metric(name)
     assert (read.form, read.full, read.cut, read.variant, read.level) == (form, full, cut, variant, level)
     assert parse_metric(full) == read

@@ -20,7 +20,7 @@ def pairs():
     return image, text, (torch.rand(20, 4, generator=generator) < 0.4).float()
 
 
-def test_batches_of_pairs_are_measured_together_both_ways(pairs):
+def test_batches_of_pairs_are_measured_together_in_both_directions(pairs):
     image, text, labels = pairs
     metric = CrossModalMetrics(["map", "recall@3"], similarity="dot")
     for batch in torch.arange(20).split(7):
@@ -37,7 +37,7 @@ def test_batches_of_pairs_are_measured_together_both_ways(pairs):
     assert not metric.image[0].requires_grad
 
 
-def test_ids_bring_pairs_into_order_and_drop_repeated_ones(pairs):
+def test_ids_sort_pairs_and_drop_repeated_pairs(pairs):
     sides = [pack_bits(side) if side.shape[1] == 16 else side for side in pairs]
     names, options = ["map", "map@5/first-k"], {"similarity": "hamming"}
     ordered, shuffled = CrossModalMetrics(names, **options), CrossModalMetrics(names, **options)
@@ -48,7 +48,7 @@ def test_ids_bring_pairs_into_order_and_drop_repeated_ones(pairs):
     assert shuffled.compute() == ordered.compute()
 
 
-def test_a_reset_forgets_what_was_seen(pairs):
+def test_a_reset_drops_all_batches(pairs):
     image, text, labels = pairs
     metric = RetrievalMetrics(["map"], ties="expected")
     metric.update(image, labels, "database")
@@ -75,7 +75,7 @@ def test_a_reset_forgets_what_was_seen(pairs):
         (["map"], {"without_relevant": "nan"}, ("'without_relevant'", "'nan'")),
     ],
 )
-def test_wrong_arguments_are_told_at_once(metric, metrics, options, facts):
+def test_wrong_arguments_are_errors_at_once(metric, metrics, options, facts):
     with pytest.raises(ValueError) as caught:
         metric(metrics, **options)
     assert all(fact in str(caught.value) for fact in facts)
@@ -93,7 +93,7 @@ def test_wrong_arguments_are_told_at_once(metric, metrics, options, facts):
         ({"labels": torch.ones(20)}, ("'labels'", "(20,)")),
     ],
 )
-def test_a_wrong_batch_is_told_at_once(pairs, changes, facts):
+def test_a_wrong_batch_is_an_error_at_once(pairs, changes, facts):
     metric = CrossModalMetrics(["map"])
     with pytest.raises(ValueError) as caught:
         metric.update(**{**dict(zip(("image", "text", "labels"), pairs, strict=True)), **changes})
@@ -111,7 +111,7 @@ def test_ids_are_given_always_or_never(pairs):
         one_way.update(pairs[0], pairs[2], ids=torch.arange(20))
 
 
-def test_embeddings_bring_their_similarity(pairs):
+def test_embeddings_keep_their_similarity(pairs):
     image, text, labels = pairs
     metric = CrossModalMetrics(["map", "own@5"])
     metric.update(Embeddings(image, "dot"), Embeddings(text, "dot"), labels, range(20))
@@ -126,14 +126,14 @@ def test_embeddings_bring_their_similarity(pairs):
         metric.update(image, text, labels, range(20))
 
 
-def test_nothing_seen_is_an_error():
+def test_compute_without_batches_is_an_error():
     for metric in (CrossModalMetrics(["map"]), RetrievalMetrics(["map"])):
         with pytest.warns(UserWarning, match="compute"), pytest.raises(ValueError, match="'update'"):
             metric.compute()
 
 
 def alone(rank, folder):
-    """Process 1 sees no batch, or what a sampler repeats to fill up."""
+    """Process 1 has no batch, or the items that a sampler repeats."""
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
     generator = torch.Generator().manual_seed(0)
@@ -162,7 +162,7 @@ def alone(rank, folder):
     dist.destroy_process_group()
 
 
-def test_a_process_may_see_nothing_or_what_others_have_seen(tmp_path):
+def test_a_process_may_have_no_batch_or_repeated_batches(tmp_path):
     multiprocessing.spawn(alone, (tmp_path,), nprocs=2)
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
     assert first == second

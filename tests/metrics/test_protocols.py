@@ -112,7 +112,7 @@ def test_block_size_does_not_matter(case):
         assert report.num_without_relevant == reports[0].num_without_relevant == 2
 
 
-def test_labels_of_every_kind(case):
+def test_labels_of_every_type(case):
     query, database, *labels = case
     expected = evaluate(*case).per_class
     for dtype in (torch.bool, torch.uint8, torch.long, torch.float64):
@@ -120,7 +120,7 @@ def test_labels_of_every_kind(case):
         assert got == pytest.approx(expected, nan_ok=True)
 
 
-def test_no_query_has_a_relevant_item():
+def test_queries_that_all_lack_relevant_items():
     report = evaluate(torch.eye(2), torch.eye(2), torch.eye(2), torch.zeros(2, 2))
     assert report.mean_average_precision == 0 and report.num_without_relevant == 2
     assert set(report.precision + report.precision_at_recall) == {0.0}
@@ -154,7 +154,7 @@ def encode(pairs):
 @pytest.mark.parametrize(("protocol", "query", "database"), [
     ("test-vs-test", "test", "test"), ("query-vs-database", "query", "database"),
 ])  # fmt: skip
-def test_which_side_searches_which(make_data, protocol, query, database):
+def test_the_sides_of_a_protocol(make_data, protocol, query, database):
     data = make_data()
     queries, gallery = data.split(query), data.split(database)
     labels = (queries.labels, gallery.labels)
@@ -168,7 +168,7 @@ def test_which_side_searches_which(make_data, protocol, query, database):
     assert reports["image_to_text"] != reports["text_to_image"]
 
 
-def test_blocks_of_rows_give_the_same(make_data, monkeypatch):
+def test_blocks_of_rows_do_not_change_the_report(make_data, monkeypatch):
     data = make_data()
     whole = evaluate_protocol(encode, data, "query-vs-database")
     monkeypatch.setattr("labelgraph.metrics.protocols.ENCODED_ROWS", 7)
@@ -196,7 +196,7 @@ def test_items_of_one_kind_find_each_other(make_data):
     assert reports["image_to_text"] == reports["text_to_image"]
 
 
-def test_missing_sides_neither_query_nor_are_found():
+def test_missing_sides_are_neither_queries_nor_results():
     generator = torch.Generator().manual_seed(0)
     image, text = torch.randn(12, 5, generator=generator), torch.randn(12, 5, generator=generator)
     labels = (torch.rand(12, 3, generator=generator) < 0.5).float()
@@ -212,7 +212,7 @@ def test_missing_sides_neither_query_nor_are_found():
 
 
 @pytest.mark.parametrize("protocol", [*PROTOCOLS])
-def test_metrics_by_name_both_ways(make_data, protocol):
+def test_metrics_by_name_in_both_directions(make_data, protocol):
     data = make_data()
     names = ["map", "precision@3", "ndcg@5/linear"]
     got = protocol_metrics(encode, data, protocol, names, without_relevant="skip")
@@ -227,7 +227,7 @@ def test_metrics_by_name_both_ways(make_data, protocol):
     )
 
 
-def test_a_query_need_not_search_its_own_pair(make_data):
+def test_own_pairs_can_be_left_out(make_data):
     data = make_data()
     everything, others = (
         protocol_metrics(encode, data, metrics=["relevant"], leave_out_own=own)["image_to_text"]["relevant"]
@@ -240,7 +240,7 @@ def test_a_query_need_not_search_its_own_pair(make_data):
     assert apart[0] == apart[1]
 
 
-def test_own_pairs_are_told_apart_where_sides_are_missing(make_data):
+def test_own_pairs_are_identified_if_sides_are_missing(make_data):
     data = make_data()
     test = data.splits["test"]
     present = torch.ones(len(data), 2, dtype=torch.bool)
@@ -252,6 +252,6 @@ def test_own_pairs_are_told_apart_where_sides_are_missing(make_data):
     assert got == pytest.approx(sum(shared) / len(shared))
 
 
-def test_an_unknown_protocol_has_no_metrics(make_data):
+def test_an_unknown_protocol_is_an_error(make_data):
     with pytest.raises(ValueError, match="'protocol' must be one of"):
         protocol_metrics(encode, make_data(), "train")

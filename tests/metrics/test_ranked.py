@@ -71,7 +71,7 @@ def test_definitions_agree_over_the_full_ranking(rows):
     assert all(torch.allclose(first, other) for other in others)
 
 
-def test_definitions_differ_under_a_cut():
+def test_definitions_differ_with_a_cut_off():
     ranked = torch.tensor([[0, 1, 0, 1, 1]])
     values = {name: average_precision(ranked, 2, name).item() for name in DEFINITIONS}
     assert values == {"topk": 1 / 2, "first-k": 1 / 2, "recall-normalised": 1 / 6, "min(k,R)": 1 / 4}
@@ -110,7 +110,7 @@ def test_precision_at_recall_against_a_loop(rows, levels):
 
 
 @pytest.mark.parametrize(("percent", "total"), [(7, 100), (14, 50), (28, 25), (55, 100), (56, 125), (30, 10)])
-def test_levels_that_are_no_binary_fractions_do_not_round_up(percent, total):
+def test_levels_that_are_not_binary_fractions_do_not_round_up(percent, total):
     """Recall 0.07 of a hundred is reached at the seventh hit, though 0.07 * 100 is a little more than 7."""
     needed = percent * total // 100
     ranked = torch.tensor([[1] * needed + [0] * total + [1] * (total - needed)])
@@ -165,7 +165,7 @@ def test_against_scikit_learn(k):
         assert ndcg_at(torch.from_numpy(grades), [k], gain).mean().item() == pytest.approx(expected)
 
 
-def test_no_relevant_item_scores_nothing():
+def test_no_relevant_item_scores_0():
     assert ndcg_at(torch.zeros(2, 3, dtype=torch.int32), [1, None]).tolist() == [[0.0, 0.0], [0.0, 0.0]]
     assert ndcg_at(torch.zeros(2, 3, dtype=torch.uint8), [2], "exponential").tolist() == [[0.0], [0.0]]
 
@@ -174,7 +174,7 @@ def test_no_relevant_item_scores_nothing():
     ("ks", "gain", "message"),
     [([0], "linear", r"'ks' must be at least 1 \(got 0\)"), ([1], "log", r"'gain' must be one of linear, exponential")],
 )
-def test_wrong_arguments_are_named_of_ndcg(ks, gain, message):
+def test_wrong_arguments_of_ndcg_are_named(ks, gain, message):
     with pytest.raises(ValueError, match=message):
         ndcg_at(torch.ones(1, 2, dtype=torch.int32), ks, gain)
 
@@ -190,7 +190,7 @@ FUNCTIONS = {
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_zeros_and_ones_of_every_kind_are_taken(name):
+def test_zeros_and_ones_of_every_type_are_accepted(name):
     rows = [[1, 0, 1, 1], [0, 0, 0, 1]]
     wanted = FUNCTIONS[name](torch.tensor(rows))
     kinds = (torch.float32, torch.float64, torch.bfloat16, torch.bool, torch.uint8, torch.int8)

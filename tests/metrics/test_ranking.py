@@ -32,7 +32,7 @@ def slow(query, database, query_labels, database_labels, similarity):
 
 @st.composite
 def cases(draw):
-    """Small whole numbers, so that ties, negative scores and zero vectors abound."""
+    """Small whole numbers, for many ties, negative scores and zero vectors."""
     size, channels, num_labels = (draw(st.integers(1, most)) for most in (9, 4, 3))
     num_queries = draw(st.integers(1, 4))
 
@@ -84,7 +84,7 @@ def test_every_block_size_ranks_repeated_items_in_order(seed):
         assert torch.cat(list(blocks)).tolist() == expected
 
 
-def test_the_parts_that_threads_sort_do_not_matter(monkeypatch):
+def test_the_parts_of_the_threads_do_not_change_the_ranking(monkeypatch):
     query, database, query_labels, database_labels, order = repeated_items(torch.float64, 0)
     expected = database_labels[:, 0].numpy()[order].tolist()
     for keys in (1, 70, 200, 10_000):

@@ -31,7 +31,7 @@ def case():
     return queries, database, relevant
 
 
-def test_labels_and_words_are_measured_as_by_loops(case):
+def test_labels_and_words_against_loops(case):
     queries, database, relevant = case
     scores = (queries @ database.t()).tolist()
     slow = [precisions(row, own) for row, own in zip(scores, relevant.tolist(), strict=True)]
@@ -47,7 +47,7 @@ def test_labels_and_words_are_measured_as_by_loops(case):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_method_is_asked_for_what_it_can_embed(make_data, name):
+def test_a_method_is_only_evaluated_on_queries_that_it_can_embed(make_data, name):
     data = make_data()
     bags = sp.csr_array((data.text.numpy() > 0.8).astype("float32"))
     data = CrossModalData(data.image, bags, data.labels, splits=data.splits)
@@ -66,7 +66,7 @@ def test_a_method_is_asked_for_what_it_can_embed(make_data, name):
         assert reports["labels"] == label_query_precision(encode_labels(method), pictures, data.labels[rows], counts)
 
 
-def test_features_that_are_no_bags_have_no_words(make_data):
+def test_features_that_are_not_bags_have_no_words(make_data):
     data = make_data()
     method = build_method("agah", 12, 9).eval()
     assert evaluate_short_queries(method, data) == {} and encode_labels(method) is None

@@ -41,8 +41,8 @@ def test_precision_at_recall_is_the_mean_over_all_orders(buckets, level):
     assert got == pytest.approx(reference.expected(f"precision@recall{level}", buckets), abs=1e-12)
 
 
-def test_queries_of_different_lengths_stand_side_by_side():
-    """As when a query leaves items out: its ranking ends before the others."""
+def test_queries_of_different_lengths_in_one_batch():
+    """A query that leaves items out has a shorter ranking than other queries."""
     rows = [[[1, 0], [0, 1, 1], []], [[], [1, 0], [0]], [[0], [], []], [[1, 1, 1], [1], []]]
     for definition in DEFINITIONS:
         for k in (1, 2, 3, 4, 5, 6):
@@ -59,7 +59,7 @@ def test_queries_of_different_lengths_stand_side_by_side():
 
 @pytest.mark.parametrize("definition", DEFINITIONS)
 @pytest.mark.parametrize("k", [None, 1, 10, 60])
-def test_buckets_of_one_item_are_an_order(definition, k):
+def test_buckets_of_one_item_are_a_ranking(definition, k):
     relevance = torch.randint(0, 2, (5, 60), generator=torch.Generator().manual_seed(0))
     got = expected_average_precision(torch.ones(5, 60), relevance, k, definition)
     assert torch.allclose(got, average_precision(relevance, k, definition), atol=1e-12)
@@ -69,7 +69,7 @@ def test_buckets_of_one_item_are_an_order(definition, k):
 
 
 @pytest.mark.parametrize(("k", "definition"), [(None, "topk"), *((500, name) for name in DEFINITIONS)])
-def test_large_buckets_are_as_a_sample_of_orders(k, definition):
+def test_large_buckets_agree_with_a_sample_of_orders(k, definition):
     total, relevant = torch.tensor([[300, 900, 0, 800]]), torch.tensor([[200, 450, 0, 100]])
     items = torch.cat([(torch.arange(n) < r).int() for n, r in zip(total[0], relevant[0], strict=True)])
     bucket_of = torch.arange(4).repeat_interleave(total[0]).double()
@@ -81,7 +81,7 @@ def test_large_buckets_are_as_a_sample_of_orders(k, definition):
 
 
 def test_large_buckets_of_one_kind_are_exact():
-    """Where all items of a bucket are relevant, or none, the order does not matter."""
+    """If all items of a bucket are relevant, or none, the order does not matter."""
     total, relevant = torch.tensor([[100_000, 50_000, 50_000]]), torch.tensor([[100_000, 0, 50_000]])
     ranked = torch.cat([torch.ones(100_000), torch.zeros(50_000), torch.ones(50_000)])[None].int()
     for definition in DEFINITIONS:
