@@ -143,7 +143,7 @@ def write_version(
     """Write a new version of a folder; after an error, the previous version stays and the new files are deleted.
 
     Args:
-        folder: The folder, created if it does not exist. Other files in it are left alone.
+        folder: The folder, created if it does not exist. Other files in the folder stay unchanged.
         kind: Format of the folder.
         entries: JSON values for the manifest; long lists belong in a file.
 

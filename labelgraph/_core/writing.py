@@ -63,4 +63,4 @@ def check_writable(path: Path, beside: bool = False) -> None:
         if not existing.is_dir():
             raise ValueError(f"'--out' must be a folder (got {path}, where {existing} is a file)")
         if not os.access(existing, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, "cannot write into it (Permission denied)", str(existing))
+            raise PermissionError(errno.EACCES, "cannot write to this folder (Permission denied)", str(existing))
