@@ -275,9 +275,8 @@ def test_wrong_arguments_are_named_and_change_nothing(data, call, message):
 
 
 def test_repeated_ids_of_a_data_set_are_refused(data):
-    twice = CrossModalData(image=data.image, text=data.text, labels=data.labels, ids=["same"] * 60)
     with pytest.raises(ValueError, match=r"'ids' must be distinct .got 'same' twice"):
-        Searcher(build("cosine")).fit(twice)
+        Searcher(build("cosine")).fit(replace(data, ids=["same"] * 60))
 
 
 def test_titles_go_with_their_items(method, index, data, tmp_path):
