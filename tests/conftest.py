@@ -15,6 +15,13 @@ from tests.cli.small import SMALL, small_data
 REAL_DATA = Path(os.environ.get("LABELGRAPH_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
+def pytest_collection_modifyitems(items):
+    """Notebooks are slow."""
+    for item in items:
+        if item.path.suffix == ".ipynb":
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def fixtures():
     return Path(__file__).parent / "fixtures"

@@ -72,6 +72,7 @@ HEAVY = (
 )
 
 
+@pytest.mark.slow
 def test_an_import_is_light():
     """The public names of all layers but training add nothing heavy to what PyG loads, in a process of its own."""
     layers = [layer for layer in ORDER if layer not in ("_core", "train", "cli")]

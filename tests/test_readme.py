@@ -69,6 +69,7 @@ def test_the_head_of_the_readme_trains(capsys):
     assert "71 labels" in capsys.readouterr().out and names["loss"].item() > 0
 
 
+@pytest.mark.slow
 def test_a_method_is_trained_searched_and_added(tmp_path, monkeypatch, capsys, registry, make_data):
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}

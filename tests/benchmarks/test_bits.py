@@ -9,6 +9,7 @@ from benchmarks.experiments import jobs
 from labelgraph.data import save_npz
 
 
+@pytest.mark.slow
 def test_every_length_is_trained_and_resumed_for_nothing(make_data, tmp_path, capsys, monkeypatch):
     save_npz(make_data(size=80), tmp_path / "small.npz")
     out = tmp_path / "out"

@@ -62,6 +62,7 @@ def test_settings_of_other_types(folder, key, value):
     one_line(folder.config, str(folder.settings))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DAMAGED)
 def test_damaged_comparison(tmp_path, name, capsys):
     comparison = Comparison(tmp_path / "all")

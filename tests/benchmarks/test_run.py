@@ -84,6 +84,7 @@ def test_the_bare_package_lists_its_commands():
             assert f"python -m benchmarks.{path.stem} " in done.stdout
 
 
+@pytest.mark.slow
 def test_eval_repeats_the_numbers(small_file, tmp_path, capsys):
     start(small_file, tmp_path / "run")
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| algcn"))
@@ -96,6 +97,7 @@ class Stop(Exception):
     pass
 
 
+@pytest.mark.slow
 def test_resumed_run_equals_uninterrupted(small_file, tmp_path):
     start(small_file, tmp_path / "whole", epochs=4)
     stopped = _interrupt_in_epoch(2)
@@ -231,6 +233,7 @@ def test_incomplete_items_are_trained_on_in_three_ways(small_file, tmp_path, cap
             assert line.split("|")[2:5] in [other.split("|")[2:5] for other in again.splitlines()]
 
 
+@pytest.mark.slow
 def test_the_generators_stage_resumes(small_file, tmp_path):
     more = ["--method", "dagnn", "--set", "data.incomplete=0.6", "stage2.epochs=3", "stage2.lr=1e-3", *GENERATORS]
     start(small_file, tmp_path / "whole", *more, seeds=[0])
@@ -244,6 +247,7 @@ def test_the_generators_stage_resumes(small_file, tmp_path):
     assert next((tmp_path / "whole").glob(model)).read_bytes() == next(out.glob(model)).read_bytes()
 
 
+@pytest.mark.slow
 def test_several_methods_make_one_table(small_file, tmp_path, capfd):
     out = tmp_path / "all"
     small = ["model.graph_channels=[8, 8]", "model.bits=12", "train.batch_size=16"]
@@ -270,6 +274,7 @@ def test_several_methods_make_one_table(small_file, tmp_path, capfd):
     assert capfd.readouterr().out.count("| agah") == 4
 
 
+@pytest.mark.slow
 def test_label_vectors_come_from_a_file(small_file, tmp_path, capsys):
     (tmp_path / "words.txt").write_text("label 1 2 3\n0 1 1 1\n1 0 0 1\n")
     options = ["--set", f"data.label_vectors={tmp_path / 'words.txt'}"]
@@ -283,6 +288,7 @@ def test_label_vectors_come_from_a_file(small_file, tmp_path, capsys):
     assert "'model.label_embedding=given' needs 'data.label_vectors' (got none)" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", ["expected_relevance", "expected_shared"])
 def test_label_scores_can_rank_instead_of_cosines(small_file, tmp_path, capsys, score):
     out = tmp_path / "run"

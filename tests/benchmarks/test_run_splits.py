@@ -33,6 +33,7 @@ def small_file(make_data, tmp_path):
     return tmp_path / "small.npz"
 
 
+@pytest.mark.slow
 def test_a_run_keeps_the_indices_that_it_names(small_file, tmp_path, capsys):
     out = tmp_path / "run"
     assert start(small_file, out, "data.split=dcmh", "data.split_seed=5", "data.query_size=10") == 0
@@ -104,6 +105,7 @@ def test_wrong_splits_are_one_line_and_leave_nothing(small_file, tmp_path, capsy
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_data_without_splits_ask_for_some(make_data, tmp_path, capsys):
     save_npz(replace(make_data(size=80), splits={}), tmp_path / "bare.npz")
     assert start(tmp_path / "bare.npz", tmp_path / "run") == 2
@@ -111,6 +113,7 @@ def test_data_without_splits_ask_for_some(make_data, tmp_path, capsys):
     assert start(tmp_path / "bare.npz", tmp_path / "run", "data.split=test-vs-test") == 0
 
 
+@pytest.mark.slow
 def test_methods_of_one_table_share_their_splits(small_file, tmp_path):
     out = tmp_path / "all"
     sizes = ["model.graph_channels=[8, 8]", "model.bits=12", "train.batch_size=16"]

@@ -68,6 +68,7 @@ def test_what_is_left_out_is_told_a_line_each(folder, tmp_path, capsys, monkeypa
     assert broken.startswith("left out: ") and "3.png: expected a picture" in broken
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_is_listed(folder, tmp_path, capsys):
     assert make(folder, "--out", tmp_path / "mine", *SMALL_COUNTS, "--json") == 0
     told = json.loads(capsys.readouterr().out)
@@ -102,6 +103,7 @@ def test_a_killed_one_goes_on_and_another_does_not(folder, tmp_path, monkeypatch
     assert not (tmp_path / "mine.npz.making").exists()
 
 
+@pytest.mark.slow
 def test_what_was_made_trains_and_is_searched_by_a_sentence_and_a_picture(folder, made, tmp_path, capsys):
     how = [*SMALL, "--method", "dagnn", "--epochs", "2", "--quiet"]
     assert main(["train", str(made), "--out", str(tmp_path / "model"), *how]) == 0

@@ -199,6 +199,7 @@ def run(*arguments, **options):
     return subprocess.run(command, text=True, check=False, stderr=subprocess.PIPE, env=there, **options)
 
 
+@pytest.mark.slow
 def test_a_reader_that_stops_reading_is_no_error(place):
     reader, writer = os.pipe()
     os.close(reader)
@@ -207,6 +208,7 @@ def test_a_reader_that_stops_reading_is_no_error(place):
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_an_output_that_is_full_is_one_line(place):
     with Path("/dev/full").open("w") as full:
@@ -215,6 +217,7 @@ def test_an_output_that_is_full_is_one_line(place):
     assert done.stderr == "error: [Errno 28] No space left on device; make space and give the same command again\n"
 
 
+@pytest.mark.slow
 def test_from_a_file_to_answers_in_five_lines(place, tmp_path):
     """As a newcomer types them, in a folder of their own, each a process."""
     data = place / "bare.npz"

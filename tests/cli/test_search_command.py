@@ -398,6 +398,7 @@ def test_errors_are_one_line_and_leave_nothing(place, tmp_path, capsys, argument
     assert not (tmp_path / "index").exists()
 
 
+@pytest.mark.slow
 def test_killed_at_random_points_the_previous_or_the_new_index_is_there(tmp_path):
     command = [sys.executable, "-m", "tests.cli.kill_command", "index", tmp_path]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])

@@ -109,6 +109,7 @@ def test_without_a_training_split_what_evaluates_is_not_trained_on(pairs, tmp_pa
     assert (made["data"]["train"], made["selected_on"], made["best_map"]) == (37, None, None)
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on_by_itself(place, tmp_path, stop_in_epoch, capsys):
     stop, undo = stop_in_epoch
     assert train(place / "data.npz", tmp_path / "whole") == 0
@@ -146,6 +147,7 @@ def test_a_training_that_could_not_be_saved_is_not_repeated(place, tmp_path, sto
     assert equal(tmp_path / "whole", tmp_path / "model")
 
 
+@pytest.mark.slow
 def test_other_settings_or_data_than_those_of_the_unfinished_training(place, pairs, tmp_path, stop_in_epoch, capsys):
     stop, undo = stop_in_epoch
     save_npz(pairs, tmp_path / "data.npz")
@@ -191,6 +193,7 @@ def test_a_folder_of_something_else_is_kept(place, tmp_path, capsys, more):
     assert (tmp_path / "model.training" / "thesis.tex").read_text() == "all I have"
 
 
+@pytest.mark.slow
 def test_incomplete_items_are_learned_from_in_two_stages(pairs, tmp_path, capsys):
     save_npz(drop_modalities(pairs, 0.6), tmp_path / "data.npz")
     more = ["model.text_generator_channels=8", "model.image_generator_channels=8", "stage2.epochs=2",
@@ -293,6 +296,7 @@ def test_a_read_only_folder_is_told_before_training(place, tmp_path, monkeypatch
     assert not (tmp_path / "model.training").exists()
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_keeps_the_model(place, tmp_path):
     """A limit on the size of files stands for it: writing fails half-way, as it does there."""
     assert train(place / "data.npz", tmp_path / "model", "--seed", "1") == 0
@@ -328,6 +332,7 @@ def test_control_c_says_how_to_go_on(place, tmp_path, stop_in_epoch, capsys):
     assert train(place / "data.npz", tmp_path / "model") == 0
 
 
+@pytest.mark.slow
 def test_killed_at_random_points_the_model_is_whole_and_training_goes_on(tmp_path):
     command = [sys.executable, "-m", "tests.cli.kill_command", "train", tmp_path]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])

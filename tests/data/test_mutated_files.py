@@ -24,6 +24,7 @@ def outcomes():
     return json.loads(found.stdout)
 
 
+@pytest.mark.slow
 def test_every_reader_is_tried(outcomes):
     assert set(outcomes) == set(READERS)
 

@@ -125,6 +125,7 @@ KILLED = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_a_killed_run_goes_on_as_if_it_had_not_been_killed(tmp_path):
     out, items = tmp_path / "features.npy", [str(i) * (1 + i % 5) for i in range(50)]

@@ -250,6 +250,7 @@ def test_200_damaged_folders_are_refused_or_give_the_same_method(saved):
     assert refused > 180
 
 
+@pytest.mark.slow
 def test_killed_at_every_step_the_old_or_the_new_is_there(tmp_path):
     """The script dies at the n-th thing that it does with files, for every n until it lives."""
     command = [sys.executable, "-m", "tests.methods.kill_saving", tmp_path / "saved"]

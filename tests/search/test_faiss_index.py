@@ -265,6 +265,7 @@ def seen_again(items, num_labels, seed=5):
     return torch.cat([labels, torch.nn.functional.normalize(items[:, num_labels:] + 0.06 * noise[:, num_labels:])], 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["faiss-flat", "faiss-ivf", "faiss-hnsw"])
 @pytest.mark.parametrize(("num_labels", "pair"), [(24, 0), (300, 0), (24, 32)])
 def test_candidates_hold_the_first_by_expected_jaccard(name, num_labels, pair):

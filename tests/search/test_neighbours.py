@@ -90,6 +90,7 @@ def process(rank, folder):
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_a_database_shared_out_to_two_processes_is_searched_as_one(tmp_path):
     multiprocessing.spawn(process, (tmp_path,), nprocs=2)
     for rank in (0, 1):

@@ -238,6 +238,7 @@ def test_an_index_json_of_something_else_is_not_replaced(tmp_path):
     assert (tmp_path / "index.json").read_text() == "{}"
 
 
+@pytest.mark.slow
 def test_of_two_processes_that_save_at_once_one_stays_whole(tmp_path):
     searchers, place = [make(seed=seed) for seed in (0, 1)], tmp_path / "place"
     for searcher, name in zip(searchers, "01", strict=True):
@@ -268,6 +269,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_loading_while_another_process_saves_gives_one_of_both(tmp_path):
     searchers, folders = [make(seed=seed) for seed in (0, 1)], [str(tmp_path / name) for name in ("0", "1", "both")]
     for searcher, folder in zip(searchers, folders[:2], strict=True):
@@ -307,6 +309,7 @@ for _ in range(40):
 """
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_one_of_both_is_there(tmp_path):
     searchers, folders = [make(seed=seed) for seed in (0, 1)], [str(tmp_path / name) for name in ("0", "1", "both")]
     for searcher, folder in zip(searchers, folders[:2], strict=True):

@@ -136,6 +136,7 @@ def test_removing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_full_disk_names_the_file_and_keeps_the_old_one(tmp_path):
     """A limit on the size of files stands for it: writing fails half-way, as it does there."""
     code = """

@@ -24,6 +24,7 @@ def jobs_in(make_data, tmp_path):
     return make
 
 
+@pytest.mark.slow
 def test_two_at_a_time_give_what_one_after_the_other_gives(jobs_in):
     threads = torch.get_num_threads()
     found = [run_jobs(jobs_in(f"workers-{count}"), count) for count in (1, 2)]

@@ -51,6 +51,7 @@ def test_the_errors_are_those_of_the_saved_models(file, tmp_path, capsys):
     assert (out / "plots" / "reliability.png").stat().st_size > 5_000
 
 
+@pytest.mark.slow
 def test_other_methods_have_it_where_they_rank_by_probabilities(file, tmp_path, capsys):
     start = ["--method", "algcn", "--dataset", str(file), "--seeds", "0", "--set", *SMALL]
     assert run.main([*start, "--out", str(tmp_path / "own")]) == 0

@@ -44,6 +44,7 @@ def test_a_failing_command_is_told_with_its_last_words():
         of_python("import sys; print('no room', file=sys.stderr); sys.exit(3)")
 
 
+@pytest.mark.slow
 def test_items_go_from_a_folder_to_answers(tmp_path, capsys):
     options = ["--out", str(tmp_path / "kept"), "--report", str(tmp_path / "report.json")]
     assert main(["--items", "600", "--method", "agah", *options]) == 0

@@ -19,6 +19,7 @@ def small_file(make_data, tmp_path):
     return tmp_path / "small.npz"
 
 
+@pytest.mark.slow
 def test_every_method_has_as_many_trials_and_the_best_all_seeds(small_file, tmp_path, capsys, monkeypatch):
     out = tmp_path / "out"
     start = ["--dataset", str(small_file), "--methods", "algcn", "expected-relevance", "--trials", "2", "--seeds"]
@@ -50,6 +51,7 @@ def test_every_method_has_as_many_trials_and_the_best_all_seeds(small_file, tmp_
     ]  # Ridge is fitted anew, and its time is another.
 
 
+@pytest.mark.slow
 def test_methods_are_ordered_by_validation_not_by_test(small_file, tmp_path, capsys, monkeypatch):
     ordered = []
     monkeypatch.setattr(tuning_report, "_results_table", lambda tuned, protocol: ordered.extend(tuned) or "")

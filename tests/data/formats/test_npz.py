@@ -174,6 +174,7 @@ def any_data(draw):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(data=any_data(), save=st.sampled_from([save_npz, save_folder]))
 def test_any_data_come_back_as_they_were_saved(data, save):
