@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelgraph import graph as label_graphs
-from labelgraph._core.writing import replace_file
+from labelgraph._core.files import write_bytes
 from labelgraph.cli.common import Parser, add_command, note, print_json
 from labelgraph.cli.given_data import DATA_HELP, check_file, chosen_rows, load
 
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> None:
         graph = label_graphs.Threshold(options.threshold)(graph)
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(options.out, WRITERS[options.out.suffix](graph))
+        write_bytes(options.out, WRITERS[options.out.suffix](graph))
         note(f"wrote {options.out}")
     if options.json:
         print_json({"data": options.data, "threshold": options.threshold, **label_graphs.graph_statistics(graph, 20),

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelgraph import search
+from labelgraph._core.files import check_writable
 from labelgraph._core.names import check_name
 from labelgraph._core.progress import progress_bar
-from labelgraph._core.writing import check_writable
 from labelgraph.cli.common import Parser, add_command, counted, print_json
 from labelgraph.cli.given_data import DATA_HELP, check_folder, chosen_rows, load, searched_split
 from labelgraph.methods.registry import load_method
@@ -49,7 +49,7 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
-    check_writable(options.out)
+    check_writable(options.out, folder=True, name="--out")
     check_folder(options.model, "folder of a model")
     data = load(options.data)
     if options.kind is not None:

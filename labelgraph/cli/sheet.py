@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from labelgraph._core.writing import replace_file
+from labelgraph._core.files import write_bytes
 from labelgraph.cli.queries import Queries
 from labelgraph.data import CrossModalData, load_thumbnails
 from labelgraph.report import contact_sheet
@@ -86,7 +86,7 @@ def write_sheet(
     content = io.BytesIO()
     _stacked(sheets).save(content, "PNG")
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, content.getvalue())
+    write_bytes(path, content.getvalue())
 
 
 def _stacked(sheets: Sequence[Image]) -> Image:

@@ -13,7 +13,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from labelgraph._core.writing import PART, replace_file
+from labelgraph._core.json_files import read_json, write_json
+from labelgraph._core.temporary import remove_stale
 
 STATE, LOCK = "training.json", "lock"
 STAGES = ("train", "stage2")
@@ -32,6 +33,8 @@ class TrainingFolder:
     def beside(cls, model: Path) -> TrainingFolder:
         """The folder of the training that makes a model."""
         place = model.absolute()
+        if not place.name:
+            raise ValueError(f"'--out' must be a folder with a name (got {model})")
         return cls(place.with_name(place.name + ".training"))
 
     @contextmanager
@@ -81,7 +84,7 @@ class TrainingFolder:
             return True
         self.delete()
         self.path.mkdir(parents=True, exist_ok=True)
-        replace_file(self.path / STATE, json.dumps(about, indent=1).encode())
+        write_json(self.path / STATE, about)
         return False
 
     def delete(self) -> None:
@@ -92,14 +95,14 @@ class TrainingFolder:
         """
         if not self.path.exists():
             return
-        names = {STATE, STATE + PART, LOCK, *STAGES}
-        foreign = sorted(path.name for path in self.path.iterdir() if path.name not in names)
+        names = {STATE, LOCK, *STAGES}
+        remove_stale(self.path, again=True)
+        foreign = sorted({path.name for path in self.path.iterdir()} - names)
         if foreign:
             raise ValueError(
                 f"{self.path}: expected an unfinished training (got {', '.join(foreign[:3])}); move it away"
             )
-        for name in (STATE, STATE + PART):
-            (self.path / name).unlink(missing_ok=True)
+        (self.path / STATE).unlink(missing_ok=True)
         for stage in STAGES:
             if (self.path / stage).exists():
                 shutil.rmtree(self.path / stage)
@@ -108,10 +111,10 @@ class TrainingFolder:
         path = self.path / STATE
         if not path.is_file():
             return None
-        with suppress(ValueError, RecursionError):
-            kept = json.loads(path.read_bytes())
-            if isinstance(kept, dict):
-                return kept
+        with suppress(ValueError):
+            content = read_json(path)
+            if isinstance(content, dict):
+                return content
         return {}
 
     def _compare(self, kept: Mapping[str, Any], about: Mapping[str, Any]) -> None:
