@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from labelgraph._core.commit import FolderWriter, write_version
 from labelgraph._core.versions import Version, open_version
-from labelgraph.methods.model_folder import MODEL_FORMAT, read_model, refusing, write_model
+from labelgraph.methods.model_folder import MODEL_FORMAT, AllocationLimit, read_model, refusing, write_model
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -199,7 +199,8 @@ class Method(nn.Module, ABC):
             # JSON has lists alone, settings have tuples alone.
             config = cls.Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in saved.config.items()})
             graph = saved.graph if cls.counts_labels or saved.graph is None else saved.graph.to_data()
-            method = cls.from_config(config, *saved.channels, graph)
+            with AllocationLimit(saved.state):
+                method = cls.from_config(config, *saved.channels, graph)
         method.encoders = saved.encoders
         saved.load_into(method)
         return method.eval()

@@ -5,6 +5,7 @@ The folder is one of `labelgraph._core.manifest`: it is read as one version, who
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from labelgraph._core.checks import check_encoders
 from labelgraph._core.commit import FolderWriter
@@ -26,6 +28,8 @@ MODEL_FORMAT = FolderFormat("model.json", "labelgraph model", 3)
 TENSORS = "model.safetensors"
 GRAPH_TENSORS = ("x", "edge_index", "edge_weight", "edge_count", "count")
 WIDEST = 2**24
+FACTORIES = {torch.ops.aten.empty, torch.ops.aten.zeros, torch.ops.aten.ones, torch.ops.aten.full, torch.ops.aten.rand,
+             torch.ops.aten.randn}  # fmt: skip
 GRAPH_PREFIX, STATE_PREFIX = "graph.", "state."
 
 
@@ -89,6 +93,30 @@ class SavedModel:
             module.to(kinds.pop())
         with refusing(self.tensors, "parameters that fit the model"):
             module.load_state_dict(self.state)
+
+
+class AllocationLimit(TorchDispatchMode):
+    """Refuses to create tensors that are larger than those of a file, or many more: settings that do not fit the file.
+
+    Without the limit, a small file with large widths in its settings could use up the memory.
+
+    Args:
+        tensors: Tensors of the file; 2**24 elements are always allowed.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.largest = max([2**24, *(tensor.numel() for tensor in tensors.values())])
+        self.left = 1000 + 100 * len(tensors)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Check the size of a new tensor before it is created."""
+        shape = args[0] if args and isinstance(args[0], (list, torch.Size)) else ()
+        if func.overloadpacket in FACTORIES:
+            self.left -= 1
+            if math.prod(shape) > self.largest or self.left < 0:
+                raise ValueError(f"parameters of shape {tuple(shape)}, which the file does not have")
+        return func(*args, **(kwargs or {}))
 
 
 @contextmanager
