@@ -10,21 +10,22 @@ Examples:
 The epoch with the best mAP on the validation split is kept. Without a validation split, a tenth of the training items
 is held out for it, at most 10,000. An interrupted training resumes when you give the same command again; until it is
 done, a model that MODEL holds already stays usable. MODEL/training.json records how the model was trained. If training
-items lack an image or a text, methods with generators (dagnn, p-gnn-con, i-gnn-con) train in two stages.
+items lack an image or a text, methods with generators (dagnn, p-gnn-con, i-gnn-con) train in two stages. On fewer than
+5,000 training items, methods with a low published learning rate use a higher one, unless you set train.lr.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labelgraph._core.files import check_writable
+from labelgraph._core.json_files import write_json
 from labelgraph._core.names import check_name
 from labelgraph._core.signals import advising
-from labelgraph._core.writing import check_writable, replace_file
 from labelgraph.cli.common import Parser, add_command, counted, note, print_json
 from labelgraph.cli.given_data import DATA_HELP, load
 from labelgraph.cli.training_folder import STATE, TrainingFolder
@@ -80,7 +81,9 @@ def run(options: argparse.Namespace) -> None:
     if options.data is None or options.out is None:
         raise ValueError("DATA and --out MODEL must be given; labelgraph train --help shows examples")
     check_dataset(options.data)
-    check_writable(options.out, beside=True)
+    training = TrainingFolder.beside(options.out).path
+    for folder in (options.out, training):
+        check_writable(folder, folder=True, name="--out")
     _report(options, _prepare_and_train(options, settings))
 
 
@@ -88,7 +91,7 @@ def _prepare_and_train(options: argparse.Namespace, settings: Mapping[str, Any])
     """Load the data and choose the splits, then train."""
     from labelgraph.data.splits.training_splits import digest, fingerprint, held_out_share, told_splits, training_splits
     from labelgraph.train.fitting import check_device, check_incomplete
-    from labelgraph.train.settings import as_plain
+    from labelgraph.train.settings import as_plain, published_settings, with_small_set_rates
 
     check_device(settings["train"].device)
     given, method = load(options.data), method_class(options.method)
@@ -97,6 +100,9 @@ def _prepare_and_train(options: argparse.Namespace, settings: Mapping[str, Any])
     if not options.quiet:
         for line in told_splits(given, data, held_out, options.seed):
             note(line)
+    settings, change = with_small_set_rates(settings, _own_settings(options), len(data.rows("train")))
+    if change and not options.quiet:
+        note(f"{change}; --set train.lr={published_settings(method)['train'].lr:g} keeps the published values")
     vectors = _label_vectors(options.label_vectors, settings["model"], data.label_names, options.quiet)
     about = {
         "labelgraph": __version__,
@@ -112,7 +118,14 @@ def _prepare_and_train(options: argparse.Namespace, settings: Mapping[str, Any])
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
     """The settings by group: the published ones, overridden by the file, then the options, then ``--set``."""
-    from labelgraph.train.settings import build_settings, merge_settings, published_settings
+    from labelgraph.train.settings import build_settings, published_settings
+
+    return build_settings(published_settings(method_facts(options.method)), _own_settings(options))
+
+
+def _own_settings(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """The settings that the user gave, by group."""
+    from labelgraph.train.settings import merge_settings, published_settings
 
     method = method_facts(options.method)
     published = published_settings(method)
@@ -125,7 +138,7 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
             raise ValueError(f"'--label-vectors' needs a method with label embeddings (got {options.method!r})")
         given.append("model.label_embedding=given")
     files = [options.config] if options.config else []
-    return build_settings(published, merge_settings(published, files, [*given, *options.settings]))
+    return merge_settings(published, files, [*given, *options.settings])
 
 
 def _label_vectors(source: str | None, config: Any, label_names: Sequence[str], quiet: bool) -> Tensor | None:
@@ -181,7 +194,7 @@ def _train_and_save(
             )
         trained.method.save_pretrained(options.out)
         made = {**about, **_made(options.data, trained, about)}
-        replace_file(options.out / STATE, json.dumps(made, indent=1).encode())
+        write_json(options.out / STATE, made)
         folder.delete()
     return made
 

@@ -40,6 +40,8 @@ class HashConfig(CheckedConfig):
 
     # How the method was published to be trained: settings of `labelgraph.train.TrainConfig` by stage.
     training: ClassVar[Training] = _training(train={})
+    # Learning rates by stage for small training sets, chosen by mAP on the validation split of the bundled set.
+    small_set_rates: ClassVar[Mapping[str, float]] = MappingProxyType({})
 
     bits: PositiveInt | None = None
     relaxation: Literal["tanh", "straight-through"] = "tanh"
@@ -95,6 +97,7 @@ class ALGCNConfig(LabelGraphConfig):
     training: ClassVar[Training] = _training(
         train={"epochs": 30, "batch_size": 100, "lr": 5e-5, "betas": (0.5, 0.999), "patience": 0}
     )
+    small_set_rates: ClassVar[Mapping[str, float]] = MappingProxyType({"train": 2e-4})
 
     adjacency: Literal["static", "adaptive", "metric", "attention"] = "adaptive"
     label_embedding: Literal["pmi-svd", "learned", "one-hot", "given"] = "learned"
@@ -135,6 +138,7 @@ class DAGNNConfig(DualAdversarialConfig):
         train={"epochs": 40, "batch_size": 100, "lr": 5e-5, "betas": (0.5, 0.999), "patience": 0},
         stage2={"epochs": 40, "batch_size": 100, "lr": 4e-6, "betas": (0.5, 0.999), "patience": 0},
     )
+    small_set_rates: ClassVar[Mapping[str, float]] = MappingProxyType({"train": 2e-4, "stage2": 1.6e-5})
 
     num_layers: CountInt = 4
     alpha: Weight = 0.2
@@ -156,6 +160,7 @@ class PGNNCONConfig(DualAdversarialConfig):
         train={"epochs": 40, "batch_size": 100, "lr": 5e-5, "betas": (0.5, 0.999), "patience": 0},
         stage2={"epochs": 40, "batch_size": 100, "optimizer": "sgd", "lr": 1e-7, "patience": 0},
     )
+    small_set_rates: ClassVar[Mapping[str, float]] = MappingProxyType({"train": 5e-4})
 
     num_layers: CountInt = 5
     beta: Weight = 2.0

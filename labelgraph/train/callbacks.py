@@ -40,8 +40,10 @@ class History(L.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
-        self.rows, self.seconds = state_dict["rows"], state_dict["seconds"]
-        self.peak_bytes = state_dict["peak_bytes"]
+        rows, seconds = state_dict["rows"], state_dict["seconds"]
+        if len(rows) != len(seconds) or any(row["epoch"] != epoch for epoch, row in enumerate(rows)):
+            raise ValueError("the history must have a row and a time for every epoch")
+        self.rows, self.seconds, self.peak_bytes = rows, [*map(float, seconds)], state_dict["peak_bytes"]
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Count memory from here."""

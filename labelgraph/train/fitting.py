@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import statistics
+import traceback
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from lightning.pytorch.loggers import Logger
 from labelgraph.data import CrossModalData
 from labelgraph.inference import held_out_scores
 from labelgraph.methods import METHODS, Method
+from labelgraph.methods.model_folder import refusing
 from labelgraph.train.callbacks import EpochSeed, History, Patience, TrainingBar
 from labelgraph.train.checkpoint import SafetensorsCheckpointIO
 from labelgraph.train.datamodule import CrossModalDataModule
@@ -113,7 +115,8 @@ def fit(
         own = [EpochSeed(seed), history, *_choosing(config, folder), last, *bar, *callbacks]
         trainer = _trainer(config, own, logger, trainer_options or {})
         unfinished = folder / f"{LAST}.ckpt"
-        trainer.fit(module, batches, ckpt_path=unfinished if unfinished.exists() else None)
+        with _naming_checkpoint(unfinished):
+            trainer.fit(module, batches, ckpt_path=unfinished if unfinished.exists() else None)
     _take_best(module, folder)
     if method.scores_labels and config.select != "last":
         method.calibrate(held_out_scores(method, data.split(config.select)))
@@ -177,11 +180,37 @@ def _trainer(
         raise ValueError(f"'trainer_options' must be options of lightning.Trainer ({error})") from error
 
 
+@contextmanager
+def _naming_checkpoint(path: Path) -> Iterator[None]:
+    """Turn an exception of Lightning's restore into one error that names the checkpoint.
+
+    Raises:
+        ValueError: In place of any exception that the content of the checkpoint causes.
+    """
+    try:
+        yield
+    except (OSError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+        restoring = any(
+            "restore" in f.f_code.co_name and f.f_globals["__name__"].startswith("lightning.") for f in frames
+        )
+        if not restoring or str(error).startswith(f"{path}: "):
+            raise
+        cause = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ValueError(
+            f"{path}: expected a checkpoint of this training (got {cause[:300]}); delete it to begin anew"
+        ) from error
+
+
 def _take_best(module: RetrievalModule, folder: Path) -> None:
     """Load the weights of the best epoch, if one was chosen."""
     best = folder / f"{BEST}.ckpt"
     if best.exists():
-        module.load_state_dict(SafetensorsCheckpointIO().load_checkpoint(best)["state_dict"])
+        checkpoint = SafetensorsCheckpointIO().load_checkpoint(best)
+        with refusing(best, "a checkpoint of this training"):
+            module.load_state_dict(checkpoint["state_dict"])
     module.eval()
 
 

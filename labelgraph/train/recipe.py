@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
@@ -19,13 +20,11 @@ from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import Method, method_class
 from labelgraph.methods.registry import method_config
 from labelgraph.train.fitting import FitResult, check_device, check_incomplete, check_process, fit
-from labelgraph.train.settings import build_settings, published_settings
+from labelgraph.train.settings import STAGES, build_settings, published_settings, with_small_set_rates
 
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback
     from lightning.pytorch.loggers import Logger
-
-STAGES = ("train", "stage2")
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,7 @@ def train_method(
     stages: Sequence[str] = STAGES,
     folder: str | Path | None = None,
     seed: int = 0,
+    published: bool = False,
     progress: bool = True,
     keep_checkpoints: bool = False,
     callbacks: Sequence[Callback] = (),
@@ -88,6 +88,8 @@ def train_method(
         folder: For checkpoints: a training that was interrupted resumes when it is called with the same folder. A
             temporary folder by default.
         seed: Random seed. The global seeds of Python, NumPy and torch are set.
+        published: Keep the published learning rates. By default, a method trains with higher ones on fewer than 5,000
+            training items, unless you give a learning rate (`with_small_set_rates`); a warning says so.
         progress: Show a progress bar.
         keep_checkpoints: Leave the checkpoints in ``folder`` when the training is done.
         callbacks: Lightning callbacks of your own.
@@ -109,12 +111,17 @@ def train_method(
         >>> trained.data, trained.result.best_map is not None
         (CrossModalData(40 pairs, image 6, text 5, 4 labels, splits: train 36, validation 4), True)
     """
-    settings = _settings(_class_of(method), {"model": model, "train": train, "stage2": stage2})
+    values = {"model": model, "train": train, "stage2": stage2}
+    settings = _settings(_class_of(method), values)
     check_process()
     for stage in settings.keys() - {"model"}:
         check_device(settings[stage].device)
     data, _ = training_splits(data, settings["train"].select, seed, _class_of(method).reads_labels)
     check_incomplete(_class_of(method), data)
+    if not published:
+        settings, change = with_small_set_rates(settings, values, len(data.rows("train")))
+        if change:
+            warnings.warn(f"{change}; published=True keeps the published values", stacklevel=2)
     L.seed_everything(seed, verbose=False)
     if isinstance(method, Method):
         if not (model is graph is label_vectors is None):

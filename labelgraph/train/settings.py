@@ -78,6 +78,8 @@ class TrainConfig(CheckedConfig):
 
 
 Groups = Mapping[str, Any]
+STAGES = ("train", "stage2")
+SMALL_SET = 5_000  # Training items; the published learning rates of most methods are for 10,000 and more.
 
 
 def published_settings(method: type[Method] | MethodFacts) -> dict[str, Any]:
@@ -96,6 +98,48 @@ def published_settings(method: type[Method] | MethodFacts) -> dict[str, Any]:
     training = getattr(method.Config, "training", {})
     stages = ["train", "stage2"] if method.generates else ["train"]
     return {"model": method.Config(), **{stage: TrainConfig(**training.get(stage, {})) for stage in stages}}
+
+
+def with_small_set_rates(
+    settings: Mapping[str, Any], values: Mapping[str, Any], num_items: int
+) -> tuple[dict[str, Any], str]:
+    """Replace published learning rates that are too low for a small training set.
+
+    The published rates of most methods are for 10,000 training items and more. With fewer than 5,000 items, training
+    takes too few steps at these rates. A learning rate of the user, for any stage, keeps all rates.
+
+    Args:
+        settings: The settings by group.
+        values: What the user set, by group: a mapping of some settings, a whole config, or none.
+        num_items: Number of training items.
+
+    Returns:
+        The settings by group, and a sentence about the change, which is empty without a change.
+
+    Example:
+        >>> from labelgraph.methods import method_class
+        >>> from labelgraph.train.settings import published_settings, with_small_set_rates
+        >>> settings, change = with_small_set_rates(published_settings(method_class("algcn")), {}, 800)
+        >>> settings["train"].lr
+        0.0002
+        >>> print(change)
+        800 training items are fewer than 5,000: train.lr is 0.0002 (published: 5e-05)
+    """
+    rates = getattr(settings["model"], "small_set_rates", {})
+    if not rates or num_items >= SMALL_SET or any("lr" in _given(values.get(stage)) for stage in STAGES):
+        return dict(settings), ""
+    changes = [f"{stage}.lr is {rate:g} (published: {settings[stage].lr:g})" for stage, rate in rates.items()]
+    changed = {stage: replace(settings[stage], lr=rate) for stage, rate in rates.items()}
+    return {**settings, **changed}, (
+        f"{num_items:,} training items are fewer than {SMALL_SET:,}: {' and '.join(changes)}"
+    )
+
+
+def _given(values: Any) -> Mapping[str, Any]:
+    """The settings that a user gave for a group."""
+    if values is None:
+        return {}
+    return values if isinstance(values, Mapping) else vars(values)
 
 
 def setting_names(groups: Groups) -> list[str]:

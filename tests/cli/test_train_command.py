@@ -227,6 +227,33 @@ def test_codes_and_a_file_of_settings(place, tmp_path):
     assert json.loads((tmp_path / "model" / "training.json").read_text())["epochs"] == 2
 
 
+def test_a_small_set_has_a_higher_learning_rate_unless_it_is_set(place, tmp_path, capsys):
+    command = [
+        "train",
+        str(place / "data.npz"),
+        "--method",
+        "algcn",
+        "--epochs",
+        "1",
+        "--set",
+        "model.hidden_channels=8",
+    ]
+
+    def rate(name, *more):
+        assert main([*command, *more, "--out", str(tmp_path / name)]) == 0
+        lines = [line for line in capsys.readouterr().err.splitlines() if "published" in line]
+        return json.loads((tmp_path / name / "training.json").read_text())["settings"]["train"]["lr"], lines
+
+    advice = "--set train.lr=5e-05 keeps the published values"
+    assert rate("higher") == (
+        2e-4, [f"30 training items are fewer than 5,000: train.lr is 0.0002 (published: 5e-05); {advice}"],
+    )  # fmt: skip
+    assert rate("quiet", "--quiet") == (2e-4, [])
+    assert rate("kept", "--set", "train.lr=5e-05") == (5e-5, [])
+    (tmp_path / "mine.yaml").write_text("train: {lr: 1e-3}\n")
+    assert rate("file", "--config", str(tmp_path / "mine.yaml")) == (1e-3, [])
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_the_settings_are_listed(method, capsys):
     assert main(["train", "--list-settings", "--method", method]) == 0
@@ -262,7 +289,7 @@ def test_the_settings_are_listed(method, capsys):
             ["{data}", "--out", "{out}", "--set", "model.bits=0"],
             "'model.bits' must be a positive whole number or none (got 0)",
         ),
-        (["{data}", "--out", "{data}"], "'--out' must be a folder (got {data}, where {data} is a file)"),
+        (["{data}", "--out", "{data}"], "'--out' must be a folder (got {data}, which is a file)"),
         (["{data}", "--out", "{data}/model"], "(got {data}/model, where {data} is a file)"),
         (["{data}", "--out", "/"], "'--out' must be a folder with a name"),
         (["{data}x", "--out", "{out}"], "did you mean '{data}'?"),
@@ -286,13 +313,19 @@ def test_errors_are_one_line_and_leave_nothing(place, pairs, tmp_path, monkeypat
     assert sorted(tmp_path.rglob("*")) == before
 
 
-@pytest.mark.parametrize("place_of", ["", "model"])
-def test_a_read_only_folder_is_told_before_training(place, tmp_path, monkeypatch, capsys, place_of):
+@pytest.mark.parametrize(("read_only", "target"), [("", "model.training"), ("model", "model")])
+def test_a_read_only_folder_is_refused_before_training(place, tmp_path, monkeypatch, capsys, read_only, target):
     (tmp_path / "model").mkdir()
-    allowed = os.access
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path / place_of and allowed(path, mode))
+    open_file = os.open
+
+    def refuse(path, flags, *more, **options):
+        if flags & os.O_CREAT and Path(path).parent == tmp_path / read_only:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return open_file(path, flags, *more, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
     assert train(place / "data.npz", tmp_path / "model") == 2
-    assert f"error: {tmp_path / place_of}: cannot write" in capsys.readouterr().err
+    assert f"error: {tmp_path / target}: Permission denied" in capsys.readouterr().err
     assert not (tmp_path / "model.training").exists()
 
 

@@ -1,5 +1,6 @@
 """A training in one call: what it assembles, what it takes, what it refuses."""
 
+import warnings
 from dataclasses import replace
 
 import lightning as L
@@ -9,8 +10,10 @@ from lightning.pytorch.loggers import CSVLogger
 
 from labelgraph.data import drop_modalities
 from labelgraph.graph import cooccurrence_graph
-from labelgraph.methods import ALGCNConfig, DAGNNConfig, build_method, method_class
+from labelgraph.methods import METHODS, ALGCNConfig, DAGNNConfig, build_method, method_class
 from labelgraph.train import TrainConfig, fit, published_settings, train_method
+from labelgraph.train.checkpoint import SafetensorsCheckpointIO
+from labelgraph.train.settings import with_small_set_rates
 
 SMALL = {"hidden_channels": 8}
 GENERATORS = {**SMALL, "text_generator_channels": 8, "image_generator_channels": 8}
@@ -98,6 +101,92 @@ def test_a_folder_resumes_an_interrupted_training(data, tmp_path):
         call("algcn", data, folder=tmp_path, callbacks=[Interrupt()], **options)
     resumed, whole = call("algcn", data, folder=tmp_path, **options), call("algcn", data, **options)
     assert all(torch.equal(one, other) for one, other in states(resumed.method, whole.method))
+
+
+def edited(change):
+    """Change the content of a checkpoint, with a valid checksum."""
+
+    def edit(path):
+        content = SafetensorsCheckpointIO().load_checkpoint(path)
+        change(content)
+        SafetensorsCheckpointIO().save_checkpoint(content, path)
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.pop("state_dict"), "state_dict"),
+        (lambda c: c["state_dict"].popitem(), "Missing key"),
+        (lambda c: c.update(optimizer_states=[{"state": {}, "param_groups": []}]), "param"),
+        (lambda c: c.update(loops=3), "int"),
+        (lambda c: c["callbacks"]["History"].update(rows=[{"epoch": 7}]), "a row and a time for every epoch"),
+        (lambda c: c["callbacks"].update(History=["x"]), "TypeError"),
+    ],
+)
+def test_a_checkpoint_with_wrong_content_is_named(data, tmp_path, change, message):
+    class Stop(Exception):
+        pass
+
+    class Interrupt(L.Callback):
+        def on_train_epoch_start(self, trainer, pl_module):
+            if trainer.current_epoch == 1:
+                raise Stop
+
+    options = {"train": {**FAST, "checkpoint_every": 1}, "folder": tmp_path}
+    with pytest.raises(Stop):
+        call("algcn", data, callbacks=[Interrupt()], **options)
+    path = tmp_path / "train" / "last.ckpt"
+    edited(change)(path)
+    with pytest.raises(ValueError, match=message) as error:
+        call("algcn", data, **options)
+    text = str(error.value)
+    assert text.startswith(f"{path}: expected a checkpoint") and "\n" not in text and "delete it" in text
+
+
+def test_an_exception_of_a_resumed_training_stays_as_it_is(data, tmp_path):
+    class Stop(Exception):
+        pass
+
+    class Interrupt(L.Callback):
+        def on_train_epoch_start(self, trainer, pl_module):
+            if trainer.current_epoch == 1:
+                raise Stop
+
+    options = {"train": {**FAST, "checkpoint_every": 1}, "folder": tmp_path, "callbacks": [Interrupt()]}
+    for _ in range(2):
+        with pytest.raises(Stop):
+            call("algcn", data, **options)
+
+
+def test_a_small_set_has_a_higher_learning_rate(data):
+    def rate(method="algcn", **options):
+        return call(method, data, **{"train": {"epochs": 1}, **options}).settings["train"].lr
+
+    with pytest.warns(
+        UserWarning, match=r"30 training items .* 5,000: train.lr is 0.0002 \(published: 5e-05\)"
+    ) as caught:
+        assert rate() == 2e-4
+    assert len([each for each in caught if "training items" in str(each.message)]) == 1
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", ".*training items")
+        assert rate(published=True) == 5e-5
+        assert rate(train={"epochs": 1, "lr": 1e-3}) == 1e-3
+        assert rate(train=TrainConfig(epochs=1)) == 5e-5
+        assert rate("agah", model={**SMALL, "graph_channels": (8, 8)}) == 0.01
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_rates_of_small_sets_depend_on_the_number_of_items_and_on_the_user(method):
+    settings = published_settings(method_class(method))
+    kept, change = with_small_set_rates(settings, {}, 5_000)
+    assert kept == settings and change == ""
+    few, change = with_small_set_rates(settings, {"train": {"epochs": 3}}, 4_999)
+    rates = {"algcn": 2e-4, "dagnn": 2e-4, "p-gnn-con": 5e-4, "i-gnn-con": 5e-4}
+    assert few["train"] == replace(settings["train"], lr=rates.get(method, settings["train"].lr))
+    assert bool(change) == (method in rates) and few["model"] == settings["model"]
+    assert with_small_set_rates(settings, {"stage2": {"lr": 1e-3}}, 100) == (settings, "")
 
 
 def test_loggers_and_options_of_lightning(data, tmp_path):
