@@ -1,4 +1,4 @@
-"""Label graphs as PyG `Data`: from labels and from their names, merged, transformed, converted, summarised."""
+"""Label graphs as PyG `Data`: construction from labels or label names, merging, transforms, conversion, summaries."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Label graphs to networkx and back, and as a summary in text."""
+"""Conversion of label graphs to and from networkx, and summaries of label graphs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from labelgraph.graph.edges import LabelNames, checked, names_of
 def to_networkx(data: Data) -> nx.DiGraph:
     """Convert a label graph to a networkx graph whose nodes are the label names.
 
-    Nodes carry ``count``; edges carry ``weight`` and, where known, ``count``; the graph carries
-    ``num_samples``. Embeddings are left behind. Parallel edges give a `networkx.MultiDiGraph`.
+    Nodes have the attribute ``count``. Edges have ``weight`` and, if the label graph stores edge counts, ``count``.
+    The graph has ``num_samples``. Embeddings are not converted. A label graph with parallel edges becomes a
+    `networkx.MultiDiGraph`.
 
     Raises:
-        ValueError: If the graph lacks an attribute.
-        IndexError: If an edge begins or ends at a label that is not there.
+        ValueError: If a required attribute of the graph is missing.
+        IndexError: If an edge refers to a label that does not exist.
 
     Example:
         >>> from labelgraph.graph import cooccurrence_graph, to_networkx
@@ -40,15 +41,16 @@ def to_networkx(data: Data) -> nx.DiGraph:
 
 
 def from_networkx(graph: nx.DiGraph) -> Data:
-    """Convert a networkx graph to a label graph; nodes become labels in their order.
+    """Convert a networkx graph to a label graph; nodes become labels in the same order.
 
-    Edges need no attributes: ``weight`` defaults to 1. ``edge_count`` is set where every edge has a
-    ``count``; node counts and ``num_samples`` default to 0, and what needs them, such as `PMI`, then says so. An
-    undirected graph gives both directions.
+    Edges need no attributes: ``weight`` defaults to 1. ``edge_count`` is set if every edge has a ``count``. Node
+    counts and ``num_samples`` default to 0; functions that need counts, such as `PMI`, then raise an error. An
+    undirected edge becomes two directed edges.
 
     Raises:
-        TypeError: If it is no graph of networkx.
-        ValueError: If a weight is not a finite number, a count not a whole one from 0, or two nodes have one name.
+        TypeError: If the argument is not a networkx graph.
+        ValueError: If a weight is not a finite number, a count is not a whole number from 0, or two nodes have the
+            same name.
 
     Example:
         >>> import networkx as nx
@@ -59,12 +61,12 @@ def from_networkx(graph: nx.DiGraph) -> Data:
         ValueError: 'weight' of the edge 'sky' -> 'sun' must be a finite number (got 'heavy')
     """
     if not isinstance(graph, nx.Graph):
-        raise TypeError(f"'graph' must be a graph of networkx (got {type(graph).__name__})")
+        raise TypeError(f"'graph' must be a networkx graph (got {type(graph).__name__})")
     directed = graph.to_directed()
     names = LabelNames(str(node) for node in directed.nodes)
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"'graph' must have nodes of distinct names (got {twice!r} twice)")
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"'graph' must have nodes with distinct names (got {repeated!r} twice)")
     number = {node: i for i, node in enumerate(directed.nodes)}
     edges = sorted(((number[i], number[j], a) for i, j, a in directed.edges(data=True)), key=lambda edge: edge[:2])
     where = [f"of the edge {names[i]!r} -> {names[j]!r}" for i, j, _ in edges]
@@ -99,16 +101,16 @@ def _number(key: str, where: str, value: Any) -> float:
 def _whole(key: str, where: str, value: Any) -> int:
     number = _number(key, where, value)
     if number != int(number) or not 0 <= number < 2**63:
-        raise ValueError(f"'{key}' {where} must be a whole number from 0 (got {value!r})")
+        raise ValueError(f"'{key}' {where} must be a whole number of at least 0 (got {value!r})")
     return int(value) if isinstance(value, int) else int(number)
 
 
 def summarize(data: Data, top: int = 5) -> str:
-    """Describe a label graph: size, density, isolated labels, frequent labels, strongest edges.
+    """Describe a label graph in text: size, density, isolated labels, most frequent labels, heaviest edges.
 
     Args:
-        data: A label graph.
-        top: How many labels and edges to list.
+        data: Label graph.
+        top: Number of labels and edges to list.
 
     Example:
         >>> from labelgraph.graph import cooccurrence_graph, summarize
@@ -118,37 +120,37 @@ def summarize(data: Data, top: int = 5) -> str:
         Most frequent: sky 2, sun 1
         Heaviest edges: sky -> sun 1.00, sun -> sky 0.50
     """
-    found = graph_statistics(data, top)
-    share, isolated = 100 * found["density"], found["isolated"]
-    counted = found["samples"] > 0 or found["labels_per_sample"] > 0
-    samples = f"{found['samples']} samples, {found['labels_per_sample']:.2f} labels a sample"
+    statistics = graph_statistics(data, top)
+    share, isolated = 100 * statistics["density"], statistics["isolated"]
+    counted = statistics["samples"] > 0 or statistics["labels_per_sample"] > 0
+    samples = f"{statistics['samples']} samples, {statistics['labels_per_sample']:.2f} labels a sample"
     lines = [
-        f"Label graph: {found['labels']} labels, {found['edges']} edges (density {share:.1f}%), "
+        f"Label graph: {statistics['labels']} labels, {statistics['edges']} edges (density {share:.1f}%), "
         + (samples if counted else "no samples"),
         f"Labels without edges: {_listed(isolated, top)}",
     ]
     if counted:
-        frequent = (f"{label['name']} {label['count']}" for label in found["most_frequent"])
+        frequent = (f"{label['name']} {label['count']}" for label in statistics["most_frequent"])
         lines.append("Most frequent: " + ", ".join(frequent))
-    if found["heaviest_edges"]:
-        arrows = (f"{e['source']} -> {e['target']} {e['weight']:.2f}" for e in found["heaviest_edges"])
+    if statistics["heaviest_edges"]:
+        arrows = (f"{e['source']} -> {e['target']} {e['weight']:.2f}" for e in statistics["heaviest_edges"])
         lines.append("Heaviest edges: " + ", ".join(arrows))
     return "\n".join(lines)
 
 
 def graph_statistics(data: Data, top: int = 5) -> dict[str, Any]:
-    """What `summarize` tells, as plain values.
+    """Compute the statistics that `summarize` prints.
 
     Args:
-        data: A label graph.
-        top: How many labels and edges to list.
+        data: Label graph.
+        top: Number of labels and edges to list.
 
     Raises:
-        ValueError: If the graph lacks an attribute.
+        ValueError: If a required attribute of the graph is missing.
 
     Returns:
-        ``labels``, ``edges``, ``density``, ``samples``, ``labels_per_sample``, ``isolated`` (all names),
-        ``most_frequent`` (name, count) and ``heaviest_edges`` (source, target, weight).
+        Dictionary with ``labels``, ``edges``, ``density``, ``samples``, ``labels_per_sample``, ``isolated`` (names of
+        all isolated labels), ``most_frequent`` (name, count) and ``heaviest_edges`` (source, target, weight).
 
     Example:
         >>> from labelgraph.graph import cooccurrence_graph, graph_statistics
@@ -158,7 +160,7 @@ def graph_statistics(data: Data, top: int = 5) -> dict[str, Any]:
     data = checked(data, ("count", "num_samples"))
     names, size = names_of(data), data.num_nodes
     loops = data.edge_index[0] == data.edge_index[1]
-    touched = degree(data.edge_index[:, ~loops].flatten(), size) > 0
+    connected = degree(data.edge_index[:, ~loops].flatten(), size) > 0
     frequent = data.count.argsort(descending=True, stable=True)[:top].tolist()
     heaviest = data.edge_weight.argsort(descending=True, stable=True)[:top]
     edges = zip(data.edge_index[:, heaviest].T.tolist(), data.edge_weight[heaviest].tolist(), strict=True)
@@ -168,7 +170,7 @@ def graph_statistics(data: Data, top: int = 5) -> dict[str, Any]:
         "density": (~loops).sum().item() / max(size * (size - 1), 1),
         "samples": data.num_samples,
         "labels_per_sample": data.count.sum().item() / max(data.num_samples, 1),
-        "isolated": [name for name, has_edge in zip(names, touched.tolist(), strict=True) if not has_edge],
+        "isolated": [name for name, has_edge in zip(names, connected.tolist(), strict=True) if not has_edge],
         "most_frequent": [{"name": names[i], "count": data.count[i].item()} for i in frequent],
         "heaviest_edges": [{"source": names[i], "target": names[j], "weight": weight} for (i, j), weight in edges],
     }

@@ -1,4 +1,4 @@
-"""Label graphs from co-occurrence counts, and the PMI-SVD embedding of their labels."""
+"""Label graphs from co-occurrence counts, and PMI-SVD label embeddings."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ def cooccurrence_graph(
     condition_on: Condition = "target",
     x: Any = None,
 ) -> Data:
-    r"""Draw the graph of labels that occur together.
+    r"""Build the co-occurrence graph of labels, whose edges join labels that occur together.
 
     With the joint count :math:`M = Y^\top Y` (diagonal 0) and the count :math:`n_i` of label
-    :math:`i`, the edge :math:`i \to j` weighs the conditional probability
+    :math:`i`, the weight of the edge :math:`i \to j` is the conditional probability
 
     .. math:: P(i \mid j) = M_{ij} / n_j \quad\text{or}\quad P(j \mid i) = M_{ij} / n_i,
 
-    given its target (ALGCN and DAGNN, doi:10.1109/TMM.2021.3101642) or given its source (ML-GCN,
+    conditioned on the target (ALGCN and DAGNN, doi:10.1109/TMM.2021.3101642) or on the source (ML-GCN,
     Chen et al. 2019, eq. 5). The cost is one sparse product. Labels without edges stay in the graph.
 
     Args:
-        labels: Multi-hot labels, 0 or 1, shape :math:`(N, C)`: NumPy, torch (dense or sparse) or SciPy; or a list
-            with a collection of names an item, such as ``[["sky", "sea"], {"sea"}]``; or a data frame whose columns are
-            called as the labels.
-        label_names: The :math:`C` names; by default ``label 0``, ``label 1``, ...
-        condition_on: Which end of an edge the probability is given.
+        labels: Multi-hot labels, 0 or 1, shape :math:`(N, C)`, as a NumPy, torch (dense or sparse) or SciPy matrix. Or
+            a list with a collection of label names for each item, such as ``[["sky", "sea"], {"sea"}]``. Or a data
+            frame whose column names are the label names.
+        label_names: The :math:`C` label names; defaults to ``label 0``, ``label 1``, ...
+        condition_on: End of an edge on which the probability is conditioned.
         x: Label embeddings, shape :math:`(C, F)`.
 
     Returns:
@@ -52,7 +52,7 @@ def cooccurrence_graph(
         ``edge_count`` (E,) = :math:`M_{ij}`, ``count`` (C,), ``num_samples``, ``label_names`` and ``x``.
 
     Raises:
-        ValueError: If labels are not 0 or 1, or names or embeddings do not match them.
+        ValueError: If labels are not 0 or 1, or the number of names or embeddings differs from the number of labels.
 
     Example:
         >>> from labelgraph.graph import cooccurrence_graph
@@ -66,7 +66,7 @@ def cooccurrence_graph(
     """
     if condition_on not in ("target", "source"):
         raise ValueError(f"'condition_on' must be 'target' or 'source' (got {condition_on!r})")
-    # Counts outgrow the small integers that labels come in.
+    # Counts can exceed the range of the small integer types in which labels are stored.
     labels, named = named_labels(labels, label_names)
     matrix = check_multi_hot("labels", labels).astype(np.int64)
     num_samples, num_labels = matrix.shape
@@ -76,7 +76,7 @@ def cooccurrence_graph(
     check_distinct("label_names", names)
     x = _embeddings(x, num_labels)
 
-    # The product is symmetric, so that its columns, which conversion sorts in linear time, are its rows.
+    # The product is symmetric, so its columns equal its rows. Conversion to CSC sorts the columns in linear time.
     joint = (matrix.T.tocsr() @ matrix).tocsc()
     source = np.repeat(np.arange(num_labels), np.diff(joint.indptr))
     off_diagonal = source != joint.indices
@@ -84,11 +84,11 @@ def cooccurrence_graph(
     edge_index.numpy()[:] = source[off_diagonal], joint.indices[off_diagonal]
     edge_count = torch.from_numpy(joint.data[off_diagonal])
     count = torch.from_numpy(np.asarray(matrix.sum(0)).reshape(-1))
-    given = edge_index[1] if condition_on == "target" else edge_index[0]
+    condition = edge_index[1] if condition_on == "target" else edge_index[0]
     return Data(
         x=x,
         edge_index=edge_index,
-        edge_weight=edge_count / count[given].to(torch.get_default_dtype()),
+        edge_weight=edge_count / count[condition].to(torch.get_default_dtype()),
         edge_count=edge_count,
         count=count,
         num_samples=num_samples,
@@ -108,28 +108,28 @@ def _embeddings(x: Any, num_labels: int) -> Tensor | None:
     return dense
 
 
-DEFAULT_CHANNELS = 300  # As many as word vectors usually have.
+DEFAULT_CHANNELS = 300  # The usual size of word vectors.
 DENSE_LABELS = 1024
 
 
 def pmi_svd(graph: Data, channels: int | None = None) -> Tensor:
-    r"""Factorise the positive pointwise mutual information of a label graph.
+    r"""Embed labels by a factorisation of the positive pointwise mutual information (PPMI) of a label graph.
 
-    With :math:`\mathrm{PPMI} \approx U S V^\top` of the ``channels`` largest singular values, the
-    embedding is :math:`U S^{1/2}` (Levy and Goldberg 2014, section 3.4). The diagonal holds
-    :math:`\log(N / n_i)`, what a label tells of itself, so that with all channels no two labels share an
-    embedding by lack of neighbours; fewer channels may leave such a label at zero. The sign of each
-    column is fixed: its largest entry is positive. A label that never occurs is zero.
+    With :math:`\mathrm{PPMI} \approx U S V^\top`, truncated to the ``channels`` largest singular values, the
+    embedding is :math:`U S^{1/2}` (Levy and Goldberg 2014, section 3.4). The diagonal of the PPMI matrix is the
+    self-information :math:`\log(N / n_i)`. With all channels, labels without neighbours therefore have distinct
+    embeddings; with fewer channels, the embedding of a label without neighbours may be zero. The sign of each column
+    is fixed: its largest entry is positive. The embedding of a label that never occurs is zero.
 
     Args:
-        graph: From `cooccurrence_graph`, with its counts.
-        channels: :math:`F`, at most :math:`C`; by default :math:`C`, or 300 where that is less.
+        graph: Label graph with counts, as `cooccurrence_graph` returns it.
+        channels: Embedding size :math:`F`, at most :math:`C`; defaults to :math:`C`, or to 300 if :math:`C` is larger.
 
     Returns:
-        Embeddings of shape :math:`(C, F)`, in torch's default precision.
+        Embeddings of shape :math:`(C, F)`, in the default precision of torch.
 
     Raises:
-        ValueError: If ``channels`` is not in [1, C], or the graph has lost its counts.
+        ValueError: If ``channels`` is not in [1, C], or the counts of the graph are missing.
 
     Example:
         >>> from labelgraph.graph import cooccurrence_graph, pmi_svd
@@ -150,7 +150,7 @@ def pmi_svd(graph: Data, channels: int | None = None) -> Tensor:
     if not matrix.data.any():
         return torch.zeros(size, channels)
     if size > DENSE_LABELS and 4 * channels < size:
-        # The iteration begins the same way every time, not from a random vector.
+        # A fixed start vector makes the result reproducible; the default start vector is random.
         left, singular, _ = svds(matrix, k=channels, v0=np.ones(size))
         left, singular = left[:, ::-1], singular[::-1]
     else:

@@ -1,4 +1,4 @@
-"""What every label graph must be: edges between its labels, attributes that fit, names that can be filtered."""
+"""Checks of label graphs, selection and addition of edges, and label names that PyG transforms can filter."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NODE_KEYS = frozenset({"x", "count", "label_names", "pos", "y", "batch"})
 
 
 class LabelNames(list[str]):
-    """A list of names that PyG's transforms can filter and pad, as they do with the other attributes of nodes."""
+    """List of label names that PyG transforms can filter and pad like the other node attributes."""
 
     ndim = 1
 
@@ -23,8 +23,8 @@ class LabelNames(list[str]):
         if isinstance(places, Tensor) and places.ndim:
             numbers = places.nonzero().flatten() if places.dtype == torch.bool else places
             return LabelNames(list.__getitem__(self, number) for number in numbers.tolist())
-        found = list.__getitem__(self, places)
-        return LabelNames(found) if isinstance(places, slice) else found
+        selected = list.__getitem__(self, places)
+        return LabelNames(selected) if isinstance(places, slice) else selected
 
     @classmethod
     def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -35,10 +35,10 @@ class LabelNames(list[str]):
 
 
 def names_of(data: Data) -> LabelNames:
-    """The names of a graph's labels, with ``node 7`` and so on for nodes that transforms of PyG have added.
+    """Return the label names of a graph; a node that a PyG transform added is named by its number, as in ``node 7``.
 
     Raises:
-        ValueError: If there are none, or more than labels.
+        ValueError: If the graph has no label names, or more names than labels.
     """
     names = data.get("label_names")
     if names is None:
@@ -49,17 +49,17 @@ def names_of(data: Data) -> LabelNames:
 
 
 def check_edges(edge_index: Any, num_nodes: int, edge_weight: Any = None) -> Tensor:
-    """Check that edges lead from node to node, and give their indices as int64.
+    """Check edge indices and edge weights, and return the indices as int64.
 
     Args:
-        edge_index: Shape (2, E), whole numbers of any type.
-        num_nodes: How many nodes there are.
-        edge_weight: Shape (E,), if there are weights.
+        edge_index: Edge indices, shape (2, E), of any integer type.
+        num_nodes: Number of nodes.
+        edge_weight: Edge weights, shape (E,), or None.
 
     Raises:
-        TypeError: If one of them is no tensor.
-        IndexError: If an edge begins or ends at a node that is not there.
-        ValueError: If shapes or types are others.
+        TypeError: If an argument is not a tensor.
+        IndexError: If an edge refers to a node that does not exist.
+        ValueError: If a shape is wrong, or the indices are not whole numbers.
 
     Example:
         >>> import torch
@@ -79,8 +79,8 @@ def check_edges(edge_index: Any, num_nodes: int, edge_weight: Any = None) -> Ten
         raise ValueError(f"'edge_index' must be whole numbers (got {kind})")
     edge_index = edge_index.long()
     if edge_weight is not None and edge_weight.shape != edge_index.shape[1:]:
-        wanted = f"({edge_index.size(1)},), one for each edge"
-        raise ValueError(f"'edge_weight' must have the shape {wanted} (got {tuple(edge_weight.shape)})")
+        expected = f"({edge_index.size(1)},), one for each edge"
+        raise ValueError(f"'edge_weight' must have the shape {expected} (got {tuple(edge_weight.shape)})")
     if edge_index.numel() and not torch.compiler.is_compiling() and not edge_index.is_meta:
         least, most = torch.stack(edge_index.aminmax()).tolist()
         if least < 0 or most >= num_nodes:
@@ -90,43 +90,44 @@ def check_edges(edge_index: Any, num_nodes: int, edge_weight: Any = None) -> Ten
 
 
 def check_graph(data: Any, needs: Iterable[str] = (), name: str = "graph") -> None:
-    """Check that a label graph has all it must have, and the attributes that the caller needs.
+    """Check the edges and the required attributes of a label graph.
 
-    Graphs lose attributes on the way through files, other libraries and transforms.
+    Graphs can lose attributes in files, other libraries and transforms.
 
     Args:
-        data: The graph.
-        needs: Attributes, beside ``edge_index`` and ``edge_weight``.
-        name: Of the argument, for errors.
+        data: Label graph.
+        needs: Names of required attributes, in addition to ``edge_index`` and ``edge_weight``.
+        name: Name of the argument in error messages.
 
     Raises:
-        TypeError: If it is no `Data`.
-        IndexError: If an edge begins or ends at a label that is not there.
-        ValueError: If an attribute is missing or of another size.
+        TypeError: If the argument is not a `Data`.
+        IndexError: If an edge refers to a label that does not exist.
+        ValueError: If an attribute is missing or has the wrong size.
     """
     if not isinstance(data, Data):
         raise TypeError(f"'{name}' must be a label graph, torch_geometric.data.Data (got {type(data).__name__})")
     for key in ("edge_index", "edge_weight", *needs):
         if data.get(key) is None:
             raise ValueError(
-                f"'{name}' must carry {key!r}, as cooccurrence_graph gives it (got {', '.join(data.keys())})"
+                f"'{name}' must carry {key!r}, as cooccurrence_graph returns it (got {', '.join(data.keys())})"
             )
     edge_index = check_edges(data.edge_index, int(data.num_nodes or 0), data.edge_weight)
     for key in needs:
         if key == "num_samples":
             continue
-        wanted = edge_index.size(1) if key == "edge_count" else data.num_nodes
+        expected = edge_index.size(1) if key == "edge_count" else data.num_nodes
         value = data[key]
         size = len(value) if isinstance(value, (Tensor, list, tuple)) and getattr(value, "ndim", 1) != 0 else None
-        if size != wanted:
-            what = "edges" if key == "edge_count" else "labels"
-            raise ValueError(f"{key!r} of '{name}' must have an entry for each of its {wanted} {what} (got {size})")
+        if size != expected:
+            parts = "edges" if key == "edge_count" else "labels"
+            raise ValueError(f"{key!r} of '{name}' must have an entry for each of its {expected} {parts} (got {size})")
 
 
 def edge_keys(data: Data) -> list[str]:
-    """The attributes that have an entry for each edge, but for the indices.
+    """Return the names of the attributes that have an entry for each edge, except ``edge_index``.
 
-    Where there are as many edges as labels, these are of edges whose name says ``edge``, as PyG takes it.
+    If the numbers of edges and labels are equal, an attribute belongs to edges if its name contains ``edge``, as in
+    PyG.
     """
     keys = []
     for key, value in data.to_dict().items():
@@ -142,7 +143,7 @@ def edge_keys(data: Data) -> list[str]:
 
 
 def keep_edges(data: Data, keep: Tensor) -> Data:
-    """Keep some edges, given by a mask or by numbers, with all that is stored of them; labels stay."""
+    """Keep the edges that a mask or edge numbers select, with their attributes; all labels are kept."""
     numbers = keep.nonzero().flatten() if keep.dtype == torch.bool else keep
     for key in edge_keys(data):
         value = data[key]
@@ -157,7 +158,7 @@ def keep_edges(data: Data, keep: Tensor) -> Data:
 
 
 def add_edges(data: Data, edge_index: Tensor, weight: Tensor) -> Data:
-    """Add edges at the end. Counts, which they have none of, are dropped; other attributes are 0 or None for them."""
+    """Append edges. ``edge_count`` is removed, as new edges have no count; their other attributes are 0 or None."""
     data.edge_count = None
     del data.edge_count
     more = edge_index.size(1)
@@ -178,9 +179,9 @@ def add_edges(data: Data, edge_index: Tensor, weight: Tensor) -> Data:
 
 
 def checked(data: Data, needs: Iterable[str] = ()) -> Data:
-    """`check_graph`, after counts were dropped that are not those of the edges.
+    """Remove outdated edge counts from a copy of the graph, then check the graph with `check_graph`.
 
-    Transforms of PyG that add edges leave such counts behind as they were.
+    PyG transforms that add edges leave ``edge_count`` unchanged, so that its size no longer matches the edges.
     """
     count = data.get("edge_count") if isinstance(data, Data) and data.get("edge_index") is not None else None
     if count is not None and count.shape != data.edge_index.shape[1:]:

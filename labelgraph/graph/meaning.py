@@ -1,4 +1,4 @@
-"""Label graphs of meaning, whose edges join labels with like names, and graphs merged."""
+"""Label graphs from label names, whose edges join labels with similar names, and merging of label graphs."""
 
 from __future__ import annotations
 
@@ -30,29 +30,32 @@ def meaning_graph(
     *,
     threshold: float = 0.0,
 ) -> Data:
-    r"""Join every label with those whose names mean nearly the same.
+    r"""Build a label graph whose edges lead to each label from the labels with the most similar names.
 
-    The edge :math:`j \to i` weighs :math:`\cos(v_i, v_j)`, if :math:`j` is among the ``k`` nearest of :math:`i` and the
-    cosine is positive and at least ``threshold``: a label listens to its nearest. Such edges need no items, and so also
-    serve labels that few items have or none. `merge_graphs` adds what occurs together.
+    The edge :math:`j \to i` exists if label :math:`j` is among the ``k`` nearest neighbours of label :math:`i` and
+    :math:`\cos(v_i, v_j)` is positive and at least ``threshold``. The cosine is the edge weight. These edges do not
+    depend on items, so the graph also connects rare labels and labels without items. `merge_graphs` adds
+    co-occurrence edges.
 
     Args:
-        label_names: The :math:`C` names.
-        vectors: What the names mean: a matrix of shape :math:`(C, F)`; a file of word vectors, as
-            `labelgraph.encoders.read_label_vectors` takes it; an encoder of sentences, or a function that gives a
-            matrix for a list of texts; or ``"sentence"``, by default, the packaged model of
-            `labelgraph.encoders.SentenceEncoder`.
-        k: How many neighbours a label listens to at most.
-        threshold: Least cosine of an edge, in [0, 1].
+        label_names: The :math:`C` label names.
+        vectors: Vectors of the names: a matrix of shape :math:`(C, F)`; a file of word vectors, see
+            `labelgraph.encoders.read_label_vectors`; a sentence encoder, or a function from a list of texts to a
+            matrix; or ``"sentence"``, the packaged model of `labelgraph.encoders.SentenceEncoder`. Defaults to
+            ``"sentence"``.
+        k: Largest number of incoming edges of a label.
+        threshold: Smallest cosine of an edge, in [0, 1].
 
     Returns:
-        `Data` as of `cooccurrence_graph`, with the vectors as ``x``, but of no items: ``count`` and ``num_samples`` are
-        0, and there is no ``edge_count``. A label whose vector is 0 has no edges; a warning names it.
+        `Data` with the attributes of `cooccurrence_graph` and the vectors as ``x``. As the graph has no items,
+        ``count`` and ``num_samples`` are 0, and ``edge_count`` is absent. A label whose vector is 0 has no edges, and
+        a warning names the label.
 
     Raises:
-        ValueError: If the names are not distinct texts, or vectors, ``k`` or ``threshold`` do not fit.
-        FileNotFoundError: If there is no such file.
-        ImportError: If the sentence encoder is asked for and not installed.
+        ValueError: If the names are not distinct texts, the vectors do not match the names, or ``k`` or ``threshold``
+            is out of range.
+        FileNotFoundError: If the file of word vectors does not exist.
+        ImportError: If the sentence encoder is needed but not installed.
 
     Example:
         >>> import torch
@@ -81,26 +84,27 @@ def meaning_graph(
     )
 
 
-def _vectors(names: Sequence[str], given: Any) -> Tensor:
-    if given is None or isinstance(given, str | Path):
-        matrix: Any = label_name_vectors(given or "sentence", names).vectors
-    elif callable(getattr(given, "encode", None)) or callable(given):
-        encode: Callable[[list[str]], Any] = getattr(given, "encode", given)
+def _vectors(names: Sequence[str], vectors: Any) -> Tensor:
+    if vectors is None or isinstance(vectors, str | Path):
+        matrix: Any = label_name_vectors(vectors or "sentence", names).vectors
+    elif callable(getattr(vectors, "encode", None)) or callable(vectors):
+        encode: Callable[[list[str]], Any] = getattr(vectors, "encode", vectors)
         matrix = encode_label_names(names, encode)
     else:
-        matrix = check_features("vectors", given)
+        matrix = check_features("vectors", vectors)
     dense: Tensor = matrix if isinstance(matrix, Tensor) else torch.from_numpy(matrix.toarray())
     if len(dense) != len(names):
         raise ValueError(f"'vectors' must have a row for each of the {len(names)} names (got {len(dense)})")
-    nothing = [name for name, some in zip(names, dense.any(1).tolist(), strict=True) if not some]
-    if nothing:
-        shown = ", ".join(nothing[:5]) + (", ..." if len(nothing) > 5 else "")
-        warnings.warn(f"{len(nothing)} labels have a vector of zeros, and so no edges: {shown}", stacklevel=3)
+    zero = [name for name, nonzero in zip(names, dense.any(1).tolist(), strict=True) if not nonzero]
+    if zero:
+        shown = ", ".join(zero[:5]) + (", ..." if len(zero) > 5 else "")
+        plural = "label has" if len(zero) == 1 else "labels have"
+        warnings.warn(f"{len(zero)} {plural} a vector of zeros, and therefore no edges: {shown}", stacklevel=3)
     return dense
 
 
 def _nearest(unit: Tensor, k: int, threshold: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Sources, targets and cosines of the edges into each label, from unit vectors, in blocks of targets."""
+    """Return sources, targets and cosines of the edges into each label, from unit vectors, in blocks of targets."""
     size = len(unit)
     parts = []
     for target in torch.arange(size, device=unit.device).split(max(1, BLOCK_COSINES // size)):
@@ -109,30 +113,32 @@ def _nearest(unit: Tensor, k: int, threshold: float) -> tuple[Tensor, Tensor, Te
         weight, source = cosine.topk(min(k, size))
         keep = (weight > 0) & (weight >= threshold)
         parts.append((source[keep], target.unsqueeze(1).expand_as(source)[keep], weight[keep]))
-    sources, targets, weights = (torch.cat(each) for each in zip(*parts, strict=True))
+    sources, targets, weights = (torch.cat(blocks) for blocks in zip(*parts, strict=True))
     return sources, targets, weights
 
 
 def merge_graphs(*graphs: Data, weights: Sequence[float] | None = None, how: Literal["max", "sum"] = "max") -> Data:
-    r"""Merge label graphs, such as what occurs together and what means nearly the same.
+    r"""Merge label graphs, for instance a co-occurrence graph and a graph of similar names.
 
     .. math:: w_{ij} = \max_g \lambda_g w^{(g)}_{ij} \quad\text{or}\quad \sum_g \lambda_g w^{(g)}_{ij}
 
-    over the graphs :math:`g` that have the edge. Labels are matched by their names; those of the first graph come
-    first, then what the others add.
+    over the graphs :math:`g` that have the edge. Labels are matched by name. The labels of the first graph come
+    first, followed by the additional labels of the other graphs.
 
     Args:
-        graphs: Two label graphs or more.
-        weights: :math:`\lambda_g`, a number for each graph, from 0; by default 1.
-        how: ``"max"`` or ``"sum"``; with weights that sum to 1 the latter is a mean.
+        graphs: Label graphs, at least two.
+        weights: Weight :math:`\lambda_g \ge 0` of each graph; defaults to 1 for every graph.
+        how: ``"max"`` or ``"sum"``; ``"sum"`` with weights that sum to 1 is a weighted mean.
 
     Returns:
-        `Data` with the edges of all, sorted by source and target; ``edge_attr`` of shape :math:`(E, G)` holds the
-        weight in each graph, 0 where it lacks the edge. ``count``, ``num_samples`` and ``edge_count`` are of the first
-        graph that was counted from items, 0 for what it lacks; ``x`` is of the first that has one for every label.
+        `Data` with the edges of all graphs, sorted by source and target. ``edge_attr``, shape :math:`(E, G)`, holds
+        the weight of each edge in each graph, or 0 if the graph lacks the edge. ``count``, ``num_samples`` and
+        ``edge_count`` come from the first graph that has items, and are 0 for labels and edges that this graph lacks.
+        ``x`` comes from the first graph that has embeddings of all labels.
 
     Raises:
-        ValueError: If there are fewer than two graphs, one lacks an attribute, or ``weights`` or ``how`` do not fit.
+        ValueError: If there are fewer than two graphs, an attribute of a graph is missing, or ``weights`` or ``how``
+            is invalid.
 
     Example:
         >>> from labelgraph.graph import cooccurrence_graph, meaning_graph, merge_graphs
@@ -151,11 +157,11 @@ def merge_graphs(*graphs: Data, weights: Sequence[float] | None = None, how: Lit
     scale = _scale(weights, len(graphs))
     graphs = tuple(checked(graph, ("count", "num_samples")) for graph in graphs)
     own = [names_of(graph) for graph in graphs]
-    for each in own:
-        check_distinct("label_names", each)
-    names = LabelNames(dict.fromkeys(name for each in own for name in each))
+    for graph_names in own:
+        check_distinct("label_names", graph_names)
+    names = LabelNames(dict.fromkeys(name for graph_names in own for name in graph_names))
     number = {name: i for i, name in enumerate(names)}
-    places = [torch.tensor([number[name] for name in each], dtype=torch.long) for each in own]
+    places = [torch.tensor([number[name] for name in graph_names], dtype=torch.long) for graph_names in own]
     counted = next((g for g, graph in enumerate(graphs) if graph.num_samples > 0), 0)
     data = _merged(graphs, places, counted, scale, how)
     data.x, data.num_nodes, data.label_names = _features(graphs, own, names), len(names), names
@@ -163,7 +169,7 @@ def merge_graphs(*graphs: Data, weights: Sequence[float] | None = None, how: Lit
 
 
 def _merged(graphs: Sequence[Data], places: Sequence[Tensor], counted: int, scale: Tensor, how: str) -> Data:
-    """Edges and counts of all graphs, whose labels take these places."""
+    """Merge the edges and counts of graphs; ``places`` holds the merged label numbers of each graph."""
     size = int(torch.cat(list(places)).max()) + 1
     edge_index, columns = _merged_edges(graphs, places, counted, size)
     weight, present, edge_count = columns[:, : len(graphs)], columns[:, len(graphs) : -1] > 0, columns[:, -1]
@@ -192,10 +198,10 @@ def _scale(weights: Sequence[float] | None, size: int) -> Tensor:
 
 
 def _merged_edges(graphs: Sequence[Data], places: Sequence[Tensor], counted: int, size: int) -> tuple[Tensor, Tensor]:
-    """The edges of all graphs; their weight in each, whether they are in each, and their count, (E, 2 G + 1)."""
+    """Return the edges of all graphs, with weight and presence in each graph and the edge count, (E, 2 G + 1)."""
     edges, rows = [], []
     for g, (graph, place) in enumerate(zip(graphs, places, strict=True)):
-        row = torch.zeros(graph.num_edges, 2 * len(graphs) + 1, dtype=torch.float64)  # Counts are exact in it.
+        row = torch.zeros(graph.num_edges, 2 * len(graphs) + 1, dtype=torch.float64)  # float64 keeps counts exact.
         row[:, g], row[:, len(graphs) + g] = graph.edge_weight.detach().cpu(), 1.0
         if g == counted and graph.get("edge_count") is not None:
             row[:, -1] = graph.edge_count.cpu()
@@ -206,9 +212,9 @@ def _merged_edges(graphs: Sequence[Data], places: Sequence[Tensor], counted: int
 
 
 def _features(graphs: Sequence[Data], own: Sequence[Sequence[str]], names: Sequence[str]) -> Tensor | None:
-    for graph, each in zip(graphs, own, strict=True):
-        if graph.get("x") is not None and set(each) == set(names):
-            row = {name: i for i, name in enumerate(each)}
+    for graph, graph_names in zip(graphs, own, strict=True):
+        if graph.get("x") is not None and set(graph_names) == set(names):
+            row = {name: i for i, name in enumerate(graph_names)}
             features: Tensor = graph.x[[row[name] for name in names]]
             return features
     return None

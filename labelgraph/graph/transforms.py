@@ -1,4 +1,4 @@
-"""Transforms of label graphs: each takes and gives PyG `Data`, and composes as PyG's own do."""
+"""Transforms of label graphs, from PyG `Data` to PyG `Data`, which compose like the transforms of PyG."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def _drop_loops(data: Data) -> Data:
 
 
 def _add_loops(data: Data, weight: float) -> Data:
-    """Add a self-loop to every label; counts are dropped, since a loop has none."""
+    """Add a self-loop to every label; edge counts are removed, since self-loops have no count."""
     loop = torch.arange(data.num_nodes, device=data.edge_index.device)
     return add_edges(data, loop.expand(2, -1), data.edge_weight.new_full((data.num_nodes,), weight))
 
 
 def check_share(name: str, value: Any) -> float:
-    """A number from 0 to 1, of any type.
+    """Return a number of any type in [0, 1] as a float.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If the value is not a number in [0, 1].
     """
     share = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
     if not 0 <= share <= 1:
@@ -38,10 +38,10 @@ def check_share(name: str, value: Any) -> float:
 
 
 class Threshold(BaseTransform):
-    """Keep the edges that weigh at least ``threshold``.
+    """Keep the edges whose weight is at least ``threshold``.
 
     Args:
-        threshold: Least weight kept, in [0, 1].
+        threshold: Smallest weight of a kept edge, in [0, 1].
 
     Example:
         >>> from labelgraph.graph import Threshold, cooccurrence_graph
@@ -54,7 +54,7 @@ class Threshold(BaseTransform):
         self.threshold = check_share("threshold", threshold)
 
     def forward(self, data: Data) -> Data:
-        """Drop the lighter edges."""
+        """Remove edges with a weight below the threshold."""
         data = checked(data)
         return keep_edges(data, data.edge_weight >= self.threshold)
 
@@ -63,17 +63,17 @@ class Threshold(BaseTransform):
 
 
 class Binarize(BaseTransform):
-    """Give every edge the same weight.
+    """Set the weights of all edges to the same value.
 
     Args:
-        value: That weight.
+        value: Weight of every edge.
     """
 
     def __init__(self, value: float = 1.0) -> None:
         self.value = check_value("value", value, float)
 
     def forward(self, data: Data) -> Data:
-        """Set all weights to ``value``."""
+        """Set all edge weights to ``value``."""
         data = checked(data)
         data.edge_weight = torch.full_like(data.edge_weight, self.value)
         return data
@@ -83,15 +83,15 @@ class Binarize(BaseTransform):
 
 
 class BinaryAdjacency(BaseTransform):
-    r"""The binary static matrix of the ALGCN and DAGNN family.
+    r"""Build the binary static adjacency matrix of the ALGCN and DAGNN family of methods.
 
     .. math:: A = 0.5 \cdot \mathbb{1}[w_{ij} \ge \tau] + I
 
     Args:
         threshold: :math:`\tau`, in [0, 1].
-        value: Weight of an edge that is kept.
-        counted_diagonal: Reproduce a published count file that carries the counts on its diagonal,
-            which gives self-loops the weight 1 + ``value``.
+        value: Weight of a kept edge.
+        counted_diagonal: Reproduce a published count file with label counts on its diagonal: self-loops get the
+            weight 1 + ``value``.
 
     Example:
         >>> from labelgraph.graph import BinaryAdjacency, cooccurrence_graph
@@ -115,19 +115,19 @@ class BinaryAdjacency(BaseTransform):
 
 
 class Reweight(BaseTransform):
-    r"""Share a part of each label's weight among its neighbours (ML-GCN, Chen et al. 2019, eq. 8).
+    r"""Split the weight of each label between its neighbours and itself (ML-GCN, Chen et al. 2019, eq. 8).
 
     .. math:: A_{ij} = p / |\{j : i \to j\}| \;\; (i \ne j), \qquad A_{ii} = 1 - p
 
     Args:
-        p: The part that the neighbours share equally, in [0, 1].
+        p: Weight that is divided equally among the neighbours, in [0, 1].
     """
 
     def __init__(self, p: float = 0.2) -> None:
         self.p = check_share("p", p)
 
     def forward(self, data: Data) -> Data:
-        """Re-weight the edges and add self-loops."""
+        """Reweight the edges and add self-loops."""
         data = _drop_loops(checked(data))
         source = data.edge_index[0].long()
         neighbours = degree(source, data.num_nodes, dtype=data.edge_weight.dtype)
@@ -139,10 +139,10 @@ class Reweight(BaseTransform):
 
 
 class KNN(BaseTransform):
-    """Keep the ``k`` heaviest edges into each label; of equal weights, those of the lower source.
+    """Keep the ``k`` heaviest edges into each label; among equal weights, the lower source comes first.
 
     Args:
-        k: How many neighbours a label listens to, at least 1.
+        k: Number of incoming edges kept for each label, at least 1.
     """
 
     def __init__(self, k: int = 5) -> None:
@@ -151,7 +151,7 @@ class KNN(BaseTransform):
             raise ValueError(f"'k' must be at least 1 (got {k})")
 
     def forward(self, data: Data) -> Data:
-        """Drop all but the heaviest edges into each label."""
+        """Remove all edges except the heaviest edges into each label."""
         data = checked(data)
         source, target = data.edge_index.long()
         by_source = source.argsort(stable=True)
@@ -170,8 +170,8 @@ class PMI(BaseTransform):
 
     .. math:: w_{ij} = \log \frac{M_{ij} N}{n_i n_j}
 
-    (Church and Hanks 1990, in nats.) Needs the counts that `cooccurrence_graph` stores. Labels that never occur
-    together have no positive weight.
+    (Church and Hanks 1990, in nats.) The transform needs the counts that `cooccurrence_graph` stores. Edges between
+    labels that never occur together are removed.
 
     Args:
         positive: Keep only the edges with a positive weight.
@@ -181,15 +181,16 @@ class PMI(BaseTransform):
         self.positive = positive
 
     def forward(self, data: Data) -> Data:
-        """Weigh the edges anew."""
+        """Compute the weights and remove edges without a finite or, if ``positive``, positive weight."""
         data = checked(data, ("edge_count", "count", "num_samples"))
         source, target = data.edge_index.long()
-        # In float64, where products of counts are exact, so that independent labels get 0 and no edge.
+        # In float64, products of counts are exact, so that independent labels have the weight 0 and no edge.
         together, count = data.edge_count.double(), data.count.double()
-        either = torch.minimum(count[source], count[target])
-        for key, wrong in (("count", together > either), ("num_samples", count > data.num_samples)):
+        smaller = torch.minimum(count[source], count[target])
+        bounds = (("count", "edge_count", together > smaller), ("num_samples", "count", count > data.num_samples))
+        for key, part, wrong in bounds:
             if wrong.any():
-                raise ValueError(f"{key!r} of 'data' must be at least the counts within it (got less); it may be lost")
+                raise ValueError(f"{key!r} of 'data' must be at least {part!r} (got less); counts may have been lost")
         data.edge_weight = (
             (together * float(data.num_samples) / (count[source] * count[target])).log().to(data.edge_weight.dtype)
         )

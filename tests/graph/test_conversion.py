@@ -92,7 +92,7 @@ def test_an_empty_graph():
 LABELS_SUMMARY = np.array([[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]])
 
 
-def test_every_line():
+def test_the_summary_has_every_line():
     text = summarize(cooccurrence_graph(LABELS_SUMMARY, ["sky", "sun", "sea", "cat"]), top=3)
     assert text.splitlines() == [
         "Label graph: 4 labels, 6 edges (density 50.0%), 4 samples, 1.75 labels a sample",
@@ -118,7 +118,7 @@ def test_one_label():
     assert summarize(cooccurrence_graph([[1]])).startswith("Label graph: 1 labels, 0 edges (density 0.0%)")
 
 
-def test_self_loops_are_no_edges_between_labels():
+def test_self_loops_do_not_count_as_edges_between_labels():
     looped = BinaryAdjacency(0.5)(cooccurrence_graph([[1, 1, 0], [1, 0, 1], [1, 0, 0]], ["a", "b", "c"]))
     assert "density 33.3%" in summarize(looped)
     assert "Labels without edges: none" in summarize(looped)
@@ -128,8 +128,8 @@ def test_self_loops_are_no_edges_between_labels():
 
 
 def test_the_statistics_are_plain_values():
-    found = graph_statistics(cooccurrence_graph(LABELS_SUMMARY, ["sky", "sun", "sea", "cat"]), top=1)
-    assert json.loads(json.dumps(found)) == found == {
+    statistics = graph_statistics(cooccurrence_graph(LABELS_SUMMARY, ["sky", "sun", "sea", "cat"]), top=1)
+    assert json.loads(json.dumps(statistics)) == statistics == {
         "labels": 4, "edges": 6, "density": 0.5, "samples": 4, "labels_per_sample": 1.75, "isolated": ["cat"],
         "most_frequent": [{"name": "sky", "count": 3}],
         "heaviest_edges": [{"source": "sky", "target": "sun", "weight": 1.0}],
@@ -142,16 +142,16 @@ def test_the_statistics_are_plain_values():
         ({"weight": float("nan")}, r"'weight' of the edge 'a' -> 'b' must be a finite number \(got nan\)"),
         ({"weight": "heavy"}, r"'weight' of the edge 'a' -> 'b' .*\(got 'heavy'\)"),
         ({"weight": None}, r"'weight' of the edge 'a' -> 'b' .*\(got None\)"),
-        ({"count": 1.5}, r"'count' of the edge 'a' -> 'b' must be a whole number from 0 \(got 1.5\)"),
+        ({"count": 1.5}, r"'count' of the edge 'a' -> 'b' must be a whole number .*\(got 1.5\)"),
         ({"count": -1}, r"'count' of the edge 'a' -> 'b' .*\(got -1\)"),
     ],
 )
-def test_edges_with_wrong_attributes_are_named(edge, message):
+def test_errors_name_edges_with_wrong_attributes(edge, message):
     with pytest.raises(ValueError, match=message):
         from_networkx(nx.DiGraph([("a", "b", edge)]))
 
 
-def test_nodes_and_graphs_with_wrong_attributes_are_named():
+def test_errors_name_nodes_and_graphs_with_wrong_attributes():
     graph = nx.DiGraph(num_samples="many")
     graph.add_node("a", count=2.5)
     with pytest.raises(ValueError, match=r"'count' of the node 'a' .*\(got 2.5\)"):
@@ -161,13 +161,13 @@ def test_nodes_and_graphs_with_wrong_attributes_are_named():
         from_networkx(graph)
     with pytest.raises(ValueError, match=r"distinct names \(got '1' twice\)"):
         from_networkx(nx.DiGraph([(1, "1")]))
-    with pytest.raises(TypeError, match=r"'graph' must be a graph of networkx \(got Data\)"):
+    with pytest.raises(TypeError, match=r"'graph' .*networkx.* \(got Data\)"):
         from_networkx(cooccurrence_graph(LABELS))
 
 
 @pytest.mark.parametrize("file_format", ["graphml", "gml", "weighted_edgelist", "adjlist"])
-def test_through_files_of_networkx(file_format, tmp_path):
-    """What a format keeps is kept; what it loses is named by what needs it."""
+def test_round_trip_through_networkx_files(file_format, tmp_path):
+    """Stored attributes survive a round trip; functions that need a lost attribute name it in the error."""
     data = cooccurrence_graph(LABELS)
     plain = {"delimiter": "|"} if "list" in file_format else {}
     getattr(nx, f"write_{file_format}")(to_networkx(data), tmp_path / "graph", **plain)
@@ -185,7 +185,7 @@ def test_through_files_of_networkx(file_format, tmp_path):
 
 
 @pytest.mark.parametrize("key", ["edge_index", "edge_weight", "count", "num_samples", "label_names"])
-def test_a_lost_attribute_is_named(key):
+def test_the_error_names_a_missing_attribute(key):
     data = cooccurrence_graph(LABELS)
     del data[key]
     for call in (to_networkx, summarize, graph_statistics):
@@ -193,12 +193,12 @@ def test_a_lost_attribute_is_named(key):
             call(data)
 
 
-def test_parallel_edges_are_kept_on_the_way_out():
+def test_parallel_edges_are_kept_in_networkx():
     data = from_networkx(nx.MultiDiGraph([("a", "b", {"weight": 1}), ("a", "b", {"weight": 2})]))
     assert sorted(weight for *_, weight in to_networkx(data).edges(data="weight")) == [1.0, 2.0]
 
 
-def test_edges_to_labels_that_are_not_there():
+def test_edges_to_labels_that_do_not_exist_raise_an_error():
     data = cooccurrence_graph(LABELS)
     data.edge_index[0, 0] = 6
     for call in (to_networkx, summarize):

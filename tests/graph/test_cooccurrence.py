@@ -14,8 +14,8 @@ from labelgraph.graph import cooccurrence_graph, pmi_svd
 
 def random_labels(size=40, num_labels=7, share=0.25, seed=0):
     labels = (np.random.default_rng(seed).random((size, num_labels)) < share).astype(int)
-    labels[:, 3] = 0  # Never occurs.
-    labels[5:6] = 0  # Without a label.
+    labels[:, 3] = 0  # A label that never occurs.
+    labels[5:6] = 0  # An item without labels.
     return labels
 
 
@@ -83,7 +83,7 @@ def test_every_format_gives_the_same_graph(convert):
 
 @pytest.mark.parametrize("convert", [np.asarray, torch.from_numpy, sp.csr_array])
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, bool])
-def test_counts_outgrow_the_integers_of_the_labels(convert, dtype):
+def test_counts_exceed_the_integer_type_of_the_labels(convert, dtype):
     labels = np.ones((700, 2), dtype=dtype)
     labels[600:, 1] = 0
     graph = cooccurrence_graph(convert(labels))
@@ -125,7 +125,7 @@ def test_names_and_embeddings_are_kept():
         ([[0, 1]], {"condition_on": "both"}, "'condition_on' must be 'target' or 'source' .*'both'"),
     ],
 )
-def test_wrong_arguments_are_named(labels, options, message):
+def test_errors_name_wrong_arguments(labels, options, message):
     with pytest.raises(ValueError, match=message):
         cooccurrence_graph(labels, **options)
 
@@ -140,7 +140,7 @@ def test_counts_of_the_fixture(fixtures):
     np.testing.assert_array_equal(graph.count.numpy(), count)
 
 
-def test_repeated_names_are_refused():
+def test_repeated_names_raise_an_error():
     with pytest.raises(ValueError, match="'label_names' must be distinct"):
         cooccurrence_graph(np.eye(2), ["sky", "sky"])
 
@@ -153,7 +153,7 @@ def random_labels_embedding(size=200, num_labels=12, seed=0):
 
 
 def slow_ppmi(labels):
-    """Positive PMI, with what a label tells of itself on the diagonal."""
+    """Positive PMI, with the self-information of labels on the diagonal."""
     size, num_labels = labels.shape
     matrix = np.zeros((num_labels, num_labels))
     for i in range(num_labels):
@@ -180,8 +180,8 @@ def test_all_channels_reconstruct_the_ppmi():
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4, 11])
-def test_fewer_channels_are_the_first_of_all(channels, monkeypatch):
-    """Twelve labels take the dense way from three channels on, the iterative one below."""
+def test_fewer_channels_equal_the_first_of_all_channels(channels, monkeypatch):
+    """Twelve labels use the dense decomposition from three channels on, and the iterative one below."""
     graph = cooccurrence_graph(random_labels_embedding())
     expected = pmi_svd(graph)[:, :channels]
     monkeypatch.setattr("labelgraph.graph.cooccurrence.DENSE_LABELS", 0)
@@ -189,7 +189,7 @@ def test_fewer_channels_are_the_first_of_all(channels, monkeypatch):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_iterative_way_against_numpy(seed):
+def test_iterative_decomposition_against_numpy(seed):
     labels = random_labels_embedding(400, 41, seed)
     left, singular, _ = np.linalg.svd(slow_ppmi(labels))
     expected = left[:, :5] * np.sqrt(singular[:5])
@@ -218,12 +218,12 @@ def test_labels_without_neighbours_do_not_share_an_embedding():
 
 
 @pytest.mark.parametrize("channels", [1, 5, 12])
-def test_labels_that_tell_nothing_are_zero(channels):
+def test_labels_without_information_are_zero(channels):
     embedding = pmi_svd(cooccurrence_graph(np.ones((3, 12))), channels)
     assert embedding.shape == (12, channels) and not embedding.any()
 
 
-def test_it_repeats():
+def test_the_embedding_is_reproducible():
     graph = cooccurrence_graph(random_labels_embedding(400, 41))
     assert torch.equal(pmi_svd(graph, 5), pmi_svd(graph, 5))
 
@@ -238,7 +238,7 @@ def test_wrong_number_of_channels(channels):
         pmi_svd(cooccurrence_graph(np.eye(3)), channels)
 
 
-def test_many_labels_get_as_many_channels_as_word_vectors():
+def test_many_labels_get_300_channels():
     assert pmi_svd(cooccurrence_graph(np.eye(301))).shape == (301, 300)
 
 
@@ -257,7 +257,7 @@ def test_embeddings_must_be_finite_and_channels_whole():
 
 
 @pytest.mark.parametrize("key", ["edge_count", "count", "num_samples", "edge_weight", "edge_index"])
-def test_the_embedding_names_what_the_graph_lost(key):
+def test_the_error_of_the_embedding_names_a_missing_attribute(key):
     graph = cooccurrence_graph(random_labels_embedding())
     del graph[key]
     with pytest.raises(ValueError, match=f"'graph' must carry '{key}'"):

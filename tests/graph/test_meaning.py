@@ -32,7 +32,7 @@ def cosine(a, b):
 
 
 def slow_edges(vectors, k, threshold=0.0):
-    """Into each label, from its nearest."""
+    """Edges into each label from its nearest neighbours."""
     edges = {}
     for i, own in enumerate(vectors):
         near = sorted(((cosine(own, other), j) for j, other in enumerate(vectors) if j != i), reverse=True)[:k]
@@ -46,7 +46,7 @@ def edges(graph):
 
 @pytest.mark.parametrize("block", [1, 20, 2**23])
 @pytest.mark.parametrize(("k", "threshold"), [(1, 0.0), (3, 0.0), (100, 0.0), (3, 0.5)])
-def test_each_label_listens_to_its_nearest(monkeypatch, k, threshold, block):
+def test_each_label_has_edges_from_its_nearest_neighbours(monkeypatch, k, threshold, block):
     monkeypatch.setattr(meaning, "BLOCK_COSINES", block)
     graph = meaning_graph(NAMES, VECTORS, k, threshold=threshold)
     expected = slow_edges(VECTORS, k, threshold)
@@ -82,7 +82,7 @@ def test_vectors_from_encoders_functions_and_files(tmp_path):
         assert edges(graph) == pytest.approx({(0, 1): near, (0, 2): far, (1, 0): near}, abs=1e-6)
 
 
-def test_without_vectors_the_sentence_encoder_is_asked(monkeypatch):
+def test_the_sentence_encoder_is_the_default(monkeypatch):
     class Encoder:
         def encode(self, texts):
             return torch.tensor([[1.0, float(len(text))] for text in texts])
@@ -91,8 +91,8 @@ def test_without_vectors_the_sentence_encoder_is_asked(monkeypatch):
     assert edges(meaning_graph(["a", "bb"])) == edges(meaning_graph(["a", "bb"], "sentence")) != {}
 
 
-def test_a_name_without_a_vector_has_no_edges_and_is_told():
-    with pytest.warns(UserWarning, match="1 labels have a vector of zeros.*: b"):
+def test_a_warning_names_a_label_without_a_vector():
+    with pytest.warns(UserWarning, match="1 label .*zeros.*: b"):
         graph = meaning_graph(["a", "b", "c"], [[1.0, 0.0], [0.0, 0.0], [1.0, 1.0]])
     assert set(graph.edge_index.flatten().tolist()) == {0, 2}
 
@@ -115,12 +115,12 @@ def test_one_label_has_no_edges():
         ((["a"], [[1.0]], 1.5), r"'k' must be a positive whole number \(got 1.5\)"),
     ],
 )
-def test_wrong_arguments_are_named(arguments, message):
+def test_errors_name_wrong_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         meaning_graph(*arguments)
 
 
-def test_a_threshold_out_of_range_and_a_missing_file():
+def test_errors_name_a_wrong_threshold_and_a_missing_file():
     with pytest.raises(ValueError, match=r"'threshold' must be in \[0, 1\] \(got 2\)"):
         meaning_graph(["a"], [[1.0]], threshold=2)
     with pytest.raises(FileNotFoundError, match=r"no-such\.txt"):
@@ -158,7 +158,7 @@ def test_merged_weights_against_a_loop(graphs, how, weights):
     assert count == {name: int(LABELS[:, i].sum()) if i < 6 else 0 for i, name in enumerate(NAMES)}
 
 
-def test_counts_stay_those_of_what_occurs_together():
+def test_counts_are_those_of_the_cooccurrence_graph():
     merged = merge_graphs(COUNTED, ALIKE)
     counts = dict(zip(map(tuple, COUNTED.edge_index.T.tolist()), COUNTED.edge_count.tolist(), strict=True))
     for pair, count in zip(map(tuple, merged.edge_index.T.tolist()), merged.edge_count.tolist(), strict=True):
@@ -175,7 +175,7 @@ def test_negative_weights_are_kept():
     assert by_name(merge_graphs(one, two)) == {("a", "b"): 1.0, ("b", "a"): -1.0}
 
 
-def test_vectors_are_those_of_the_first_graph_with_all_labels():
+def test_vectors_come_from_the_first_graph_with_all_labels():
     assert merge_graphs(COUNTED, ALIKE).x is None
     everything = meaning_graph(NAMES[::-1], VECTORS[::-1].copy())
     merged = merge_graphs(COUNTED, everything)
@@ -193,13 +193,13 @@ def test_vectors_are_those_of_the_first_graph_with_all_labels():
         ((COUNTED, ALIKE), {"weights": [1.0, math.inf]}, r"'weights' must be 2 numbers from 0"),
     ],
 )
-def test_wrong_merges_are_named(arguments, options, message):
+def test_errors_name_wrong_merges(arguments, options, message):
     with pytest.raises(ValueError, match=message):
         merge_graphs(*arguments, **options)
 
 
 @pytest.mark.parametrize("key", ["edge_index", "edge_weight", "count", "num_samples", "label_names"])
-def test_what_a_graph_lacks_is_named(key):
+def test_the_error_names_a_missing_attribute(key):
     lacking = COUNTED.clone()
     del lacking[key]
     with pytest.raises(ValueError, match=f"'data' must carry '{key}'"):
@@ -208,7 +208,7 @@ def test_what_a_graph_lacks_is_named(key):
 
 @pytest.mark.parametrize("kind", ADJACENCIES)
 @pytest.mark.parametrize("build", [lambda: ALIKE, lambda: merge_graphs(COUNTED, ALIKE)], ids=["meaning", "merged"])
-def test_adjacencies_layers_and_drawings_take_them(kind, build):
+def test_adjacencies_layers_and_drawings_accept_the_graphs(kind, build):
     graph = build()
     embedding = LabelEmbedding(graph, "learned", 4)
     binary = BinaryAdjacency(0.2)(KNN(2)(graph))
@@ -219,13 +219,13 @@ def test_adjacencies_layers_and_drawings_take_them(kind, build):
     assert draw_graph(graph).get_title() == f"{graph.num_nodes} labels, {graph.num_edges} edges"
 
 
-def test_what_needs_counts_says_so_of_a_graph_of_meaning():
+def test_the_error_names_missing_counts():
     with pytest.raises(ValueError, match="'graph' must carry 'edge_count'"):
         LabelEmbedding(ALIKE, "pmi-svd")
     assert torch.equal(LabelEmbedding(ALIKE, "given")(), ALIKE.x)
 
 
-def test_a_summary_of_a_graph_of_no_items_tells_no_counts():
+def test_the_summary_of_a_graph_without_items_has_no_counts():
     lines = summarize(ALIKE, top=1).splitlines()
     assert lines[0].startswith("Label graph: 6 labels, ") and lines[0].endswith(", no samples")
     assert [line.split(":")[0] for line in lines[1:]] == ["Labels without edges", "Heaviest edges"]
