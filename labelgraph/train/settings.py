@@ -212,7 +212,7 @@ def describe_settings(made: Mapping[str, Any]) -> str:
 
     Example:
         >>> from labelgraph.train import TrainConfig, describe_settings
-        >>> print(describe_settings({"train": TrainConfig()}).splitlines()[3])
+        >>> print(describe_settings({"train": TrainConfig()}).splitlines()[4])
           train.lr = 5.0e-05
     """
     return "\n".join(
