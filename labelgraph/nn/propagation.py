@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from labelgraph._core.checks import take_beta_warning
 from labelgraph.graph.edges import check_edges
 
 DENSE_NODES = 256
 DENSE_SHARE = 0.1
 EDGE_BLOCK = 2**13
 
-# torch says so of every CSR tensor; of the product that is used here it means nothing.
-warnings.filterwarnings("ignore", ".*Sparse CSR tensor support is in beta.*")
+take_beta_warning()  # Here, since a compiled product cannot.
 
 
 def source_norm(edge_index: Tensor, edge_weight: Tensor, num_nodes: int) -> Tensor:
