@@ -1,4 +1,4 @@
-"""Methods as thin heads over the library's parts; ``METHODS`` lists them."""
+"""Retrieval methods, each a thin class over the layers of the library. ``METHODS`` lists them by name."""
 
 from typing import TYPE_CHECKING
 

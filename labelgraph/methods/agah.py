@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 class AGAH(Method):
     r"""Adaptive Graph Attention Hashing for Unsupervised Cross-modal Retrieval via Multimodal Transformers.
 
-    Hash networks learn codes that are as alike as the items are by their features; a graph branch over the
-    items of a batch guides them in training (APWeb-WAIM 2023). No label is read. With :math:`b` the relaxed
-    codes of the networks, :math:`g` those of the graph branches, and :math:`S` of `fused_similarity`:
+    Hash networks learn codes whose similarity follows the similarity of the features. A graph branch over the items
+    of a batch guides the networks in training (APWeb-WAIM 2023). The method does not read labels. :math:`b` are the
+    relaxed codes of the hash networks, :math:`g` the relaxed codes of the graph branches, and :math:`S` is the
+    similarity of `fused_similarity`:
 
     .. math::
         L = \delta L_{intra}(b, b, S) + \epsilon \, (L_{inter}(b_v, b_t, S) + L_{graph}(g_v, g_t, S)) +
@@ -41,8 +42,8 @@ class AGAH(Method):
         image_hash: Image features (B, D_v) to (B, bits).
         text_hash: Text features (B, D_t) to (B, bits).
         image_branch: Image features and similarity (B, B) to (B, bits).
-        text_branch: Text features and similarity to (B, bits).
-        config: Weights of the similarity and of the losses.
+        text_branch: Text features and similarity (B, B) to (B, bits).
+        config: Settings of the method, such as the weights of the similarity and of the losses.
 
     Example:
         >>> import torch
@@ -81,7 +82,7 @@ class AGAH(Method):
     def parts(
         cls, config: AGAHConfig, image_channels: int, text_channels: int, graph: Data | None
     ) -> dict[str, nn.Module]:
-        """Build the published parts; a label graph is not looked at."""
+        """Build the published parts. The label graph is ignored."""
         return {
             "image_hash": HashNetwork(image_channels, config.hidden_channels, config.bits),
             "text_hash": HashNetwork(text_channels, config.hidden_channels, config.bits),
@@ -90,21 +91,21 @@ class AGAH(Method):
         }
 
     def on_epoch(self, epoch: int) -> None:
-        """Let tanh come nearer to the sign, a = sqrt(epoch + 1)."""
+        """Set the scale of tanh to sqrt(epoch + 1), so that the relaxed codes approach the sign."""
         self.tanh_scale = math.sqrt(epoch + 1)
 
     def encode_image(self, image: Tensor) -> Tensor:
-        """Image features (B, D_v) to codes of -1 and 1, (B, bits)."""
+        """Encode image features (B, D_v) as codes of -1 and 1, shape (B, bits)."""
         return sign(self.image_hash(image))
 
     def encode_text(self, text: Tensor) -> Tensor:
-        """Text features (B, D_t) to codes of -1 and 1, (B, bits)."""
+        """Encode text features (B, D_t) as codes of -1 and 1, shape (B, bits)."""
         return sign(self.text_hash(text))
 
     def forward(self, image: Tensor, text: Tensor) -> dict[str, Tensor]:
-        """Relaxed codes of a batch of pairs, those of the graph branches, and the similarity."""
+        """Compute the relaxed codes of the hash networks and of the graph branches, and the similarity of the batch."""
         config = self.config
-        # Words that no text of the batch has do not make texts more alike.
+        # Words that are in no text of the batch do not change the similarity, so their columns are dropped.
         words = text if text.layout == torch.strided else occurring_columns(text)[1]
         similarity = fused_similarity(
             image,
@@ -123,7 +124,7 @@ class AGAH(Method):
         return {name: (self.tanh_scale * h).tanh() for name, h in hashed.items()} | {"similarity": similarity}
 
     def loss_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
-        """The losses by name, each a scalar without its weight; ``labels`` are not read."""
+        """Compute the losses by name, as scalars without weights. ``labels`` are ignored."""
         image, text = outputs["image_code"], outputs["text_code"]
         graph, similarity = outputs["image_graph_code"], outputs["similarity"]
         between = similarity_loss(image, text, similarity) + similarity_loss(text, image, similarity)
@@ -135,7 +136,7 @@ class AGAH(Method):
         }
 
     def loss_weights(self) -> dict[str, float]:
-        """The weight of each loss term."""
+        """Return the weight of each loss term."""
         config = self.config
         return {"intra": config.delta, "inter": config.epsilon, "graph": config.epsilon, "cross": config.phi}
 

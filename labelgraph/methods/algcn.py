@@ -15,13 +15,13 @@ from labelgraph.nn import AdaptiveAdjacency
 class ALGCN(LabelGraphMethod):
     r"""Qian, Xue, Fang, Xu: Adaptive Label-aware Graph Convolutional Networks for Cross-Modal Retrieval.
 
-    Images and texts are projected into one space; classifiers for it come from a label graph whose
-    edges are learned; both are trained so that cosines with the classifiers are the labels
-    (IEEE TMM 2021, doi:10.1109/TMM.2021.3101642):
+    Images and texts are projected into one space. A label graph with learned edges gives a classifier for each label.
+    The cosine of an item and a classifier is trained to predict the label (IEEE TMM 2021,
+    doi:10.1109/TMM.2021.3101642):
 
     .. math:: L = L_{classification} + \alpha L_{pairwise} + 0.5 L_{structure}
 
-    Parts: those of `LabelGraphMethod`.
+    The parts are the parts of `LabelGraphMethod`.
 
     Example:
         >>> import torch
@@ -40,7 +40,7 @@ class ALGCN(LabelGraphMethod):
     Config: ClassVar[type] = ALGCNConfig
 
     def loss_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
-        """The losses by name, each a scalar without its weight."""
+        """Compute the losses by name, as scalars without weights."""
         terms = {
             **super().loss_terms(outputs, labels),
             "classification": classification_terms(outputs, labels),
@@ -48,7 +48,7 @@ class ALGCN(LabelGraphMethod):
         }
         adjacency = self.label_branch.adjacency
         if isinstance(adjacency, AdaptiveAdjacency):
-            # The edges are all pairs, sorted by source.
+            # The edges join all pairs of labels, sorted by source.
             propagation = outputs["edge_weight"].view_as(adjacency.static).t()
             rate = self.config.negative_rate if self.training else 0.0
             draws = draw_negatives(self.config.num_layers, adjacency.num_labels, rate, adjacency.static)
@@ -56,7 +56,7 @@ class ALGCN(LabelGraphMethod):
         return terms
 
     def loss_weights(self) -> dict[str, float]:
-        """The weight of each loss term."""
+        """Return the weight of each loss term."""
         return {
             **super().loss_weights(),
             "classification": 1.0,

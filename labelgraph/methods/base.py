@@ -1,4 +1,4 @@
-"""What every method offers to training, evaluation and search."""
+"""The base class of all methods: the interface that training, evaluation and search use."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class Method(nn.Module, ABC):
-    """A retrieval method: named outputs, named loss terms, two encoders.
+    """A retrieval method with named outputs, named loss terms, an image encoder and a text encoder.
 
-    A subclass gives ``name``, ``Config`` (a frozen dataclass), ``parts``, ``forward``, ``loss_terms``,
-    ``loss_weights``, ``encode_image`` and ``encode_text``. It knows no data set, device, optimiser or
+    A subclass defines ``name``, ``Config`` (a frozen dataclass), ``parts``, ``forward``, ``loss_terms``,
+    ``loss_weights``, ``encode_image`` and ``encode_text``. A method does not depend on a data set, device, optimiser or
     schedule.
     """
 
@@ -33,33 +33,35 @@ class Method(nn.Module, ABC):
     Config: ClassVar[type]
     config: Any
 
-    counts_labels: ClassVar[bool] = False  # All that it needs of the label graph are its labels; see `StoredGraph`.
-    reads_labels: ClassVar[bool] = True  # In training; one that does not is given none.
-    generates: ClassVar[bool] = False  # Missing sides of incomplete pairs, by `fill_missing`.
-    takes_sparse_text: ClassVar[bool] = False  # As CSR tensors; otherwise sparse texts come dense.
-    scores_labels: ClassVar[bool] = False  # Of either side, by `label_scores`.
-    similarity: str = "cosine"  # Of `SIMILARITIES`; "hamming" says that embeddings are codes of -1 and 1.
-    similarity_labels: int | None = None  # For "jaccard", how many columns of the embeddings are label probabilities.
+    counts_labels: ClassVar[bool] = (
+        False  # It needs only the labels of the label graph, not its edges; see `StoredGraph`.
+    )
+    reads_labels: ClassVar[bool] = True  # In training. A method that does not read labels receives none.
+    generates: ClassVar[bool] = False  # It generates missing sides of incomplete pairs, see `fill_missing`.
+    takes_sparse_text: ClassVar[bool] = False  # As CSR tensors; otherwise sparse texts are made dense.
+    scores_labels: ClassVar[bool] = False  # For images and texts, see `label_scores`.
+    similarity: str = "cosine"  # A name in `SIMILARITIES`; with "hamming", embeddings are codes of -1 and 1.
+    similarity_labels: int | None = None  # For "jaccard": number of columns that are label probabilities.
 
-    # What `save_pretrained` needs to build the parts anew; set by `from_config`.
+    # `from_config` sets these attributes; `save_pretrained` stores them, so that the parts can be built again.
     _graph: Data | StoredGraph | None = None
     _channels: tuple[int, int] | None = None
 
-    # How the features are made from raw files, by side, as `CrossModalData.encoders` tells; training sets it.
+    # Settings of the feature encoders by side, as in `CrossModalData.encoders`; training sets them.
     encoders: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
     @classmethod
     def from_config(
         cls, config: Any, image_channels: int, text_channels: int, graph: Data | StoredGraph | None = None
     ) -> Self:
-        """Build the published parts for features of these sizes and a label graph.
+        """Build the method with its published parts.
 
         Args:
             config: Instance of ``Config``.
             image_channels: Size of the image features.
             text_channels: Size of the text features.
-            graph: Label graph of `cooccurrence_graph`, counted on the training items; a method that does
-                not read labels needs none.
+            graph: Label graph of the training items, from `cooccurrence_graph`. A method that does not read labels
+                needs no graph.
         """
         graph = graph if cls.reads_labels else None
         method = cls(**cls.parts(config, image_channels, text_channels, graph), config=config)
@@ -69,43 +71,43 @@ class Method(nn.Module, ABC):
     @classmethod
     @abstractmethod
     def parts(cls, config: Any, image_channels: int, text_channels: int, graph: Data | None) -> dict[str, nn.Module]:
-        """Build the modules that the constructor takes, by argument."""
+        """Build the modules that the constructor takes, by argument name."""
 
     @abstractmethod
     def forward(self, image: Tensor, text: Tensor) -> dict[str, Tensor]:
-        """Named outputs for a batch of pairs."""
+        """Compute named outputs for a batch of pairs."""
 
     @abstractmethod
     def loss_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
-        """Named scalar losses, without weights."""
+        """Compute the losses by name, as scalars without weights."""
 
     @abstractmethod
     def loss_weights(self) -> dict[str, float]:
-        """The weight of each loss term in the total."""
+        """Return the weight of each loss term."""
 
     @abstractmethod
     def encode_image(self, image: Tensor) -> Tensor:
-        """Image features to the common space."""
+        """Encode image features (B, D_v) into the common space."""
 
     @abstractmethod
     def encode_text(self, text: Tensor) -> Tensor:
-        """Text features to the common space."""
+        """Encode text features (B, D_t) into the common space."""
 
     def as_taken(self, text: Tensor) -> Tensor:
-        """Text features as this method takes them: sparse ones dense, unless it ``takes_sparse_text``."""
+        """Make sparse text features dense, unless the method ``takes_sparse_text``."""
         return text if self.takes_sparse_text else text.to_dense()
 
     def total_loss(self, terms: dict[str, Tensor]) -> Tensor:
-        """Weighted sum of the loss terms."""
+        """Return the weighted sum of the loss terms."""
         weights = self.loss_weights()
         return torch.stack([weights[name] * term for name, term in terms.items()]).sum()
 
     def param_groups(self, lr: float) -> list[dict[str, Any]]:
-        """Parameters with their learning rates, for an optimiser."""
+        """Return groups of parameters with their learning rates, for an optimiser."""
         return self._groups(lr, {})
 
     def _groups(self, lr: float, scaled: dict[float, list[nn.Parameter]]) -> list[dict[str, Any]]:
-        """Groups of some parameters at scaled learning rates, before them all others at the base rate."""
+        """Return groups of parameters: first those with the base learning rate, then those with scaled rates."""
         apart = {id(p) for group in scaled.values() for p in group}
         rest = [p for p in self.parameters() if p.requires_grad and id(p) not in apart]
         groups = [{"params": rest, "lr": lr}]
@@ -115,11 +117,11 @@ class Method(nn.Module, ABC):
         return groups
 
     def diagnostics(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Named scalars, beside the losses, that tell how training goes; by default none."""
+        """Compute scalars by name to log beside the losses. By default, there are none."""
         return {}
 
     def fill_missing(self, image: Tensor, text: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-        """Generate the missing side of incomplete pairs; most methods cannot.
+        """Generate the missing side of incomplete pairs. Only methods with generators can.
 
         Raises:
             ValueError: If the method has no generators.
@@ -127,44 +129,46 @@ class Method(nn.Module, ABC):
         raise ValueError(f"'method' must have generators to fill missing sides (got {self.name!r})")
 
     def label_scores(self, side: str, features: Tensor) -> Tensor:
-        """Score every label for images or texts; the higher, the more likely, on the method's own scale.
+        """Score every label for images or texts. A higher score means a more likely label.
+
+        The scale of the scores depends on the method.
 
         Args:
             side: ``"image"`` or ``"text"``.
-            features: Of that side, as the method takes them, shape (B, D).
+            features: Features of that side, shape (B, D).
 
         Returns:
             Shape (B, C).
 
         Raises:
-            ValueError: If the method knows no labels.
+            ValueError: If the method does not score labels.
         """
         raise ValueError(f"'method' must score labels (got {self.name!r}, which does not)")
 
     def label_queries(self) -> Tensor | None:
-        """Each label alone, as `encode_text` would embed a text that is about it, (C, H); by default none."""
+        """Embed each label as a text about this label alone, shape (C, H). By default, return ``None``."""
         return None
 
     def calibrate(self, scores: Mapping[str, tuple[Tensor, Tensor]]) -> None:
-        """Adapt to held-out items once the best weights are loaded; most methods need not.
+        """Calibrate the method on held-out items, after the best weights are loaded. By default, do nothing.
 
         Args:
-            scores: For ``"image"`` and for ``"text"`` what `label_scores` gives, and the labels, both (N, C).
+            scores: For ``"image"`` and for ``"text"``, the scores of `label_scores` and the labels, both (N, C).
         """
 
     def on_epoch(self, epoch: int) -> None:
-        """Adapt to the epoch, counted from 0, before its first batch; most methods need not."""
+        """Prepare for an epoch, counted from 0, before its first batch. By default, do nothing."""
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write the method into a folder, in place of what `save_pretrained` wrote there before.
+        """Save the method in a folder, in place of a method that was saved there before.
 
-        The method before stays whole and loadable until the new one is complete, even if saving is killed. There are
-        two files: ``model.json``, and the safetensors file that it names.
+        The replacement is atomic: if saving is interrupted, the old method remains and can be loaded. The folder has
+        two files, ``model.json`` and the safetensors file that ``model.json`` names.
 
         Raises:
-            OSError: If the disk is full, the folder read-only, or the like.
-            ValueError: If the method was not built by `from_config`, so that its parts cannot be built anew, or
-                ``model.json`` is a file of something else.
+            OSError: If the files cannot be written, for instance because the disk is full or the folder read-only.
+            ValueError: If the method was not built by `from_config`, so that its parts cannot be built again, or if
+                another program wrote ``model.json``.
         """
         self._check_savable()
         with write_version(folder, MODEL_FORMAT) as writer:
@@ -175,28 +179,28 @@ class Method(nn.Module, ABC):
             raise ValueError("'save_pretrained' needs a method built by 'from_config' (got one of own parts)")
 
     def write(self, writer: FolderWriter) -> None:
-        """Add the method to a version of a folder, such as a search index; `read` reads it."""
+        """Add the method to a version of a folder, such as a search index. `read` reads the method back."""
         self._check_savable()
         channels = self._channels or (0, 0)
         write_model(writer, self.name, self.config, channels, self._graph, self.encoders, self.state_dict())
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
-        """Read what `save_pretrained` wrote, in evaluation mode.
+        """Load a method that `save_pretrained` saved, in evaluation mode.
 
         Raises:
-            FileNotFoundError: If the folder holds no model.
-            ValueError: If it is damaged, of another method or of another version.
+            FileNotFoundError: If the folder has no model.
+            ValueError: If the model is damaged, or belongs to another method or format version.
         """
         with open_version(folder, MODEL_FORMAT) as version:
             return cls.read(version)
 
     @classmethod
     def read(cls, version: Version) -> Self:
-        """Read what `write` added, as `from_pretrained` does."""
+        """Read a method that `write` added to a version of a folder, in evaluation mode."""
         saved = read_model(version, cls.name)
         with refusing(saved.entries, f"the configuration of {cls.name!r}"):
-            # JSON has lists alone, settings have tuples alone.
+            # JSON stores tuples as lists, and settings have no lists.
             config = cls.Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in saved.config.items()})
             graph = saved.graph if cls.counts_labels or saved.graph is None else saved.graph.to_data()
             with AllocationLimit(saved.state):

@@ -1,4 +1,4 @@
-"""The settings of every method, as published, and how it was published to be trained; read without PyTorch."""
+"""Settings of every method, with the published values as defaults. This module does not import PyTorch."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def _training(**stages: Mapping[str, Any]) -> Training:
 
 @dataclass(frozen=True)
 class HashConfig(CheckedConfig):
-    """Hyper-parameters of hash heads.
+    """Settings of hash heads.
 
     Args:
-        bits: Length of the codes to search by; none searches by embeddings.
-        relaxation: ``"tanh"`` with a scale that grows by epoch, or ``"straight-through"``.
-        code_weight: Weight of the pairwise loss of the codes, as of ALGCN's embeddings.
-        quantisation_weight: Weight of their distance from -1 and 1.
-        balance_weight: Weight of bits that are on too often or too seldom.
-        decorrelation_weight: Weight of bits that tell the same.
+        bits: Length of the binary codes. With ``None``, the method has no codes and search compares embeddings.
+        relaxation: ``"tanh"``, with a scale that grows with the epoch, or ``"straight-through"``.
+        code_weight: Weight of the pairwise loss of the codes, which is the pairwise loss of ALGCN.
+        quantisation_weight: Weight of the quantisation loss, the distance of relaxed codes from -1 and 1.
+        balance_weight: Weight of the balance loss, which is low if each bit is 1 for half of the items.
+        decorrelation_weight: Weight of the decorrelation loss, which is low if bits are uncorrelated.
     """
 
-    # How the method was published to be trained: settings of `labelgraph.train.TrainConfig` by stage.
+    # Published settings of the training by stage: fields of `labelgraph.train.TrainConfig`.
     training: ClassVar[Training] = _training(train={})
     # Learning rates by stage for small training sets, chosen by mAP on the validation split of the bundled set.
     small_set_rates: ClassVar[Mapping[str, float]] = MappingProxyType({})
@@ -53,20 +53,22 @@ class HashConfig(CheckedConfig):
 
 @dataclass(frozen=True)
 class LabelGraphConfig(HashConfig):
-    """Hyper-parameters that every label-graph method has, beside those of `HashConfig`.
+    """Settings of every label-graph method, in addition to the settings of `HashConfig`.
 
     Args:
         hidden_channels: Width of the common space.
-        num_layers: Hops over the label graph; 0 uses no graph.
-        conv: What a hop is, ``"gcn"`` or ``"gat"``.
+        num_layers: Number of graph convolutions over the label graph. With 0, the label graph is not used.
+        conv: Kind of graph convolution, ``"gcn"`` or ``"gat"``.
         adjacency: ``"static"``, ``"adaptive"``, ``"metric"`` or ``"attention"``.
-        threshold: Least conditional probability of an edge, and least cosine of ``metric``.
-        gamma: Weight of the learned residual of ``adaptive``.
-        residual_lr_scale: Learning rate of that residual, in base learning rates.
-        metric_heads: Number of weight vectors of ``metric``.
-        label_embedding: ``"pmi-svd"``, ``"learned"``, ``"one-hot"``, or ``"given"``, such as word vectors.
-        embedding_channels: Size of the label embeddings, where there is a choice.
-        trainable_embedding: Let training change the embeddings; by default only ``learned`` ones.
+        threshold: Minimum conditional probability of an edge. For ``adjacency="metric"``, minimum cosine of an edge.
+        gamma: Weight of the learned residual of ``adjacency="adaptive"``.
+        residual_lr_scale: Learning rate of the learned residual, as a multiple of the base learning rate.
+        metric_heads: Number of weight vectors of ``adjacency="metric"``.
+        label_embedding: ``"pmi-svd"``, ``"learned"``, ``"one-hot"``, or ``"given"`` for vectors of your own, such as
+            word vectors.
+        embedding_channels: Size of the label embeddings, for ``"pmi-svd"`` and ``"learned"``.
+        trainable_embedding: Whether training changes the label embeddings. By default, only ``"learned"`` embeddings
+            change.
     """
 
     hidden_channels: PositiveInt = 1024
@@ -84,13 +86,13 @@ class LabelGraphConfig(HashConfig):
 
 @dataclass(frozen=True)
 class ALGCNConfig(LabelGraphConfig):
-    """Hyper-parameters of `ALGCN` beside those of `LabelGraphConfig`, as published for MIRFlickr.
+    """Settings of `ALGCN` in addition to `LabelGraphConfig`, with the published values for MIRFlickr.
 
     (IEEE TMM 2021, doi:10.1109/TMM.2021.3101642.)
 
     Args:
         alpha: Weight of the pairwise loss.
-        structure_weight: Weight of the structure loss, which the adaptive adjacency alone has.
+        structure_weight: Weight of the structure loss, which is used with ``adjacency="adaptive"`` only.
         negative_rate: Share of random edges in the structure loss.
     """
 
@@ -108,14 +110,14 @@ class ALGCNConfig(LabelGraphConfig):
 
 @dataclass(frozen=True)
 class DualAdversarialConfig(LabelGraphConfig):
-    """Hyper-parameters of the dual adversarial methods beside those of `LabelGraphConfig`.
+    """Settings of the dual adversarial methods, in addition to the settings of `LabelGraphConfig`.
 
-    They were published with 300-d GloVe vectors of the label names, ``label_embedding="given"``, for which PMI-SVD
-    stands in.
+    The published methods use 300-d GloVe vectors of the label names (``label_embedding="given"``). The default here is
+    PMI-SVD, which needs no download.
 
     Args:
-        text_generator_channels: Hidden width of the generator of texts.
-        image_generator_channels: Hidden width of the generator of images.
+        text_generator_channels: Hidden width of the generator of text features.
+        image_generator_channels: Hidden width of the generator of image features.
         beta: Weight of the adversarial loss.
     """
 
@@ -126,7 +128,7 @@ class DualAdversarialConfig(LabelGraphConfig):
 
 @dataclass(frozen=True)
 class DAGNNConfig(DualAdversarialConfig):
-    """Hyper-parameters of `DAGNN` beside those of `DualAdversarialConfig`, as published for MIRFlickr.
+    """Settings of `DAGNN` in addition to `DualAdversarialConfig`, with the published values for MIRFlickr.
 
     (AAAI 2021, doi:10.1609/aaai.v35i3.16345.)
 
@@ -146,14 +148,14 @@ class DAGNNConfig(DualAdversarialConfig):
 
 @dataclass(frozen=True)
 class PGNNCONConfig(DualAdversarialConfig):
-    """Hyper-parameters of `PGNNCON` beside those of `DualAdversarialConfig`, as published for MIRFlickr.
+    """Settings of `PGNNCON` in addition to `DualAdversarialConfig`, with the published values for MIRFlickr.
 
     (IEEE TPAMI 2022, doi:10.1109/TPAMI.2022.3188547.)
 
     Args:
         alpha: Weight of the classification loss.
-        temperature: Of the contrastive loss.
-        intra_weight: Weight of its terms within a modality.
+        temperature: Temperature of the contrastive loss.
+        intra_weight: Weight of the contrastive terms within a modality.
     """
 
     training: ClassVar[Training] = _training(
@@ -171,7 +173,7 @@ class PGNNCONConfig(DualAdversarialConfig):
 
 @dataclass(frozen=True)
 class IGNNCONConfig(PGNNCONConfig):
-    """Hyper-parameters of `IGNNCON`: those of `PGNNCONConfig`, with what it learns of the graph."""
+    """Settings of `IGNNCON`: the settings of `PGNNCONConfig`, with a learned label graph and label embeddings."""
 
     adjacency: Literal["static", "adaptive", "metric", "attention"] = "metric"
     trainable_embedding: bool | None = True
@@ -179,7 +181,7 @@ class IGNNCONConfig(PGNNCONConfig):
 
 @dataclass(frozen=True)
 class AGAHConfig(CheckedConfig):
-    """Hyper-parameters of `AGAH`, as published for MIRFlickr but for the adjacency.
+    """Settings of `AGAH`, with the published values for MIRFlickr except for the adjacency.
 
     (APWeb-WAIM 2023.)
 
@@ -187,18 +189,18 @@ class AGAHConfig(CheckedConfig):
         bits: Length of the codes.
         hidden_channels: Hidden width of the hash networks.
         graph_channels: Widths of the two graph convolutions.
-        adjacency: Between the items of a batch: ``"attention"``, for batches of any size, or as published
+        adjacency: Adjacency between the items of a batch: ``"attention"`` for batches of any size, or the published
             ``"residual"``.
-        num_items: Largest batch of ``residual``.
-        gamma: Weight of the learned part of ``residual``.
-        attention_channels: Size of queries and keys of ``attention``.
-        image_weight: Share of the images in the similarity (eta).
-        text_weight: Share of the texts (beta).
-        cross_weight: Share of both together (lambda).
-        similarity_scale: Scale of the similarity (mu).
+        num_items: Largest batch size of ``adjacency="residual"``.
+        gamma: Weight of the learned part of ``adjacency="residual"``.
+        attention_channels: Size of queries and keys of ``adjacency="attention"``.
+        image_weight: Weight of the image similarity (eta).
+        text_weight: Weight of the text similarity (beta).
+        cross_weight: Weight of the product of both similarities (lambda).
+        similarity_scale: Scale of the fused similarity (mu).
         delta: Weight of the loss within modalities.
         epsilon: Weight of the losses between modalities and between graph branches.
-        phi: Weight of the loss between graph branch and codes.
+        phi: Weight of the loss between the graph branch and the codes.
     """
 
     training: ClassVar[Training] = _training(
@@ -224,27 +226,29 @@ class AGAHConfig(CheckedConfig):
 
 @dataclass(frozen=True)
 class ExpectedRelevanceConfig(HashConfig):
-    """Hyper-parameters of `ExpectedRelevance`, beside those of `HashConfig`, chosen on the bundled set's validation.
+    """Settings of `ExpectedRelevance`, in addition to the settings of `HashConfig`.
+
+    The default values were chosen on the validation split of the bundled data set.
 
     Args:
         hidden_channels: Width of the hidden layers.
-        dropout: Share of hidden units left out in training.
-        score: What items are compared by: ``"expected_jaccard"``, the expected Jaccard coefficient of their label
-            sets; ``"expected_relevance"``, the probability that they share a label; ``"expected_shared"``, the expected
-            number of labels that they share; ``"expected_cosine"``, the cosine of their label probabilities.
-        pair_strength: How much the likeness of two items counts beside their labels in ``"expected_jaccard"``: 0 finds
-            items with the same labels, higher values find the same thing.
-        pair_weight: Weight of the loss that draws each image and its own text together.
-        pair_temperature: Of that loss, see `info_nce_loss`.
-        word_dropout: Share of texts, if these are bags of words, that lose words at random in training, so that short
-            queries are learned.
-        order: Powers in the features of ``"expected_relevance"``, see `relevance_features`.
-        exact_at: See there.
+        dropout: Share of the hidden units that dropout sets to 0.
+        score: Score of a pair of items. ``"expected_jaccard"`` is the expected Jaccard coefficient of the label sets;
+            ``"expected_relevance"`` is the probability of a shared label; ``"expected_shared"`` is the expected number
+            of shared labels; ``"expected_cosine"`` is the cosine of the label probabilities.
+        pair_strength: Weight of the pair similarity in the score ``"expected_jaccard"``. With 0, results have the same
+            labels as the query; with higher values, results show the same object.
+        pair_weight: Weight of the pair loss, which trains an image and its own text to have similar hidden units.
+        pair_temperature: Temperature of the pair loss, see `info_nce_loss`.
+        word_dropout: Share of the texts that lose random words in training, so that the method learns short queries.
+            It applies to bags of words only.
+        order: Highest power in the features of ``"expected_relevance"``, see `relevance_features`.
+        exact_at: Product of two label probabilities at which the features are exact, see `relevance_features`.
         calibration: ``"temperature"``, ``"platt"`` or ``"none"``.
-        shrinkage: Of ``platt``: how much alike its lines are.
+        shrinkage: Strength with which ``calibration="platt"`` draws the lines of all labels together.
     """
 
-    # Lasts until validation stops improving, whatever the number of items.
+    # Training stops when mAP on the validation split stops improving, whatever the number of items.
     training: ClassVar[Training] = _training(
         train={
             "epochs": 1000,

@@ -1,4 +1,4 @@
-"""Dual adversarial graph networks: what DAGNN, P-GNN-CON and I-GNN-CON share, and DAGNN."""
+"""Dual adversarial graph networks: the base class of DAGNN, P-GNN-CON and I-GNN-CON, and DAGNN."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from labelgraph.methods.configs import DAGNNConfig
 from labelgraph.methods.label_graph import LabelGraphMethod, classification_terms, pairwise_terms
 from labelgraph.nn import Generator, HashHead, LabelBranch, ModalityDiscriminator
 
-# What each discriminator judges, and what that was made from: a text made from an image counts as an image.
+# Logits of the discriminators, and the modality of the item that the features come from. A text that is generated from
+# an image counts as an image.
 JUDGED = {
     "image_real": IMAGE,
     "image_generated": TEXT,
@@ -23,28 +24,29 @@ JUDGED = {
 
 
 class DualAdversarialMethod(LabelGraphMethod):
-    r"""A label-graph method in which each side also generates features of the other.
+    r"""A label-graph method that also generates text features from images and image features from texts.
 
-    Discriminators in image space and in text space learn to tell real features from generated ones; gradient
-    reversal teaches the projectors and generators to fool them (DAGNN, doi:10.1609/aaai.v35i3.16345):
+    A discriminator in image space and one in text space learn to distinguish real features from generated features.
+    Gradient reversal trains the projectors and generators to fool the discriminators (DAGNN,
+    doi:10.1609/aaai.v35i3.16345):
 
     .. math::
         L_{adversarial} = \mathrm{CE}(D_v(v), 1) + \mathrm{CE}(D_v(\hat v), 0) +
         \mathrm{CE}(D_t(\hat t), 1) + \mathrm{CE}(D_t(t), 0)
 
-    A subclass gives ``loss_terms`` and ``loss_weights``.
+    A subclass defines ``loss_terms`` and ``loss_weights``.
 
     Args:
         image_projector: Image features (B, D_v) to the common space (B, H).
         text_projector: Text features (B, D_t) to the common space (B, H).
-        label_branch: Gives classifiers (C, H) and the edges they were made with.
-        text_generator: Embeddings of images (B, H) to text features (B, D_t).
-        image_generator: Embeddings of texts (B, H) to image features (B, D_v).
+        label_branch: Computes the label classifiers (C, H), and the edges of the label graph.
+        text_generator: Image embeddings (B, H) to text features (B, D_t).
+        image_generator: Text embeddings (B, H) to image features (B, D_v).
         image_discriminator: Image features to logits (B, 2).
         text_discriminator: Text features to logits (B, 2).
-        config: The method's hyper-parameters.
-        image_hash: Embeddings of images to relaxed codes (B, bits).
-        text_hash: The same of texts.
+        config: Settings of the method.
+        image_hash: Image embeddings (B, H) to relaxed codes (B, bits).
+        text_hash: Text embeddings (B, H) to relaxed codes (B, bits).
     """
 
     generates: ClassVar[bool] = True
@@ -82,7 +84,7 @@ class DualAdversarialMethod(LabelGraphMethod):
         }
 
     def forward(self, image: Tensor, text: Tensor) -> dict[str, Tensor]:
-        """Embed and score a batch of pairs, generate each side from the other, and judge all four."""
+        """Embed and score a batch of pairs, generate each side from the other, and apply the discriminators."""
         outputs = super().forward(image, text)
         generated_image = self.image_generator(outputs["text_embedding"])
         generated_text = self.text_generator(outputs["image_embedding"])
@@ -95,9 +97,9 @@ class DualAdversarialMethod(LabelGraphMethod):
         }
 
     def diagnostics(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The share of each of the four kinds of features that its discriminator tells rightly.
+        """Compute the accuracy of the discriminators on real and on generated features, for both modalities.
 
-        Where the adversary is fooled, the two shares of a space add up to 1: it cannot tell them apart.
+        If a discriminator cannot distinguish real and generated features, its two accuracies add up to 1.
         """
         return {
             f"precision_{kind}": (outputs[kind].argmax(1) == modality).float().mean()
@@ -106,15 +108,15 @@ class DualAdversarialMethod(LabelGraphMethod):
 
     @torch.no_grad()
     def fill_missing(self, image: Tensor, text: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-        """Generate the missing side of incomplete pairs from the other, without gradient.
+        """Generate the missing side of incomplete pairs from the other side, without gradients.
 
-        The running statistics of batch normalisation are used and stay as they are, so that what is
-        generated does not depend on the rest of the batch.
+        Batch normalisation uses its running statistics and does not update them, so that the generated features of a
+        pair do not depend on the other pairs of the batch.
 
         Args:
             image: Image features, shape (B, D_v).
             text: Text features, shape (B, D_t).
-            present: Which side is there, image and text, shape (B, 2).
+            present: Whether the image and the text are present, shape (B, 2).
         """
         training = self.training
         self.eval()
@@ -126,19 +128,19 @@ class DualAdversarialMethod(LabelGraphMethod):
 
 
 def adversarial_terms(outputs: dict[str, Tensor]) -> Tensor:
-    """The adversarial loss of all four kinds, summed."""
+    """Sum the adversarial losses of real and generated features of both modalities."""
     return torch.stack([adversarial_loss(outputs[kind], modality) for kind, modality in JUDGED.items()]).sum()
 
 
 class DAGNN(DualAdversarialMethod):
     r"""Qian, Xue, Zhang, Fang, Xu: Dual Adversarial Graph Neural Networks for Multi-label Cross-modal Retrieval.
 
-    Classifiers come from a static label graph over several hops; generators and discriminators bring images
-    and texts together (AAAI 2021, doi:10.1609/aaai.v35i3.16345):
+    A static label graph gives the classifiers, by several graph convolutions. Generators and discriminators reduce the
+    gap between images and texts (AAAI 2021, doi:10.1609/aaai.v35i3.16345):
 
     .. math:: L = L_{classification} + \alpha L_{pairwise} + \beta L_{adversarial}
 
-    Parts: those of `DualAdversarialMethod`.
+    The parts are the parts of `DualAdversarialMethod`.
 
     Example:
         >>> import torch
@@ -158,7 +160,7 @@ class DAGNN(DualAdversarialMethod):
     Config: ClassVar[type] = DAGNNConfig
 
     def loss_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
-        """The losses by name, each a scalar without its weight."""
+        """Compute the losses by name, as scalars without weights."""
         return {
             **super().loss_terms(outputs, labels),
             "classification": classification_terms(outputs, labels),
@@ -167,7 +169,7 @@ class DAGNN(DualAdversarialMethod):
         }
 
     def loss_weights(self) -> dict[str, float]:
-        """The weight of each loss term."""
+        """Return the weight of each loss term."""
         return {
             **super().loss_weights(),
             "classification": 1.0,

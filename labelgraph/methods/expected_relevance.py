@@ -1,4 +1,4 @@
-"""Expected relevance: label probabilities and pair embeddings of both sides, and scores that follow from them."""
+"""Expected relevance: label probabilities and pair embeddings of images and texts, and scores computed from them."""
 
 from __future__ import annotations
 
@@ -24,36 +24,36 @@ if TYPE_CHECKING:
 SIMILARITIES = {
     "expected_jaccard": "jaccard", "expected_relevance": "dot", "expected_shared": "dot", "expected_cosine": "cosine",
 }  # fmt: skip
-MOSTLY_ZERO = 0.75  # Texts with more zeros than this share are bags of words.
-FEWEST_KEPT = 0.05  # Of the words of a text that is shortened in training.
+MOSTLY_ZERO = 0.75  # Texts with at least this share of zeros are treated as bags of words.
+FEWEST_KEPT = 0.05  # Minimum share of the words of a text that word dropout keeps.
 
 
 class ExpectedRelevance(Method):
-    r"""Rank by how much of their labels two items are expected to share; a method of this library.
+    r"""Rank items by the labels that they are expected to share with the query. This is a method of this library.
 
-    A hidden layer for each side and one linear layer for both are trained to predict the labels by binary
-    cross-entropy, and calibrated on held-out items. Two items with label probabilities :math:`p` and :math:`q` score
-    their expected Jaccard coefficient :math:`J = p \cdot q / (|p|_1 + |q|_1 - p \cdot q)`.
+    Images and texts have a hidden layer each, and share one linear layer. Binary cross-entropy trains the layers to
+    predict the labels, and held-out items calibrate the probabilities. The score of two items with label probabilities
+    :math:`p` and :math:`q` is their expected Jaccard coefficient :math:`J = p \cdot q / (|p|_1 + |q|_1 - p \cdot q)`.
 
-    The hidden layers are trained to draw each image and its own text together as well (`info_nce_loss`), so that words
-    which are no label count. The cosine :math:`s` of the hidden units, cubed, is added to the score with the strength
-    :math:`\mu` (``pair_strength``): it decides between items that are nearly the same thing, and hardly changes the
-    order of the others.
+    A pair loss (`info_nce_loss`) also trains an image and its own text to have similar hidden units, so that words
+    other than labels influence the results. The cube of the cosine :math:`s` of the hidden units is added to the score
+    with the weight :math:`\mu` (``pair_strength``). The cube is large only for nearly equal items, so it changes the
+    order of these items, and hardly changes the order of other items.
 
     .. math:: L = L_{image} + L_{text} + \lambda L_{pair}, \qquad
         score = (J + \mu \max(0, s)^3) / (1 + \mu)
 
-    With a hash head, codes are signs of one linear map of the probabilities of either side. Of the label graph the
-    method uses the number of labels alone.
+    With a hash head, codes are the signs of a linear map of the label probabilities, which images and texts share. The
+    method uses only the number of labels of the label graph.
 
     Args:
         image_projector: Image features (B, D_v) to hidden units (B, H).
         text_projector: Text features (B, D_t) to hidden units (B, H).
-        classifier: Hidden units of either side to label scores (B, C).
-        image_calibration: Label scores to calibrated logits (B, C).
-        text_calibration: The same of texts.
-        config: The method's hyper-parameters.
-        hash_head: Probabilities (B, C) of either side to relaxed codes (B, bits); with it, search is by codes.
+        classifier: Hidden units (B, H) of images or texts to label scores (B, C).
+        image_calibration: Label scores of images (B, C) to calibrated logits (B, C).
+        text_calibration: Label scores of texts (B, C) to calibrated logits (B, C).
+        config: Settings of the method.
+        hash_head: Label probabilities (B, C) to relaxed codes (B, bits). With a hash head, search compares codes.
 
     Example:
         >>> import torch
@@ -105,67 +105,73 @@ class ExpectedRelevance(Method):
         }
 
     def hidden(self, side: str, features: Tensor) -> Tensor:
-        """Hidden units of one side, shape (B, H)."""
+        """Compute the hidden units of images or texts, shape (B, H)."""
         units: Tensor = self.projectors[side](features)
         return F.dropout(units, self.config.dropout, self.training)
 
     def label_scores(self, side: str, features: Tensor) -> Tensor:
-        """Logits of the labels (B, C), before calibration."""
+        """Compute the logits of the labels before calibration, shape (B, C)."""
         scores: Tensor = self.classifier(self.hidden(side, features))
         return scores
 
     def calibrate(self, scores: Mapping[str, tuple[Tensor, Tensor]]) -> None:
-        """Fit the calibration of each side that is there."""
+        """Fit the calibration of each side in ``scores``."""
         for side, (logits, labels) in scores.items():
             self._calibration(side).fit(logits, labels, self.config.calibration, self.config.shrinkage)
 
     def label_probabilities(self, side: str, features: Tensor) -> Tensor:
-        """Calibrated probabilities of the labels, shape (B, C)."""
+        """Compute the calibrated probabilities of the labels, shape (B, C)."""
         return self._calibration(side)(self.label_scores(side, features)).sigmoid()
 
     def encode_image(self, image: Tensor) -> Tensor:
-        """Image features (B, D_v) to label probabilities and pair embeddings (B, C + H), or what ``score`` needs."""
+        """Encode image features (B, D_v) as label probabilities and pair embeddings, (B, C + H).
+
+        The shape differs for other scores than ``"expected_jaccard"``, and with a hash head.
+        """
         return self._encode("image", image)
 
     def encode_text(self, text: Tensor) -> Tensor:
-        """Text features (B, D_t) to label probabilities and pair embeddings (B, C + H), or what ``score`` needs."""
+        """Encode text features (B, D_t) as label probabilities and pair embeddings, (B, C + H).
+
+        The shape differs for other scores than ``"expected_jaccard"``, and with a hash head.
+        """
         return self._encode("text", text)
 
     def label_queries(self) -> Tensor | None:
-        """A text that certainly has one label and no other."""
+        """Embed each label as a text that has this label with probability 1, and no other label."""
         weight = self.classifier.weight
         certain = torch.eye(len(weight), dtype=weight.dtype, device=weight.device)
         if self.hash_head is not None:
             return self.hash_head.codes(certain)
-        return self._compared(certain, torch.zeros_like(weight))  # A label alone is no pair of anything.
+        return self._compared(certain, torch.zeros_like(weight))  # A label has no pair embedding.
 
     def on_epoch(self, epoch: int) -> None:
-        """Tell the hash head its epoch."""
+        """Set the epoch of the hash head."""
         if self.hash_head is not None:
             self.hash_head.on_epoch(epoch)
 
     def forward(self, image: Tensor, text: Tensor) -> dict[str, Tensor]:
-        """Score every label for both sides of a batch, and embed them; relax their codes."""
+        """Compute the label scores, hidden units and relaxed codes of a batch of pairs."""
         text = _shortened(text, self.config.word_dropout) if self.training else text
-        hidden = {side: self.hidden(side, each) for side, each in zip(SIDES, (image, text), strict=True)}
+        hidden = {side: self.hidden(side, features) for side, features in zip(SIDES, (image, text), strict=True)}
         outputs = {f"{side}_scores": self.classifier(units) for side, units in hidden.items()}
         if self.config.pair_weight:
             outputs |= {f"{side}_pair": units for side, units in hidden.items()}
         if self.hash_head is not None:
             for side in SIDES:
-                # Codes follow the probabilities, which stay what cross-entropy makes them.
+                # Without the gradient of the codes, cross-entropy alone trains the probabilities.
                 outputs[f"{side}_code"] = self.hash_head(outputs[f"{side}_scores"].detach().sigmoid())
         return outputs
 
     def loss_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
-        """The losses by name, each a scalar without its weight."""
+        """Compute the losses by name, as scalars without weights."""
         terms = {side: _cross_entropy(outputs[f"{side}_scores"], labels) for side in SIDES}
         if "image_pair" in outputs:
             terms["pair"] = info_nce_loss(outputs["image_pair"], outputs["text_pair"], self.config.pair_temperature)
         return {**hash_terms(outputs, labels), **terms}
 
     def loss_weights(self) -> dict[str, float]:
-        """The weight of each loss term."""
+        """Return the weight of each loss term."""
         return {**hash_weights(self.config), "image": 1.0, "text": 1.0, "pair": self.config.pair_weight}
 
     def _calibration(self, side: str) -> Calibration:
@@ -175,39 +181,42 @@ class ExpectedRelevance(Method):
         hidden = self.hidden(side, features)
         scores: Tensor = self.classifier(hidden)
         if self.hash_head is not None:
-            return self.hash_head.codes(scores.sigmoid())  # Not calibrated, as the codes were learned.
+            return self.hash_head.codes(scores.sigmoid())  # Without calibration, as in training.
         return self._compared(self._calibration(side)(scores).sigmoid(), hidden)
 
     def _compared(self, probabilities: Tensor, hidden: Tensor) -> Tensor:
-        """What the score compares, of label probabilities and hidden units."""
+        """Compute the embeddings for the score from label probabilities and hidden units."""
         if self.config.score == "expected_relevance":
             return relevance_features(probabilities, self.config.order, self.config.exact_at)
         if self.config.score != "expected_jaccard" or not self.config.pair_weight or not self.config.pair_strength:
             return probabilities
-        # The likeness is a sixth power of this factor, see `Embeddings`.
+        # The similarity multiplies two embeddings and cubes the product, so a factor enters with the sixth power.
         return torch.cat([probabilities, self.config.pair_strength ** (1 / 6) * unit_length(hidden)], 1)
 
 
 def _cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
-    """Binary cross-entropy, summed over labels and averaged over items."""
+    """Compute binary cross-entropy, summed over labels and averaged over items."""
     return F.binary_cross_entropy_with_logits(scores, labels) * scores.shape[1]
 
 
 def _shortened(text: Tensor, share: float) -> Tensor:
-    """Bags of words of which a share lost words at random: each keeps a share of its words drawn from [0.05, 1]."""
+    """Drop random words from a share of the texts, if the texts are bags of words.
+
+    A shortened text keeps a random share of its words, drawn from [0.05, 1].
+    """
     if not share:
         return text
     size = (len(text), 1)
-    kept = torch.rand(size, device=text.device) * (1 - FEWEST_KEPT) + FEWEST_KEPT
-    kept = torch.where(torch.rand(size, device=text.device) < share, kept, 1.0)
+    rates = torch.rand(size, device=text.device) * (1 - FEWEST_KEPT) + FEWEST_KEPT
+    rates = torch.where(torch.rand(size, device=text.device) < share, rates, 1.0)
     if text.layout != torch.sparse_csr:
         bags = (text == 0).to(text.dtype).mean() >= MOSTLY_ZERO
-        shortened = text * (torch.rand_like(text) < torch.where(bags, kept, 1.0))
-        return torch.where(shortened.any(1, keepdim=True), shortened, text)  # A text without words tells nothing.
+        shortened = text * (torch.rand_like(text) < torch.where(bags, rates, 1.0))
+        return torch.where(shortened.any(1, keepdim=True), shortened, text)  # No text loses all words.
     rows = torch.repeat_interleave(torch.arange(len(text), device=text.device), text.crow_indices().diff())
     values = text.values()
-    left = torch.rand_like(values) < kept[rows, 0]
-    some = torch.zeros(len(text), dtype=torch.bool, device=text.device).index_put((rows[left],), left[left])
-    values = values * (left | ~some[rows])
+    kept = torch.rand_like(values) < rates[rows, 0]
+    has_words = torch.zeros(len(text), dtype=torch.bool, device=text.device).index_put((rows[kept],), kept[kept])
+    values = values * (kept | ~has_words[rows])
     parts = text.crow_indices(), text.col_indices(), values
     return torch.sparse_csr_tensor(*parts, text.shape, check_invariants=False)

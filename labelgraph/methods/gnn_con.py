@@ -15,13 +15,13 @@ from labelgraph.methods.label_graph import classification_terms
 class PGNNCON(DualAdversarialMethod):
     r"""Qian, Xue, Fang, Xu: Integrating Multi-Label Contrastive Learning with Dual Adversarial Graph Neural Networks.
 
-    DAGNN with batch normalisation, and contrast between items that share labels and items that do not, in
-    place of the pairwise loss (IEEE TPAMI 2022, doi:10.1109/TPAMI.2022.3188547):
+    This is DAGNN with batch normalisation. A contrastive loss between items with shared labels and items without
+    shared labels replaces the pairwise loss (IEEE TPAMI 2022, doi:10.1109/TPAMI.2022.3188547):
 
     .. math:: L = \alpha L_{classification} + L_{contrastive} + \beta L_{adversarial}
 
-    The "probabilistic" variant: its label graph is counted, and static. Parts: those of
-    `DualAdversarialMethod`.
+    This is the "probabilistic" variant: its label graph is static, from the counts of the training items. The parts are
+    the parts of `DualAdversarialMethod`.
 
     Example:
         >>> import torch
@@ -39,7 +39,7 @@ class PGNNCON(DualAdversarialMethod):
     batch_norm = True
 
     def loss_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
-        """The losses by name, each a scalar without its weight."""
+        """Compute the losses by name, as scalars without weights."""
         image, text = outputs["image_embedding"], outputs["text_embedding"]
         return {
             **super().loss_terms(outputs, labels),
@@ -49,7 +49,7 @@ class PGNNCON(DualAdversarialMethod):
         }
 
     def loss_weights(self) -> dict[str, float]:
-        """The weight of each loss term."""
+        """Return the weight of each loss term."""
         return {
             **super().loss_weights(),
             "classification": self.config.alpha,
@@ -59,7 +59,7 @@ class PGNNCON(DualAdversarialMethod):
 
 
 class IGNNCON(PGNNCON):
-    """I-GNN-CON, the "iterative" variant of `PGNNCON`: its label graph is learned with the label embeddings.
+    """I-GNN-CON, the "iterative" variant of `PGNNCON`, which learns the label graph and the label embeddings.
 
     (IEEE TPAMI 2022, doi:10.1109/TPAMI.2022.3188547; see `MetricAdjacency`.)
 

@@ -1,4 +1,4 @@
-"""Hash heads on a label-graph method: codes beside its embeddings, and the losses that make them good bits."""
+"""Hash heads of a method, which turn embeddings into binary codes, and the losses of the codes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from labelgraph.nn import HashHead
 
 
 def hash_heads(config: HashConfig, hidden_channels: int) -> dict[str, nn.Module]:
-    """A head for each side, or nothing where no bits are asked for."""
+    """Build a hash head for each side, or none if ``config.bits`` is ``None``."""
     if config.bits is None:
         return {}
     return {side: HashHead(hidden_channels, config.bits, config.relaxation) for side in ("image_hash", "text_hash")}
 
 
 def hash_terms(outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
-    """The losses of the codes by name, without weights; nothing where there are no codes."""
+    """Compute the losses of the codes by name, without weights. Outputs without codes have no losses."""
     if "image_code" not in outputs:
         return {}
     image, text = outputs["image_code"], outputs["text_code"]
@@ -31,7 +31,7 @@ def hash_terms(outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
 
 
 def hash_weights(config: HashConfig) -> dict[str, float]:
-    """The weight of each of these terms."""
+    """Return the weight of each term of `hash_terms`."""
     if config.bits is None:
         return {}
     return {

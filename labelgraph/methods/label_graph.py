@@ -1,4 +1,4 @@
-"""What the label-graph methods share: two projectors and a label branch."""
+"""The base class of the label-graph methods, with two projectors and a label branch."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from labelgraph.nn import HashHead, LabelBranch, LabelEmbedding, LabelEncoder, P
 
 
 class LabelGraphMethod(Method):
-    """A method that projects images and texts into one space, and scores labels there.
+    """A method that projects images and texts into a common space, and scores labels in this space.
 
-    A subclass adds its losses to those given here, and further parts if it has any.
+    A subclass adds its losses to the losses of the codes, and may add parts.
 
     Args:
         image_projector: Image features (B, D_v) to the common space (B, H).
         text_projector: Text features (B, D_t) to the common space (B, H).
-        label_branch: Gives classifiers (C, H) and the edges they were made with.
-        config: The method's hyper-parameters.
-        image_hash: Embeddings of images to relaxed codes (B, bits); with both, search is by codes.
-        text_hash: The same of texts.
+        label_branch: Computes the label classifiers (C, H), and the edges of the label graph.
+        config: Settings of the method.
+        image_hash: Image embeddings (B, H) to relaxed codes (B, bits). With hash heads, search compares codes.
+        text_hash: Text embeddings (B, H) to relaxed codes (B, bits).
 
-    `Method.from_config` builds the published parts; give other modules for other parts.
+    `Method.from_config` builds the published parts. Pass modules of your own to the constructor to use other parts.
     """
 
-    batch_norm = False  # Of the published projectors.
+    batch_norm = False  # Whether the published projectors have batch normalisation.
     takes_sparse_text = True
     scores_labels = True
 
@@ -68,33 +68,33 @@ class LabelGraphMethod(Method):
         }
 
     def encode_image(self, image: Tensor) -> Tensor:
-        """Image features (B, D_v) to embeddings (B, H), or with a hash head to codes of -1 and 1, (B, bits)."""
+        """Encode image features (B, D_v) as embeddings (B, H), or with hash heads as codes of -1 and 1, (B, bits)."""
         embedding: Tensor = self.image_projector(image)
         return embedding if self.image_hash is None else self.image_hash.codes(embedding)
 
     def encode_text(self, text: Tensor) -> Tensor:
-        """Text features (B, D_t) to embeddings (B, H), or with a hash head to codes of -1 and 1, (B, bits)."""
+        """Encode text features (B, D_t) as embeddings (B, H), or with hash heads as codes of -1 and 1, (B, bits)."""
         embedding: Tensor = self.text_projector(text)
         return embedding if self.text_hash is None else self.text_hash.codes(embedding)
 
     def label_scores(self, side: str, features: Tensor) -> Tensor:
-        """Cosines of embeddings and classifiers, shape (B, C), which the classification loss draws to the labels."""
+        """Compute the cosines of embeddings and classifiers, shape (B, C). They are trained to predict the labels."""
         project = self.image_projector if side == "image" else self.text_projector
         return cosine_scores(project(features), self.label_branch()[0])
 
     def label_queries(self) -> Tensor | None:
-        """The classifiers of the labels, which are in the space of the embeddings; with hash heads their codes."""
+        """Return the label classifiers (C, H) in the space of the embeddings, or their codes with hash heads."""
         classifiers: Tensor = self.label_branch()[0]
         return classifiers if self.text_hash is None else self.text_hash.codes(classifiers)
 
     def on_epoch(self, epoch: int) -> None:
-        """Tell the hash heads their epoch."""
+        """Set the epoch of the hash heads."""
         for head in (self.image_hash, self.text_hash):
             if head is not None:
                 head.on_epoch(epoch)
 
     def forward(self, image: Tensor, text: Tensor) -> dict[str, Tensor]:
-        """Embed a batch of pairs, and score every label for both sides."""
+        """Embed a batch of pairs, and score every label for images and texts."""
         classifiers, edge_index, edge_weight = self.label_branch()
         image, text = self.image_projector(image), self.text_projector(text)
         outputs = {
@@ -111,21 +111,21 @@ class LabelGraphMethod(Method):
         return outputs
 
     def loss_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
-        """The losses of the codes, if there are any; a subclass adds its own."""
+        """Compute the losses of the codes, if the method has hash heads. A subclass adds its own losses."""
         return hash_terms(outputs, labels)
 
     def loss_weights(self) -> dict[str, float]:
-        """The weights of these terms."""
+        """Return the weight of each loss term."""
         return hash_weights(self.config)
 
     def param_groups(self, lr: float) -> list[dict[str, Any]]:
-        """All parameters at the base learning rate, but a learned residual at its own."""
+        """Return the parameters with the base learning rate, and a learned residual with its scaled rate."""
         fast = [p for n, p in self.named_parameters() if n.endswith("adjacency.residual")]
         return self._groups(lr, {self.config.residual_lr_scale: fast})
 
 
 def _label_branch(config: LabelGraphConfig, graph: Data) -> LabelBranch:
-    """The label branch that the settings ask for."""
+    """Build the label branch according to the settings."""
     binary = BinaryAdjacency(config.threshold)(graph)
     embedding = LabelEmbedding(graph, config.label_embedding, config.embedding_channels, config.trainable_embedding)
     adjacency = label_adjacency(
@@ -141,10 +141,10 @@ def _label_branch(config: LabelGraphConfig, graph: Data) -> LabelBranch:
 
 
 def classification_terms(outputs: dict[str, Tensor], labels: Tensor) -> Tensor:
-    """The classification loss of both sides, summed."""
+    """Sum the classification losses of images and texts."""
     return classification_loss(outputs["image_scores"], labels) + classification_loss(outputs["text_scores"], labels)
 
 
 def pairwise_terms(outputs: dict[str, Tensor], labels: Tensor) -> Tensor:
-    """The pairwise loss within and between the sides, summed."""
+    """Sum the pairwise losses within and between images and texts."""
     return joint_pairwise_loss(outputs["image_embedding"], outputs["text_embedding"], labels)

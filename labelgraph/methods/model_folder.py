@@ -1,6 +1,7 @@
-"""A method on disk: one safetensors file for the numbers, and ``model.json``, which says what they mean.
+"""Saved methods: a safetensors file with the tensors, and ``model.json`` with the settings.
 
-The folder is one of `labelgraph._core.manifest`: it is read as one version, whole, also while another process saves.
+The folder has a manifest, see `labelgraph._core.manifest`. Reading sees one complete version, even while another
+process saves the method.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ GRAPH_PREFIX, STATE_PREFIX = "graph.", "state."
 
 @dataclass(frozen=True)
 class StoredGraph:
-    """A label graph as it is stored. PyG, which takes seconds to import, is needed only to convert it.
+    """A stored label graph. Only `to_data` imports PyG, which takes seconds.
 
     Args:
-        tensors: Its tensors, by name.
-        num_samples: Number of items that it was counted on.
-        label_names: Names of its nodes.
+        tensors: Tensors of the graph, by name.
+        num_samples: Number of items of the co-occurrence counts.
+        label_names: Names of the nodes.
     """
 
     tensors: Mapping[str, Tensor]
@@ -53,14 +54,14 @@ class StoredGraph:
         return len(self.label_names)
 
     def get(self, name: str) -> Tensor | None:
-        """A tensor, if the graph has it."""
+        """Return a tensor by name, or ``None`` if the graph does not have it."""
         return self.tensors.get(name)
 
     def __getitem__(self, name: str) -> Tensor:
         return self.tensors[name]
 
     def to_data(self) -> Data:
-        """The graph as PyG's ``Data``."""
+        """Convert the graph to PyG's ``Data``."""
         from torch_geometric.data import Data
 
         from labelgraph.graph.edges import LabelNames
@@ -71,7 +72,7 @@ class StoredGraph:
 
 @dataclass(frozen=True)
 class SavedModel:
-    """What a model folder holds."""
+    """Content of a model folder."""
 
     entries: Path
     tensors: Path
@@ -83,10 +84,10 @@ class SavedModel:
     state: dict[str, Tensor]
 
     def load_into(self, module: nn.Module) -> None:
-        """Copy the parameters in their own precision.
+        """Load the stored parameters into a module, which gets the stored precision.
 
         Raises:
-            ValueError: If a parameter is missing, unknown or of another shape.
+            ValueError: If a parameter is missing, unknown or has another shape.
         """
         kinds = {tensor.dtype for tensor in self.state.values() if tensor.is_floating_point()}
         if len(kinds) == 1:
@@ -96,12 +97,12 @@ class SavedModel:
 
 
 class AllocationLimit(TorchDispatchMode):
-    """Refuses to create tensors that are larger than those of a file, or many more: settings that do not fit the file.
+    """Limit on the size and number of new tensors, by the tensors of a file.
 
-    Without the limit, a small file with large widths in its settings could use up the memory.
+    Without the limit, large widths in the settings of a small file could exhaust the memory.
 
     Args:
-        tensors: Tensors of the file; 2**24 elements are always allowed.
+        tensors: Tensors of the file. A new tensor may have as many elements as the largest of them, and at least 2**24.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
@@ -121,10 +122,10 @@ class AllocationLimit(TorchDispatchMode):
 
 @contextmanager
 def refusing(path: Path, expected: str) -> Iterator[None]:
-    """Turn every exception into one line that names the file: what a damaged file causes has many types.
+    """Turn any exception into a one-line error that names the file.
 
     Raises:
-        ValueError: In place of any other exception.
+        ValueError: In place of any exception, since a damaged file can cause exceptions of many types.
     """
     try:
         yield
@@ -142,11 +143,11 @@ def write_model(
     encoders: Mapping[str, Any],
     state: Mapping[str, Tensor],
 ) -> None:
-    """Add a method to a version of a folder."""
+    """Write a method into a version of a folder."""
     from safetensors.torch import save
 
-    kept: Any = {} if graph is None else graph
-    tensors = {GRAPH_PREFIX + key: kept[key] for key in GRAPH_TENSORS if isinstance(kept.get(key), Tensor)}
+    stored: Any = {} if graph is None else graph
+    tensors = {GRAPH_PREFIX + key: stored[key] for key in GRAPH_TENSORS if isinstance(stored.get(key), Tensor)}
     tensors |= {STATE_PREFIX + key: tensor for key, tensor in state.items()}
     writer.write(TENSORS, save(_apart(tensors)))
     writer.entries.update(
@@ -161,22 +162,26 @@ def write_model(
 
 
 def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors on the CPU that share no memory, which safetensors refuses; tied weights are written once each."""
-    kept: dict[str, Tensor] = {}
+    """Copy tensors to the CPU and separate shared memory, which safetensors refuses. Tied weights are written twice."""
+    separate: dict[str, Tensor] = {}
     seen: set[int] = set()
     for key, tensor in tensors.items():
         own = tensor.detach().cpu().contiguous()
         place = own.untyped_storage().data_ptr()
-        kept[key] = own.clone() if place in seen else own
+        separate[key] = own.clone() if place in seen else own
         seen.add(place)
-    return kept
+    return separate
 
 
 def read_model(version: Version, name: str) -> SavedModel:
-    """Read and check what `write_model` added, for the method ``name``.
+    """Read and check a method that `write_model` wrote.
+
+    Args:
+        version: An open version of the folder.
+        name: Name of the expected method.
 
     Raises:
-        ValueError: If it is damaged or of another method.
+        ValueError: If the model is damaged or belongs to another method.
     """
     from safetensors.torch import load
 
@@ -198,22 +203,22 @@ def read_model(version: Version, name: str) -> SavedModel:
 
 
 def _stored_encoders(encoders: Any) -> dict[str, dict[str, Any]]:
-    """Settings of encoders without leave to download: that is for the user of a file to give, not for its writer."""
+    """Check settings of encoders, and remove ``allow_download``: only the user of a file may permit downloads."""
     checked = check_encoders(encoders)
     return {side: {k: v for k, v in settings.items() if k != "allow_download"} for side, settings in checked.items()}
 
 
 def _graph(tensors: Mapping[str, Tensor], names: Any, num_samples: Any) -> StoredGraph:
-    """The label graph, whose indices must be those of labels."""
-    if not isinstance(names, list) or not all(isinstance(each, str) for each in names) or type(num_samples) is not int:
-        raise ValueError("'label_names' must be texts and 'num_samples' a whole number")
-    kept = {key: tensors[GRAPH_PREFIX + key] for key in GRAPH_TENSORS if GRAPH_PREFIX + key in tensors}
-    edges = kept.get("edge_index", torch.empty(2, 0, dtype=torch.long))
+    """Build and check the label graph, whose edges must index the labels."""
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or type(num_samples) is not int:
+        raise ValueError("'label_names' must be strings and 'num_samples' a whole number")
+    parts = {key: tensors[GRAPH_PREFIX + key] for key in GRAPH_TENSORS if GRAPH_PREFIX + key in tensors}
+    edges = parts.get("edge_index", torch.empty(2, 0, dtype=torch.long))
     inside = edges.dtype == torch.long and edges.ndim == 2 and len(edges) == 2
     if not inside or (edges.numel() and not 0 <= edges.min() <= edges.max() < len(names)):
         raise ValueError(f"'edge_index' must be of shape (2, E) and index {len(names)} labels")
     rows = {"edge_weight": edges.shape[1], "edge_count": edges.shape[1], "x": len(names), "count": len(names)}
-    wrong = [key for key, size in rows.items() if key in kept and kept[key].shape[:1] != (size,)]
+    wrong = [key for key, size in rows.items() if key in parts and parts[key].shape[:1] != (size,)]
     if wrong:
-        raise ValueError(f"{', '.join(wrong)} must have as many rows as there are edges or labels")
-    return StoredGraph(kept, num_samples, names)
+        raise ValueError(f"{', '.join(wrong)} must have as many rows as the graph has edges or labels")
+    return StoredGraph(parts, num_samples, names)

@@ -1,4 +1,4 @@
-"""Methods by name."""
+"""Registry of the methods by name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ METHODS: LazyTable[type[Method]] = LazyTable({
     "agah": "labelgraph.methods.agah:AGAH",
     "expected-relevance": "labelgraph.methods.expected_relevance:ExpectedRelevance",
 })  # fmt: skip
-# Their settings, which are read without PyTorch.
+# Settings of the methods, which are available without PyTorch.
 CONFIGS: Mapping[str, type] = {
     "algcn": configs.ALGCNConfig,
     "dagnn": configs.DAGNNConfig,
@@ -39,11 +39,11 @@ CONFIGS: Mapping[str, type] = {
 
 @dataclass(frozen=True)
 class MethodFacts:
-    """What is known of a method before its class is imported.
+    """Properties of a method that are available before its class is imported.
 
     Args:
-        Config: Its settings.
-        generates: Whether it generates missing sides, and so is trained in two stages.
+        Config: Class of its settings.
+        generates: Whether the method generates missing sides, and is therefore trained in two stages.
     """
 
     Config: type
@@ -51,10 +51,10 @@ class MethodFacts:
 
 
 def method_facts(name: str) -> MethodFacts:
-    """The facts of a method; of the methods of the library they need no PyTorch.
+    """Return the properties of a method. For the methods of this library, PyTorch is not imported.
 
     Raises:
-        ValueError: If there is no method of that name.
+        ValueError: If no method has this name.
 
     Example:
         >>> from labelgraph.methods.registry import method_facts
@@ -68,10 +68,10 @@ def method_facts(name: str) -> MethodFacts:
 
 
 def method_class(name: str) -> type[Method]:
-    """The class of a method.
+    """Return the class of a method.
 
     Raises:
-        ValueError: If there is no method of that name.
+        ValueError: If no method has this name.
     """
     check_name("method", name, sorted(METHODS))
     return METHODS[name]
@@ -91,12 +91,12 @@ def build_method(
         name: Key of ``METHODS``.
         image_channels: Size of the image features.
         text_channels: Size of the text features.
-        graph: Label graph, counted on the training items; one without labels needs none.
-        config: Instance of the method's ``Config``; by default the published one.
-        **settings: Fields of the config, to change single ones.
+        graph: Label graph of the training items. A method that does not read labels needs no graph.
+        config: Instance of the method's ``Config``. Defaults to the published settings.
+        **settings: Single fields of the config to change.
 
     Raises:
-        ValueError: If the method or a setting is unknown, a value is out of its range, or ``config`` is that of another
+        ValueError: If the method or a setting is unknown, a value is out of range, or ``config`` belongs to another
             method.
 
     Example:
@@ -111,10 +111,10 @@ def build_method(
 
 
 def method_config(method: type[Method], config: Any = None, settings: Mapping[str, Any] | None = None) -> Any:
-    """The config of a method, by default the published one, with single settings changed.
+    """Return the config of a method with single settings changed. ``config`` defaults to the published settings.
 
     Raises:
-        ValueError: If ``config`` is that of another method, or a setting is unknown or out of its range.
+        ValueError: If ``config`` belongs to another method, or a setting is unknown or out of range.
     """
     if config is None:
         config = method.Config()
@@ -128,15 +128,15 @@ def method_config(method: type[Method], config: Any = None, settings: Mapping[st
 
 
 def load_method(folder: str | Path, device: str | torch.device = "cpu") -> Method:
-    """Read a saved method of any kind, in evaluation mode.
+    """Load any saved method, in evaluation mode.
 
     Args:
-        folder: What `Method.save_pretrained` wrote.
-        device: Where to put the parameters.
+        folder: Folder that `Method.save_pretrained` wrote.
+        device: Device of the parameters.
 
     Raises:
-        FileNotFoundError: If the folder holds no model.
-        ValueError: If it is damaged, of an unknown method or of another version.
+        FileNotFoundError: If the folder has no model.
+        ValueError: If the model is damaged, or has an unknown method or another format version.
     """
     from labelgraph._core.versions import open_version
     from labelgraph.methods.model_folder import MODEL_FORMAT
@@ -146,10 +146,10 @@ def load_method(folder: str | Path, device: str | torch.device = "cpu") -> Metho
 
 
 def read_method(version: Version) -> Method:
-    """Read a method of any kind that `Method.write` added to a version of a folder.
+    """Read any method that `Method.write` added to a version of a folder.
 
     Raises:
-        ValueError: If it is damaged or of an unknown method.
+        ValueError: If the model is damaged or its method is unknown.
     """
     from labelgraph.methods.model_folder import MODEL_FORMAT, refusing
 

@@ -1,4 +1,4 @@
-"""Changes to ``model.json`` as someone might make them by hand, checksum and all."""
+"""Edits of ``model.json`` with a valid checksum."""
 
 import json
 
@@ -6,7 +6,7 @@ from labelgraph._core.digests import sha256_json
 
 
 def edit_model(folder, entries=(), files=(), **head):
-    """Change entries, the entry of the tensors' file, and the head; none deletes an entry."""
+    """Change entries, the entries of the files, and the head. The value ``None`` deletes an entry."""
     path = folder / "model.json"
     meaning = json.loads(path.read_text())
     del meaning["checksum"]

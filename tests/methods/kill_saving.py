@@ -1,4 +1,4 @@
-"""Kill saving at each step that touches files, and print what can be loaded then: ``first`` or ``second``."""
+"""Kill saving at each file operation, and print which method can be loaded afterwards: ``first`` or ``second``."""
 
 import shutil
 import sys
@@ -21,7 +21,7 @@ def main():
     first, second, third = map(build, range(3))
     weights = {name: method.state_dict() for name, method in (("first", first), ("second", second))}
     folder, step, alive = Path(sys.argv[1]), 0, False
-    third.save_pretrained(folder)  # Imports what saving imports, so that no step is in there.
+    third.save_pretrained(folder)  # So that no import is among the steps.
     while not alive:
         step += 1
         shutil.rmtree(folder)
@@ -29,7 +29,7 @@ def main():
         alive = survives(lambda: second.save_pretrained(folder), step)
         found = load_method(folder).state_dict()
         print(*(name for name, state in weights.items() if all(torch.equal(state[key], found[key]) for key in state)))
-        # Whatever was left behind, the next save goes through and tidies up.
+        # The next save succeeds and deletes files that were left over.
         third.save_pretrained(folder)
         load_method(folder)
         assert len([path for path in folder.iterdir() if path.name != LOCK]) == 2

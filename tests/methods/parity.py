@@ -1,4 +1,4 @@
-"""Figures computed from the published definitions, and how near to them a method must come."""
+"""Fixtures computed from the published definitions, and the tolerances of the comparison."""
 
 from typing import Any
 
@@ -12,20 +12,20 @@ TOLERANCE: dict[torch.dtype, dict[str, Any]] = {
 
 
 def read_figures(path):
-    """The arrays of a fixture as tensors."""
+    """Load the arrays of a fixture as tensors."""
     with np.load(path, allow_pickle=False) as file:
         return {key: torch.from_numpy(np.asarray(file[key])) for key in file.files}
 
 
 def copy_parameters(model, figures, names):
-    """Give a model the parameters of the fixture, by their names here and there."""
+    """Load the parameters of the fixture into a model, by pairs of names in both."""
     with torch.no_grad():
         for ours, theirs in names.items():
             model.get_parameter(ours).copy_(figures[f"param/{theirs}"])
 
 
 def assert_gradients(model, figures, names, dtype):
-    """Every gradient of the fixture is ours, and nothing else is trained."""
+    """Check that all gradients equal the gradients of the fixture, and that no other parameter is trained."""
     for ours, theirs in names.items():
         expected = figures[f"grad/{theirs}"].to(dtype)
         torch.testing.assert_close(

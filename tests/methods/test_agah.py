@@ -1,4 +1,4 @@
-"""AGAH against figures computed from its published definition."""
+"""AGAH against a fixture computed from the published definition."""
 
 import pytest
 import torch
@@ -68,23 +68,23 @@ def pairs(size=6):
 
 @pytest.mark.parametrize("adjacency", ["attention", "residual"])
 @pytest.mark.parametrize("size", [1, 2, 6])
-def test_any_batch_teaches_every_parameter(adjacency, size):
+def test_every_parameter_learns_from_any_batch_size(adjacency, size):
     model = small(adjacency=adjacency, bits=12)
     model.total_loss(model.loss_terms(model(*pairs(size)), torch.empty(size, 0))).backward()
     for name, parameter in model.named_parameters():
         assert torch.isfinite(parameter.grad).all(), name
-        # One item attends to itself whatever the weights; two columns may be alike.
+        # A single item attends to itself for any weights, and two columns may be equal.
         assert size == 1 or parameter.grad.any(), name
 
 
-def test_the_residual_form_has_a_largest_batch():
+def test_the_residual_adjacency_has_a_largest_batch_size():
     model = small(adjacency="residual", num_items=4)
     with pytest.raises(ValueError, match=r"a batch must have at most 4 items, 'num_items' \(got 6\)"):
         model(*pairs(6))
 
 
 @pytest.mark.parametrize("bits", [1, 12, 16])
-def test_codes_are_signs_whatever_the_epoch(bits):
+def test_codes_are_signs_in_every_epoch(bits):
     model, (image, text) = small(bits=bits), pairs()
     before = model.encode_image(image), model.encode_text(text)
     model.on_epoch(15)
@@ -95,14 +95,14 @@ def test_codes_are_signs_whatever_the_epoch(bits):
     assert torch.equal(model.encode_image(image), before[0])
 
 
-def test_zero_is_a_bit_too():
+def test_the_sign_of_zero_is_a_bit():
     model = small(bits=3)
     torch.nn.init.zeros_(model.image_hash.lin2.weight)
     torch.nn.init.zeros_(model.image_hash.lin2.bias)
     assert torch.equal(model.encode_image(pairs()[0]), torch.ones(6, 3))
 
 
-def test_labels_are_not_looked_at():
+def test_labels_are_ignored():
     model = small(bits=8)
     outputs = model(*pairs())
     assert model.loss_terms(outputs, None) == model.loss_terms(outputs, torch.ones(6, 3))

@@ -1,4 +1,4 @@
-"""ALGCN against figures computed from its published definition."""
+"""ALGCN against a fixture computed from the published definition."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def figures(fixtures):
 
 
 def published(figures, dtype):
-    """The model with the parameters of the fixture."""
+    """Build the model with the parameters of the fixture."""
     embedding = figures["label_embedding"]
     graph = cooccurrence_graph(figures["label_matrix"], x=embedding)
     config = ALGCNConfig(hidden_channels=32, threshold=figures["threshold"].item(), label_embedding="given")
@@ -41,7 +41,7 @@ def published(figures, dtype):
 
 
 def step(model, figures, monkeypatch, dtype):
-    """Outputs and loss terms with the fixture's random edges in place of drawn ones."""
+    """Compute outputs and loss terms with the random edges of the fixture."""
     draws = figures["negative_draws"].to(dtype)
     monkeypatch.setattr("labelgraph.methods.algcn.draw_negatives", lambda *_: draws)
     outputs = model(figures["image"].to(dtype), figures["text"].to(dtype))
@@ -92,7 +92,7 @@ def terms_of(model):
     return model.loss_terms(model(image, text), labels)
 
 
-def test_the_residual_learns_at_its_own_rate():
+def test_the_residual_has_its_own_learning_rate():
     model = small(residual_lr_scale=30.0)
     base, fast = model.param_groups(0.01)
     assert fast["params"] == [model.label_branch.adjacency.residual]
@@ -117,7 +117,7 @@ def test_without_layers_the_structure_loss_is_zero():
     assert terms["structure"] == 0 and all(torch.isfinite(term) for term in terms.values())
 
 
-def test_random_edges_are_drawn_in_training_alone():
+def test_random_edges_are_drawn_in_training_only():
     model = small(negative_rate=0.5)
     assert terms_of(model)["structure"] != terms_of(model.eval())["structure"]
     first, second = (model.loss_terms(model(*batch()[:2]), batch()[2])["structure"] for _ in range(2))

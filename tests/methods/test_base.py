@@ -1,4 +1,4 @@
-"""What every method offers, for each method by name."""
+"""The interface of `Method`, tested for every method."""
 
 import json
 from typing import Any
@@ -14,14 +14,14 @@ from labelgraph.methods import METHODS, LabelGraphMethod, build_method, load_met
 GENERATORS = {"text_generator_channels": 6, "image_generator_channels": 7}
 SMALL: dict[str, list[dict[str, Any]]] = {
     "algcn": [{}, {"adjacency": "static"}, {"adjacency": "attention"}],
-    # From the third hop on, attention over all pairs hears the same from every label, and has no gradient but rounding.
+    # From the third layer on, attention over all pairs has equal inputs, so its gradients are rounding errors.
     "dagnn": [GENERATORS, {**GENERATORS, "conv": "gat", "adjacency": "attention", "num_layers": 2}],
     "p-gnn-con": [GENERATORS, {**GENERATORS, "conv": "gat"}],
-    # Few labels are alike: a higher threshold would leave the metric nothing to learn from.
+    # With a higher threshold, too few edges remain for the metric to learn from.
     "i-gnn-con": [{**GENERATORS, "threshold": 0.0}, {**GENERATORS, "metric_heads": 2, "label_embedding": "learned"}],
     "agah": [{"bits": 8, "graph_channels": (8, 6)}, {"bits": 8, "graph_channels": (8, 6), "adjacency": "residual",
                                                      "num_items": 60}],
-    # Without dropout, which draws anew at every call.
+    # Without dropout, so that calls are repeatable.
     "expected-relevance": [{"dropout": 0.0}, {"dropout": 0.0, "bits": 6}],
 }  # fmt: skip
 CASES = [
@@ -50,7 +50,7 @@ def test_every_method_is_tested():
 
 
 @each_label_graph_method
-def test_encoders_give_what_forward_gives(name, config, make_data):
+def test_encoders_equal_the_outputs_of_forward(name, config, make_data):
     data = make_data()
     method = build(name, config, data).eval()
     outputs = method(data.image, data.text)
@@ -70,19 +70,19 @@ def test_total_is_the_weighted_sum_of_scalars(name, config, make_data):
     expected = sum(weights[term] * value.item() for term, value in terms.items())
     assert method.total_loss(terms).item() == pytest.approx(expected, rel=1e-5)
     assert set(terms) <= set(weights)
-    assert len(set(weights.values())) > 1 or len(terms) == 2  # Expected relevance has two alike.
+    assert len(set(weights.values())) > 1 or len(terms) == 2  # Two weights of expected relevance are equal.
 
 
 @each_method
 @pytest.mark.parametrize("size", [1, 2, 7])
 def test_every_parameter_learns_from_any_batch(name, config, size, make_data):
-    data = make_data(image_channels=96, text_channels=80)  # So that the discriminators' layers are not of width one.
+    data = make_data(image_channels=96, text_channels=80)  # So that the layers of the discriminators are wider than 1.
     method = build(name, config, data)
     rows = slice(0, size)
     terms = method.loss_terms(method(data.image[rows], data.text[rows]), data.labels[rows])
     method.total_loss(terms).backward()
     for parameter_name, parameter in method.named_parameters():
-        # Graph attention takes no more than the sign from its edges; one item attends to itself alone.
+        # Graph attention uses only the sign of the edges, and a single item attends only to itself.
         unmoved = getattr(config, "conv", None) == "gat" or (name == "agah" and size == 1)
         if "adjacency" in parameter_name and unmoved:
             continue
@@ -110,17 +110,17 @@ def test_compiled_as_one_graph_equals_eager(name, config, make_data):
         terms = method.loss_terms(outputs, labels)
         return outputs, terms, method.total_loss(terms)
 
-    torch.compiler.reset()  # What was compiled before counts against a limit.
+    torch.compiler.reset()  # Earlier compilations count against a limit.
     results = []
     for call in (step, torch.compile(step, fullgraph=True, backend="eager")):
-        torch.manual_seed(0)  # Random edges are drawn within.
+        torch.manual_seed(0)  # The method draws random edges.
         results.append(call(data.image, data.text, data.labels))
     torch.testing.assert_close(*results)
 
 
 @each_label_graph_method
 def test_the_order_of_labels_does_not_matter(name, config, make_data):
-    """Permuted labels give the same embeddings and, where nothing is learned by label, permuted scores."""
+    """Permuted labels give the same embeddings, and permuted scores if no parameter belongs to one label."""
     data = make_data()
     order = torch.randperm(5)
     method = build(name, config, data)
@@ -174,7 +174,7 @@ def test_a_saved_method_is_read_back(name, config, make_data, tmp_path):
         assert torch.equal(getattr(again, encode)(side), getattr(method, encode)(side))
 
 
-def test_a_method_that_reads_no_labels_keeps_none(make_data, tmp_path):
+def test_a_method_that_does_not_read_labels_stores_none(make_data, tmp_path):
     data = make_data()
     build("agah", METHODS["agah"].Config(hidden_channels=8, graph_channels=(8, 6)), data).save_pretrained(tmp_path)
     meaning = json.loads((tmp_path / "model.json").read_text())

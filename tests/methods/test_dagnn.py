@@ -1,4 +1,4 @@
-"""DAGNN, P-GNN-CON and I-GNN-CON against figures computed from their published definitions."""
+"""DAGNN, P-GNN-CON and I-GNN-CON against fixtures computed from the published definitions."""
 
 import pytest
 import torch
@@ -30,7 +30,7 @@ OUTPUTS = {
 
 
 def names_of(method, conv):
-    """Our trained parameters under the names of the fixture."""
+    """Map the trained parameters to the names of the fixture."""
     names = {}
     for part, (theirs, layers) in PARTS.items():
         layers = dict(layers) if method == "dagnn" else {"norm": "bn", **layers}
@@ -49,7 +49,7 @@ def names_of(method, conv):
 
 
 class Case:
-    """A method with the parameters of its fixture, and one step of it."""
+    """Build a method with the parameters of its fixture, and run one training step."""
 
     def __init__(self, fixtures, method, conv, dtype):
         self.figures = figures = read_figures(fixtures / f"{method}_{conv}.npz")
@@ -109,7 +109,7 @@ def test_every_gradient(case):
 
 
 def test_the_adjacency_is_the_published_one(case):
-    """Only GCN fixtures hold the matrix, which is normalised there."""
+    """Only the GCN fixtures have the normalised adjacency matrix."""
     adjacency = case.model.label_branch.adjacency
     if "param/A0" in case.figures:
         torch.testing.assert_close(adjacency.static, case.figures["param/A0"].to(case.dtype))
@@ -136,7 +136,7 @@ def pairs(size=9):
     return torch.rand(size, 32, generator=generator), torch.rand(size, 16, generator=generator)
 
 
-def test_the_four_shares_tell_what_the_discriminators_recognise():
+def test_the_four_diagnostics_are_accuracies_of_the_discriminators():
     model = small(DAGNN)
     always_image, always_text = torch.tensor([[0.0, 1.0]] * 4), torch.tensor([[1.0, 0.0]] * 4)
     half = torch.cat([always_image[:2], always_text[:2]])
@@ -146,7 +146,7 @@ def test_the_four_shares_tell_what_the_discriminators_recognise():
 
 
 @pytest.mark.parametrize("cls", [DAGNN, PGNNCON])
-def test_missing_sides_are_generated_and_present_ones_kept(cls):
+def test_missing_sides_are_generated_and_present_sides_kept(cls):
     model, (image, text) = small(cls).train(), pairs()
     present = torch.tensor([[True, True], [True, False], [False, True]] * 3)
     state = {name: value.clone() for name, value in model.state_dict().items()}
@@ -162,8 +162,8 @@ def test_missing_sides_are_generated_and_present_ones_kept(cls):
     assert alone_image.any() and alone_text.any()
 
 
-def test_the_projectors_are_taught_to_fool_the_discriminators():
-    """A step against the adversarial loss alone makes it larger where the reversed gradient reaches."""
+def test_the_projectors_learn_to_fool_the_discriminators():
+    """A gradient step on parameters behind the gradient reversal increases the adversarial loss."""
     model, (image, text) = small(DAGNN), pairs(40)
 
     def adversarial():
@@ -189,7 +189,7 @@ def test_the_projectors_are_taught_to_fool_the_discriminators():
 
 @pytest.mark.parametrize("adjacency", ["static", "adaptive", "metric", "attention"])
 @pytest.mark.parametrize("conv", ["gcn", "gat"])
-def test_every_adjacency_goes_with_every_convolution(adjacency, conv):
+def test_every_adjacency_works_with_every_convolution(adjacency, conv):
     model, (image, text) = small(PGNNCON, adjacency=adjacency, conv=conv, num_layers=2), pairs()
     terms = model.loss_terms(model(image, text), torch.ones(9, 4))
     model.total_loss(terms).backward()
@@ -197,14 +197,14 @@ def test_every_adjacency_goes_with_every_convolution(adjacency, conv):
     assert model.label_branch.embedding.weight.grad is None
 
 
-def test_many_hops_stay_finite():
+def test_outputs_of_many_layers_are_finite():
     model, (image, text) = small(DAGNN, num_layers=40), pairs()
     outputs = model(image, text)
     model.total_loss(model.loss_terms(outputs, torch.ones(9, 4))).backward()
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.requires_grad)
 
 
-def test_a_batch_without_labels_has_no_contrast():
+def test_a_batch_without_labels_has_no_contrastive_loss():
     model, (image, text) = small(PGNNCON), pairs()
     terms = model.loss_terms(model(image, text), torch.zeros(9, 4))
     assert terms["contrastive"] == 0 and all(torch.isfinite(term) for term in terms.values())

@@ -1,4 +1,4 @@
-"""The method that ranks by expected relevance."""
+"""The method `ExpectedRelevance`."""
 
 import pytest
 import torch
@@ -20,8 +20,8 @@ def scores(method, data):
     return {side: (method.label_scores(side, getattr(data, side)), data.labels) for side in ("image", "text")}
 
 
-def test_embeddings_score_labels_and_likeness(make_data):
-    """Against the formula, from the parts of the method."""
+def test_scores_of_embeddings_follow_the_formula(make_data):
+    """The expected scores are computed from the parts of the method."""
     data = make_data()
     method = build(data, pair_strength=0.8)
     image, text = encode(method, data)
@@ -49,7 +49,7 @@ def test_other_scores_of_the_probabilities(make_data, score, similarity):
     assert torch.equal(method.encode_text(data.text), method.label_probabilities("text", data.text))
 
 
-def test_the_pair_loss_draws_an_image_and_its_own_text_together(make_data):
+def test_the_pair_loss_makes_an_image_and_its_own_text_similar(make_data):
     data = make_data()
     method = build(data)
     before = method.loss_terms(method(data.image, data.text), data.labels)["pair"]
@@ -62,15 +62,15 @@ def test_the_pair_loss_draws_an_image_and_its_own_text_together(make_data):
 
 
 class Dense(torch.nn.Module):
-    """A projector that gives its input back."""
+    """A projector that returns its input."""
 
     def forward(self, features):
         return features.to_dense()
 
 
 @pytest.mark.parametrize("layout", ["dense", "sparse"])
-def test_bags_of_words_lose_words_in_training_alone(make_data, layout):
-    """Read off a projector that gives the words back."""
+def test_bags_of_words_lose_words_in_training_only(make_data, layout):
+    """The projector returns its input, so the hidden units are the words."""
     data = make_data()
     words = torch.zeros(400, 9)
     words[torch.arange(400), torch.arange(400) % 9] = 1.0
@@ -83,7 +83,7 @@ def test_bags_of_words_lose_words_in_training_alone(make_data, layout):
     assert ((left == 0) | (left == words)).all() and left.any(1).all()
     assert 0.1 < 1 - left.sum() / words.sum() < 0.5
     assert torch.equal(method.eval()(torch.zeros(400, 9), given)["text_pair"], words)
-    dense = torch.rand(400, 9) + 0.1  # Not words.
+    dense = torch.rand(400, 9) + 0.1  # Not bags of words.
     assert torch.equal(method.train()(torch.zeros(400, 9), dense)["text_pair"], dense)
 
 
@@ -116,11 +116,11 @@ def test_calibration_changes_probabilities_and_is_saved(make_data, tmp_path):
     assert not torch.allclose(before, method.encode_text(data.text))
     method.save_pretrained(tmp_path)
     assert torch.equal(load_method(tmp_path).encode_text(data.text), method.encode_text(data.text))
-    # What was calibrated once is calibrated anew from the same scores.
+    # A second calibration from the same scores gives the same result.
     assert torch.equal(method.label_scores("text", data.text), held_out["text"][0])
 
 
-def test_no_calibration_and_a_side_that_is_missing(make_data):
+def test_no_calibration_and_a_missing_side(make_data):
     data = make_data()
     method = build(data, calibration="none")
     before = method.encode_image(data.image)
@@ -143,7 +143,7 @@ def test_losses_are_the_cross_entropies_of_both_sides(make_data):
     assert set(terms) == {"image", "text", "pair"}
 
 
-def test_codes_are_signs_of_one_map_of_both_sides(make_data):
+def test_codes_of_both_sides_are_signs_of_the_same_map(make_data):
     data = make_data()
     method = build(data, bits=7)
     for side, codes in (("image", method.encode_image), ("text", method.encode_text)):
@@ -157,7 +157,7 @@ def test_codes_are_signs_of_one_map_of_both_sides(make_data):
     assert method.hash_head.linear.weight.grad.any() and method.classifier.weight.grad is None
 
 
-def test_sparse_texts_are_as_dense_ones(make_data):
+def test_sparse_and_dense_texts_give_equal_embeddings(make_data):
     data = make_data()
     method = build(data)
     text = data.text * (data.text > 0)

@@ -39,7 +39,7 @@ def test_every_method_learns_codes(name, relaxation, make_data):
     assert torch.equal(image, method.image_hash.codes(method.image_projector(data.image)))
 
 
-def test_the_terms_are_those_of_both_sides(make_data):
+def test_the_terms_sum_the_losses_of_both_sides(make_data):
     data = make_data()
     method = build("algcn", data)
     outputs = method(data.image, data.text)
@@ -73,7 +73,7 @@ def test_a_hashed_method_is_trained_saved_and_searched_by_packed_codes(make_data
         assert left.vectors.dtype == torch.uint8 and left.vectors.shape == (60, 2)
 
 
-def test_filling_missing_sides_does_not_go_through_the_bits(make_data):
+def test_missing_sides_are_generated_from_embeddings_not_codes(make_data):
     data = make_data()
     method = build("dagnn", data).eval()
     present = torch.tensor([[True, False]]).expand(60, 2)
@@ -81,7 +81,7 @@ def test_filling_missing_sides_does_not_go_through_the_bits(make_data):
     torch.testing.assert_close(text, method.text_generator(method.image_projector(data.image)).detach())
 
 
-def test_heads_come_in_pairs(make_data):
+def test_one_hash_head_alone_is_refused(make_data):
     data = make_data()
     method = build("algcn", data)
     with pytest.raises(ValueError, match="'image_hash' and 'text_hash' must be given together"):

@@ -1,4 +1,4 @@
-"""A method on disk."""
+"""Saved methods."""
 
 import json
 import random
@@ -38,7 +38,7 @@ def build(config, graph=GRAPH):
 
 
 def tensors(folder):
-    """The one file with numbers."""
+    """Return the only safetensors file of the folder."""
     (path,) = folder.glob("model-*.safetensors")
     return path
 
@@ -141,7 +141,7 @@ def test_a_missing_file_is_named(saved, name):
         ({"entries": {"text_channels": "5"}}, "'image_channels' and 'text_channels' must be in"),
         ({"entries": {"label_names": ["a", "b"]}}, "'edge_index' must be .* index 2 labels"),
         ({"entries": {"label_names": ["a", "b", "c", "d", "e"]}}, "x, count must have as many rows"),
-        ({"entries": {"label_names": [1, 2, 3, 4]}}, "'label_names' must be texts"),
+        ({"entries": {"label_names": [1, 2, 3, 4]}}, "'label_names' must be"),
         ({"entries": {"num_samples": "many"}}, "'num_samples' a whole number"),
         ({"entries": {"encoders": [3]}}, "'encoders' must map"),
         ({"files": {"sha256": "0"}}, "expected a file of this folder"),
@@ -151,7 +151,7 @@ def test_a_missing_file_is_named(saved, name):
         ({"files": {"file": ["model-0123456789abcdef.safetensors"]}}, "expected a file of this folder"),
     ],
 )
-def test_a_wrong_meaning_is_refused(saved, changes, message):
+def test_wrong_entries_are_refused(saved, changes, message):
     edit_model(saved, **changes)
     with pytest.raises(ValueError, match=message) as error:
         ALGCN.from_pretrained(saved)
@@ -182,7 +182,7 @@ def test_stored_encoders_may_not_download(saved):
 
 
 class Tied(ALGCN):
-    """Both projectors are one."""
+    """Both projectors share their weight."""
 
     name = "tied"
 
@@ -219,7 +219,7 @@ def test_the_precision_of_the_parameters_is_kept(tmp_path, dtype):
 
 
 @pytest.mark.parametrize("content", ["[]", "3", "null", "{", "", "[" * 100_000])
-def test_json_of_another_kind_is_refused(saved, content):
+def test_other_json_is_refused(saved, content):
     (saved / "model.json").write_text(content)
     with pytest.raises(ValueError, match=r"model\.json: expected"):
         ALGCN.from_pretrained(saved)
@@ -245,7 +245,7 @@ def test_200_damaged_folders_are_refused_or_give_the_same_method(saved):
             assert str(saved) in str(error) and "\n" not in str(error), error
             refused += 1
         else:
-            # Only white space of `model.json` may go unseen.
+            # Only changes of white space in `model.json` are accepted.
             assert path.name == "model.json" and [again._graph.label_names, again.config] == names
             for key, value in whole.state_dict().items():
                 assert torch.equal(value, again.state_dict()[key]), key
@@ -254,10 +254,10 @@ def test_200_damaged_folders_are_refused_or_give_the_same_method(saved):
 
 
 @pytest.mark.slow
-def test_killed_at_every_step_the_old_or_the_new_is_there(tmp_path):
-    """The script dies at the n-th thing that it does with files, for every n until it lives."""
+def test_killed_at_every_step_the_old_or_the_new_method_loads(tmp_path):
+    """The script is killed at the n-th file operation, for every n until it survives."""
     command = [sys.executable, "-m", "tests.methods.kill_saving", tmp_path / "saved"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
     states = done.stdout.split()
     assert len(states) > 10 and set(states) == {"first", "second"}
-    assert states == sorted(states)  # First the old one, from some step on the new one.
+    assert states == sorted(states)  # The old method loads until some step, the new method after it.

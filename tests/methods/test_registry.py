@@ -1,4 +1,4 @@
-"""Methods by name."""
+"""The registry of methods."""
 
 import pytest
 import torch
@@ -43,7 +43,7 @@ def test_the_config_of_another_method_is_refused_by_name():
         build_method("algcn", 4, 3, GRAPH, DAGNNConfig())
 
 
-def test_loading_puts_the_method_on_a_device(tmp_path):
+def test_loading_moves_the_method_to_a_device(tmp_path):
     build_method("algcn", 4, 3, GRAPH, hidden_channels=7).save_pretrained(tmp_path)
     assert {p.device.type for p in load_method(tmp_path, device="meta").parameters()} == {"meta"}
 
@@ -62,6 +62,6 @@ def test_loading_refuses_an_unknown_method(tmp_path, name):
         load_method(tmp_path)
 
 
-def test_loading_from_nowhere(tmp_path):
+def test_loading_from_a_missing_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"model\.json: no such labelgraph model"):
         load_method(tmp_path / "nothing")
