@@ -1,4 +1,4 @@
-"""Label scores to probabilities that can be taken at their word."""
+"""Calibration of label scores: lines per label, temperature scaling and Platt scaling."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 CALIBRATIONS = ("none", "temperature", "platt")
-WEAK = 1e-6  # Holds what the data leave open, such as the slope of scores that separate all labels.
+WEAK = 1e-6  # Strength of a penalty that keeps undetermined parameters finite, such as slopes of separable scores.
 
 
 class Calibration(nn.Module):
-    r"""A line for each label, :math:`z_{bc} = a_c s_{bc} + b_c`, whose sigmoid is the probability of the label.
+    r"""Calibration of label scores by one line per label, :math:`z_{bc} = a_c s_{bc} + b_c`.
 
-    It does nothing until it is fitted. What it learns are buffers: training leaves them alone, and they are saved
-    with the model.
+    The sigmoid of :math:`z_{bc}` is the probability of label :math:`c`. Before it is fitted, a calibration returns
+    the scores unchanged. Slopes and intercepts are buffers: training does not change them, and they are saved with
+    the model.
 
     Args:
-        num_labels: :math:`C`.
+        num_labels: Number of labels :math:`C`.
 
     Shapes:
         - **input:** scores :math:`(B, C)`.
@@ -42,16 +43,16 @@ class Calibration(nn.Module):
         self.register_buffer("intercept", torch.zeros(num_labels))
 
     def fit(self, scores: Tensor, labels: Tensor, kind: str = "platt", shrinkage: float = 1000.0) -> Calibration:
-        """Fit the lines on items that the scores were not trained on.
+        """Fit the lines on held-out items, on which the model that computes the scores was not trained.
 
         Args:
-            scores: Shape (N, C).
-            labels: Multi-hot, shape (N, C).
-            kind: ``"temperature"``, ``"platt"``, or ``"none"``, which forgets what was fitted.
-            shrinkage: Of `platt_scaling`.
+            scores: Label scores, shape (N, C).
+            labels: Multi-hot labels, shape (N, C).
+            kind: ``"temperature"``, ``"platt"``, or ``"none"``, which resets the calibration.
+            shrinkage: Shrinkage of `platt_scaling`.
 
         Raises:
-            ValueError: If there is no such kind.
+            ValueError: If the kind is unknown.
         """
         if kind not in CALIBRATIONS:
             raise ValueError(f"'kind' must be one of {', '.join(CALIBRATIONS)} (got {kind!r})")
@@ -65,22 +66,22 @@ class Calibration(nn.Module):
         return self
 
     def forward(self, scores: Tensor) -> Tensor:
-        """Calibrate a batch."""
+        """Calibrate the scores of a batch."""
         return self.slope * scores + self.intercept
 
 
 def temperature_scaling(scores: Tensor, labels: Tensor) -> Tensor:
-    r"""The temperature :math:`T` by which :math:`\sigma(s / T)` is most likely (Guo et al. 2017, section 4.2).
+    r"""Fit the temperature :math:`T` of :math:`\sigma(s / T)` by maximum likelihood (Guo et al. 2017, section 4.2).
 
     Args:
         scores: Logits, shape (N, C).
-        labels: Multi-hot, shape (N, C).
+        labels: Multi-hot labels, shape (N, C).
 
     Returns:
-        A positive scalar.
+        Positive scalar :math:`T`.
 
     Raises:
-        ValueError: If shapes disagree, scores are not finite, or labels not 0 or 1.
+        ValueError: If shapes differ, scores are not finite, or labels are not 0 or 1.
 
     Example:
         >>> import torch
@@ -90,26 +91,27 @@ def temperature_scaling(scores: Tensor, labels: Tensor) -> Tensor:
     """
     log = torch.zeros((), dtype=torch.float64)
     scores, labels = _checked(scores, labels)
-    return _least(lambda log: _entropy(scores * log.exp(), labels) + WEAK * log.square(), log).neg().exp().float()
+    return _minimise(lambda log: _entropy(scores * log.exp(), labels) + WEAK * log.square(), log).neg().exp().float()
 
 
 def platt_scaling(scores: Tensor, labels: Tensor, shrinkage: float = 1000.0) -> tuple[Tensor, Tensor]:
-    r"""A line for each label, by which :math:`\sigma(a_c s_c + b_c)` is most likely (Platt 1999).
+    r"""Fit a line :math:`a_c s_c + b_c` for each label, whose sigmoid is the probability of the label (Platt 1999).
 
-    First comes one line :math:`u = a s + b` for all labels; it serves scores on any scale, cosines too. Then each
-    label corrects it to :math:`\alpha_c u + \beta_c`, held to it by the penalty :math:`\frac{\lambda}{2}
-    ((\alpha_c - 1)^2 + \beta_c^2)`, since some labels have few items: one with none has the line of all.
+    The fit has two steps. First, one line :math:`u = a s + b` is fitted for all labels together, so that scores may
+    have any scale; for instance, they may be cosines. Then the line of each label is fitted as
+    :math:`\alpha_c u + \beta_c`, with the penalty :math:`\frac{\lambda}{2} ((\alpha_c - 1)^2 + \beta_c^2)`. The
+    penalty keeps the lines of rare labels close to the shared line.
 
     Args:
-        scores: Shape (N, C).
-        labels: Multi-hot, shape (N, C).
-        shrinkage: :math:`\lambda`; the larger, the more alike are the lines.
+        scores: Label scores, shape (N, C).
+        labels: Multi-hot labels, shape (N, C).
+        shrinkage: Strength :math:`\lambda` of the penalty; larger values make the lines more similar.
 
     Returns:
-        Slopes and intercepts, both of the shape (C,).
+        Slopes and intercepts, each of shape (C,).
 
     Raises:
-        ValueError: If shapes disagree, scores are not finite, or labels not 0 or 1.
+        ValueError: If shapes differ, scores are not finite, labels are not 0 or 1, or ``shrinkage`` is not positive.
 
     Example:
         >>> import torch
@@ -122,21 +124,21 @@ def platt_scaling(scores: Tensor, labels: Tensor, shrinkage: float = 1000.0) -> 
     if not shrinkage > 0:
         raise ValueError(f"'shrinkage' must be positive (got {shrinkage})")
     scores, labels = _checked(scores, labels)
-    same = torch.tensor([[1.0], [0.0]], dtype=torch.float64)
+    identity = torch.tensor([[1.0], [0.0]], dtype=torch.float64)
 
     def loss(line: Tensor, x: Tensor, strength: float) -> Tensor:
-        return _entropy(line[0] * x + line[1], labels) + strength / 2 * (line - same).square().sum()
+        return _entropy(line[0] * x + line[1], labels) + strength / 2 * (line - identity).square().sum()
 
-    shared = _least(lambda line: loss(line, scores, WEAK), same)
-    every = shared[0] * scores + shared[1]
-    own = _least(lambda line: loss(line, every, shrinkage), same.expand(2, scores.shape[1]))
-    return (own[0] * shared[0]).float(), (own[0] * shared[1] + own[1]).float()
+    shared = _minimise(lambda line: loss(line, scores, WEAK), identity)
+    logits = shared[0] * scores + shared[1]
+    lines = _minimise(lambda line: loss(line, logits, shrinkage), identity.expand(2, scores.shape[1]))
+    return (lines[0] * shared[0]).float(), (lines[0] * shared[1] + lines[1]).float()
 
 
 def _checked(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     if scores.ndim != 2 or scores.shape != labels.shape or not len(scores):
         raise ValueError(
-            f"'scores' and 'labels' must have one shape (N, C), N at least 1 "
+            f"'scores' and 'labels' must have the same shape (N, C), N at least 1 "
             f"(got {tuple(scores.shape)} and {tuple(labels.shape)})"
         )
     if not scores.isfinite().all():
@@ -151,18 +153,18 @@ def _entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 @torch.enable_grad()
-def _least(loss: Callable[[Tensor], Tensor], start: Tensor) -> Tensor:
-    """Where a convex loss is least."""
-    at = start.clone().requires_grad_()
+def _minimise(loss: Callable[[Tensor], Tensor], start: Tensor) -> Tensor:
+    """Return the minimiser of a convex loss."""
+    parameters = start.clone().requires_grad_()
     optimizer = torch.optim.LBFGS(
-        [at], max_iter=1000, tolerance_grad=1e-6, tolerance_change=1e-12, line_search_fn="strong_wolfe"
+        [parameters], max_iter=1000, tolerance_grad=1e-6, tolerance_change=1e-12, line_search_fn="strong_wolfe"
     )
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        value = loss(at)
+        value = loss(parameters)
         value.backward()
         return value
 
     optimizer.step(closure)
-    return at.detach()
+    return parameters.detach()

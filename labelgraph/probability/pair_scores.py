@@ -1,4 +1,4 @@
-"""Scores of pairs from label probabilities, and features whose inner products rank by them."""
+"""Relevance scores of pairs from label probabilities, and features whose inner products rank by relevance."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from torch import Tensor
 from labelgraph._core.array_kinds import plain_array
 from labelgraph._core.similarity import unit_length
 
-BLOCK_PRODUCTS = 2**20  # 4 MiB, which stays in the caches.
+BLOCK_PRODUCTS = 2**20  # 4 MiB, which fits into the CPU caches.
 
 
 def expected_relevance(p: Tensor, q: Tensor) -> Tensor:
-    r"""The probability that two items share at least one label, :math:`1 - \prod_c (1 - p_c q_c)`.
+    r"""Compute the probability that two items share at least one label, :math:`1 - \prod_c (1 - p_c q_c)`.
 
-    Relevance in multi-label retrieval is to share a label; so this is the expected relevance, if the
-    probabilities are calibrated and labels independent given the items. `labelgraph.probability.relevance_features`
-    ranks nearly the same by inner products, as indexes want it.
+    In multi-label retrieval, two items are relevant to each other if they share a label. The result is therefore the
+    expected relevance, if the probabilities are calibrated and labels are independent given the items.
+    `labelgraph.probability.relevance_features` approximates the same ranking by inner products, for use in an index.
 
     Args:
-        p: Probabilities of the labels of the queries, shape :math:`(Q, C)`.
-        q: Those of the database, shape :math:`(N, C)`.
+        p: Label probabilities of the queries, shape :math:`(Q, C)`.
+        q: Label probabilities of the gallery, shape :math:`(N, C)`.
 
     Returns:
-        Shape :math:`(Q, N)`. Beside it no more than a block of the products of single labels is in memory.
+        Probabilities, shape :math:`(Q, N)`. They are computed in blocks, which bounds the additional memory.
 
     Raises:
-        ValueError: If shapes disagree, or there is no probability in [0, 1].
+        ValueError: If the numbers of labels differ, or a value is not a probability in [0, 1].
 
     Example:
         >>> import torch
@@ -45,26 +45,26 @@ def expected_relevance(p: Tensor, q: Tensor) -> Tensor:
     for first in range(0, len(p), step):
         for start in range(0, len(q), step):
             shared = p[first : first + step, None] * q[None, start : start + step]
-            # The logarithm keeps what is small: 1 - (1 - 1e-9) would be 0 in float32.
+            # Logarithms preserve small probabilities: 1 - (1 - 1e-9) would be 0 in float32.
             none_shared = torch.log1p(-shared).sum(-1)
             relevance[first : first + step, start : start + step] = -torch.expm1(none_shared)
     return relevance
 
 
 def expected_shared(p: Tensor, q: Tensor) -> Tensor:
-    r"""The expected number of labels that two items share, :math:`\sum_c p_c q_c`; the graded relevance.
+    r"""Compute the expected number of labels that two items share, :math:`\sum_c p_c q_c`, a graded relevance.
 
-    Where every item has one label, this is the probability of sharing it.
+    If every item has exactly one label, the result is the probability that the two items have the same label.
 
     Args:
-        p: Probabilities of the labels of the queries, shape :math:`(Q, C)`.
-        q: Those of the database, shape :math:`(N, C)`.
+        p: Label probabilities of the queries, shape :math:`(Q, C)`.
+        q: Label probabilities of the gallery, shape :math:`(N, C)`.
 
     Returns:
-        Shape :math:`(Q, N)`.
+        Expected numbers of shared labels, shape :math:`(Q, N)`.
 
     Raises:
-        ValueError: If shapes disagree, or there is no probability in [0, 1].
+        ValueError: If the numbers of labels differ, or a value is not a probability in [0, 1].
 
     Example:
         >>> import torch
@@ -77,23 +77,23 @@ def expected_shared(p: Tensor, q: Tensor) -> Tensor:
 
 
 def expected_jaccard(p: Tensor, q: Tensor) -> Tensor:
-    r"""The Jaccard coefficient of two items' label sets, as expected from probabilities.
+    r"""Estimate the Jaccard coefficient of the label sets of two items from label probabilities.
 
     .. math:: J = \frac{p \cdot q}{|p|_1 + |q|_1 - p \cdot q}, \qquad 0 \text{ where both are } 0
 
-    the expected number of labels that the two share, over the expected number that one of them has, if labels are
-    independent given the items. This ratio of expectations is exact where the probabilities are 0 or 1, and an
-    approximation of the expected ratio :math:`E[|Y \cap Z| / |Y \cup Z|]` in between.
+    The numerator is the expected number of shared labels. The denominator is the expected number of labels that at
+    least one of the two items has, if labels are independent given the items. The ratio of expectations is exact for
+    probabilities of 0 or 1, and otherwise approximates the expected ratio :math:`E[|Y \cap Z| / |Y \cup Z|]`.
 
     Args:
-        p: Probabilities of the labels of the queries, shape :math:`(Q, C)`.
-        q: Those of the database, shape :math:`(N, C)`.
+        p: Label probabilities of the queries, shape :math:`(Q, C)`.
+        q: Label probabilities of the gallery, shape :math:`(N, C)`.
 
     Returns:
-        From 0 to 1, shape :math:`(Q, N)`. Beside it no more than a block of unions is in memory.
+        Coefficients in [0, 1], shape :math:`(Q, N)`. They are computed in blocks, which bounds the additional memory.
 
     Raises:
-        ValueError: If shapes disagree, or there is no probability in [0, 1].
+        ValueError: If the numbers of labels differ, or a value is not a probability in [0, 1].
 
     Example:
         >>> import torch
@@ -113,20 +113,20 @@ def expected_jaccard(p: Tensor, q: Tensor) -> Tensor:
 
 
 def expected_cosine(p: Tensor, q: Tensor) -> Tensor:
-    r"""The cosine of label probabilities, :math:`p \cdot q / (|p|_2 |q|_2)`, 0 where one of them is 0.
+    r"""Compute the cosine of label probabilities, :math:`p \cdot q / (|p|_2 |q|_2)`, or 0 if a vector is 0.
 
-    Where the probabilities are 0 or 1 this is the cosine of two label sets, :math:`|Y \cap Z| / \sqrt{|Y| |Z|}`. How
-    many labels an item has, or how sure it is of them, does not matter.
+    For probabilities of 0 or 1, the result is the cosine of two label sets, :math:`|Y \cap Z| / \sqrt{|Y| |Z|}`.
+    Multiplying all probabilities of an item by a constant does not change the result.
 
     Args:
-        p: Probabilities of the labels of the queries, shape :math:`(Q, C)`.
-        q: Those of the database, shape :math:`(N, C)`.
+        p: Label probabilities of the queries, shape :math:`(Q, C)`.
+        q: Label probabilities of the gallery, shape :math:`(N, C)`.
 
     Returns:
-        From 0 to 1, shape :math:`(Q, N)`.
+        Cosines in [0, 1], shape :math:`(Q, N)`.
 
     Raises:
-        ValueError: If shapes disagree, or there is no probability in [0, 1].
+        ValueError: If the numbers of labels differ, or a value is not a probability in [0, 1].
 
     Example:
         >>> import torch
@@ -140,8 +140,8 @@ def expected_cosine(p: Tensor, q: Tensor) -> Tensor:
 
 def _checked(p: Any, q: Any) -> tuple[Tensor, Tensor]:
     p, q = (
-        given if isinstance(given, Tensor) else torch.from_numpy(plain_array(name, given))
-        for name, given in (("p", p), ("q", q))
+        value if isinstance(value, Tensor) else torch.from_numpy(plain_array(name, value))
+        for name, value in (("p", p), ("q", q))
     )
     for name, side in (("p", p), ("q", q)):
         if side.ndim != 2 or side.shape[1] != p.shape[-1]:
@@ -154,35 +154,37 @@ def _checked(p: Any, q: Any) -> tuple[Tensor, Tensor]:
 
 
 def relevance_features(probabilities: Tensor, order: int = 4, exact_at: float | None = None) -> Tensor:
-    r"""Powers of probabilities, of which the inner product ranks by expected relevance.
+    r"""Compute weighted powers of label probabilities, whose inner products rank by expected relevance.
 
-    Two items with the probabilities :math:`p` and :math:`q` of the labels share none of them with the probability
-    :math:`\prod_c (1 - p_c q_c)`, if labels are independent given the items. Its negative logarithm
+    Two items with the label probabilities :math:`p` and :math:`q` share no label with the probability
+    :math:`\prod_c (1 - p_c q_c)`, if labels are independent given the items. The negative logarithm
 
     .. math::
         -\sum_c \log(1 - p_c q_c) = \sum_c \sum_{k \ge 1} \frac{(p_c q_c)^k}{k}
         \approx \langle \phi(p), \phi(q) \rangle, \\
         \phi(p) = \left(\sqrt{w_k} \, p_c^k\right)_{c, \, k \le K}, \quad w_k = \frac{1}{k}
 
-    rises with the probability that they share one (`expected_relevance`), so that any index by largest inner
-    product finds what is most likely relevant.
+    increases with the probability that the items share a label (`expected_relevance`). An index that searches for the
+    largest inner product therefore returns the items that are most likely relevant.
 
-    With :math:`s = p_c q_c` a label lacks :math:`\sum_{k > K} s^k / k \le \frac{1}{K + 1} \sum_{k > K} s^k =
-    \frac{s^{K + 1}}{(K + 1)(1 - s)}`; the product is too small by at most the sum of these. That grows without bound
-    where :math:`s` nears 1. With ``exact_at`` :math:`= s_0` the last weight :math:`w_K` also holds what is lacking at
-    :math:`s_0`, where the sum is then exact; below it is too large by at most :math:`s^K (w_K - 1 / K)`, above too
-    small. Products stay finite either way, at 1 too.
+    The truncation error of a label with :math:`s = p_c q_c` is :math:`\sum_{k > K} s^k / k \le \frac{1}{K + 1}
+    \sum_{k > K} s^k = \frac{s^{K + 1}}{(K + 1)(1 - s)}`. The inner product is too small by the sum of the errors of
+    all labels. The error of a label grows without bound as :math:`s` approaches 1.
+
+    With ``exact_at`` :math:`= s_0`, the last weight :math:`w_K` includes the remainder of the series at :math:`s_0`.
+    The sum of a label is then exact at :math:`s = s_0`, too large by at most :math:`s^K (w_K - 1 / K)` below
+    :math:`s_0`, and too small above. Inner products are always finite, also at :math:`s = 1`.
 
     Args:
-        probabilities: Of each label for each item, in [0, 1], shape :math:`(N, C)`.
-        order: :math:`K`, how many powers; 1 gives the expected number of shared labels.
-        exact_at: :math:`s_0`, in (0, 1); by default the plain series.
+        probabilities: Label probabilities of the items, in [0, 1], shape :math:`(N, C)`.
+        order: Number :math:`K` of powers; with 1, inner products are expected numbers of shared labels.
+        exact_at: Point :math:`s_0` in (0, 1) where the sum is exact; defaults to None, the truncated series.
 
     Returns:
-        Shape :math:`(N, C K)`; the powers of a label are :math:`C` columns apart.
+        Features, shape :math:`(N, C K)`; the powers of a label are :math:`C` columns apart.
 
     Raises:
-        ValueError: If ``order`` is below 1 or ``exact_at`` not in (0, 1).
+        ValueError: If ``order`` is below 1 or ``exact_at`` is not in (0, 1).
 
     Example:
         >>> import torch
@@ -202,6 +204,6 @@ def _weights(order: int, exact_at: float | None) -> list[float]:
     if exact_at is not None:
         if not 0 < exact_at < 1:
             raise ValueError(f"'exact_at' must be in (0, 1) (got {exact_at})")
-        # The sum of s^m / (K + m) over all m from 0; a difference of logarithms would lose it in rounding.
+        # The sum of s^m / (K + m) over all m from 0. A difference of logarithms would be inexact.
         weights[-1] = float(hyp2f1(1, order, order + 1, exact_at)) / order
     return weights

@@ -1,4 +1,4 @@
-"""How far probabilities can be taken at their word."""
+"""Reliability curves and calibration error of label probabilities."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ReliabilityCurve:
-    """Probabilities in bins of equal width over [0, 1]; means are NaN where a bin is empty.
+    """Predicted probabilities and observed frequencies in bins of equal width over [0, 1]; NaN in empty bins.
 
     Args:
-        predicted: Mean probability in each bin, (bins,).
-        observed: Share of it that came true, (bins,).
-        count: How many probabilities are in it, int64, (bins,).
+        predicted: Mean predicted probability of each bin, (bins,).
+        observed: Share of positive labels in each bin, (bins,).
+        count: Number of probabilities in each bin, int64, (bins,).
     """
 
     predicted: Tensor
@@ -23,15 +23,16 @@ class ReliabilityCurve:
 
 
 def reliability_curve(probabilities: Tensor, labels: Tensor, num_bins: int = 15) -> ReliabilityCurve:
-    """Compare what was predicted with what came true, bin by bin, over all items and labels together.
+    """Compare predicted probabilities with observed frequencies in bins, over all items and labels together.
 
     Args:
-        probabilities: Shape (N, C), in [0, 1].
-        labels: Multi-hot, shape (N, C).
-        num_bins: How many bins.
+        probabilities: Predicted label probabilities, shape (N, C), in [0, 1].
+        labels: Multi-hot labels, shape (N, C).
+        num_bins: Number of bins.
 
     Raises:
-        ValueError: If shapes disagree, there is none, a probability is not in [0, 1], or a label not 0 or 1.
+        ValueError: If shapes differ, there are no probabilities, a probability is not in [0, 1], or a label is not 0
+            or 1.
 
     Example:
         >>> import torch
@@ -44,28 +45,29 @@ def reliability_curve(probabilities: Tensor, labels: Tensor, num_bins: int = 15)
     if probabilities.shape != labels.shape:
         raise ValueError(f"'labels' must have the shape {tuple(probabilities.shape)} (got {tuple(labels.shape)})")
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
-        raise ValueError("'probabilities' must be in [0, 1] (got others)")
+        raise ValueError("'probabilities' must be in [0, 1] (got other values)")
     if not probabilities.numel():
         raise ValueError("'probabilities' must have at least one entry (got none)")
     if not ((labels == 0) | (labels == 1)).all():
         raise ValueError("'labels' must be 0 or 1 (got other values)")
-    predicted, came = probabilities.detach().double().flatten(), labels.double().flatten()
-    place = (predicted * num_bins).long().clamp(max=num_bins - 1)
-    count = place.bincount(minlength=num_bins)
-    means = [place.bincount(values, minlength=num_bins) / count for values in (predicted, came)]
+    predicted, observed = probabilities.detach().double().flatten(), labels.double().flatten()
+    bins = (predicted * num_bins).long().clamp(max=num_bins - 1)
+    count = bins.bincount(minlength=num_bins)
+    means = [bins.bincount(values, minlength=num_bins) / count for values in (predicted, observed)]
     return ReliabilityCurve(means[0].float(), means[1].float(), count)
 
 
 def expected_calibration_error(probabilities: Tensor, labels: Tensor, num_bins: int = 15) -> float:
-    r"""Mean distance of what was predicted from what came true, :math:`\sum_b \frac{n_b}{n} |p_b - o_b|`.
+    r"""Compute the expected calibration error, :math:`\sum_b \frac{n_b}{n} |p_b - o_b|`.
 
-    (Guo et al. 2017, eq. 3, over all items and labels together.) Where most labels are rare, most probabilities are
-    near 0 and weigh most.
+    The error is the mean distance between the predicted probability :math:`p_b` and the observed frequency
+    :math:`o_b` of the bins (Guo et al. 2017, eq. 3), over all items and labels together. If most labels are rare, the
+    bins near 0 dominate the error, because they contain most probabilities.
 
     Args:
-        probabilities: Shape (N, C), in [0, 1].
-        labels: Multi-hot, shape (N, C).
-        num_bins: How many bins, of equal width.
+        probabilities: Predicted label probabilities, shape (N, C), in [0, 1].
+        labels: Multi-hot labels, shape (N, C).
+        num_bins: Number of bins of equal width.
 
     Example:
         >>> import torch

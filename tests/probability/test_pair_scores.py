@@ -1,4 +1,4 @@
-"""Features of which the product is the logarithm of sharing no label."""
+"""Scores of pairs and relevance features against loops over pairs, labels and label sets."""
 
 import itertools
 import math
@@ -26,7 +26,7 @@ def product(p, q, order, exact_at=None):
 
 
 def by_loop(p, q):
-    """-log of the probability of sharing none, pair by pair."""
+    """-log of the probability of sharing no label, pair by pair."""
     return torch.tensor([[-sum(math.log(1 - a * b) for a, b in zip(x, y, strict=True)) for y in q] for x in p.tolist()])
 
 
@@ -62,7 +62,7 @@ def test_the_folded_tail_is_exact_at_its_point_and_bounded_below(order):
     assert product(one, one, order, point).item() < math.inf
 
 
-def test_the_columns_of_a_power_stand_together():
+def test_the_columns_of_a_power_are_adjacent():
     p = torch.tensor([[0.5, 0.25]])
     torch.testing.assert_close(relevance_features(p, 2), torch.tensor([[0.5, 0.25, 0.25 / 2**0.5, 0.0625 / 2**0.5]]))
     assert relevance_features(p[:0], 3).shape == (0, 6)
@@ -72,7 +72,7 @@ def test_the_columns_of_a_power_stand_together():
     ("options", "message"),
     [((0,), r"'order' must be at least 1 \(got 0\)"), ((2, 1.0), r"'exact_at' must be in \(0, 1\) \(got 1.0\)")],
 )
-def test_wrong_arguments_are_named(options, message):
+def test_errors_name_wrong_arguments_of_relevance_features(options, message):
     with pytest.raises(ValueError, match=message):
         relevance_features(torch.zeros(1, 1), *options)
 
@@ -93,19 +93,19 @@ def by_loop_expected_relevance(p, q):
 
 
 @pytest.mark.parametrize(("queries", "items", "labels"), [(7, 5, 3), (1, 1, 1), (3, 0, 4), (0, 2, 4)])
-def test_equals_a_loop(queries, items, labels):
+def test_expected_relevance_equals_a_loop(queries, items, labels):
     p, q = drawn_expected_relevance(queries, labels, 1), drawn_expected_relevance(items, labels, 2)
     torch.testing.assert_close(expected_relevance(p, q), by_loop_expected_relevance(p, q))
 
 
-def test_blocks_do_not_matter():
+def test_the_result_does_not_depend_on_blocks():
     p, q = drawn_expected_relevance(9, 200_000, 1) / 1e5, drawn_expected_relevance(8, 200_000, 2)  # Two rows a block.
     whole = -torch.expm1(torch.log1p(-p[:, None] * q).sum(-1))
     torch.testing.assert_close(expected_relevance(p, q), whole)
 
 
-def test_equals_the_share_of_drawn_labels():
-    """Labels drawn_expected_relevance many times: how often is one shared, and how many are?"""
+def test_expected_relevance_equals_the_frequency_of_shared_random_labels():
+    """Compare with the frequency and mean number of shared labels in many random draws of labels."""
     p, q = drawn_expected_relevance(3, 4, 1), drawn_expected_relevance(2, 4, 2)
     generator = torch.Generator().manual_seed(3)
     draws = 40_000
@@ -116,17 +116,17 @@ def test_equals_the_share_of_drawn_labels():
     torch.testing.assert_close(shared.double().mean(0), expected_shared(p, q), atol=0.02, rtol=0)
 
 
-def test_certain_labels_are_relevant_for_certain():
+def test_certain_labels_give_a_certain_relevance():
     p, q = torch.tensor([[1.0, 0.0], [0.0, 0.0]]), torch.tensor([[1.0, 0.5], [0.0, 1.0]])
     assert expected_relevance(p, q).tolist() == [[1.0, 0.0], [0.0, 0.0]]
 
 
-def test_what_is_small_is_kept():
+def test_small_probabilities_are_not_rounded_to_0():
     p = torch.full((1, 3), 1e-5)
     assert expected_relevance(p, p).item() == pytest.approx(3e-10, rel=1e-5)
 
 
-def test_features_rank_as_the_probability_does():
+def test_features_rank_like_the_probability():
     p, q = drawn_expected_relevance(5, 6, 1), drawn_expected_relevance(40, 6, 2)
     products = relevance_features(p, 60) @ relevance_features(q, 60).t()
     assert torch.equal(products.argsort(1), expected_relevance(p, q).argsort(1))
@@ -143,15 +143,15 @@ def test_features_rank_as_the_probability_does():
         (torch.zeros(1, 1), torch.tensor([[torch.nan]]), r"'q' must be probabilities"),
     ],
 )
-def test_wrong_arguments_are_named_of_expected_relevance(function, p, q, message):
+def test_errors_name_wrong_arguments(function, p, q, message):
     with pytest.raises(ValueError, match=message):
         function(p, q)
 
 
 @pytest.mark.parametrize("order", [1, 4, 8, 16])
 @pytest.mark.parametrize("exact_at", [1e-3, 0.01, 0.1, 0.4, 0.6, 0.95])
-def test_the_sum_is_exact_where_it_should_be(order, exact_at):
-    """The last weight holds the rest of the series, however small that is."""
+def test_the_sum_is_exact_at_its_point(order, exact_at):
+    """The last weight holds the remainder of the series, even if the remainder is small."""
     p = torch.tensor([[exact_at**0.5]], dtype=torch.float64)
     features = relevance_features(p, order, exact_at)
     assert torch.isfinite(features).all()
@@ -170,13 +170,13 @@ def test_the_last_weight_is_the_rest_of_the_series_however_small_its_point(order
 
 
 def sets_of(probabilities):
-    """Every set of labels with its probability."""
+    """Return every label set with its probability."""
     for labels in itertools.product((0, 1), repeat=len(probabilities)):
         yield labels, math.prod(p if has else 1 - p for p, has in zip(probabilities, labels, strict=True))
 
 
 def enumerated(p, q):
-    """Over all pairs of label sets: expected sizes of what is shared and of the union, and the expected ratio."""
+    """Return the expected sizes of intersection and union, and the expected ratio, over all pairs of label sets."""
     shared = union = ratio = 0.0
     for (y, at_y), (z, at_z) in itertools.product(sets_of(p), sets_of(q)):
         both, either = sum(a & b for a, b in zip(y, z, strict=True)), sum(a | b for a, b in zip(y, z, strict=True))
@@ -187,7 +187,7 @@ def enumerated(p, q):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_expected_jaccard_against_all_label_sets(seed):
-    """A ratio of expectations, which is near the expected ratio where labels are fairly certain."""
+    """The ratio of expectations is close to the expected ratio if labels are fairly certain."""
     p, q = drawn(3, 4, seed), drawn(2, 4, seed + 10)
     sure = [torch.where(side > 0.5, 0.9 + 0.1 * side, 0.1 * side) for side in (p, q)]
     for left, right, close in ((p, q, None), (*sure, 0.1)):
@@ -199,7 +199,7 @@ def test_expected_jaccard_against_all_label_sets(seed):
 
 
 @pytest.mark.parametrize("block", [1, 3, 2**20])
-def test_of_certain_labels_the_coefficients_are_those_of_the_sets(monkeypatch, block):
+def test_coefficients_of_certain_labels_equal_those_of_label_sets(monkeypatch, block):
     monkeypatch.setattr(pair_scores, "BLOCK_PRODUCTS", block)
     p = torch.tensor(list(itertools.product((0.0, 1.0), repeat=3)))
     jaccard, cosine = expected_jaccard(p, p[:5]), expected_cosine(p, p[:5])
@@ -226,7 +226,7 @@ def test_small_probabilities_keep_their_cosine(factor):
 
 
 @pytest.mark.parametrize("score", [expected_jaccard, expected_cosine])
-def test_coefficients_of_no_probabilities_are_refused(score):
+def test_errors_name_values_that_are_not_probabilities(score):
     with pytest.raises(ValueError, match=r"'q' must be probabilities in \[0, 1\]"):
         score(torch.rand(2, 3), torch.full((2, 3), 1.5))
     with pytest.raises(ValueError, match=r"'q' must have the shape \(N, 3\) \(got \(2, 4\)\)"):
@@ -234,7 +234,7 @@ def test_coefficients_of_no_probabilities_are_refused(score):
 
 
 @pytest.mark.parametrize("score", [expected_relevance, expected_shared, expected_jaccard, expected_cosine])
-def test_arrays_lists_and_whole_numbers_are_taken(score):
+def test_arrays_lists_and_whole_numbers_are_accepted(score):
     p, q = [[1, 0, 1], [0, 0, 1]], [[1, 1, 1]]
     expected = score(torch.tensor(p).float(), torch.tensor(q).float())
     for given in (lambda x: x, torch.tensor, lambda x: torch.tensor(x).float().numpy()[::-1][::-1]):

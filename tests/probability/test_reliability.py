@@ -1,4 +1,4 @@
-"""What was predicted beside what came true."""
+"""Reliability curves and calibration error against loops over bins."""
 
 import math
 
@@ -24,7 +24,7 @@ def by_loop(probabilities, labels, bins):
 
 
 @pytest.mark.parametrize("bins", [1, 4, 15])
-def test_equals_a_loop(bins):
+def test_the_curve_equals_a_loop(bins):
     probabilities, labels = drawn()
     probabilities[0, 0] = 1.0  # Belongs to the last bin.
     means, counts = by_loop(probabilities, labels, bins)
@@ -40,7 +40,7 @@ def test_equals_a_loop(bins):
     assert expected_calibration_error(probabilities, labels, bins) == pytest.approx(error, abs=1e-6)
 
 
-def test_what_comes_true_as_often_as_predicted_has_a_small_error():
+def test_calibrated_probabilities_have_a_small_error():
     probabilities, labels = drawn(50_000)
     assert expected_calibration_error(probabilities, labels) < 0.01
     assert expected_calibration_error(probabilities.sqrt(), labels) > 0.1
@@ -54,13 +54,13 @@ def test_what_comes_true_as_often_as_predicted_has_a_small_error():
         (torch.zeros(1, 1), torch.zeros(1, 1), 0, "'num_bins' must be at least 1"),
     ],
 )
-def test_wrong_arguments_are_named(probabilities, labels, bins, message):
+def test_errors_name_wrong_arguments(probabilities, labels, bins, message):
     with pytest.raises(ValueError, match=message):
         reliability_curve(probabilities, labels, bins)
 
 
 @pytest.mark.parametrize("function", [reliability_curve, expected_calibration_error])
-def test_labels_that_cannot_be_and_no_entries_are_refused(function):
+def test_errors_name_invalid_labels_and_empty_probabilities(function):
     with pytest.raises(ValueError, match=r"'labels' must be 0 or 1"):
         function(torch.tensor([[0.5]]), torch.tensor([[0.5]]))
     with pytest.raises(ValueError, match=r"'probabilities' must have at least one entry"):
