@@ -58,7 +58,7 @@ def test_much_shrinkage_gives_the_same_line_for_all_labels():
 
 def test_labels_of_no_item_or_all_items_have_finite_lines():
     scores, _ = drawn(20, [1.0, 1.0, 1.0], [0.0, 0.0, 0.0])
-    labels = torch.stack([torch.zeros(20), torch.ones(20), (scores[:, 2] > 0).float()], 1)  # The last label is separable.
+    labels = torch.stack([torch.zeros(20), torch.ones(20), (scores[:, 2] > 0).float()], 1)  # Label 2 is separable.
     slope, intercept = platt_scaling(scores, labels, shrinkage=1.0)
     probabilities = (slope * scores + intercept).sigmoid()
     assert torch.isfinite(probabilities).all()
