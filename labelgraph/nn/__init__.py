@@ -1,4 +1,4 @@
-"""Modules to compose: label embeddings, adjacencies, propagation, encoders, projectors, adversaries, hashing."""
+"""Composable modules: label embeddings, adjacencies, propagation, encoders, projectors, discriminators, hashing."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Adjacency of labels: static, adaptive, metric and attention, interchangeable."""
+"""Interchangeable adjacency modules over labels: static, adaptive, metric and attention."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from labelgraph.nn.propagation import complete_edges, dense_adjacency, source_no
 
 
 class StaticAdjacency(nn.Module):
-    """A fixed label graph as an adjacency module.
+    """Adjacency module of a fixed label graph.
 
     Args:
-        graph: Label graph; its weights are taken as they are, so transform it first, for instance with
+        graph: Label graph. Its weights are used unchanged; to change them, apply a transform first, for instance
             `BinaryAdjacency`.
-        normalize: Apply `source_norm`.
+        normalize: Normalise the weights with `source_norm`.
 
     Shapes:
         - **output:** edge indices :math:`(2, E)` and edge weights :math:`(E,)`.
@@ -49,14 +49,14 @@ class StaticAdjacency(nn.Module):
         self.register_buffer("edge_weight", weight.clone())
 
     def forward(self, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Give the edges; the embeddings ``x`` do not matter here."""
+        """Return the edges; the embeddings ``x`` are ignored."""
         return self.edge_index, self.edge_weight
 
 
 class DenseAdjacency(nn.Module):
-    """The base of adjacencies that weigh all pairs of nodes: a matrix, or its entries as edges.
+    """Base class of adjacencies that weigh all pairs of nodes, as a matrix or as edges.
 
-    A subclass gives `matrix`; a `LabelBranch` and an `ItemBranch` propagate with it as it is.
+    A subclass implements `matrix`. `LabelBranch` and `ItemBranch` propagate with this matrix directly.
 
     Shapes:
         - **output:** edge indices :math:`(2, C^2)` and edge weights :math:`(C^2,)`, sorted by source.
@@ -65,15 +65,15 @@ class DenseAdjacency(nn.Module):
     _pairs: Tensor | None = None
 
     def matrix(self, x: Any = None, similarity: Tensor | None = None) -> Tensor:
-        """The weights, of which the entry (i, j) weighs i -> j, (C, C)."""
+        """Return the weight matrix, shape (C, C), whose entry (i, j) is the weight of the edge i -> j."""
         raise NotImplementedError
 
     def forward(self, x: Any = None, similarity: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Give the edges between all nodes."""
+        """Return the edges between all nodes."""
         return self.edges(self.matrix(x, similarity))
 
     def edges(self, matrix: Tensor) -> tuple[Tensor, Tensor]:
-        """The entries of a matrix as edges."""
+        """Return the entries of a matrix as edges."""
         pairs = self._pairs
         if pairs is None or pairs.size(1) != matrix.numel() or pairs.device != matrix.device:
             self._pairs = pairs = complete_edges(len(matrix), matrix.device)
@@ -81,16 +81,16 @@ class DenseAdjacency(nn.Module):
 
 
 class AdaptiveAdjacency(DenseAdjacency):
-    r"""A label graph with a learned residual between all pairs of labels.
+    r"""Adjacency of a label graph plus a learned residual between all pairs of labels.
 
     .. math:: A_{ad} = \mathrm{ReLU}(A + \gamma B), \qquad \hat{A} = D^{-1/2} A_{ad}^\top D^{-1/2}
 
-    (ALGCN, doi:10.1109/TMM.2021.3101642.) :math:`B` is learned, drawn uniformly in [0, 0.02].
+    (ALGCN, doi:10.1109/TMM.2021.3101642.) The residual :math:`B` is learned and initialised uniformly in [0, 0.02].
 
     Args:
-        graph: Label graph :math:`A`, for instance of `BinaryAdjacency`.
-        gamma: Weight of the residual.
-        normalize: Apply `source_norm`.
+        graph: Label graph :math:`A`, for instance the result of `BinaryAdjacency`.
+        gamma: Weight :math:`\gamma` of the residual.
+        normalize: Normalise the weights with `source_norm`.
 
     Shapes:
         - **output:** edge indices :math:`(2, C^2)` and edge weights :math:`(C^2,)`, sorted by source.
@@ -117,31 +117,31 @@ class AdaptiveAdjacency(DenseAdjacency):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the residual anew."""
+        """Reinitialise the residual."""
         nn.init.uniform_(self.residual, 0.0, 0.02)
 
     def matrix(self, x: Any = None, similarity: Tensor | None = None) -> Tensor:
-        """The weights as learned so far, (C, C); neither argument matters here."""
+        """Return the current weight matrix, shape (C, C); both arguments are ignored."""
         weight = torch.relu(self.static + self.gamma * self.residual)
         return source_norm_matrix(weight) if self.normalize else weight
 
 
 class MetricAdjacency(DenseAdjacency):
-    r"""Half of a fixed, half of a learned cosine similarity between label embeddings.
+    r"""Adjacency that is the mean of a fixed and a learned cosine similarity between label embeddings.
 
     .. math::
         A = \tfrac{1}{2} A_0 + \tfrac{1}{2} S, \qquad
         S = \Big[ \frac{1}{K} \sum_k \cos(X \circ w_k, X \circ w_k) \Big]_{\ge \tau}, \qquad
         A_0 = [\cos(X_0, X_0)]_{\ge \tau}
 
-    Entries below :math:`\tau` become 0; :math:`A_0` is of the initial embeddings and stays (I-GNN-CON,
-    doi:10.1109/TPAMI.2022.3188547). :math:`w_k` are learned, drawn uniformly in [0.3, 0.6].
+    Entries below :math:`\tau` become 0. :math:`A_0` is fixed and computed from the initial embeddings (I-GNN-CON,
+    doi:10.1109/TPAMI.2022.3188547). The weights :math:`w_k` are learned and initialised uniformly in [0.3, 0.6].
 
     Args:
         x: Initial embeddings :math:`X_0`, shape :math:`(C, F)`.
-        num_heads: :math:`K`.
-        threshold: :math:`\tau`.
-        normalize: Apply `source_norm`.
+        num_heads: Number :math:`K` of heads.
+        threshold: Threshold :math:`\tau` of the cosines.
+        normalize: Normalise the weights with `source_norm`.
 
     Shapes:
         - **input:** embeddings :math:`(C, F)`.
@@ -171,11 +171,11 @@ class MetricAdjacency(DenseAdjacency):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the heads anew."""
+        """Reinitialise the weights of the heads."""
         nn.init.uniform_(self.weight, 0.3, 0.6)
 
     def matrix(self, x: Any = None, similarity: Tensor | None = None) -> Tensor:
-        """The weights between these embeddings, (C, C); a given similarity does not matter here."""
+        """Return the weight matrix between the embeddings ``x``, shape (C, C); ``similarity`` is ignored."""
         learned = _cosine(x * self.weight.unsqueeze(1)).mean(0)
         weight = 0.5 * self.static + 0.5 * self._prune(learned)
         return source_norm_matrix(weight) if self.normalize else weight
@@ -185,26 +185,26 @@ class MetricAdjacency(DenseAdjacency):
 
 
 def _cosine(x: Tensor) -> Tensor:
-    """Cosines between all rows, of one matrix or of several."""
+    """Return the cosines between all rows of a matrix or of a batch of matrices."""
     unit = unit_length(x)
     return unit @ unit.transpose(-1, -2)
 
 
 class AttentionAdjacency(DenseAdjacency):
-    r"""Attention between all nodes, on top of a similarity whose sign is kept.
+    r"""Adjacency that adds attention between all nodes to a signed similarity.
 
     .. math:: P_{ij} = \mathrm{softmax}_j \frac{\langle Q x_i, K x_j \rangle}{\sqrt{d}} + S_{ij}
 
-    Node :math:`i` listens to :math:`j` by :math:`P_{ij}`; as edges, :math:`P_{ij}` weighs :math:`j \to i`.
-    Over the items of a batch, :math:`S` is their similarity, given with every call: this is the adaptive
-    graph attention of AGAH (APWeb-WAIM 2023), free of the batch's size. Over labels, :math:`S` is the
-    source-normalised matrix of a label graph, given once.
+    Node :math:`i` attends to node :math:`j` with the weight :math:`P_{ij}`, which is the weight of the edge
+    :math:`j \to i`. For the items of a batch, :math:`S` is the similarity of the items, an argument of every call.
+    This is the adaptive graph attention of AGAH (APWeb-WAIM 2023), but independent of the batch size. For labels,
+    :math:`S` is the source-normalised matrix of a label graph, an argument of the constructor.
 
     Args:
         in_channels: Size of the node features.
         channels: Size :math:`d` of queries and keys.
-        graph: Label graph that gives :math:`S`, for instance of `BinaryAdjacency`; with none, :math:`S` is
-            what is given with a call, or 0.
+        graph: Label graph for :math:`S`, for instance the result of `BinaryAdjacency`. Without a graph, :math:`S` is
+            the similarity passed to a call, or 0.
 
     Shapes:
         - **input:** features :math:`(N, F)`; similarity :math:`(N, N)`, optional.
@@ -217,7 +217,7 @@ class AttentionAdjacency(DenseAdjacency):
         >>> edge_index, edge_weight = adjacency(torch.rand(3, 4), -torch.eye(3))
         >>> edge_index.shape, edge_weight.shape
         (torch.Size([2, 9]), torch.Size([9]))
-        >>> adjacency.coefficients(torch.rand(3, 4)).sum(1).allclose(torch.ones(3))  # rows are listeners
+        >>> adjacency.coefficients(torch.rand(3, 4)).sum(1).allclose(torch.ones(3))  # each row sums to 1
         True
     """
 
@@ -231,25 +231,25 @@ class AttentionAdjacency(DenseAdjacency):
         self.register_buffer("static", None if graph is None else _propagation(graph))
 
     def reset_parameters(self) -> None:
-        """Draw the weights anew."""
+        """Reinitialise the weights."""
         self.query.reset_parameters()
         self.key.reset_parameters()
 
     def coefficients(self, x: Tensor) -> Tensor:
-        """How much each node (row) listens to each other (column), rows summing to 1, (N, N)."""
+        """Return the attention of each node (row) to all nodes (columns), shape (N, N); each row sums to 1."""
         return (self.query(x) @ self.key(x).t() / math.sqrt(self.channels)).softmax(1)
 
     def matrix(self, x: Any = None, similarity: Tensor | None = None) -> Tensor:
-        """The weights between these nodes, (N, N)."""
+        """Return the weight matrix between the nodes, shape (N, N)."""
         similarity = self.static if similarity is None else similarity
-        listening = self.coefficients(x)
+        weight = self.coefficients(x)
         if similarity is not None:
-            listening = listening + similarity
-        return listening.t()
+            weight = weight + similarity
+        return weight.t()
 
 
 def _propagation(graph: Data) -> Tensor:
-    """The matrix that multiplies the features: its entry (i, j) weighs the edge j -> i."""
+    """Return the matrix that multiplies the features; its entry (i, j) is the weight of the edge j -> i."""
     check_graph(graph)
     weight = source_norm(graph.edge_index, graph.edge_weight, graph.num_nodes)
     return dense_adjacency(graph.edge_index, weight, graph.num_nodes).t().contiguous()
@@ -261,15 +261,15 @@ ADJACENCIES = ("static", "adaptive", "metric", "attention")
 def label_adjacency(
     kind: str, graph: Data, x: Tensor, *, gamma: float = 0.5, num_heads: int = 8, threshold: float = 0.4
 ) -> nn.Module:
-    """Build an adjacency over labels; all kinds can stand in for each other in a `LabelBranch`.
+    """Build an adjacency over labels; all kinds are interchangeable in a `LabelBranch`.
 
     Args:
         kind: ``"static"``, ``"adaptive"``, ``"metric"`` or ``"attention"``.
-        graph: Label graph for all but ``metric``, for instance of `BinaryAdjacency`.
+        graph: Label graph for all kinds except ``metric``, for instance the result of `BinaryAdjacency`.
         x: Initial label embeddings, shape (C, F), for ``metric`` and ``attention``.
         gamma: Weight of the learned residual of ``adaptive``.
-        num_heads: Of ``metric``.
-        threshold: Least cosine that ``metric`` keeps.
+        num_heads: Number of heads of ``metric``.
+        threshold: Smallest cosine that ``metric`` keeps.
 
     Raises:
         ValueError: If the kind is unknown.

@@ -1,4 +1,4 @@
-"""Generators between the modalities, and discriminators behind a gradient reversal."""
+"""Generators between the modalities, and modality discriminators with gradient reversal."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from labelgraph.nn.projector import FeatureLinear, FeatureNorm
 
 
 def reverse_gradient(x: Tensor, factor: float = 1.0) -> Tensor:
-    r"""Give ``x`` on, and in the backward pass :math:`-\lambda` times the gradient.
+    r"""Return ``x`` unchanged, and multiply the gradient by :math:`-\lambda` in the backward pass.
 
-    What comes before learns to mislead what comes after (Ganin and Lempitsky 2015, section 3.1).
+    Layers before the reversal learn to mislead the layers after the reversal (Ganin and Lempitsky 2015, section 3.1).
 
     Args:
         x: Any tensor.
-        factor: :math:`\lambda`.
+        factor: Factor :math:`\lambda`.
 
     Example:
         >>> import torch
@@ -30,7 +30,7 @@ def reverse_gradient(x: Tensor, factor: float = 1.0) -> Tensor:
         >>> x.grad
         tensor([-0.5000, -0.5000])
     """
-    if not x.requires_grad:  # Features as they are given, dense or sparse.
+    if not x.requires_grad:  # Input features, dense or sparse, need no gradient.
         return x
     reversed_: Tensor = _Reversal.apply(x, factor)
     return reversed_
@@ -54,17 +54,18 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class Generator(nn.Module):
-    r"""Make features of one modality from the embedding of the other, :math:`\sigma(W_2 \sigma(W_1 f))`.
+    r"""Generator of features of one modality from embeddings of the other, :math:`\sigma(W_2 \sigma(W_1 f))`.
 
-    (DAGNN, doi:10.1609/aaai.v35i3.16345; with the normalisation P-GNN-CON, doi:10.1109/TPAMI.2022.3188547.)
-    Published: to texts over 512 with LeakyReLU(0.2), to images over 2048 with ReLU, after both layers.
+    (DAGNN, doi:10.1609/aaai.v35i3.16345; with batch normalisation P-GNN-CON, doi:10.1109/TPAMI.2022.3188547.)
+    The published text generator has 512 hidden units and LeakyReLU(0.2) after both layers. The published image
+    generator has 2048 hidden units and ReLU after both layers.
 
     Args:
         in_channels: Width of the common space.
         hidden_channels: Width of the hidden layer.
-        out_channels: Size of the features to make.
-        activation: :math:`\sigma`, ``"relu"`` or ``"leaky_relu"``.
-        batch_norm: Normalise the embedding first.
+        out_channels: Size of the generated features.
+        activation: Activation :math:`\sigma`, ``"relu"`` or ``"leaky_relu"``.
+        batch_norm: Apply batch normalisation to the embeddings first.
 
     Shapes:
         - **input:** embeddings :math:`(B, H)`.
@@ -94,24 +95,24 @@ class Generator(nn.Module):
         self.lin2 = nn.Linear(hidden_channels, out_channels)
 
     def forward(self, embedding: Tensor) -> Tensor:
-        """Make the features of a batch."""
+        """Generate the features of a batch."""
         activate = ACTIVATIONS[self.activation]
         return activate(self.lin2(activate(self.lin1(self.norm(embedding)))))
 
 
 class ModalityDiscriminator(nn.Module):
-    r"""Gradient reversal, then linear layers :math:`D \to D/4 \to D/16 \to 2`.
+    r"""Modality discriminator: gradient reversal, then linear layers :math:`D \to D/4 \to D/16 \to 2`.
 
-    It learns to tell whether features come from an image (class 1) or a text (class 0), while the reversed
-    gradient makes what gave the features mislead it (DAGNN, doi:10.1609/aaai.v35i3.16345, where nothing
-    stands between the layers; P-GNN-CON, doi:10.1109/TPAMI.2022.3188547, has a ReLU there and normalises
-    after the reversal).
+    The discriminator learns to distinguish features of images (class 1) from features of texts (class 0). The
+    reversed gradient trains the module that computes the features to mislead the discriminator. DAGNN
+    (doi:10.1609/aaai.v35i3.16345) has no activation between the layers. P-GNN-CON
+    (doi:10.1109/TPAMI.2022.3188547) has a ReLU between the layers and batch normalisation after the reversal.
 
     Args:
-        in_channels: Size of the features :math:`D`; divisions are rounded down, but to no less than 1.
-        activation: Put a ReLU between the layers.
-        batch_norm: Normalise after the reversal.
-        factor: Of the gradient reversal.
+        in_channels: Size :math:`D` of the features; layer widths are rounded down and at least 1.
+        activation: Apply a ReLU between the layers.
+        batch_norm: Apply batch normalisation after the reversal.
+        factor: Factor of the gradient reversal.
 
     Shapes:
         - **input:** features :math:`(B, D)`, dense or sparse CSR.
@@ -137,7 +138,7 @@ class ModalityDiscriminator(nn.Module):
         self.lin3 = nn.Linear(narrow, 2)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Judge a batch."""
+        """Classify the features of a batch by modality."""
         x = self.norm(reverse_gradient(features, self.factor))
         for layer in (self.lin1, self.lin2):
             x = torch.relu(layer(x)) if self.activation else layer(x)

@@ -15,22 +15,22 @@ from labelgraph.nn.propagation import as_edges, is_matrix, propagate
 
 
 class LabelConv(MessagePassing):
-    r"""Propagation after a linear map, without normalisation of its own.
+    r"""Graph convolution: a linear map, then propagation with the given edge weights.
 
     .. math:: X'_j = \sum_{i \to j} w_{ij} X_i W, \quad\text{that is}\quad X' = A^\top X W
 
-    (ALGCN, doi:10.1109/TMM.2021.3101642, where :math:`A^\top` is already normalised.) An adjacency
-    module or `source_norm` gives the weights. PyG's explainers see messages; otherwise one product is
-    computed, dense or sparse.
+    (ALGCN, doi:10.1109/TMM.2021.3101642, where :math:`A^\top` is already normalised.) The layer does not normalise
+    the weights; an adjacency module or `source_norm` does. Propagation is one dense or sparse matrix product. Only
+    for PyG explainers, the layer passes messages along edges.
 
     Args:
         in_channels: Size of each input row.
         out_channels: Size of each output row.
-        bias: Add a learned bias to what arrives, drawn as the weight.
+        bias: Add a learned bias to the output, initialised like the weight.
 
     Shapes:
         - **input:** features :math:`(C, F_{in})`, edge indices :math:`(2, E)`, edge weights :math:`(E,)`
-          (by default all 1); or in place of both a matrix :math:`(C, C)`, as `propagate` takes it.
+          (default 1); or a matrix :math:`(C, C)` instead of indices and weights, see `propagate`.
         - **output:** features :math:`(C, F_{out})`.
 
     Example:
@@ -50,23 +50,23 @@ class LabelConv(MessagePassing):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        r"""Draw the weight, and the bias if any, uniformly in :math:`\pm 1/\sqrt{F_{out}}`, as published."""
+        r"""Reinitialise the weight and the optional bias uniformly in :math:`\pm 1/\sqrt{F_{out}}`, as published."""
         bound = 1 / math.sqrt(self.out_channels)
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
-        """Map and propagate."""
+        """Map the features and propagate them."""
         x = feature_product(x, self.weight)
         if self.explain:
             edge_index, edge_weight = as_edges(x, edge_index, edge_weight)
-            arrived: Tensor = self.propagate(edge_index, x=x, edge_weight=edge_weight)
+            received: Tensor = self.propagate(edge_index, x=x, edge_weight=edge_weight)
         else:
-            arrived = propagate(x, edge_index, edge_weight)
-        return arrived if self.bias is None else arrived + self.bias
+            received = propagate(x, edge_index, edge_weight)
+        return received if self.bias is None else received + self.bias
 
     def message(self, x_j: Tensor, edge_weight: Tensor) -> Tensor:
-        """What one edge carries."""
+        """Return the messages of the edges."""
         return edge_weight.unsqueeze(-1) * x_j
 
     def __repr__(self) -> str:
@@ -74,26 +74,27 @@ class LabelConv(MessagePassing):
 
 
 class LabelAttentionConv(MessagePassing):
-    r"""One head of graph attention, in which a label listens to those that its own edges lead to.
+    r"""Graph attention with one head, in which each label attends to its out-neighbours.
 
     .. math::
         h = X W, \qquad e_{ij} = \mathrm{LeakyReLU}_{0.2}(a^\top [h_i ; h_j]), \qquad
         X'_i = \sum_{j : A_{ij} > 0} \mathrm{softmax}_j(e_{ij}) \, h_j
 
     (The GAT branch of DAGNN, doi:10.1609/aaai.v35i3.16345, after Veličković et al. 2018, eq. 1 to 4,
-    without the nonlinearity, which `LabelEncoder` adds.) The published matrix is read by rows, so messages
-    run against the edges, :math:`j \to i` for an edge :math:`i \to j` of positive weight; in PyG's words
-    the flow is ``target_to_source``. A label without such an edge receives 0.
+    without the nonlinearity, which `LabelEncoder` adds.) The published method reads the matrix by rows. Messages
+    therefore run against the edges: an edge :math:`i \to j` of positive weight carries a message from :math:`j` to
+    :math:`i`. PyG calls this flow ``target_to_source``. The output of a label without outgoing edges of positive
+    weight is 0.
 
     Args:
         in_channels: Size of each input row.
         out_channels: Size of each output row.
-        negative_slope: Of the LeakyReLU.
+        negative_slope: Negative slope of the LeakyReLU.
 
     Shapes:
         - **input:** features :math:`(C, F_{in})`, edge indices :math:`(2, E)`, edge weights :math:`(E,)`
-          (by default all 1), of which the sign alone matters; or in place of both a matrix :math:`(C, C)`, as
-          `propagate` takes it.
+          (default 1), of which only the sign is used; or a matrix :math:`(C, C)` instead of indices and weights, see
+          `propagate`.
         - **output:** features :math:`(C, F_{out})`.
 
     Example:
@@ -114,12 +115,12 @@ class LabelAttentionConv(MessagePassing):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw both weights Xavier-uniformly with gain 1.414, as published."""
+        """Reinitialise both weights with Xavier's uniform initialisation and gain 1.414, as published."""
         nn.init.xavier_uniform_(self.weight, gain=1.414)
         nn.init.xavier_uniform_(self.attention, gain=1.414)
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
-        """Map, attend and sum."""
+        """Map the features and sum them by attention."""
         x = x @ self.weight
         if not self.explain and is_matrix(edge_index, edge_weight, x.size(0)):
             return propagate(x, self.coefficients(x, edge_index).t())
@@ -131,20 +132,20 @@ class LabelAttentionConv(MessagePassing):
         return propagate(x, edge_index.flip(0), alpha)
 
     def coefficients(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
-        """How much the source of each edge listens to its target, (E,) or (C, C), from mapped features (C, F_out)."""
+        """Return the attention of each source to its target, (E,) or (C, C), from mapped features (C, F_out)."""
         own, other = (x @ self.attention.view(2, -1).t()).unbind(1)
         dense = is_matrix(edge_index, edge_weight, x.size(0))
         if dense:
-            score, there = own.unsqueeze(1) + other, edge_index > 0
+            score, positive = own.unsqueeze(1) + other, edge_index > 0
         else:
-            (listener, speaker), weight = as_edges(x, edge_index, edge_weight)
-            score, there = own[listener] + other[speaker], weight > 0
-        # Not infinity: where a label has no edge, the softmax of nothing but infinities is NaN.
-        score = F.leaky_relu(score, self.negative_slope).masked_fill(~there, torch.finfo(score.dtype).min / 2)
-        return (score.softmax(1) if dense else softmax(score, listener, num_nodes=x.size(0))) * there
+            (source, target), weight = as_edges(x, edge_index, edge_weight)
+            score, positive = own[source] + other[target], weight > 0
+        # A finite mask value, since the softmax of only infinities, for a label without edges, is NaN.
+        score = F.leaky_relu(score, self.negative_slope).masked_fill(~positive, torch.finfo(score.dtype).min / 2)
+        return (score.softmax(1) if dense else softmax(score, source, num_nodes=x.size(0))) * positive
 
     def message(self, x_j: Tensor, alpha: Tensor) -> Tensor:
-        """What one edge carries."""
+        """Return the messages of the edges."""
         return alpha.unsqueeze(-1) * x_j
 
     def __repr__(self) -> str:

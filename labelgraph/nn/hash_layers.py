@@ -1,4 +1,4 @@
-"""Heads and networks that learn binary codes."""
+"""Hash heads and hash networks, which learn binary codes."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ RELAXATIONS = ("tanh", "straight-through")
 
 
 class HashHead(nn.Module):
-    r"""A linear map to a number for every bit, relaxed so that it can be trained.
+    r"""Linear map from embeddings to relaxed binary codes, which can be trained by gradients.
 
     .. math:: c = \tanh(a \, W f), \quad a = \sqrt{\text{epoch} + 1}
         \qquad\text{or}\qquad c = \mathrm{sign}(W f)
 
-    The growing scale brings tanh near to the sign (HashNet, Cao et al. 2017, section 3.3; AGAH,
-    APWeb-WAIM 2023). The straight-through form gives the sign at once and the gradient of the identity
-    where :math:`|W f| \le 1` (Bengio et al. 2013, section 2.1; Courbariaux et al. 2016, eq. 4).
+    As the scale :math:`a` grows, tanh approaches the sign function (HashNet, Cao et al. 2017, section 3.3; AGAH,
+    APWeb-WAIM 2023). The straight-through estimator returns the sign, with the gradient of the identity where
+    :math:`|W f| \le 1` (Bengio et al. 2013, section 2.1; Courbariaux et al. 2016, eq. 4).
 
     Args:
         in_channels: Width of the embeddings.
-        bits: Length of the codes.
+        bits: Length of the codes in bits.
         relaxation: ``"tanh"`` or ``"straight-through"``.
 
     Shapes:
@@ -51,11 +51,11 @@ class HashHead(nn.Module):
         self.linear = nn.Linear(in_channels, bits)
 
     def on_epoch(self, epoch: int) -> None:
-        """Let tanh come nearer to the sign; epochs count from 0."""
+        """Set the scale of tanh for an epoch; epochs count from 0."""
         self.scale = math.sqrt(epoch + 1)
 
     def forward(self, embedding: Tensor) -> Tensor:
-        """Relax the codes of a batch."""
+        """Return the relaxed codes of a batch."""
         hashed: Tensor = self.linear(embedding)
         if self.relaxation == "tanh":
             return torch.tanh(self.scale * hashed)
@@ -63,12 +63,12 @@ class HashHead(nn.Module):
         return clipped + (sign(hashed) - clipped).detach()
 
     def codes(self, embedding: Tensor) -> Tensor:
-        """The codes themselves, -1 or 1."""
+        """Return the binary codes, -1 or 1."""
         return sign(self.linear(embedding))
 
 
 def sign(hashed: Tensor) -> Tensor:
-    """-1 or 1 of every entry; 0 counts as positive, so that every bit is one of two.
+    """Return the sign of every entry, -1 or 1; 0 counts as positive, so that every bit has one of two values.
 
     Example:
         >>> import torch
@@ -80,18 +80,19 @@ def sign(hashed: Tensor) -> Tensor:
 
 
 class HashNetwork(nn.Module):
-    r"""One hidden layer, then a number for every bit, :math:`h = W_2 \, \mathrm{ReLU}(W_1 v)`.
+    r"""Network with one hidden layer and one output for every bit, :math:`h = W_2 \, \mathrm{ReLU}(W_1 v)`.
 
-    Its sign is the stored code; training relaxes it to :math:`\tanh(a h)` (AGAH, APWeb-WAIM 2023).
+    The sign of :math:`h` is the stored code. In training, the code is relaxed to :math:`\tanh(a h)` (AGAH,
+    APWeb-WAIM 2023).
 
     Args:
         in_channels: Size of the features.
-        hidden_channels: Width of the hidden layer; published 4096.
-        bits: Length of the code.
+        hidden_channels: Width of the hidden layer; the published width is 4096.
+        bits: Length of the codes in bits.
 
     Shapes:
         - **input:** features :math:`(B, D)`, dense or sparse CSR.
-        - **output:** :math:`(B, \text{bits})`, before the sign.
+        - **output:** real-valued codes :math:`(B, \text{bits})`, before the sign.
 
     Example:
         >>> import torch
@@ -108,11 +109,11 @@ class HashNetwork(nn.Module):
         self.lin2 = nn.Linear(hidden_channels, bits)
 
     def reset_parameters(self) -> None:
-        """Draw the weights anew."""
+        """Reinitialise the weights."""
         self.lin1.reset_parameters()
         self.lin2.reset_parameters()
 
     def forward(self, features: Tensor) -> Tensor:
-        """Map a batch."""
+        """Compute the real-valued codes of a batch."""
         hashed: Tensor = self.lin2(self.lin1(features).relu())
         return hashed

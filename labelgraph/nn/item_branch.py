@@ -1,4 +1,4 @@
-"""Graphs over the items of a batch: their similarity, residual adjacency, and the graph branch of AGAH."""
+"""Graphs over the items of a batch: item similarity, residual adjacency, and the graph branch of AGAH."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ def fused_similarity(
     cross_weight: float = 0.3,
     scale: float = 1.4,
 ) -> Tensor:
-    r"""Fuse the similarities of images, of texts, and of both, without any label.
+    r"""Fuse the similarity of images, the similarity of texts, and the product of both, without labels.
 
     .. math::
         S = \mu (\eta S_v + \beta S_t + \lambda \bar{S}_v \bar{S}_t^\top), \qquad
         S_v = 2 \cos(v, v) - 1, \quad S_t = 2 \, \mathrm{sign}(\cos(t, t)) - 1
 
-    where a bar stands for rows of length 1 (AGAH, APWeb-WAIM 2023).
+    where a bar denotes normalisation of the rows to length 1 (AGAH, APWeb-WAIM 2023).
 
     Args:
         image: Image features :math:`v`, shape :math:`(B, D_v)`.
         text: Text features :math:`t`, such as bags of words, shape :math:`(B, D_t)`.
-        image_weight: :math:`\eta`.
-        text_weight: :math:`\beta`.
-        cross_weight: :math:`\lambda`.
-        scale: :math:`\mu`.
+        image_weight: Weight :math:`\eta` of the image similarity.
+        text_weight: Weight :math:`\beta` of the text similarity.
+        cross_weight: Weight :math:`\lambda` of the product.
+        scale: Scale :math:`\mu`.
 
     Returns:
-        Shape :math:`(B, B)`, of either sign.
+        Similarity, positive or negative, shape :math:`(B, B)`.
 
     Example:
         >>> import torch
@@ -55,22 +55,23 @@ def fused_similarity(
 
 
 class ResidualAdjacency(DenseAdjacency):
-    r"""The similarity of the items plus a learned residual, :math:`P = S + \gamma W`.
+    r"""Adjacency of the item similarity plus a learned residual, :math:`P = S + \gamma W`.
 
-    (AGAH, APWeb-WAIM 2023.) :math:`W` belongs to places in the batch, not to items, and so ties the model
-    to a batch size; `AttentionAdjacency` does not. A smaller batch takes the upper left part of it.
+    (AGAH, APWeb-WAIM 2023.) The entries of :math:`W` belong to positions in the batch, not to items, so the model
+    depends on the batch size. `AttentionAdjacency` is independent of the batch size. A smaller batch uses the upper
+    left part of :math:`W`.
 
     Args:
         num_items: Largest batch size.
-        gamma: Weight of the residual.
+        gamma: Weight :math:`\gamma` of the residual.
 
     Shapes:
-        - **input:** features, which do not matter here, and similarity :math:`(B, B)`.
+        - **input:** features, which are ignored, and similarity :math:`(B, B)`.
         - **output:** edge indices :math:`(2, B^2)` and edge weights :math:`(B^2,)`, sorted by source;
-          :math:`P_{ij}` weighs :math:`j \to i`.
+          :math:`P_{ij}` is the weight of the edge :math:`j \to i`.
 
     Raises:
-        ValueError: If a batch is larger than ``num_items``.
+        ValueError: If the similarity is missing, or a batch is larger than ``num_items``.
 
     Example:
         >>> import torch
@@ -87,13 +88,13 @@ class ResidualAdjacency(DenseAdjacency):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        r"""Draw the residual anew, Kaiming-uniformly: within :math:`\pm \sqrt{6 / B}`, as published."""
+        r"""Reinitialise the residual by Kaiming's uniform initialisation in :math:`\pm \sqrt{6 / B}`, as published."""
         nn.init.kaiming_uniform_(self.weight)
 
     def matrix(self, x: Any = None, similarity: Tensor | None = None) -> Tensor:
-        """The weights between the items of a batch, (B, B)."""
+        """Return the weight matrix between the items of a batch, shape (B, B)."""
         if similarity is None:
-            raise ValueError("'similarity' must be given, (B, B) (got none)")
+            raise ValueError("'similarity' must be a matrix of shape (B, B) (got none)")
         size = len(similarity)
         if size > len(self.weight):
             raise ValueError(f"a batch must have at most {len(self.weight)} items, 'num_items' (got {size})")
@@ -101,23 +102,23 @@ class ResidualAdjacency(DenseAdjacency):
 
 
 class ItemBranch(nn.Module):
-    r"""Two graph convolutions over the items of a batch, then a number for every bit.
+    r"""Graph branch of AGAH: two graph convolutions over the items of a batch, then one output for every bit.
 
     .. math:: h = W_3 \, \mathrm{ReLU}(P \, \mathrm{ReLU}(P V W_1 + b_1) W_2 + b_2) + b_3
 
-    with :math:`P` of the adjacency, of either sign and not normalised (AGAH, APWeb-WAIM 2023). It serves
-    training alone: a single item has no neighbours to ask.
+    The adjacency computes :math:`P`, which is signed and not normalised (AGAH, APWeb-WAIM 2023). The branch is used
+    only in training, because a single query item has no neighbours.
 
     Args:
-        adjacency: Gives ``(edge_index, edge_weight)`` from features and similarity, for instance
+        adjacency: Module that maps features and similarity to ``(edge_index, edge_weight)``, for instance
             `AttentionAdjacency` or `ResidualAdjacency`.
         in_channels: Size of the features.
-        hidden_channels: Widths of the two convolutions; published 2048 and 1024.
-        bits: Length of the code.
+        hidden_channels: Widths of the two convolutions; the published widths are 2048 and 1024.
+        bits: Length of the codes in bits.
 
     Shapes:
         - **input:** features :math:`(B, D)` and similarity :math:`(B, B)`.
-        - **output:** :math:`(B, \text{bits})`, before the sign.
+        - **output:** real-valued codes :math:`(B, \text{bits})`, before the sign.
 
     Example:
         >>> import torch
@@ -136,7 +137,7 @@ class ItemBranch(nn.Module):
         self.linear = nn.Linear(narrow, bits)
 
     def forward(self, features: Tensor, similarity: Tensor) -> Tensor:
-        """Map the items of a batch together."""
+        """Compute the real-valued codes of all items of a batch together."""
         if isinstance(self.adjacency, DenseAdjacency):
             edges: tuple[Tensor, ...] = (self.adjacency.matrix(features, similarity),)
         else:

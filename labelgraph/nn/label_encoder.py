@@ -1,4 +1,4 @@
-"""From a label graph to a classifier for each label: embedding, multi-hop encoder, scores."""
+"""Label classifiers from a label graph: label embedding, multi-hop encoder, and scores."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from labelgraph.nn.conv import LabelAttentionConv, LabelConv
 
 
 class LabelEmbedding(nn.Module):
-    r"""The features that a label encoder starts from.
+    r"""Initial label embeddings, the input of a label encoder.
 
     Args:
-        graph: Label graph, with the counts of `cooccurrence_graph`.
-        kind: ``"pmi-svd"``, from the co-occurrence itself (`labelgraph.graph.pmi_svd`), needs nothing
-            else; ``"one-hot"``; ``"learned"``, drawn uniformly in [0, 1], the published default of
-            ALGCN; ``"given"``, the ``x`` of the graph, such as word vectors.
-        channels: :math:`F` for ``pmi-svd`` (at most :math:`C`) and ``learned``; by default 300, or for
-            ``pmi-svd`` :math:`C` where that is less.
-        trainable: Let training change the embeddings; by default only ``learned`` ones.
+        graph: Label graph; ``"pmi-svd"`` needs the counts of `cooccurrence_graph`.
+        kind: ``"pmi-svd"``, computed from the co-occurrence counts, see `labelgraph.graph.pmi_svd`; ``"one-hot"``;
+            ``"learned"``, initialised uniformly in [0, 1], the published default of ALGCN; or ``"given"``, the ``x``
+            of the graph, for instance word vectors.
+        channels: Embedding size :math:`F` of ``pmi-svd`` (at most :math:`C`) and ``learned``. Defaults to 300, or for
+            ``pmi-svd`` to :math:`C` if :math:`C` is smaller.
+        trainable: Train the embeddings; defaults to True for ``learned`` and False for the other kinds.
 
     Shapes:
         - **output:** embeddings :math:`(C, F)`.
@@ -58,11 +58,11 @@ class LabelEmbedding(nn.Module):
         return self.weight.size(1)
 
     def forward(self) -> Tensor:
-        """Give the embeddings."""
+        """Return the embeddings."""
         return self.weight
 
     def extra_repr(self) -> str:
-        """Describe the module in print."""
+        """Return the settings that the representation of the module shows."""
         return f"{self.kind}, {tuple(self.weight.shape)}, trainable={self.weight.requires_grad}"
 
 
@@ -86,26 +86,26 @@ CONVS: dict[str, type[nn.Module]] = {"gcn": LabelConv, "gat": LabelAttentionConv
 
 
 class LabelEncoder(nn.Module):
-    r"""Stack graph convolutions and aggregate all hops.
+    r"""Encoder that stacks graph convolutions and aggregates the features of all hops.
 
     .. math::
         H_l = \mathrm{LeakyReLU}_{0.2}(\hat{A} H_{l-1} W_l), \quad H_0 = X, \qquad
         Z = [H_1 ; \dots ; H_L] W_o + b_o
 
     (ALGCN, doi:10.1109/TMM.2021.3101642; the concatenation of layers follows Xu et al. 2018.) Row
-    :math:`c` of :math:`Z` is the classifier of label :math:`c`. With ``conv="gat"`` a hop is graph attention
-    over the same edges and an ELU (DAGNN, doi:10.1609/aaai.v35i3.16345).
+    :math:`c` of :math:`Z` is the classifier of label :math:`c`. With ``conv="gat"``, each hop is graph attention
+    over the same edges, followed by an ELU (DAGNN, doi:10.1609/aaai.v35i3.16345).
 
     Args:
         in_channels: Size of the label embeddings.
         hidden_channels: Width of each hop and of the classifiers.
-        num_layers: Number of hops :math:`L`; 0 uses no graph, :math:`Z = X W_o + b_o`.
-        negative_slope: Of the LeakyReLU.
+        num_layers: Number of hops :math:`L`; with 0, the graph is not used and :math:`Z = X W_o + b_o`.
+        negative_slope: Negative slope of the LeakyReLU.
         conv: ``"gcn"`` (`LabelConv`) or ``"gat"`` (`LabelAttentionConv`).
 
     Shapes:
-        - **input:** embeddings :math:`(C, F)`, edge indices :math:`(2, E)`, edge weights :math:`(E,)`; or in place
-          of both a matrix :math:`(C, C)`, as `propagate` takes it.
+        - **input:** embeddings :math:`(C, F)`, edge indices :math:`(2, E)`, edge weights :math:`(E,)`; or a matrix
+          :math:`(C, C)` instead of indices and weights, see `propagate`.
         - **output:** classifiers :math:`(C, H)`.
 
     Example:
@@ -137,12 +137,12 @@ class LabelEncoder(nn.Module):
         self.aggregation = nn.Linear(num_layers * hidden_channels or in_channels, hidden_channels)
 
     def reset_parameters(self) -> None:
-        """Draw all weights anew."""
+        """Reinitialise all weights."""
         for layer in (*self.convs, self.aggregation):
             layer.reset_parameters()
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
-        """Encode every label."""
+        """Compute the classifier of every label."""
         hops = []
         for conv in self.convs:
             x = conv(x, edge_index, edge_weight)
@@ -153,12 +153,13 @@ class LabelEncoder(nn.Module):
 
 
 class LabelBranch(nn.Module):
-    """Embeddings, adjacency and encoder in one: what turns a label graph into classifiers.
+    """Label branch of a model: combines embedding, adjacency and encoder to compute label classifiers.
 
     Args:
-        embedding: Gives label embeddings (C, F), for instance `LabelEmbedding`.
-        adjacency: Gives ``(edge_index, edge_weight)`` from them, for instance `AdaptiveAdjacency`.
-        encoder: Gives classifiers (C, H) from both, for instance `LabelEncoder`.
+        embedding: Module that returns label embeddings (C, F), for instance `LabelEmbedding`.
+        adjacency: Module that maps label embeddings to ``(edge_index, edge_weight)``, for instance
+            `AdaptiveAdjacency`.
+        encoder: Module that maps embeddings and edges to classifiers (C, H), for instance `LabelEncoder`.
 
     Shapes:
         - **output:** classifiers :math:`(C, H)`, edge indices :math:`(2, E)`, edge weights :math:`(E,)`.
@@ -171,7 +172,7 @@ class LabelBranch(nn.Module):
         self.encoder = encoder
 
     def forward(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Give the classifiers, and the edges they were made with."""
+        """Return the classifiers and the edges of the adjacency."""
         x = self.embedding()
         if isinstance(self.adjacency, DenseAdjacency) and isinstance(self.encoder, LabelEncoder):
             matrix = self.adjacency.matrix(x)
@@ -184,15 +185,15 @@ EPSILON = 1e-6
 
 
 def cosine_scores(embedding: Tensor, classifiers: Tensor) -> Tensor:
-    r"""Score every label for every item by the angle to its classifier.
+    r"""Score every label for every item by the cosine of item embedding and label classifier.
 
     .. math:: s_{bc} = \frac{\langle f_b, z_c \rangle}{|f_b| \, |z_c| + 10^{-6}}
 
     (ALGCN, doi:10.1109/TMM.2021.3101642.)
 
     Args:
-        embedding: :math:`f`, shape :math:`(B, H)`.
-        classifiers: :math:`z`, shape :math:`(C, H)`.
+        embedding: Item embeddings :math:`f`, shape :math:`(B, H)`.
+        classifiers: Label classifiers :math:`z`, shape :math:`(C, H)`.
 
     Returns:
         Scores in [-1, 1], shape :math:`(B, C)`.

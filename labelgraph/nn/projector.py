@@ -1,4 +1,4 @@
-"""Projectors of dense or sparse features into the common space."""
+"""Projectors of dense or sparse features into the common space, and their layers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from torch.nn import functional as F
 
 
 class FeatureNorm(nn.BatchNorm1d):
-    """``torch.nn.BatchNorm1d`` that takes a batch of one in training as well.
+    """``torch.nn.BatchNorm1d`` that also accepts a batch of one item in training.
 
-    One item has no variance, and torch refuses it; here the running statistics normalise it, as in
-    evaluation, and stay as they are. Larger batches are treated as torch treats them.
+    A single item has no variance, so torch raises an error. This layer normalises the item by the running
+    statistics, as in evaluation, and does not update the statistics. Larger batches are normalised as in torch.
 
     Shapes:
         - **input:** features :math:`(B, D)`, dense or sparse CSR.
@@ -25,7 +25,7 @@ class FeatureNorm(nn.BatchNorm1d):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """Normalise a batch."""
+        """Normalise the features of a batch."""
         input = input.to_dense()
         if self.training and input.size(0) == 1:
             return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
@@ -34,14 +34,14 @@ class FeatureNorm(nn.BatchNorm1d):
 
 
 class FeatureLinear(nn.Linear):
-    r"""A linear map :math:`W v + b` that also takes sparse features, such as bags of words.
+    r"""Linear map :math:`W v + b` that also accepts sparse features, such as bags of words.
 
-    Of a sparse batch only the columns that occur in it are multiplied, since the others are 0: for short texts
-    and a large vocabulary a small part, in the gradient as well.
+    For a sparse batch, the forward and backward passes use only the columns that have entries, since all other
+    columns are 0. For short texts and a large vocabulary, these columns are a small part of the matrix.
 
     Shapes:
         - **input:** features :math:`(B, D)`, dense or sparse CSR.
-        - **output:** :math:`(B, H)`, dense.
+        - **output:** dense matrix :math:`(B, H)`.
 
     Example:
         >>> import torch
@@ -52,7 +52,7 @@ class FeatureLinear(nn.Linear):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """Map a batch."""
+        """Map the features of a batch."""
         if input.layout == torch.strided:
             return super().forward(input)
         columns, occurring = occurring_columns(input)
@@ -60,7 +60,7 @@ class FeatureLinear(nn.Linear):
 
 
 def feature_product(features: Tensor, weight: Tensor) -> Tensor:
-    """The product of features (B, D), dense or sparse CSR, and a weight (D, H)."""
+    """Multiply features (B, D), dense or sparse CSR, by a weight matrix (D, H)."""
     if features.layout == torch.strided:
         return features @ weight
     columns, occurring = occurring_columns(features)
@@ -68,7 +68,7 @@ def feature_product(features: Tensor, weight: Tensor) -> Tensor:
 
 
 def occurring_columns(features: Tensor) -> tuple[Tensor, Tensor]:
-    """The columns of a sparse CSR matrix (B, D) that hold anything, (U,), and these columns dense, (B, U).
+    """Return the numbers of the columns with entries in a sparse CSR matrix, (U,), and these columns dense, (B, U).
 
     Example:
         >>> import torch
@@ -84,12 +84,12 @@ def occurring_columns(features: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Projector(nn.Module):
-    r"""One linear map and a ReLU, :math:`f = \max(0, W v + b)` (ALGCN, doi:10.1109/TMM.2021.3101642).
+    r"""Projector with a linear map and a ReLU, :math:`f = \max(0, W v + b)` (ALGCN, doi:10.1109/TMM.2021.3101642).
 
     Args:
         in_channels: Size of the image or text features.
         out_channels: Width of the common space.
-        batch_norm: Normalise the features first, as P-GNN-CON and I-GNN-CON do
+        batch_norm: Apply batch normalisation to the features first, as in P-GNN-CON and I-GNN-CON
             (doi:10.1109/TPAMI.2022.3188547).
 
     Shapes:
@@ -109,11 +109,11 @@ class Projector(nn.Module):
         self.linear = FeatureLinear(in_channels, out_channels)
 
     def reset_parameters(self) -> None:
-        """Draw the weights anew."""
+        """Reinitialise the weights."""
         if isinstance(self.norm, FeatureNorm):
             self.norm.reset_parameters()
         self.linear.reset_parameters()
 
     def forward(self, features: Tensor) -> Tensor:
-        """Project a batch."""
+        """Project the features of a batch."""
         return torch.relu(self.linear(self.norm(features)))

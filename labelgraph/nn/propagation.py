@@ -1,4 +1,4 @@
-"""Propagation over label graphs: normalisation, and products of features with edges or matrices."""
+"""Propagation over label graphs: normalisation of weights, and products of features with edges or matrices."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ DENSE_NODES = 256
 DENSE_SHARE = 0.1
 EDGE_BLOCK = 2**13
 
-take_beta_warning()  # Here, since a compiled product cannot.
+take_beta_warning()  # Called on import, because a compiled product cannot call it.
 
 
 def source_norm(edge_index: Tensor, edge_weight: Tensor, num_nodes: int) -> Tensor:
-    r"""Normalise edge weights by the outgoing degree of both ends.
+    r"""Normalise edge weights by the out-degrees of source and target.
 
     .. math:: \hat{A} = D^{-1/2} A^\top D^{-1/2}, \qquad d_i = \sum_j A_{ij}
 
     (ALGCN, doi:10.1109/TMM.2021.3101642, and DAGNN, doi:10.1609/aaai.v35i3.16345.) PyG's ``gcn_norm``
-    takes the incoming degree, which differs on directed graphs. A label whose degree is not positive
-    gets the factor 0, so that nothing becomes infinite.
+    uses the in-degree, which differs on directed graphs. A label whose degree is not positive has the factor 0, so
+    that all results are finite.
 
     Args:
         edge_index: Edges :math:`i \to j`, shape :math:`(2, E)`.
-        edge_weight: :math:`A_{ij}`, shape :math:`(E,)`.
-        num_nodes: :math:`C`.
+        edge_weight: Edge weights :math:`A_{ij}`, shape :math:`(E,)`.
+        num_nodes: Number of nodes :math:`C`.
 
     Returns:
-        :math:`\hat{A}_{ji}` of each edge :math:`i \to j`, shape :math:`(E,)`.
+        Normalised weight :math:`\hat{A}_{ji}` of each edge :math:`i \to j`, shape :math:`(E,)`.
 
     Raises:
-        IndexError: If an edge begins or ends at a node that is not there.
+        IndexError: If an edge refers to a node that does not exist.
 
     Example:
         >>> import torch
@@ -49,7 +49,7 @@ def source_norm(edge_index: Tensor, edge_weight: Tensor, num_nodes: int) -> Tens
 
 
 def source_norm_matrix(matrix: Tensor) -> Tensor:
-    r"""`source_norm` of a dense matrix: entry (i, j), which weighs i -> j, becomes :math:`\hat{A}_{ji}`, (C, C).
+    r"""Normalise a dense matrix like `source_norm`; the entry (i, j) of the edge i -> j becomes :math:`\hat{A}_{ji}`.
 
     Example:
         >>> import torch
@@ -64,31 +64,32 @@ def source_norm_matrix(matrix: Tensor) -> Tensor:
 
 def _scale(degree: Tensor) -> Tensor:
     positive = degree > 0
-    # The inner `where` keeps the gradient of the unused branch finite.
+    # The inner `where` makes the gradient of the unused branch finite.
     return torch.where(positive, torch.where(positive, degree, 1.0).rsqrt(), 0.0)
 
 
 def propagate(x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
-    r"""Send every node's features along its edges and sum them where they arrive.
+    r"""Propagate node features along the edges and sum the incoming features of each node.
 
     .. math:: y_j = \sum_{i \to j} w_{ij} x_i
 
-    Small or dense graphs are multiplied dense, others by one sparse product; never are there messages
-    of size E x F in memory. Both ways give gradients of any order to ``x`` and ``edge_weight``, follow autocast, and
-    can be compiled, exported and mapped.
+    Small or dense graphs use a dense matrix product, other graphs a sparse product. Neither product stores messages of
+    size E x F. Both products have gradients of any order with respect to ``x`` and ``edge_weight``, follow autocast,
+    and support ``torch.compile``, ``torch.export`` and ``torch.vmap``.
 
     Args:
         x: Node features, shape :math:`(C, F)`.
-        edge_index: Edges :math:`i \to j`, shape :math:`(2, E)`, whole numbers; parallel edges add up. Or a matrix
-            of floating-point numbers, whose entry (i, j) weighs :math:`i \to j`, shape :math:`(C, C)`.
-        edge_weight: :math:`w_{ij}`, of either sign, shape :math:`(E,)`; of edges by default 1, of a matrix left out.
+        edge_index: Edges :math:`i \to j`, shape :math:`(2, E)`, whole numbers; the weights of parallel edges add up.
+            Or a floating-point matrix, shape :math:`(C, C)`, whose entry (i, j) is the weight of :math:`i \to j`.
+        edge_weight: Edge weights :math:`w_{ij}`, positive or negative, shape :math:`(E,)`; defaults to 1. None if
+            ``edge_index`` is a matrix.
 
     Returns:
-        Shape :math:`(C, F)`, in the wider of the two precisions.
+        Propagated features, shape :math:`(C, F)`, in the wider of the two precisions.
 
     Raises:
-        IndexError: If an edge begins or ends at a node that is not there.
-        ValueError: If shapes disagree or indices are not whole numbers.
+        IndexError: If an edge refers to a node that does not exist.
+        ValueError: If shapes differ or indices are not whole numbers.
 
     Example:
         >>> import torch
@@ -110,30 +111,31 @@ def propagate(x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) 
     weight, x = _one_precision(weight, x)
     if num_nodes <= DENSE_NODES or weight.numel() >= DENSE_SHARE * num_nodes**2:
         return _write(edge_index, weight, num_nodes).t() @ x
-    if torch.compiler.is_compiling():  # The compiler fuses these steps; it cannot see into the sparse product.
+    if torch.compiler.is_compiling():  # The compiler fuses these steps, but cannot compile the sparse product.
         return torch.zeros_like(x).index_add(0, edge_index[1], weight.unsqueeze(1) * x[edge_index[0]])
     product: Tensor = _SparseProduct.apply(weight, x, edge_index)
     return product
 
 
 def is_matrix(edges: Any, edge_weight: Tensor | None, num_nodes: int) -> bool:
-    """Whether edges are given as a dense matrix, not as indices.
+    """Return whether edges are a dense matrix rather than indices.
 
     Raises:
-        ValueError: If they are floating-point, but no matrix over these nodes, or one with weights beside it.
+        ValueError: If the edges are floating-point numbers without being a matrix over the nodes, or if edge weights
+            are passed in addition to a matrix.
     """
     if not isinstance(edges, Tensor) or not edges.is_floating_point():
         return False
     if edges.shape != (num_nodes, num_nodes) or edge_weight is not None:
         raise ValueError(
-            f"'edge_index' must be whole numbers (2, E), or alone a matrix ({num_nodes}, {num_nodes}) "
+            f"'edge_index' must be whole numbers (2, E), or, without weights, a matrix ({num_nodes}, {num_nodes}) "
             f"(got {edges.dtype}, {tuple(edges.shape)}, {'no ' if edge_weight is None else ''}weights)"
         )
     return True
 
 
 def _one_precision(weight: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Both in the wider precision, or in that of autocast, as it casts the factors of a dense product."""
+    """Cast both tensors to the wider precision, or to the precision of autocast, as for a dense product."""
     device = x.device.type
     autocast = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
     dtype = torch.get_autocast_dtype(device) if autocast else torch.promote_types(weight.dtype, x.dtype)
@@ -141,9 +143,9 @@ def _one_precision(weight: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def complete_edges(num_nodes: int, device: torch.device | str | None = None) -> Tensor:
-    """Edge indices of all pairs, those of a node with itself included, sorted by source, (2, C * C).
+    """Return edge indices of all pairs of nodes, including self-loops, sorted by source, (2, C * C).
 
-    The weights of a matrix whose entry (i, j) weighs i -> j are then its entries row by row.
+    For a matrix whose entry (i, j) is the weight of i -> j, the edge weights are the entries row by row.
 
     Example:
         >>> from labelgraph.nn import complete_edges
@@ -156,7 +158,7 @@ def complete_edges(num_nodes: int, device: torch.device | str | None = None) -> 
 
 
 def as_edges(x: Tensor, edge_index: Tensor, edge_weight: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Checked edges and their weights, of edges or of a matrix as `propagate` takes them."""
+    """Return checked edge indices and weights of the edges or of the matrix that `propagate` accepts."""
     if is_matrix(edge_index, edge_weight, x.size(0)):
         return complete_edges(x.size(0), x.device), edge_index.flatten()
     edge_index = check_edges(edge_index, x.size(0), edge_weight)
@@ -164,10 +166,10 @@ def as_edges(x: Tensor, edge_index: Tensor, edge_weight: Tensor | None) -> tuple
 
 
 def dense_adjacency(edge_index: Tensor, edge_weight: Tensor, num_nodes: int) -> Tensor:
-    """Write edges as a matrix whose entry (i, j) is the weight of the edge i -> j, shape (C, C).
+    """Convert edges to a matrix whose entry (i, j) is the weight of the edge i -> j, shape (C, C).
 
     Raises:
-        IndexError: If an edge begins or ends at a node that is not there.
+        IndexError: If an edge refers to a node that does not exist.
     """
     return _write(check_edges(edge_index, num_nodes, edge_weight), edge_weight, num_nodes)
 
@@ -178,8 +180,8 @@ def _write(edge_index: Tensor, edge_weight: Tensor, num_nodes: int) -> Tensor:
 
 
 def _product(rows: Tensor, columns: Tensor, values: Tensor, x: Tensor) -> Tensor:
-    """The sparse matrix of some entries, times a dense one."""
-    if x.dtype in (torch.float16, torch.bfloat16):  # Few sparse products know these.
+    """Multiply the sparse matrix with the given entries by a dense matrix."""
+    if x.dtype in (torch.float16, torch.bfloat16):  # Few sparse products support half precision.
         return _product(rows, columns, values.float(), x.float()).to(x.dtype)
     size = x.size(0)
     order = rows.argsort()
@@ -187,12 +189,12 @@ def _product(rows: Tensor, columns: Tensor, values: Tensor, x: Tensor) -> Tensor
     start = torch.cat([count.new_zeros(1), count.cumsum(0)])
     entries = start, columns[order], values[order]
     matrix = torch.sparse_csr_tensor(*entries, (size, size), check_invariants=False)
-    # On a CPU the reducing form holds one matrix less; elsewhere there is none.
+    # The reducing form needs one matrix less in memory, but exists only on a CPU.
     return torch.sparse.mm(matrix, x, "sum") if x.device.type == "cpu" else matrix @ x
 
 
 class _Bilinear(torch.autograd.Function):
-    """What is linear in its first argument and in its second, given the edges as the third."""
+    """Base of functions that are linear in the first and in the second argument; the third is the edge indices."""
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -208,7 +210,7 @@ class _Bilinear(torch.autograd.Function):
 
 
 class _SparseProduct(_Bilinear):
-    """The sparse product with gradients for both factors; torch's own would fill a dense C x C gradient."""
+    """Sparse product with gradients of both factors; the gradient of torch would be a dense C x C matrix."""
 
     @staticmethod
     def forward(edge_weight: Tensor, x: Tensor, edge_index: Tensor) -> Tensor:
@@ -233,7 +235,7 @@ class _SparseProduct(_Bilinear):
 
 
 class _EdgeProducts(_Bilinear):
-    """The inner product of the rows of two matrices at the source and the target of each edge."""
+    """Inner product of the source row of one matrix and the target row of another, for each edge."""
 
     @staticmethod
     def forward(x: Tensor, y: Tensor, edge_index: Tensor) -> Tensor:
@@ -263,7 +265,7 @@ class _EdgeProducts(_Bilinear):
 def _copies(
     info: Any, in_dims: tuple[int | None, ...], inputs: tuple[Tensor, ...], of_nodes: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """A mapped call as one over as many copies of the graph side by side."""
+    """Turn a call under vmap into one call over disjoint copies of the graph, one for each element of the batch."""
     first, second, edge_index = (
         value.expand(info.batch_size, *value.shape) if dim is None else value.movedim(dim, 0)
         for value, dim in zip(inputs, in_dims, strict=True)

@@ -1,4 +1,4 @@
-"""The learned adjacency against its dense formula."""
+"""Adjacency modules against dense formulas and loops."""
 
 from math import exp, sqrt
 
@@ -52,7 +52,7 @@ def test_without_normalisation():
     torch.testing.assert_close(dense_adjacency(*adjacency(), 6), static + 0.5 * adjacency.residual)
 
 
-def test_residual_is_drawn_as_published():
+def test_residual_is_initialised_as_published():
     torch.manual_seed(0)
     residual = AdaptiveAdjacency(cooccurrence_graph(np.eye(60))).residual
     assert 0 <= residual.min() < 0.001 and 0.019 < residual.max() <= 0.02
@@ -109,7 +109,7 @@ def test_gives_each_kind_with_its_options(kind, options):
 
 
 @pytest.mark.parametrize("kind", ["adaptive", "metric"])
-def test_options_change_what_is_built(kind):
+def test_options_change_the_adjacency(kind):
     torch.manual_seed(0)
     plain = label_adjacency(kind, GRAPH, X)(X)[1]
     torch.manual_seed(0)
@@ -118,7 +118,7 @@ def test_options_change_what_is_built(kind):
 
 @pytest.mark.parametrize("conv", ["gcn", "gat"])
 @pytest.mark.parametrize("kind", ADJACENCIES)
-def test_all_kinds_can_stand_in_for_each_other(kind, conv):
+def test_all_kinds_are_interchangeable(kind, conv):
     torch.manual_seed(0)
     embedding = LabelEmbedding(GRAPH, "learned", 3)
     branch = LabelBranch(embedding, label_adjacency(kind, GRAPH, X), LabelEncoder(3, 5, 2, conv=conv))
@@ -128,7 +128,7 @@ def test_all_kinds_can_stand_in_for_each_other(kind, conv):
     assert all(torch.isfinite(p.grad).all() for p in branch.parameters() if p.grad is not None)
     learned = sum(p.grad is not None and p.grad.any().item() for p in branch.adjacency.parameters())
     weights = {"static": 0, "adaptive": 1, "metric": 1, "attention": 2}[kind]
-    assert learned == (weights if conv == "gcn" else 0)  # attention over edges sees but their signs
+    assert learned == (weights if conv == "gcn" else 0)  # attention uses only the signs of weights
 
 
 def test_unknown_kind():
@@ -152,7 +152,7 @@ def make(in_channels=4, channels=5, graph=None):
 
 
 def label_graph():
-    """A directed graph over six labels, and the matrix that multiplies their features."""
+    """Directed graph over six labels, and the matrix that multiplies the features."""
     graph = BinaryAdjacency(0.4)(cooccurrence_graph(LABELS_ATTENTION))
     matrix = torch.zeros(6, 6, dtype=torch.float64)
     for (source, target), weight in zip(graph.edge_index.t().tolist(), graph.edge_weight.tolist(), strict=True):
@@ -177,7 +177,7 @@ def slow(adjacency, x):
 
 
 def listening(adjacency, x, *similarity):
-    """The matrix that multiplies the features, seen through a propagation step."""
+    """The matrix that multiplies the features, computed by a propagation step."""
     edge_index, weight = adjacency(x, *similarity)
     assert torch.equal(edge_index, complete_edges(len(x)))
     return propagate(torch.eye(len(x), dtype=x.dtype), edge_index, weight)
@@ -192,7 +192,7 @@ def test_coefficients_against_a_loop(size):
     assert size == 1 or not torch.allclose(coefficients, coefficients.t())
 
 
-def test_each_node_listens_by_its_row():
+def test_each_node_attends_by_its_row():
     adjacency, x = make(), features()
     similarity, y = torch.randn(6, 6).double(), features(6, 3, seed=1)
     p = slow(adjacency, x) + similarity
@@ -214,13 +214,13 @@ def test_the_sign_of_the_similarity_is_kept():
     assert (p.diagonal() < 0).all()
 
 
-def test_over_labels_the_source_normalised_graph_is_added():
+def test_the_source_normalised_label_graph_is_added():
     graph, propagation = label_graph()
     adjacency, x = make(graph=graph), features()
     torch.testing.assert_close(listening(adjacency, x), slow(adjacency, x) + propagation, rtol=1e-5, atol=1e-6)
 
 
-def test_a_given_similarity_takes_the_place_of_the_graph():
+def test_a_given_similarity_replaces_the_graph():
     adjacency, x = make(graph=label_graph()[0]), features()
     similarity = torch.randn(6, 6).double()
     torch.testing.assert_close(listening(adjacency, x, similarity), slow(adjacency, x) + similarity)
@@ -234,7 +234,7 @@ def test_batches_of_any_size():
         torch.testing.assert_close(listening(adjacency, x, similarity), slow(adjacency, x) + similarity)
 
 
-def test_the_order_of_items_carries_over():
+def test_reordered_items_reorder_the_result():
     adjacency, x, similarity = make(), features(), torch.randn(6, 6).double()
     order = torch.tensor([3, 0, 5, 1, 4, 2])
     moved = listening(adjacency, x[order], similarity[order][:, order])
@@ -258,7 +258,7 @@ def test_queries_and_keys_are_learned_and_the_graph_is_saved():
     assert AttentionAdjacency(4).query.out_features == 64
 
 
-def test_reset_draws_both_weights_anew():
+def test_reset_reinitialises_both_weights():
     adjacency = make()
     before = [parameter.clone() for parameter in adjacency.parameters()]
     adjacency.reset_parameters()
@@ -283,7 +283,7 @@ def test_device():
 
 
 def embeddings(size=7, channels=4, seed=0):
-    """Of either sign, with an all-zero row and two equal ones."""
+    """Positive and negative embeddings, with a zero row and two equal rows."""
     x = torch.randn(size, channels, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     x[size // 2] = 0
     if size > 1:
@@ -334,7 +334,7 @@ def test_against_loops(num_heads, threshold):
 
 
 @pytest.mark.parametrize("size", [7, 2, 1])
-def test_normalisation_by_the_outgoing_degree(size):
+def test_normalisation_by_the_out_degree(size):
     initial, x = embeddings(size), embeddings(size, seed=1)
     adjacency = make_metric(initial)
     propagation = dense_adjacency(*adjacency(x), size).t()
@@ -342,7 +342,7 @@ def test_normalisation_by_the_outgoing_degree(size):
 
 
 def test_thresholds_after_the_mean_over_the_heads():
-    """The heads see cosines 1 and 0: their mean is below 0.6, and above 0.4."""
+    """The cosines of the heads are 1 and 0; the mean is below 0.6 and above 0.4."""
     x, heads = torch.tensor([[1.0, 1.0], [1.0, 0.0]]).double(), [[1.0, 0.0], [0.0, 1.0]]
     static = 0.5**0.5
     for threshold, learned in ((0.6, 0.0), (0.4, 0.5)):
@@ -351,13 +351,13 @@ def test_thresholds_after_the_mean_over_the_heads():
     assert make_metric(x, 2, heads, threshold=0.8, normalize=False)(x)[1].view(2, 2)[0, 1] == 0
 
 
-def test_a_cosine_equal_to_the_threshold_stays():
+def test_a_cosine_equal_to_the_threshold_is_kept():
     x = torch.tensor([[2.0, 0.0], [3.0, 4.0]]).double()
     _, weight = make_metric(x, 1, [[0.5, 0.5]], threshold=0.6, normalize=False)(x)
     assert weight.tolist() == pytest.approx([1.0, 0.6, 0.6, 1.0])
 
 
-def test_the_fixed_half_stays_when_the_embeddings_change():
+def test_the_fixed_half_does_not_depend_on_current_embeddings():
     initial = embeddings()
     parameter = torch.nn.Parameter(initial.clone())
     adjacency = make_metric(parameter, normalize=False)
@@ -389,7 +389,7 @@ def test_a_label_without_embedding_has_no_edges_and_finite_gradients():
     assert adjacency.weight.grad.any()
 
 
-def test_heads_are_drawn_as_published():
+def test_heads_are_initialised_as_published():
     torch.manual_seed(0)
     adjacency = MetricAdjacency(torch.eye(200), 20)
     assert adjacency.weight.shape == (20, 200)
@@ -411,13 +411,13 @@ def test_only_the_heads_are_learned_and_the_pairs_are_not_saved():
     assert set(adjacency.state_dict()) == {"weight", "static"}
 
 
-def test_no_head():
+def test_the_error_names_a_wrong_number_of_heads():
     with pytest.raises(ValueError, match=r"'num_heads' must be at least 1 \(got 0\)"):
         MetricAdjacency(embeddings(), 0)
 
 
 @pytest.mark.parametrize("normalize", [True, False])
-def test_it_gives_the_edges_of_the_graph(normalize):
+def test_static_adjacency_returns_the_edges_of_the_graph(normalize):
     graph = Reweight(0.3)(KNN(2)(cooccurrence_graph(LABELS)))
     edge_index, weight = StaticAdjacency(graph, normalize)(torch.rand(6, 2))
     expected = source_norm(graph.edge_index, graph.edge_weight, 6) if normalize else graph.edge_weight
@@ -425,7 +425,7 @@ def test_it_gives_the_edges_of_the_graph(normalize):
     assert not torch.equal(source_norm(graph.edge_index, graph.edge_weight, 6), graph.edge_weight)
 
 
-def test_it_does_not_share_memory_with_the_graph():
+def test_static_adjacency_does_not_share_memory_with_the_graph():
     graph = cooccurrence_graph(LABELS)
     adjacency = StaticAdjacency(graph, normalize=False)
     adjacency.edge_weight.zero_()
@@ -433,13 +433,13 @@ def test_it_does_not_share_memory_with_the_graph():
     assert graph.edge_weight.all() and graph.edge_index.any()
 
 
-def test_it_learns_nothing_and_is_saved():
+def test_static_adjacency_has_no_parameters_and_is_saved():
     adjacency = StaticAdjacency(cooccurrence_graph(LABELS))
     assert not list(adjacency.parameters()) and set(adjacency.state_dict()) == {"edge_index", "edge_weight"}
 
 
 @pytest.mark.parametrize("kind", ["adaptive", "metric", "attention"])
-def test_the_matrix_is_what_the_edges_say(kind):
+def test_the_matrix_equals_the_edges(kind):
     adjacency = label_adjacency(kind, GRAPH, X)
     matrix = adjacency.matrix(X)
     assert isinstance(adjacency, DenseAdjacency)
@@ -460,7 +460,7 @@ def test_a_branch_propagates_with_the_matrix_as_with_its_edges(kind, conv):
 @pytest.mark.parametrize(
     "build", [StaticAdjacency, AdaptiveAdjacency, lambda graph: AttentionAdjacency(3, graph=graph)]
 )
-def test_graphs_are_checked_where_they_come_in(build):
+def test_constructors_check_graphs(build):
     graph = GRAPH.clone()
     graph.edge_index[0, 1] = 6
     with pytest.raises(IndexError, match=r"'edge_index' must be in \[0, 5\].*\(got 6\)"):
@@ -472,7 +472,7 @@ def test_graphs_are_checked_where_they_come_in(build):
         build([[0, 1]])
 
 
-def test_very_short_embeddings_have_their_cosines():
+def test_cosines_of_very_short_embeddings():
     torch.testing.assert_close(MetricAdjacency(1e-14 * X).static, MetricAdjacency(X).static)
 
 
@@ -485,7 +485,7 @@ def double():
 
 
 @pytest.mark.parametrize("kind", ADJACENCIES)
-def test_all_follows_the_default_precision(kind, double):
+def test_all_kinds_follow_the_default_precision(kind, double):
     graph = BinaryAdjacency(0.4)(cooccurrence_graph(LABELS))
     embedding = LabelEmbedding(cooccurrence_graph(LABELS))
     adjacency = label_adjacency(kind, graph, embedding().detach())

@@ -1,4 +1,4 @@
-"""Telling features of images from features of texts."""
+"""Discriminators, generators and gradient reversal against their formulas."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ def case(channels=67, size=6, **arguments):
 
 
 def slow(discriminator, x, activation, batch_norm):
-    """The layers, without any reversal."""
+    """The layers of the discriminator without gradient reversal."""
     if batch_norm:
         norm = discriminator.norm
         x = (x - x.mean(0)) / (x.var(0, unbiased=False) + 1e-5).sqrt() * norm.weight + norm.bias
@@ -37,7 +37,7 @@ def test_against_the_formula(activation, batch_norm):
     assert not torch.allclose(discriminator(x), slow(discriminator, x, not activation, batch_norm))
 
 
-def test_nothing_stands_between_the_layers_by_default():
+def test_there_is_no_activation_between_the_layers_by_default():
     discriminator, x = case()
     torch.testing.assert_close(discriminator(x), slow(discriminator, x, False, False))
     middle = (discriminator(x) + discriminator(-x)) / 2
@@ -59,7 +59,7 @@ def test_only_the_gradient_of_the_features_is_reversed(activation, batch_norm, f
     assert plain[0].any() and len(ours) == (9 if batch_norm else 7)
 
 
-def test_the_default_reversal_has_the_factor_one():
+def test_the_default_factor_of_the_discriminator_is_one():
     (one, x), (default, _) = case(factor=1.0), case()
     x.requires_grad_()
     gradients = [torch.autograd.grad(d(x)[:, 1].sum(), x)[0] for d in (one, default)]
@@ -69,7 +69,7 @@ def test_the_default_reversal_has_the_factor_one():
 @pytest.mark.parametrize(
     ("channels", "wide", "narrow"), [(67, 16, 4), (64, 16, 4), (31, 7, 1), (10, 2, 1), (3, 1, 1), (1, 1, 1)]
 )
-def test_widths_are_rounded_down_but_not_to_nothing(channels, wide, narrow):
+def test_widths_are_rounded_down_to_at_least_one(channels, wide, narrow):
     discriminator, x = case(channels)
     shapes = [tuple(layer.weight.shape) for layer in (discriminator.lin1, discriminator.lin2, discriminator.lin3)]
     assert shapes == [(wide, channels), (narrow, wide), (2, narrow)]
@@ -112,7 +112,7 @@ def test_the_default_is_a_relu():
     torch.testing.assert_close(generator(x), slow_generator(generator, x, 0.0))
 
 
-def test_normalises_the_embedding_first():
+def test_batch_norm_normalises_the_embedding_first():
     generator, x = case_generator(activation="leaky_relu", batch_norm=True)
     x = 3 * x + 2
     with torch.no_grad():
@@ -156,7 +156,7 @@ def test_forward_is_the_identity():
 
 
 @pytest.mark.parametrize("factor", [1.0, 0.3, 0.0, -2.0])
-def test_the_gradient_before_is_reversed_and_scaled(factor):
+def test_the_gradient_is_reversed_and_scaled(factor):
     x, w = tensor(3, 5), tensor(5, 2, seed=1)
 
     def plain(x):
@@ -174,7 +174,7 @@ def test_the_default_factor_is_one():
     assert x.grad.tolist() == [0.0, -1.0, -2.0, -3.0]
 
 
-def test_what_comes_after_learns_as_ever():
+def test_gradients_after_the_reversal_are_unchanged():
     x, w = tensor(3, 5), tensor(5, 2, seed=1).requires_grad_()
     assert torch.autograd.gradcheck(lambda w: torch.tanh(reverse_gradient(x) @ w), w)
 

@@ -1,4 +1,4 @@
-"""Graph attention against PyG's, against a loop, and its several ways of computing."""
+"""Graph attention and convolution against PyG and loops, with dense, sparse and message-passing computation."""
 
 from math import sqrt
 
@@ -11,7 +11,7 @@ from torch_geometric.utils import remove_self_loops
 from labelgraph.nn import LabelAttentionConv, LabelConv, propagation
 
 X = torch.randn(7, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-# No edge leads from 4, none but of weight <= 0 from 5, and 6 is alone.
+# Label 4 has no outgoing edges, label 5 only edges of weight <= 0, and label 6 has no edges.
 EDGES = torch.tensor([[0, 0, 0, 1, 1, 2, 3, 3, 3, 5, 5], [1, 2, 5, 0, 3, 2, 0, 1, 4, 0, 5]])
 WEIGHTS = torch.tensor([0.5, 2.0, -1.0, 0.0, 1.0, 0.25, 1.0, 0.3, 0.9, -0.5, 0.0], dtype=torch.float64)
 
@@ -22,7 +22,7 @@ def layer(in_channels=4, out_channels=3, **arguments):
 
 
 def twin(conv):
-    """PyG's attention with the same weights."""
+    """Attention of PyG with the same weights."""
     other = GATConv(conv.in_channels, conv.out_channels, heads=1, bias=False, add_self_loops=False).double()
     own, heard = conv.attention.view(2, -1)
     with torch.no_grad():
@@ -76,7 +76,7 @@ def test_against_pyg_with_its_gradients(monkeypatch, sparse):
     )
 
 
-def test_without_weights_every_edge_counts():
+def test_without_weights_every_edge_is_used():
     conv = layer()
     torch.testing.assert_close(conv(X, EDGES), twin(conv)(X, EDGES.flip(0)))
     torch.testing.assert_close(conv(X, EDGES), conv(X, EDGES, torch.full((11,), 0.3).double()))
@@ -93,14 +93,14 @@ def test_only_the_sign_of_weights_matters():
     assert torch.equal(conv(X, EDGES, WEIGHTS), conv(X, EDGES, WEIGHTS.sign()))
 
 
-def test_parallel_edges_count_each():
+def test_parallel_edges_count_separately():
     conv = layer()
     twice = torch.cat([EDGES, EDGES[:, :1]], 1), torch.cat([WEIGHTS, WEIGHTS[:1]])
     torch.testing.assert_close(conv(X, *twice), slow(conv, X, *twice))
     assert not torch.allclose(conv(X, *twice)[0], conv(X, EDGES, WEIGHTS)[0])
 
 
-def test_labels_without_positive_edges_receive_nothing_and_have_finite_gradients():
+def test_labels_without_positive_edges_are_zero_with_finite_gradients():
     conv, x = layer(), X.clone().requires_grad_()
     out = conv(x, EDGES, WEIGHTS)
     assert not out[4:].any() and out[:4].any(1).all()
@@ -117,7 +117,7 @@ def test_no_positive_edge_at_all():
         assert torch.equal(conv(X, edge_index, weight), torch.zeros(7, 3).double())
 
 
-def test_coefficients_of_a_listener_sum_to_one():
+def test_coefficients_of_each_source_sum_to_one():
     conv = layer()
     alpha = conv.coefficients(X @ conv.weight, EDGES, WEIGHTS)
     assert torch.equal(alpha > 0, WEIGHTS > 0)
@@ -139,7 +139,7 @@ def test_slope():
     assert not torch.allclose(conv(X, EDGES, WEIGHTS), slow(conv, X, EDGES, WEIGHTS))
 
 
-def test_many_labels_go_sparse_and_agree_with_dense(monkeypatch):
+def test_the_sparse_product_of_many_labels_equals_the_dense_product(monkeypatch):
     torch.manual_seed(0)
     edge_index, weight = torch.randint(0, 290, (2, 900)), torch.randn(900).double()
     outputs, gradients = [], []
@@ -154,7 +154,7 @@ def test_many_labels_go_sparse_and_agree_with_dense(monkeypatch):
     torch.testing.assert_close(outputs[0], slow(conv, x, edge_index, weight))
 
 
-def test_what_explainers_see_equals_the_fast_way():
+def test_messages_for_explainers_equal_the_product():
     conv = layer()
     fast = conv(X, EDGES, WEIGHTS)
     set_masks(conv, torch.ones(11), EDGES, apply_sigmoid=False)
@@ -189,7 +189,7 @@ def test_initial_weights_are_xavier_uniform_with_the_published_gain():
         assert parameter.mean().item() == pytest.approx(0, abs=bound / 10)
 
 
-def test_reset_draws_both_weights_anew():
+def test_reset_reinitialises_both_weights():
     conv = layer()
     before = [parameter.clone() for parameter in conv.parameters()]
     conv.reset_parameters()
@@ -197,7 +197,7 @@ def test_reset_draws_both_weights_anew():
     assert all(not torch.equal(old, new) for old, new in zip(before, conv.parameters(), strict=True))
 
 
-def test_it_tells_its_sizes():
+def test_the_representation_shows_the_sizes():
     assert repr(layer()) == "LabelAttentionConv(4, 3)"
     assert {name: tuple(parameter.shape) for name, parameter in layer().named_parameters()} == {
         "weight": (4, 3),
@@ -211,7 +211,7 @@ WEIGHTS_CONV = torch.tensor([0.5, -1.0, 2.0, 0.25, 1.0, 0.3, -0.9])
 
 
 def twin_conv(conv):
-    """PyG's convolution with the same weight."""
+    """Convolution of PyG with the same weight."""
     bias = conv.bias is not None
     other = GCNConv(conv.in_channels, conv.out_channels, normalize=False, bias=bias, add_self_loops=False)
     with torch.no_grad():
@@ -240,7 +240,7 @@ def test_weights_default_to_one():
 
 
 @pytest.mark.parametrize("bias", [False, True])
-def test_what_explainers_see_equals_the_fast_way_of_conv(bias):
+def test_messages_for_explainers_equal_the_product_of_conv(bias):
     conv = LabelConv(4, 3, bias=bias)
     fast = conv(X_CONV, EDGES_CONV, WEIGHTS_CONV)
     set_masks(conv, torch.ones(7), EDGES_CONV, apply_sigmoid=False)
@@ -268,7 +268,7 @@ def test_initial_weights_are_uniform_within_the_published_bound():
     assert not torch.equal(conv.weight, before)
 
 
-def test_a_bias_is_added_once_to_what_arrives():
+def test_the_bias_is_added_once_to_the_output():
     conv = LabelConv(4, 3, bias=True)
     alone = conv(X_CONV, EDGES_CONV[:, :2], WEIGHTS_CONV[:2])[[0, 3, 4]]
     assert torch.equal(alone, conv.bias.expand(3, 3)) and conv.bias.any()
@@ -282,7 +282,7 @@ def test_a_bias_is_added_once_to_what_arrives():
     assert conv.bias.grad.tolist() == [5.0] * 3
 
 
-def test_the_bias_is_drawn_as_the_weight():
+def test_the_bias_is_initialised_like_the_weight():
     torch.manual_seed(0)
     conv = LabelConv(3, 400, bias=True)
     bound = 1 / sqrt(400)
@@ -293,7 +293,7 @@ def test_the_bias_is_drawn_as_the_weight():
     assert not torch.equal(conv.bias, before)
 
 
-def test_it_has_no_bias_by_default_and_tells_its_sizes():
+def test_no_bias_by_default_and_the_representation_shows_the_sizes():
     conv = LabelConv(4, 3)
     assert [name for name, _ in conv.named_parameters()] == ["weight"]
     assert [name for name, _ in LabelConv(4, 3, bias=True).named_parameters()] == ["weight", "bias"]

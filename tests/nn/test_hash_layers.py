@@ -1,4 +1,4 @@
-"""Relaxed bits."""
+"""Hash heads and hash networks against their formulas."""
 
 import math
 
@@ -37,7 +37,7 @@ def test_straight_through_gives_signs_and_the_gradient_of_the_identity_within_on
 
 
 @pytest.mark.parametrize("relaxation", ["tanh", "straight-through"])
-def test_codes_are_the_signs_of_what_is_relaxed(relaxation):
+def test_codes_are_the_signs_of_the_relaxed_codes(relaxation):
     module = head(relaxation)
     codes = module.codes(X)
     assert set(codes.unique().tolist()) == {-1.0, 1.0}
@@ -57,7 +57,7 @@ def test_zero_is_positive():
     ("arguments", "message"),
     [((4, 0), r"'bits' must be at least 1 \(got 0\)"), ((4, 8, "relu"), r"'relaxation' must be one of tanh, straight")],
 )
-def test_wrong_arguments_are_named(arguments, message):
+def test_errors_name_wrong_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         HashHead(*arguments)
 
@@ -77,7 +77,7 @@ def test_against_the_formula(size):
     assert (hidden < 0).any() and (hidden > 0).any() and expected.shape == (size, 3)
 
 
-def test_reset_draws_every_weight_anew():
+def test_reset_reinitialises_every_weight():
     network, _ = case()
     before = {name: parameter.clone() for name, parameter in network.named_parameters()}
     network.reset_parameters()
@@ -85,7 +85,7 @@ def test_reset_draws_every_weight_anew():
     assert all(not torch.equal(before[name], parameter) for name, parameter in network.named_parameters())
 
 
-def test_no_bits():
+def test_the_error_names_a_wrong_number_of_bits():
     assert HashNetwork(5, 7, 1)(torch.randn(2, 5)).shape == (2, 1)
     with pytest.raises(ValueError, match=r"'bits' must be at least 1 \(got 0\)"):
         HashNetwork(5, 7, 0)

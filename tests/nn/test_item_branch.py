@@ -1,4 +1,4 @@
-"""The similarity of a batch's items against loops."""
+"""Item similarity, residual adjacency and item branch against loops and formulas."""
 
 from math import sqrt
 
@@ -31,7 +31,7 @@ def slow(image, text, eta=0.5, beta=0.2, lam=0.3, mu=1.4):
 
 
 def case(size=6, signed=False):
-    """Features of either sign and bags of words, some without a word, or texts of either sign."""
+    """Signed image features, and bags of words, some without a word, or signed text features."""
     generator = torch.Generator().manual_seed(0)
     image = torch.randn(size, 4, generator=generator, dtype=torch.float64)
     if signed:
@@ -56,7 +56,7 @@ def test_weights():
 
 
 @pytest.mark.parametrize("name", ["image_weight", "text_weight", "cross_weight"])
-def test_every_part_alone(name):
+def test_each_similarity_alone(name):
     image, text = case()
     weights = {"image_weight": 0.0, "text_weight": 0.0, "cross_weight": 0.0} | {name: 0.8}
     expected = slow(image, text, *weights.values())
@@ -64,8 +64,8 @@ def test_every_part_alone(name):
     assert expected.any()
 
 
-def test_both_modalities_meet_with_images_in_rows():
-    """It is directed: which images are like those of a, for the texts that are like that of b."""
+def test_the_cross_similarity_has_images_in_rows():
+    """The product is not symmetric: image similarities of a row, text similarities of a column."""
     image, text = case()
     fused = fused_similarity(image, text)
     assert not torch.allclose(fused, fused.t())
@@ -74,7 +74,7 @@ def test_both_modalities_meet_with_images_in_rows():
     )
 
 
-def test_texts_without_words_are_like_none():
+def test_texts_without_words_are_similar_to_no_text():
     image, text = case()
     assert not text[3].any() and not text[5].any() and text[0].any()
     by_text = fused_similarity(image, text, image_weight=0, text_weight=1, cross_weight=0, scale=1)
@@ -82,7 +82,7 @@ def test_texts_without_words_are_like_none():
     assert by_text[0, 0] == 1
 
 
-def test_nothing_at_all_is_finite():
+def test_zero_features_give_finite_similarities():
     fused = fused_similarity(torch.zeros(3, 4), torch.zeros(3, 5))
     torch.testing.assert_close(fused, torch.full((3, 3), 1.4 * (-0.5 - 0.2 + 0.3)))
 
@@ -101,7 +101,7 @@ def case_item_branch(kind, size=5):
 
 
 def listening(branch, x, similarity):
-    """P of the formulas."""
+    """The matrix P of the formulas."""
     adjacency = branch.adjacency
     if isinstance(adjacency, ResidualAdjacency):
         return similarity + 0.5 * adjacency.weight[: len(x), : len(x)]
@@ -126,7 +126,7 @@ def test_against_the_formula(kind, size):
     torch.testing.assert_close(branch(x, similarity), slow_item_branch(branch, x, p))
 
 
-def test_an_item_that_hears_nobody_has_the_code_of_the_biases():
+def test_an_item_without_neighbours_has_the_code_of_the_biases():
     branch, x, similarity = case_item_branch("residual")
     with torch.no_grad():
         branch.adjacency.weight[2] = 0
@@ -137,14 +137,14 @@ def test_an_item_that_hears_nobody_has_the_code_of_the_biases():
     assert hidden.any()
 
 
-def test_the_order_of_items_carries_over():
+def test_reordered_items_reorder_the_codes():
     branch, x, similarity = case_item_branch("attention")
     order = torch.tensor([3, 0, 4, 1, 2])
     torch.testing.assert_close(branch(x[order], similarity[order][:, order]), branch(x, similarity)[order])
 
 
 @pytest.mark.parametrize("kind", ["attention", "residual"])
-def test_every_weight_learns(kind):
+def test_every_weight_has_a_gradient(kind):
     branch, x, similarity = case_item_branch(kind)
     branch(x, similarity).square().sum().backward()
     assert all(parameter.grad.any() and torch.isfinite(parameter.grad).all() for parameter in branch.parameters())
@@ -158,7 +158,7 @@ def case_residual(size, num_items=6, **arguments):
 
 
 def slow_residual(adjacency, similarity, gamma, y):
-    """What arrives at item i: the sum over j of P_ij y_j."""
+    """The features that item i receives: the sum over j of P_ij y_j."""
     out = torch.zeros_like(y)
     for i in range(len(y)):
         for j in range(len(y)):
@@ -187,7 +187,7 @@ def test_features_do_not_matter():
     assert torch.equal(adjacency(x, similarity)[1], adjacency(x + 1, similarity)[1])
 
 
-def test_a_smaller_batch_teaches_its_own_part_alone():
+def test_a_smaller_batch_trains_only_its_part_of_the_residual():
     adjacency, x, similarity = case_residual(4)
     adjacency(x, similarity.requires_grad_())[1].sum().backward()
     expected = torch.zeros(6, 6)
@@ -196,16 +196,16 @@ def test_a_smaller_batch_teaches_its_own_part_alone():
     assert torch.equal(similarity.grad, torch.ones(4, 4))
 
 
-def test_a_larger_batch_is_refused():
+def test_the_error_names_a_batch_that_is_too_large():
     adjacency, x, similarity = case_residual(7)
     with pytest.raises(ValueError, match=r"a batch must have at most 6 items, 'num_items' \(got 7\)"):
         adjacency(x, similarity)
 
 
-def test_the_residual_is_drawn_kaiming_uniformly():
+def test_the_residual_is_initialised_kaiming_uniformly():
     torch.manual_seed(0)
     adjacency = ResidualAdjacency(100)
-    bound = sqrt(6 / 100)  # torch's kaiming_uniform_ as it is called by default.
+    bound = sqrt(6 / 100)  # kaiming_uniform_ of torch with its default arguments.
     assert bound * 0.99 < adjacency.weight.abs().max() <= bound
     assert adjacency.weight.std().item() == pytest.approx(bound / sqrt(3), rel=0.02)
     before = adjacency.weight.clone()

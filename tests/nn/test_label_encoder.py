@@ -1,4 +1,4 @@
-"""The multi-hop label encoder."""
+"""Label embeddings, the multi-hop encoder, the label branch and cosine scores."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def slow(encoder, x, edge_index, edge_weight):
 
 
 def slow_attention(encoder, x, edge_index, edge_weight):
-    """Row i listens to the j of its own edges i -> j of positive weight."""
+    """Row i attends to the targets j of the edges i -> j of positive weight."""
     hops = []
     edges = [pair for pair, weight in zip(edge_index.t().tolist(), edge_weight.tolist(), strict=True) if weight > 0]
     for conv in encoder.convs:
@@ -75,7 +75,7 @@ def test_convolution_is_the_default():
     assert [type(conv) for conv in LabelEncoder(4, 8, num_layers=2, conv="gat").convs] == [LabelAttentionConv] * 2
 
 
-def test_the_slope_is_of_the_hops_of_convolution():
+def test_the_slope_is_used_by_the_hops_of_convolution():
     for conv, matters in (("gcn", True), ("gat", False)):
         encoder, x, edge_index, edge_weight = case(conv=conv)
         before = encoder(x, edge_index, edge_weight)
@@ -93,7 +93,7 @@ def test_the_order_of_edges_does_not_matter(conv):
 
 
 @pytest.mark.parametrize("conv", ["gcn", "gat"])
-def test_the_order_of_labels_carries_over(conv):
+def test_reordered_labels_reorder_the_classifiers(conv):
     encoder, x, edge_index, edge_weight = case(conv=conv)
     order = torch.randperm(6)
     place = order.argsort()
@@ -121,14 +121,14 @@ def test_a_label_without_edges_has_a_classifier_and_finite_gradients(conv):
 
 
 @pytest.mark.parametrize("conv", ["gcn", "gat"])
-def test_reset_draws_every_weight_anew(conv):
+def test_reset_reinitialises_every_weight(conv):
     encoder, *_ = case(conv=conv)
     before = {name: parameter.clone() for name, parameter in encoder.named_parameters()}
     encoder.reset_parameters()
     assert all(not torch.equal(before[name], parameter) for name, parameter in encoder.named_parameters())
 
 
-def test_wrong_number_of_layers():
+def test_the_error_names_a_wrong_number_of_layers():
     with pytest.raises(ValueError, match=r"'num_layers' must be at least 0 \(got -1\)"):
         LabelEncoder(4, 8, num_layers=-1)
 
@@ -141,7 +141,7 @@ def test_unknown_conv():
 GRAPH = cooccurrence_graph([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0], [1, 1, 0, 0], [0, 0, 0, 1]])
 
 
-def test_it_chains_its_parts():
+def test_the_branch_chains_its_modules():
     parts = LabelEmbedding(GRAPH, "learned", 5), AdaptiveAdjacency(GRAPH), LabelEncoder(5, 8)
     classifiers, edge_index, edge_weight = LabelBranch(*parts)()
     embedding, adjacency, encoder = parts
@@ -210,7 +210,7 @@ def test_learned_is_uniform(graph):
     ("kind", "trained", "channels"),
     [("pmi-svd", False, 6), ("one-hot", False, 6), ("learned", True, 300), ("given", False, 2)],
 )
-def test_what_is_trained(graph, kind, trained, channels):
+def test_only_trainable_embeddings_have_gradients(graph, kind, trained, channels):
     embedding = LabelEmbedding(graph, kind)
     assert embedding.weight.requires_grad is trained and embedding.channels == channels
     assert LabelEmbedding(graph, kind, trainable=not trained).weight.requires_grad is not trained
@@ -225,7 +225,7 @@ def test_what_is_trained(graph, kind, trained, channels):
         ("pmi-svd", 7, r"'channels' must be in \[1, 6\]"),
     ],
 )
-def test_wrong_arguments_are_named(kind, channels, message):
+def test_errors_name_wrong_arguments(kind, channels, message):
     with pytest.raises(ValueError, match=message):
         LabelEmbedding(cooccurrence_graph(LABELS), kind, channels)
 
@@ -238,7 +238,7 @@ def test_against_scikit_learn(items, labels):
     torch.testing.assert_close(cosine_scores(embedding, classifiers), expected, rtol=0, atol=2e-6)
 
 
-def test_the_published_small_number_in_the_denominator():
+def test_the_denominator_has_the_published_epsilon():
     score = cosine_scores(torch.tensor([[1e-3]], dtype=torch.float64), torch.tensor([[1e-3]], dtype=torch.float64))
     assert score.item() == pytest.approx(0.5)
 
@@ -259,7 +259,7 @@ def test_gradient():
     assert torch.autograd.gradcheck(cosine_scores, inputs)
 
 
-def test_given_embeddings_take_the_default_precision_and_fit():
+def test_given_embeddings_have_the_default_precision_and_shape():
     graph = cooccurrence_graph([[1, 1, 0]], x=[[1, 2], [3, 4], [5, 6]])
     embedding = LabelEmbedding(graph, "given")
     assert embedding().dtype == torch.float32 and embedding().tolist() == [[1, 2], [3, 4], [5, 6]]

@@ -1,4 +1,4 @@
-"""Batch normalisation against torch's, and of a single item."""
+"""Feature normalisation, linear maps of sparse features, and projectors, against torch."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from labelgraph.nn import FeatureLinear, FeatureNorm, LabelConv, Projector, feat
 
 
 def pair(**arguments):
-    """Ours and torch's, with the same scale and shift."""
+    """Our layer and the layer of torch, with the same scale and shift."""
     torch.manual_seed(0)
     ours, theirs = FeatureNorm(3, **arguments), torch.nn.BatchNorm1d(3, **arguments)
     with torch.no_grad():
@@ -24,7 +24,7 @@ def batches(*sizes):
 
 
 @pytest.mark.parametrize("arguments", [{}, {"momentum": 0.4, "eps": 0.1}, {"momentum": None}])
-def test_larger_batches_equal_those_of_torch(arguments):
+def test_larger_batches_are_normalised_as_in_torch(arguments):
     ours, theirs = pair(**arguments)
     for batch in batches(2, 5, 3):
         assert torch.equal(ours(batch), theirs(batch))
@@ -77,7 +77,7 @@ def bags(size, words, seed=0):
 
 @pytest.mark.parametrize("size", [1, 2, 33])
 @pytest.mark.parametrize("words", [1, 7, 200])
-def test_values_and_gradients_are_those_of_dense_features(size, words):
+def test_values_and_gradients_equal_those_of_dense_features(size, words):
     x = bags(size, words)
     linear = FeatureLinear(words, 5).double()
     plain = nn.Linear(words, 5).double()
@@ -99,7 +99,7 @@ def test_texts_without_any_word():
     assert not linear.weight.grad.any()
 
 
-def test_dense_features_go_through_the_plain_map():
+def test_dense_features_use_the_dense_map():
     linear, x = FeatureLinear(4, 3), torch.rand(2, 4)
     assert torch.equal(linear(x), nn.functional.linear(x, linear.weight, linear.bias))
 
@@ -109,14 +109,14 @@ def test_the_product_with_a_weight_of_rows():
     torch.testing.assert_close(feature_product(x.to_sparse_csr(), weight), x @ weight)
 
 
-def test_occurring_columns_hold_all_that_is_not_zero():
+def test_occurring_columns_hold_all_nonzero_entries():
     x = bags(5, 40, seed=3)
     columns, dense = occurring_columns(x.to_sparse_csr())
     assert columns.tolist() == x.any(0).nonzero().flatten().tolist()
     assert torch.equal(dense, x[:, columns])
 
 
-def test_a_convolution_over_items_and_a_norm_take_sparse_features_too():
+def test_item_convolutions_and_norms_accept_sparse_features():
     x, edges = bags(6, 30).float(), torch.tensor([[0, 5], [1, 1]])
     for layer in (lambda x: LabelConv(30, 4, bias=True)(x, edges), FeatureNorm(30)):
         torch.manual_seed(0)
@@ -133,14 +133,14 @@ def test_a_linear_map_and_a_relu():
     assert (expected == 0).any() and (expected > 0).any()
 
 
-def test_reset_draws_the_weights_anew():
+def test_reset_reinitialises_the_weights():
     projector = Projector(5, 3)
     before = projector.linear.weight.clone()
     projector.reset_parameters()
     assert not torch.equal(projector.linear.weight, before)
 
 
-def test_normalises_the_features_first():
+def test_batch_norm_normalises_the_features_first():
     torch.manual_seed(0)
     projector, features = Projector(5, 3, batch_norm=True), 2 + 3 * torch.randn(7, 5)
     with torch.no_grad():
@@ -162,7 +162,7 @@ def test_a_batch_of_one_is_normalised_in_training_too():
     torch.testing.assert_close(out, projector.eval()(features[:1]))
 
 
-def test_reset_forgets_what_the_normalisation_has_seen():
+def test_reset_clears_the_running_statistics():
     projector = Projector(5, 3, batch_norm=True)
     projector(2 + 3 * torch.randn(7, 5))
     assert projector.norm.running_mean.any()

@@ -1,4 +1,4 @@
-"""Normalisation and propagation against dense formulas and loops, in all ways of computing."""
+"""Normalisation and propagation against dense formulas and loops, for dense and sparse products."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ from labelgraph.nn import (
 
 
 def random_graph(size=7, share=0.5, seed=0):
-    """Directed, weighted, with self-loops, and with a label that no edge leaves."""
+    """Directed weighted graph with self-loops and a label without outgoing edges."""
     generator = torch.Generator().manual_seed(seed)
     matrix = torch.rand(size, size, generator=generator, dtype=torch.float64)
     matrix *= torch.rand(size, size, generator=generator) < share
@@ -48,7 +48,7 @@ def test_the_order_of_edges_and_parallel_edges_do_not_matter():
     torch.testing.assert_close(normalised, formula(matrix))
 
 
-def test_as_gcn_norm_on_symmetric_graphs_and_not_on_directed_ones():
+def test_equals_gcn_norm_on_symmetric_but_not_on_directed_graphs():
     edge_index, weight, matrix = random_graph()
     assert not torch.allclose(
         source_norm(edge_index, weight, 7), gcn_norm(edge_index, weight, 7, add_self_loops=False)[1]
@@ -89,7 +89,7 @@ def way(request, monkeypatch):
 
 
 def random_graph_propagation(size=6, num_edges=17, channels=3, seed=0):
-    """Directed, with signed weights, parallel edges, self-loops and a node without edges."""
+    """Directed graph with signed weights, parallel edges, self-loops and a node without edges."""
     generator = torch.Generator().manual_seed(seed)
     edge_index = torch.randint(0, max(size - 1, 1), (2, num_edges), generator=generator)
     edge_weight = torch.randn(num_edges, generator=generator, dtype=torch.float64)
@@ -109,7 +109,7 @@ def test_against_a_loop_of_propagation(way, size, num_edges, channels):
     torch.testing.assert_close(propagate(*graph), slow_propagation(*graph))
 
 
-def test_direction_counts(way):
+def test_the_direction_of_edges_matters(way):
     x, edge_index, edge_weight = random_graph_propagation()
     backward = propagate(x, edge_index.flip(0), edge_weight)
     assert not torch.allclose(propagate(x, edge_index, edge_weight), backward)
@@ -151,7 +151,7 @@ def test_gradients_without_edges(way):
 
 
 @pytest.mark.parametrize(("size", "num_edges", "sparse"), [(40, 300, True), (40, 1600, False), (20, 10, False)])
-def test_which_way_is_taken(monkeypatch, size, num_edges, sparse):
+def test_the_sparse_product_is_used_for_large_sparse_graphs(monkeypatch, size, num_edges, sparse):
     monkeypatch.setattr(propagation, "DENSE_NODES", 30)
     monkeypatch.setattr(propagation, "DENSE_SHARE", 0.5)
     x, edge_index, edge_weight = random_graph_propagation(size, num_edges)
@@ -169,7 +169,7 @@ def test_dense_adjacency_against_a_loop():
 
 
 def many_nodes(size=300, num_edges=900, dtype=torch.float32):
-    """More nodes than are multiplied dense, and few edges."""
+    """Graph with too many nodes and too few edges for the dense product."""
     generator = torch.Generator().manual_seed(0)
     edge_index = torch.randint(0, size, (2, num_edges), generator=generator)
     weight, x = (torch.randn(*shape, generator=generator).to(dtype) for shape in ((num_edges,), (size, 8)))
@@ -177,7 +177,7 @@ def many_nodes(size=300, num_edges=900, dtype=torch.float32):
 
 
 @pytest.mark.parametrize(("node", "place"), [(6, 0), (6, 1), (-1, 0), (-1, 1), (10**9, 0), (-(10**9), 1)])
-def test_an_edge_to_a_node_that_is_not_there_is_an_error(way, node, place):
+def test_an_edge_to_a_node_that_does_not_exist_raises_an_error(way, node, place):
     x, edge_index, edge_weight = random_graph_propagation()
     edge_index[place, 3] = node
     for call in (
@@ -204,12 +204,12 @@ def test_an_edge_to_a_node_that_is_not_there_is_an_error(way, node, place):
         (torch.zeros(2, 3).long(), torch.ones(3, 1), r"'edge_weight' must have the shape \(3,\).*\(got \(3, 1\)\)"),
     ],
 )
-def test_wrong_edges_are_named(way, edge_index, edge_weight, message):
+def test_errors_name_wrong_edges(way, edge_index, edge_weight, message):
     with pytest.raises(ValueError, match=message):
         propagate(torch.rand(6, 2), edge_index, edge_weight)
 
 
-def test_lists_are_no_edges():
+def test_lists_of_edges_raise_an_error():
     with pytest.raises(TypeError, match=r"'edge_index' must be a tensor .*list"):
         propagate(torch.rand(2, 2), [[0], [1]], torch.ones(1))
 
@@ -287,7 +287,7 @@ def test_autocast_as_in_dense_products(way, conv):
 
 @pytest.mark.parametrize("conv", [LabelConv, LabelAttentionConv])
 @pytest.mark.parametrize("size", [20, 300])
-def test_layers_compile_whole_and_are_exported(conv, size):
+def test_layers_compile_as_one_graph_and_are_exported(conv, size):
     x, edge_index, weight = many_nodes(size)
     layer = conv(8, 4)
     expected = layer(x, edge_index, weight)
@@ -297,7 +297,7 @@ def test_layers_compile_whole_and_are_exported(conv, size):
     torch.testing.assert_close(exported(x, edge_index, weight), expected)
 
 
-def test_a_matrix_as_its_edges():
+def test_a_matrix_equals_its_edges():
     x, edge_index, edge_weight = random_graph_propagation()
     matrix = dense_adjacency(edge_index, edge_weight, 6)
     edges = complete_edges(6), matrix.flatten()
