@@ -1,4 +1,4 @@
-"""Losses as pure functions."""
+"""Loss functions without parameters or state."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from labelgraph._core.similarity import unit_length
 
 
 def classification_loss(scores: Tensor, labels: Tensor) -> Tensor:
-    r"""Mean Euclidean distance of the scores from the labels.
+    r"""Compute the mean Euclidean distance between label scores and labels.
 
     .. math:: \frac{1}{B} \sum_b |s_b - y_b|_2
 
     (ALGCN, doi:10.1109/TMM.2021.3101642.)
 
     Args:
-        scores: :math:`s`, shape :math:`(B, C)`.
-        labels: :math:`y`, multi-hot, shape :math:`(B, C)`.
+        scores: Label scores :math:`s`, shape :math:`(B, C)`.
+        labels: Multi-hot labels :math:`y`, shape :math:`(B, C)`.
 
     Returns:
         A scalar.
@@ -33,7 +33,7 @@ def classification_loss(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def pairwise_loss(left: Tensor, right: Tensor, labels: Tensor) -> Tensor:
-    r"""Negative log-likelihood that pairs are alike, weighted by how many labels they share.
+    r"""Compute the negative log-likelihood of pairs, in which :math:`S_{ab}` is the number of shared labels.
 
     .. math::
         \frac{1}{B^2} \sum_{ab} \log(1 + e^{\Theta_{ab}}) - S_{ab} \Theta_{ab}, \qquad
@@ -42,10 +42,9 @@ def pairwise_loss(left: Tensor, right: Tensor, labels: Tensor) -> Tensor:
     (ALGCN, doi:10.1109/TMM.2021.3101642.)
 
     Args:
-        left: :math:`l`, embeddings of one modality, shape :math:`(B, H)`.
-        right: :math:`r`, embeddings of the same items, of the same or the other modality, shape
-            :math:`(B, H)`.
-        labels: :math:`Y`, multi-hot, shape :math:`(B, C)`.
+        left: Embeddings :math:`l` of one modality, shape :math:`(B, H)`.
+        right: Embeddings :math:`r` of the same items in the same or the other modality, shape :math:`(B, H)`.
+        labels: Multi-hot labels :math:`Y`, shape :math:`(B, C)`.
 
     Returns:
         A scalar.
@@ -61,14 +60,14 @@ def pairwise_loss(left: Tensor, right: Tensor, labels: Tensor) -> Tensor:
 
 
 def joint_pairwise_loss(image: Tensor, text: Tensor, labels: Tensor) -> Tensor:
-    r"""The sum of `pairwise_loss` within images, between images and texts, and within texts.
+    r"""Compute the sum of `pairwise_loss` within images, between images and texts, and within texts.
 
-    Lengths and shared labels are worked out once for all three.
+    Lengths of embeddings and numbers of shared labels are computed only once for the three losses.
 
     Args:
-        image: Embeddings, shape :math:`(B, H)`.
-        text: Embeddings of the same items, shape :math:`(B, H)`.
-        labels: Multi-hot, shape :math:`(B, C)`.
+        image: Image embeddings, shape :math:`(B, H)`.
+        text: Text embeddings of the same items, shape :math:`(B, H)`.
+        labels: Multi-hot labels, shape :math:`(B, C)`.
 
     Returns:
         A scalar.
@@ -100,17 +99,18 @@ def _pair_likelihood(cosines: Tensor, shared: Tensor) -> Tensor:
 
 
 def structure_loss(propagation: Tensor, static: Tensor, draws: Tensor) -> Tensor:
-    r"""Distance of the propagation matrix from the static matrix with random edges added.
+    r"""Compute the squared distance between the propagation matrix and the static matrix with added random edges.
 
     .. math:: \sum_l \mathrm{MSE}(\hat{A}, \min(A + E_l, 0.5))
 
-    (ALGCN, doi:10.1109/TMM.2021.3101642, one term a graph layer.) `draw_negatives` draws :math:`E`.
+    (ALGCN, doi:10.1109/TMM.2021.3101642, with one term for each graph layer.) `draw_negatives` draws the random edges
+    :math:`E_l`.
 
     Args:
-        propagation: :math:`\hat{A}`, the matrix that multiplies the features, whose entry (j, i) weighs
-            the edge i -> j, shape :math:`(C, C)`.
-        static: :math:`A`, whose entry (i, j) weighs the edge i -> j, shape :math:`(C, C)`.
-        draws: :math:`E_l`, 0 or 1, shape :math:`(L, C, C)`.
+        propagation: Matrix :math:`\hat{A}` that multiplies the features, shape :math:`(C, C)`; its entry (j, i) is the
+            weight of the edge i -> j.
+        static: Static matrix :math:`A`, shape :math:`(C, C)`; its entry (i, j) is the weight of the edge i -> j.
+        draws: Random edges :math:`E_l`, 0 or 1, shape :math:`(L, C, C)`.
 
     Returns:
         A scalar.
@@ -126,7 +126,7 @@ def structure_loss(propagation: Tensor, static: Tensor, draws: Tensor) -> Tensor
 
 
 def draw_negatives(num_layers: int, num_labels: int, rate: float, like: Tensor) -> Tensor:
-    """Draw the random edges of `structure_loss`, Bernoulli(``rate``) per layer and pair, (L, C, C)."""
+    """Draw the random edges of `structure_loss`, Bernoulli(``rate``) for each layer and pair of labels, (L, C, C)."""
     return torch.empty(num_layers, num_labels, num_labels, dtype=like.dtype, device=like.device).bernoulli_(rate)
 
 
@@ -134,16 +134,16 @@ IMAGE, TEXT = 1, 0
 
 
 def adversarial_loss(logits: Tensor, modality: int) -> Tensor:
-    r"""Cross-entropy of a modality discriminator on features that all come from one modality.
+    r"""Compute the cross-entropy of a modality discriminator on features of a single modality.
 
     .. math:: -\frac{1}{B} \sum_b \log \mathrm{softmax}(l_b)_m
 
-    (DAGNN, doi:10.1609/aaai.v35i3.16345.) Gradient reversal within the discriminator makes one loss serve
-    both sides of the game.
+    (DAGNN, doi:10.1609/aaai.v35i3.16345.) As the discriminator reverses the gradient, the same loss trains the
+    discriminator and the modules that compute the features.
 
     Args:
-        logits: :math:`l` of `ModalityDiscriminator`, shape :math:`(B, 2)`.
-        modality: What the features were made from: 1 an image, 0 a text.
+        logits: Logits :math:`l` of `ModalityDiscriminator`, shape :math:`(B, 2)`.
+        modality: Modality :math:`m` from which the features were computed: 1 for images, 0 for texts.
 
     Returns:
         A scalar.
@@ -151,36 +151,36 @@ def adversarial_loss(logits: Tensor, modality: int) -> Tensor:
     Example:
         >>> import torch
         >>> from labelgraph.losses import adversarial_loss
-        >>> adversarial_loss(torch.zeros(3, 2), 1)  # log 2: it cannot tell
+        >>> adversarial_loss(torch.zeros(3, 2), 1)  # log 2: undecided logits
         tensor(0.6931)
     """
     return -F.log_softmax(logits, 1)[:, modality].mean()
 
 
-# The published denominator sharpens the similarities by this factor.
+# Factor of the similarities in the published denominator.
 SHARPENING = 1.06
 
 
 def contrastive_loss(
     image: Tensor, text: Tensor, labels: Tensor, temperature: float = 0.22, intra_weight: float = 0.14
 ) -> Tensor:
-    r"""Multi-label contrastive loss between and within modalities.
+    r"""Compute the multi-label contrastive loss between and within modalities.
 
     .. math::
         L = -\ell(R, v, t) - \ell(R, t, v) - \gamma \, (\ell(R', v, v) + \ell(R', t, t)), \qquad
         \ell(R, a, b) = \frac{1}{B} \sum_{ij} R_{ij} \Big( s_{ij} - \log \sum_k e^{1.06 \, s_{ik}} \Big)
 
-    with :math:`s = \cos(a, b) / T`. :math:`R` spreads the weight 1 of each row over the items that share a
-    label with it; :math:`R'` leaves the item itself out (P-GNN-CON, doi:10.1109/TPAMI.2022.3188547). An
-    item that shares labels with no other adds nothing to the terms with :math:`R'`, one without labels
-    nothing at all.
+    with :math:`s = \cos(a, b) / T`. Row :math:`i` of :math:`R` divides the weight 1 equally among the items that share
+    a label with item :math:`i`; :math:`R'` excludes item :math:`i` itself (P-GNN-CON,
+    doi:10.1109/TPAMI.2022.3188547). The row of an item that shares no label with another item is 0 in :math:`R'`. The
+    row of an item without labels is 0 in :math:`R`, too.
 
     Args:
-        image: :math:`v`, shape :math:`(B, H)`.
-        text: :math:`t` of the same items, shape :math:`(B, H)`.
-        labels: Multi-hot, shape :math:`(B, C)`.
-        temperature: :math:`T`.
-        intra_weight: :math:`\gamma`, weight of the terms within a modality.
+        image: Image embeddings :math:`v`, shape :math:`(B, H)`.
+        text: Text embeddings :math:`t` of the same items, shape :math:`(B, H)`.
+        labels: Multi-hot labels, shape :math:`(B, C)`.
+        temperature: Temperature :math:`T`.
+        intra_weight: Weight :math:`\gamma` of the terms within a modality.
 
     Returns:
         A scalar.
@@ -205,27 +205,27 @@ def contrastive_loss(
 
 
 def _spread(positive: Tensor) -> Tensor:
-    """Rows of sum 1, but rows of nothing stay 0."""
+    """Normalise rows to the sum 1; rows of zeros remain zero."""
     return positive / positive.sum(1, keepdim=True).clamp(min=1e-6)
 
 
 def _row_likelihood(positive: Tensor, similarity: Tensor) -> Tensor:
-    """Mean over rows of the weighted log-probabilities."""
+    """Return the mean over rows of the weighted log-probabilities."""
     log_probability = similarity - (SHARPENING * similarity).logsumexp(1, keepdim=True)
     return (positive * log_probability).sum(1).mean()
 
 
 def similarity_loss(left: Tensor, right: Tensor, similarity: Tensor) -> Tensor:
-    r"""Mean squared distance of the cosines between codes from a given similarity.
+    r"""Compute the mean squared difference between the cosines of codes and a given similarity.
 
     .. math:: \frac{1}{B^2} \sum_{ab} (\cos(l_a, r_b) - S_{ab})^2
 
     (AGAH, APWeb-WAIM 2023.)
 
     Args:
-        left: :math:`l`, relaxed codes of one modality or branch, shape :math:`(B, \text{bits})`.
-        right: :math:`r`, of the same items, shape :math:`(B, \text{bits})`.
-        similarity: :math:`S`, shape :math:`(B, B)`, for instance of `fused_similarity`.
+        left: Relaxed codes :math:`l` of one modality or branch, shape :math:`(B, \text{bits})`.
+        right: Relaxed codes :math:`r` of the same items, shape :math:`(B, \text{bits})`.
+        similarity: Similarity :math:`S`, shape :math:`(B, B)`, for instance the result of `fused_similarity`.
 
     Returns:
         A scalar.
@@ -241,9 +241,9 @@ def similarity_loss(left: Tensor, right: Tensor, similarity: Tensor) -> Tensor:
 
 
 def quantisation_loss(codes: Tensor) -> Tensor:
-    r"""Mean squared distance of the relaxed codes from -1 and 1, :math:`\mathrm{mean} \, (|c| - 1)^2`.
+    r"""Compute the mean squared distance of relaxed codes from -1 or 1, :math:`\mathrm{mean} \, (|c| - 1)^2`.
 
-    (Deep supervised hashing, Liu et al. 2016, eq. 3, squared.)
+    (After deep supervised hashing, Liu et al. 2016, eq. 3, with squared distances.)
 
     Args:
         codes: Relaxed codes, shape :math:`(B, \text{bits})`.
@@ -258,9 +258,9 @@ def quantisation_loss(codes: Tensor) -> Tensor:
 
 
 def balance_loss(codes: Tensor) -> Tensor:
-    r"""Mean squared mean of each bit, :math:`\mathrm{mean}_k \, (\mathrm{mean}_b \, c_{bk})^2`.
+    r"""Compute the mean of the squared means of all bits, :math:`\mathrm{mean}_k \, (\mathrm{mean}_b \, c_{bk})^2`.
 
-    It is 0 where every bit is on for half of the items (spectral hashing, Weiss et al. 2008, eq. 1).
+    The loss of binary codes is 0 if every bit is 1 for half of the items (spectral hashing, Weiss et al. 2008, eq. 1).
 
     Args:
         codes: Relaxed codes, shape :math:`(B, \text{bits})`.
@@ -275,10 +275,10 @@ def balance_loss(codes: Tensor) -> Tensor:
 
 
 def decorrelation_loss(codes: Tensor) -> Tensor:
-    r"""Mean squared distance of :math:`C^\top C / B` from the identity, over all pairs of different bits.
+    r"""Compute the mean squared entry of :math:`C^\top C / B` over all pairs of different bits.
 
-    It is 0 where no two bits go together (spectral hashing, Weiss et al. 2008, eq. 1); one bit alone has
-    no pair, and gives 0.
+    The loss is 0 if no two bits are correlated (spectral hashing, Weiss et al. 2008, eq. 1). The loss of codes with a
+    single bit is 0.
 
     Args:
         codes: Relaxed codes :math:`C`, shape :math:`(B, \text{bits})`.
@@ -291,23 +291,23 @@ def decorrelation_loss(codes: Tensor) -> Tensor:
     """
     bits = codes.size(1)
     product = codes.t() @ codes / len(codes)
-    apart = product - torch.diag(product.diagonal())
-    return apart.square().sum() / max(1, bits * (bits - 1))
+    off_diagonal = product - torch.diag(product.diagonal())
+    return off_diagonal.square().sum() / max(1, bits * (bits - 1))
 
 
 def info_nce_loss(image: Tensor, text: Tensor, temperature: float = 0.07) -> Tensor:
-    r"""Draw each image and its own text together, against all others of the batch.
+    r"""Compute the symmetric InfoNCE loss, which contrasts matching image-text pairs with all other pairs of a batch.
 
-    Symmetric InfoNCE (van den Oord et al. 2018, arXiv:1807.03748, eq. 4; both ways as in CLIP, Radford et al. 2021,
-    arXiv:2103.00020): with the cosines :math:`s_{ij}` of image i and text j,
+    (van den Oord et al. 2018, arXiv:1807.03748, eq. 4; in both directions as in CLIP, Radford et al. 2021,
+    arXiv:2103.00020.) With the cosine :math:`s_{ij}` of image i and text j, the loss is
 
     .. math:: L = -\frac{1}{2B} \sum_i \left(\log \frac{e^{s_{ii} / \tau}}{\sum_j e^{s_{ij} / \tau}}
         + \log \frac{e^{s_{ii} / \tau}}{\sum_j e^{s_{ji} / \tau}}\right)
 
     Args:
-        image: Embeddings of the images, shape :math:`(B, H)`, of any length.
-        text: Embeddings of their texts, shape :math:`(B, H)`.
-        temperature: :math:`\tau`.
+        image: Image embeddings, shape :math:`(B, H)`; they need not have unit length.
+        text: Embeddings of the matching texts, shape :math:`(B, H)`.
+        temperature: Temperature :math:`\tau`.
 
     Returns:
         A scalar.
@@ -326,5 +326,5 @@ def info_nce_loss(image: Tensor, text: Tensor, temperature: float = 0.07) -> Ten
     if image.shape != text.shape:
         raise ValueError(f"'text' must have the shape of 'image', {tuple(image.shape)} (got {tuple(text.shape)})")
     cosines = unit_length(image) @ unit_length(text).t() / temperature
-    own = torch.arange(len(cosines), device=cosines.device)
-    return (F.cross_entropy(cosines, own) + F.cross_entropy(cosines.t(), own)) / 2
+    match = torch.arange(len(cosines), device=cosines.device)
+    return (F.cross_entropy(cosines, match) + F.cross_entropy(cosines.t(), match)) / 2

@@ -1,4 +1,4 @@
-"""The loss of modality discriminators against torch's cross-entropy."""
+"""Loss functions against loops and the cross-entropy of torch."""
 
 from math import exp, log, sqrt
 
@@ -42,7 +42,7 @@ def test_class_1_is_an_image():
     assert adversarial_loss(sure, 1) < 0.001 and adversarial_loss(sure, 0) == pytest.approx(8, abs=0.001)
 
 
-def test_ties_cost_log_2():
+def test_the_loss_of_undecided_logits_is_log_2():
     for modality in (0, 1):
         assert adversarial_loss(torch.full((3, 2), -7.0), modality).item() == pytest.approx(log(2))
 
@@ -67,7 +67,7 @@ def test_against_a_loop(size, num_labels):
     assert classification_loss(scores, labels).item() == pytest.approx(sum(distances) / size)
 
 
-def test_perfect_scores_lose_nothing_and_have_finite_gradients():
+def test_perfect_scores_have_zero_loss_and_finite_gradients():
     scores = torch.tensor([[1.0, 0.0], [0.0, 0.0]], requires_grad=True)
     loss = classification_loss(scores, scores.detach())
     loss.backward()
@@ -80,7 +80,7 @@ def test_gradient():
 
 
 def case(size=6, channels=4, num_labels=3):
-    """Two items are of labels that no other has, one has none, several share one or more."""
+    """Two items share no label with another item, one has no labels, and several share one or more labels."""
     generator = torch.Generator().manual_seed(0)
     image, text = (torch.randn(size, channels, generator=generator, dtype=torch.float64) for _ in range(2))
     labels = (torch.rand(size, num_labels, generator=generator) < 0.5).double()
@@ -129,7 +129,7 @@ def test_the_defaults_are_as_published():
     assert contrastive_loss(*case()).item() == pytest.approx(slow(*case(), 0.22, 0.14))
 
 
-def test_one_label_that_all_share():
+def test_one_label_of_all_items():
     image, text, _ = case()
     labels = torch.ones(6, 1).double()
     assert contrastive_loss(image, text, labels).item() == pytest.approx(slow(image, text, labels))
@@ -150,7 +150,7 @@ def test_items_without_partners_add_nothing_within_a_modality():
     assert without.item() == pytest.approx(slow(image, text, labels, intra_weight=0.0))
 
 
-def test_an_item_without_labels_still_stands_in_the_denominators():
+def test_an_item_without_labels_remains_in_the_denominators():
     image, text, labels = case()
     rest = [0, 2, 3, 4, 5]
     loss = contrastive_loss(image, text, labels)
@@ -168,12 +168,12 @@ def test_no_labels_at_all():
 
 
 def test_one_item():
-    """Its only term is the similarity to itself, less its sharpened similarity."""
+    """The only term is the similarity of the item to itself minus its sharpened similarity."""
     image, text = torch.tensor([[3.0, 4.0]]).double(), torch.tensor([[2.0, 0.0]]).double()
     assert contrastive_loss(image, text, torch.ones(1, 2).double(), 0.5).item() == pytest.approx(2 * 0.06 * 0.6 / 0.5)
 
 
-def test_symmetric_in_the_modalities_and_free_of_lengths():
+def test_symmetric_in_the_modalities_and_independent_of_lengths():
     image, text, labels = case()
     loss = contrastive_loss(image, text, labels).item()
     assert contrastive_loss(text, image, labels).item() == pytest.approx(loss)
@@ -213,7 +213,7 @@ def test_each_loss_is_its_formula(size, bits):
         assert loss(codes).item() == pytest.approx(expected)
 
 
-def test_good_bits_cost_nothing():
+def test_balanced_uncorrelated_bits_have_zero_loss():
     codes = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
     assert quantisation_loss(codes) == balance_loss(codes) == decorrelation_loss(codes) == 0
 
@@ -302,7 +302,7 @@ def test_against_a_loop_of_similarity_loss(size, bits):
     assert similarity_loss(*arguments).item() == pytest.approx(slow_similarity_loss(*arguments))
 
 
-def test_left_is_in_rows():
+def test_left_codes_are_in_rows():
     left, right, similarity = case_similarity_loss()
     turned = similarity_loss(left, right, similarity.t()).item()
     assert turned == pytest.approx(slow_similarity_loss(left, right, similarity.t()))
@@ -312,7 +312,7 @@ def test_left_is_in_rows():
     )
 
 
-def test_codes_as_alike_as_asked_cost_nothing():
+def test_codes_of_the_given_similarity_have_zero_loss():
     codes = torch.tensor([[2.0, 0.0], [3.0, 4.0], [0.0, -1.0]])
     alike = torch.tensor([[1.0, 0.6, 0.0], [0.6, 1.0, -0.8], [0.0, -0.8, 1.0]])
     assert similarity_loss(codes, codes, alike).item() == pytest.approx(0, abs=1e-12)
@@ -362,14 +362,14 @@ def test_gradient_of_structure():
     assert torch.autograd.gradcheck(lambda p: structure_loss(p, static, draws), propagation.requires_grad_())
 
 
-def test_no_layers_give_a_zero_gradient():
+def test_no_layers_have_a_zero_gradient():
     propagation, static, draws = case_structure(0, 3)
     structure_loss(propagation.requires_grad_(), static, draws).backward()
     assert propagation.grad.tolist() == [[0.0] * 3] * 3
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.2, 1.0])
-def test_random_edges_come_at_their_rate(rate):
+def test_random_edges_have_the_given_rate(rate):
     torch.manual_seed(0)
     draws = draw_negatives(3, 50, rate, torch.zeros(1, dtype=torch.float64))
     assert draws.shape == (3, 50, 50) and draws.dtype == torch.float64
@@ -390,7 +390,7 @@ def test_info_nce_against_a_loop():
     assert info_nce_loss(image, text, 0.2).item() == pytest.approx(wanted, rel=1e-5)
 
 
-def test_info_nce_names_wrong_arguments():
+def test_errors_of_info_nce_name_wrong_arguments():
     with pytest.raises(ValueError, match=r"'temperature'.*\(got 0\)"):
         info_nce_loss(torch.eye(2), torch.eye(2), 0)
     with pytest.raises(ValueError, match=r"'text'.*\(2, 2\).*\(3, 2\)"):
@@ -399,7 +399,7 @@ def test_info_nce_names_wrong_arguments():
 
 @pytest.mark.parametrize("loss", ["contrastive", "similarity"])
 def test_cosines_of_very_short_vectors(loss):
-    """The squares of such lengths are 0 in float32, and their cosines are what they are for any length."""
+    """The squares of very small lengths are 0 in float32, but cosines do not depend on lengths."""
     generator = torch.Generator().manual_seed(0)
     left, right = (torch.randn(4, 3, generator=generator) for _ in range(2))
     labels = torch.eye(2).repeat(2, 1)
