@@ -129,7 +129,7 @@ class TrainingFolder:
         more = f", and {len(told) - 5} more" if len(told) > 5 else ""
         raise ValueError(
             f"{self.path}: the unfinished training there differs in {', '.join(told[:5])}{more}; "
-            "give what it was begun with to go on, or --restart to begin anew"
+            "give the same options and data to resume it, or --restart to start again"
         )
 
 

@@ -1,4 +1,4 @@
-"""Training by Lightning: settings, the module, the data, and the training of one seed."""
+"""Training with Lightning: settings, the LightningModule, the DataModule, and resumable training."""
 
 from typing import TYPE_CHECKING
 

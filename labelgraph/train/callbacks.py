@@ -1,4 +1,4 @@
-"""Callbacks: the history of a training, its progress bar, and random numbers that a resumed run repeats."""
+"""Lightning callbacks: history, progress bar, early stopping, and a random seed for each epoch."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from labelgraph.train.datamodule import epoch_seed
 from labelgraph.train.module import MONITOR
 from labelgraph.train.process import peak_memory, reset_peak_memory
 
-FEWEST_EPOCHS = 3  # Of a large set an epoch may have more steps than the patience, and mAP varies.
+FEWEST_EPOCHS = 3  # An epoch of a large set may have more steps than the patience, and mAP fluctuates.
 
 
 class History(L.Callback):
-    """One row an epoch, in a CSV file and in the checkpoints.
+    """Records a row for each epoch, in a CSV file and in the checkpoints.
 
-    Lightning's own CSV logger begins its file anew when a run is resumed; this one goes on.
+    Lightning's CSV logger starts a new file when a training resumes. This callback continues the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,26 +35,30 @@ class History(L.Callback):
         self._started = 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """Return the state for a checkpoint."""
         return {"rows": self.rows, "seconds": self.seconds, "peak_bytes": self.peak_bytes}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Restore the state of a checkpoint.
+
+        Raises:
+            ValueError: If a row does not belong to its epoch.
+        """
         rows, seconds = state_dict["rows"], state_dict["seconds"]
         if len(rows) != len(seconds) or any(row["epoch"] != epoch for epoch, row in enumerate(rows)):
             raise ValueError("the history must have a row and a time for every epoch")
         self.rows, self.seconds, self.peak_bytes = rows, [*map(float, seconds)], state_dict["peak_bytes"]
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Count memory from here."""
+        """Reset the measurement of peak memory."""
         reset_peak_memory(pl_module.device)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the clock."""
+        """Start the timer of the epoch."""
         self._started = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Add the row of this epoch and write the file anew."""
+        """Add the row of this epoch and rewrite the file."""
         metrics = {name: value.item() for name, value in trainer.callback_metrics.items()}
         self.rows.append({"epoch": trainer.current_epoch, **metrics})
         self.seconds.append(time.perf_counter() - self._started)
@@ -64,7 +68,7 @@ class History(L.Callback):
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write rows as CSV, atomically."""
+    """Write rows to a CSV file, atomically."""
     with open_atomic(path, "w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
@@ -72,7 +76,7 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 class EpochSeed(L.Callback):
-    """Seeds torch anew for every epoch, so that what is drawn does not depend on where a run began."""
+    """Seeds torch at the start of every epoch, so that a resumed training draws the same random numbers."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -83,13 +87,13 @@ class EpochSeed(L.Callback):
 
 
 class Patience(EarlyStopping):
-    """Stops a training whose mAP no longer improves.
+    """Early stopping when mAP on the validation split no longer improves.
 
-    Resumed from the very epoch at which it stopped, it trains no further.
+    A training that resumes from the epoch at which it stopped does not continue.
 
     Args:
-        steps: Optimiser steps without a better mAP, rounded up to whole epochs, and at least 3 epochs.
-        min_steps: Steps before which it does not stop.
+        steps: Number of optimiser steps without a better mAP, rounded up to whole epochs, and at least 3 epochs.
+        min_steps: Minimum number of optimiser steps before training can stop.
     """
 
     def __init__(self, steps: int, min_steps: int) -> None:
@@ -97,24 +101,23 @@ class Patience(EarlyStopping):
         self.steps, self.min_steps = steps, min_steps
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Count in epochs; stop at once if the patience was spent before."""
+        """Convert the patience to epochs, and stop at once if the patience had run out before the training resumed."""
         self.patience = max(FEWEST_EPOCHS, math.ceil(self.steps / trainer.num_training_batches))
         trainer.should_stop = trainer.should_stop or (
             self.wait_count >= self.patience and trainer.global_step >= self.min_steps
         )
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Count this epoch, and stop if it is time."""
+        """Count this epoch, and stop if the patience has run out."""
         before = trainer.should_stop
         super().on_train_epoch_end(trainer, pl_module)
         trainer.should_stop = before or (trainer.should_stop and trainer.global_step >= self.min_steps)
 
 
 class TrainingBar(L.Callback):
-    """One progress bar over all steps of a training; in a log file, a line every ten seconds.
+    """Shows one progress bar for all steps of a training. In a log file, it writes a line every ten seconds.
 
-    Lightning's own draws a bar for every epoch and every validation, which small sets finish too fast to
-    read.
+    Lightning's progress bar starts again for every epoch and validation, which are too short to read on small sets.
     """
 
     def __init__(self, description: str) -> None:
@@ -122,11 +125,11 @@ class TrainingBar(L.Callback):
         self._bar: Any = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Show the bar, where an earlier run left off."""
+        """Show the bar, starting at the first step of this run."""
         steps = (trainer.max_epochs or 0) * int(trainer.num_training_batches)
-        lasts = any(isinstance(callback, Patience) for callback in trainer.callbacks)  # type: ignore[attr-defined]
+        stops_early = any(isinstance(callback, Patience) for callback in trainer.callbacks)  # type: ignore[attr-defined]
         options: dict[str, Any] = {
-            "total": None if lasts else steps,
+            "total": None if stops_early else steps,
             "initial": trainer.global_step,
             "unit": "steps",
             "leave": False,
@@ -134,23 +137,23 @@ class TrainingBar(L.Callback):
         self._bar = progress_bar(self.description, **options)
 
     def on_train_batch_end(self, *_: Any) -> None:
-        """One step on."""
+        """Advance the bar by one step."""
         if self._bar is not None:
             self._bar.update()
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Tell the epoch and its quality."""
+        """Show the number of the epoch and its mAP."""
         if self._bar is not None:
             quality = trainer.callback_metrics.get(MONITOR)
             shown = "" if quality is None else f", mAP {quality.item():.3f}"
             self._bar.set_postfix_str(f"epoch {trainer.current_epoch + 1}{shown}")
 
     def on_train_end(self, *_: Any) -> None:
-        """Take the bar away."""
+        """Close the bar."""
         self._close()
 
     def on_exception(self, *_: Any) -> None:
-        """Take the bar away."""
+        """Close the bar."""
         self._close()
 
     def _close(self) -> None:

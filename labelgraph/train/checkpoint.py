@@ -1,4 +1,4 @@
-"""Checkpoints without pickle: safetensors for the tensors, JSON in its header for the rest, behind a checksum."""
+"""Checkpoints without pickle: a checksum, then safetensors with the tensors and, in the header, JSON with the rest."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from labelgraph._core.files import write_bytes
 from labelgraph.methods.model_folder import refusing
 
 ENTRY = "checkpoint"
-START = b"labelgraph checkpoint 2, SHA-256 "  # Then the checksum of all that follows its line.
+START = b"labelgraph checkpoint 2, SHA-256 "  # The checksum of all bytes after the first line follows.
 DIGITS = 64
 
 
 class SafetensorsCheckpointIO(CheckpointIO):
-    """Keeps Lightning's checkpoints in one file each, which is written atomically and verified when it is read."""
+    """Writes each checkpoint of Lightning to one file, atomically, and verifies the checksum when it reads the file."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write a checkpoint.
 
         Raises:
-            OSError: If the disk is full, the folder read-only, or the like; the checkpoint before is kept.
+            OSError: If the file cannot be written, for instance because the disk is full. The previous checkpoint
+                remains.
         """
         from safetensors.torch import save
 
@@ -38,26 +39,26 @@ class SafetensorsCheckpointIO(CheckpointIO):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(path, START + sha256_bytes(content).encode() + b"\n" + content)
         except OSError as error:
-            kept = f"cannot save ({error.strerror or error}); the checkpoint before is kept"
-            raise OSError(error.errno, kept, str(path)) from error
+            message = f"cannot save ({error.strerror or error}); the previous checkpoint remains"
+            raise OSError(error.errno, message, str(path)) from error
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
-        """Read a checkpoint onto the CPU; Lightning moves it from there.
+        """Load a checkpoint to the CPU. Lightning then moves it to the device.
 
         Raises:
-            ValueError: If it is damaged, or of another program or version.
+            ValueError: If the checkpoint is damaged, or another program or version wrote it.
         """
         from safetensors.torch import load
 
         content = Path(path).read_bytes()
         start, digest, content = content[: len(START)], content[len(START) :][:DIGITS], content[len(START) + DIGITS :]
         if start != START or content[:1] != b"\n":
-            raise ValueError(f"{path}: expected a checkpoint of labelgraph; delete it to begin anew")
+            raise ValueError(f"{path}: expected a checkpoint of labelgraph; delete it to start again")
         content = content[1:]
         if digest != sha256_bytes(content).encode():
             raise ValueError(
                 f"{path}: expected a checkpoint of labelgraph with its checksum (the file is damaged); delete it to "
-                "begin anew"
+                "start again"
             )
         with refusing(path, "a checkpoint of labelgraph"):
             size = int.from_bytes(content[:8], "little")
@@ -71,9 +72,12 @@ class SafetensorsCheckpointIO(CheckpointIO):
 
 
 def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:
-    """Put every tensor aside and give what JSON can hold; pairs keep keys that are no strings."""
+    """Convert a value to JSON and move its tensors into ``tensors``.
+
+    Dictionaries become lists of pairs, so that keys may have any type.
+    """
     if isinstance(value, Tensor):
-        # A copy, since safetensors refuses tensors that share memory, as logged metrics do.
+        # Copied, because safetensors refuses tensors that share memory, as logged metrics do.
         tensors[str(len(tensors))] = value.detach().cpu().clone(memory_format=torch.contiguous_format)
         return {"tensor": str(len(tensors) - 1)}
     if isinstance(value, dict):
@@ -88,7 +92,7 @@ def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:
 
 
 def _unpack(value: Any, tensors: dict[str, Tensor]) -> Any:
-    """Undo `_pack`."""
+    """Convert JSON and tensors back to the value; the inverse of `_pack`."""
     if not isinstance(value, dict):
         return value
     ((kind, content),) = value.items()

@@ -1,4 +1,4 @@
-"""Batches of pairs, in an order that a resumed run repeats."""
+"""Batches of pairs, in an order that a resumed training repeats."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from labelgraph.data import CrossModalData
 
 
 class Batch(NamedTuple):
-    """Some pairs.
+    """A batch of pairs.
 
     Args:
         image: Image features, (B, D_v).
-        text: Text features, (B, D_t), dense or sparse CSR as the data have them.
-        labels: Multi-hot, (B, C).
-        present: Which side is there, image and text, (B, 2).
+        text: Text features, (B, D_t), dense or sparse CSR as in the data.
+        labels: Multi-hot labels, (B, C).
+        present: Whether the image and the text are present, (B, 2).
     """
 
     image: Tensor
@@ -30,11 +30,11 @@ class Batch(NamedTuple):
 
 
 class PairDataset(Dataset):
-    """Pairs drawn a batch at a time, which costs one indexing instead of one a pair.
+    """A dataset that indexes the data once for each batch instead of once for each pair.
 
     Args:
-        data: Pairs, in memory or mapped from files; only the rows of a batch are copied.
-        rows: Those to draw from.
+        data: Pairs, in memory or mapped from files. Only the rows of a batch are copied.
+        rows: Rows of the pairs in this dataset.
     """
 
     def __init__(self, data: CrossModalData, rows: Tensor) -> None:
@@ -44,18 +44,18 @@ class PairDataset(Dataset):
         return len(self.rows)
 
     def __getitems__(self, index: list[int]) -> Batch:
-        """Some items together."""
+        """Return a batch of pairs."""
         rows, data = self.rows[index], self.data
         return Batch(data.image[rows], data.text_rows(rows, dense=False), data.labels[rows], data.present[rows])
 
 
 class EpochSampler(Sampler[int]):
-    """A random order that depends on the seed and the epoch alone, so that resuming repeats it.
+    """A random order that depends only on the seed and the epoch, so that a resumed training repeats the order.
 
     Args:
-        size: How many items.
-        seed: Of the orders.
-        kinds: Kind of each item, (size,); if given, every stretch of the order has the kinds in their shares.
+        size: Number of items.
+        seed: Seed of the random orders.
+        kinds: Kind of each item, (size,). If given, the kinds are spread evenly over the order.
     """
 
     def __init__(self, size: int, seed: int, kinds: Tensor | None = None) -> None:
@@ -65,7 +65,7 @@ class EpochSampler(Sampler[int]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order; Lightning calls this before every epoch."""
+        """Set the epoch, which determines the order. Lightning calls this method before every epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -78,7 +78,7 @@ class EpochSampler(Sampler[int]):
 
 
 def _interleave(order: Tensor, kinds: Tensor) -> Tensor:
-    """Spread each kind evenly over the order, and keep the order within it."""
+    """Spread each kind evenly over the order, and keep the order within each kind."""
     place = torch.empty(len(order), dtype=torch.float64)
     for kind in kinds.unique():
         members = (kinds[order] == kind).nonzero().flatten()
@@ -87,24 +87,24 @@ def _interleave(order: Tensor, kinds: Tensor) -> Tensor:
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
-    """One seed for each seed of a run and each epoch of it."""
+    """Return the random seed of an epoch, which differs between the seeds of a training and between its epochs."""
     return seed * 100_003 + epoch
 
 
 class CrossModalDataModule(L.LightningDataModule):
-    """The training items of a data set, and those on which the best epoch is chosen.
+    """Training items, and the items of the split that selects the best epoch.
 
     Args:
-        data: Data with the splits ``train`` and ``select``.
-        batch_size: Pairs a batch.
-        seed: Of the order of the training items.
-        select: The split to choose on; ``last`` chooses on none.
-        interleave: Have complete, image-only and text-only items in every batch, in their shares.
-        reads_labels: Whether the method needs labels to train.
+        data: Data with the split ``train`` and the split that ``select`` names.
+        batch_size: Number of pairs in a batch.
+        seed: Seed of the order of the training items.
+        select: Split that selects the best epoch. With ``last``, no split is used.
+        interleave: Spread complete, image-only and text-only items evenly over the batches.
+        reads_labels: Whether the method reads labels in training.
 
     Raises:
-        ValueError: If a split is missing or no training item is complete; for a method that needs labels
-            also if a label has no training item, or a training item no label.
+        ValueError: If a split is missing, or no training item is complete. If the method reads labels, also if a label
+            has no training item or a training item has no label.
     """
 
     def __init__(
@@ -133,12 +133,12 @@ class CrossModalDataModule(L.LightningDataModule):
         return self.train_set.data.present[self.train_set.rows]
 
     def train_dataloader(self) -> DataLoader:
-        """Shuffled training batches."""
+        """Return the training batches in random order."""
         kinds = self._present.long() @ torch.tensor([1, 2]) if self.interleave else None
         return self._loader(self.train_set, EpochSampler(len(self.train_set), self.seed, kinds))
 
     def val_dataloader(self) -> DataLoader | list[Any]:
-        """The items to choose on, in order."""
+        """Return the items of the split that selects the best epoch, in order."""
         return [] if self.select_set is None else self._loader(self.select_set, None)
 
     def _loader(self, pairs: PairDataset, sampler: Sampler | None) -> DataLoader:
@@ -148,7 +148,7 @@ class CrossModalDataModule(L.LightningDataModule):
             sampler=sampler,
             collate_fn=_as_is,
             pin_memory=torch.cuda.is_available() and isinstance(pairs.data.text, Tensor),
-            # A loader draws a number whenever it is begun, and a resumed run begins it at another moment.
+            # Every start of a loader draws a random number. Its own generator keeps the global random state unchanged.
             generator=torch.Generator(),
         )
 
@@ -158,14 +158,15 @@ def _as_is(batch: Any) -> Any:
 
 
 def _check_learnable(data: CrossModalData, rows: Tensor) -> None:
+    """Check that every label has a training item, and every training item a label."""
     labels = data.labels[rows]
     count = labels.sum(0)
     if (count == 0).any():
         names = [data.label_names[i] for i in (count == 0).nonzero().flatten().tolist()]
         raise ValueError(f"every label must have a training item (got none for {', '.join(names[:5])})")
-    bare = rows[labels.sum(1) == 0].tolist()
-    if bare:
+    without = rows[labels.sum(1) == 0].tolist()
+    if without:
         raise ValueError(
-            f"every training item must have a label (got {len(bare)} without, first {data.ids[bare[0]]!r}); "
-            "leave them out of the split 'train'"
+            f"every training item must have a label (got {len(without)} without, first {data.ids[without[0]]!r}); "
+            "remove them from the split 'train'"
         )

@@ -1,4 +1,4 @@
-"""The training of one seed, resumable."""
+"""Resumable training of a method with one seed."""
 
 from __future__ import annotations
 
@@ -34,15 +34,16 @@ HISTORY, BEST, LAST = "history.csv", "best", "last"
 
 @dataclass(frozen=True)
 class FitResult:
-    """What a training gave.
+    """Result of a training.
 
     Args:
-        history: A row an epoch: mean of each loss term, and mAP on the items to choose on.
-        best_epoch: The epoch whose weights the method has now, from 0.
-        best_map: Its mAP on the items to choose on, both ways averaged; none if none were.
-        seconds: Time spent in epochs, those before an interruption included.
-        epoch_seconds: Median time of an epoch, the choosing included.
-        peak_bytes: Most memory that was held at a time, see `peak_memory`; none where it is not known.
+        history: A row for each epoch, with the mean of each loss term and mAP on the validation split.
+        best_epoch: Epoch of the weights that the method has now, counted from 0.
+        best_map: mAP of the best epoch on the validation split, averaged over both directions. ``None`` without a
+            validation split.
+        seconds: Total time of all epochs, including epochs before an interruption.
+        epoch_seconds: Median time of an epoch, including validation.
+        peak_bytes: Peak memory in bytes, see `peak_memory`. ``None`` if the system does not report it.
     """
 
     history: list[dict[str, float]]
@@ -54,7 +55,7 @@ class FitResult:
 
     @property
     def improving(self) -> bool:
-        """Whether mAP was best in the last epoch, so that more epochs may help."""
+        """Whether the last epoch has the best mAP, so that more epochs may give a better model."""
         return self.best_map is not None and self.best_epoch == len(self.history) - 1
 
 
@@ -72,29 +73,31 @@ def fit(
     logger: Logger | bool | None = None,
     trainer_options: Mapping[str, Any] | None = None,
 ) -> FitResult:
-    """Train a method, choose its best epoch by mAP on the split ``config.select``, load its weights, and calibrate it.
+    """Train a method, load the weights of its best epoch, and calibrate it.
 
-    If ``folder`` holds a checkpoint of an interrupted training, it goes on from there, and ends as if it
-    had not been interrupted. Checkpoints are deleted once the training is done, unless they are to be kept.
+    The best epoch has the highest mAP on the split ``config.select``. If ``folder`` has a checkpoint of an interrupted
+    training, the training resumes from it. The result is the same as without the interruption. At the end, the
+    checkpoints are deleted, unless ``keep_checkpoints`` is set.
 
     Args:
-        method: What to train, in place; build it after ``torch.manual_seed(seed)`` to repeat a run.
-        data: Data with the splits ``train`` and ``config.select``.
-        config: How to train.
-        folder: For the checkpoints and ``history.csv``.
-        seed: Of the order of items and of all that is drawn in training.
+        method: Method to train, in place. Build it after ``torch.manual_seed(seed)`` to make a run repeatable.
+        data: Data with the split ``train`` and the split ``config.select``.
+        config: Settings of the training.
+        folder: Folder for the checkpoints and ``history.csv``.
+        seed: Seed of the order of items and of the random numbers in training.
         progress: Show a progress bar.
-        fill_missing: Let the method generate the missing sides of incomplete items; otherwise these are 0.
-        keep_checkpoints: Leave them, for a caller that deletes them once the method is saved.
+        fill_missing: Let the method generate the missing sides of incomplete items. By default, missing sides are
+            zeros.
+        keep_checkpoints: Do not delete the checkpoints. The caller can delete them after saving the method.
         callbacks: Lightning callbacks of your own.
-        logger: A logger of Lightning, to which losses and mAP go by epoch; ``True`` takes Lightning's default.
-        trainer_options: Further options of ``lightning.Trainer``, such as ``{"gradient_clip_val": 1.0}``; not those
-            that ``config`` sets.
+        logger: A Lightning logger for losses and mAP of each epoch. ``True`` uses Lightning's default logger.
+        trainer_options: Further options of ``lightning.Trainer``, such as ``{"gradient_clip_val": 1.0}``. Options that
+            ``config`` sets are not allowed.
 
     Raises:
-        ValueError: If the data cannot be learned from, see `CrossModalDataModule`, or have incomplete items
-            that the method cannot take; or if an option of the trainer is one that ``config`` sets.
-        NonFiniteError: If a loss term, or a number that the method keeps, becomes NaN or infinite.
+        ValueError: If the data do not fit, see `CrossModalDataModule`; if training items are incomplete and the method
+            has no generators; if ``config`` sets an option in ``trainer_options``; or if a checkpoint does not fit.
+        NonFiniteError: If a loss term, a parameter or a buffer becomes NaN or infinite.
     """
     check_process()
     check_device(config.device)
@@ -106,13 +109,13 @@ def fit(
     batches = CrossModalDataModule(
         data, size, seed, config.select, interleave=fill_missing, reads_labels=method.reads_labels
     )
-    # Lightning would leave a loaded method in evaluation mode.
+    # A loaded method is in evaluation mode, and Lightning does not change the mode.
     module = RetrievalModule(method, config, fill_missing).train()
     history = History(folder / HISTORY)
     bar = [TrainingBar(f"{method.name}, seed {seed}")] if progress else []
     last = _checkpoint(folder, LAST, every_n_epochs=config.checkpoint_every)
     with _quiet(), interruptible():
-        own = [EpochSeed(seed), history, *_choosing(config, folder), last, *bar, *callbacks]
+        own = [EpochSeed(seed), history, *_selecting(config, folder), last, *bar, *callbacks]
         trainer = _trainer(config, own, logger, trainer_options or {})
         unfinished = folder / f"{LAST}.ckpt"
         with _naming_checkpoint(unfinished):
@@ -121,7 +124,7 @@ def fit(
     if method.scores_labels and config.select != "last":
         method.calibrate(held_out_scores(method, data.split(config.select)))
     if not keep_checkpoints:
-        # The last one first: without it the training begins anew, but from it alone it would not know the best.
+        # Delete the last checkpoint first: a training that resumes from it needs the best checkpoint as well.
         for name in (LAST, BEST):
             (folder / f"{name}.ckpt").unlink(missing_ok=True)
     values = [row[MONITOR] for row in history.rows if MONITOR in row]
@@ -136,22 +139,22 @@ def fit(
     )
 
 
-# Options of Lightning's trainer that have another place.
+# Options of Lightning's trainer that are set elsewhere.
 ELSEWHERE = {
     "accelerator": "'device' of the TrainConfig", "precision": "'precision' of the TrainConfig",
     "max_epochs": "'epochs' of the TrainConfig", "min_steps": "'min_steps' of the TrainConfig",
     "callbacks": "'callbacks'", "logger": "'logger'", "enable_progress_bar": "'progress'",
     "devices": "no option: a training runs on one device", "num_nodes": "no option: a training runs on one device",
-    "strategy": "no option: a training runs on one device", "plugins": "no option: checkpoints are of one kind",
+    "strategy": "no option: a training runs on one device", "plugins": "no option: checkpoints have one format",
     "default_root_dir": "'folder'", "enable_checkpointing": "no option: the best epoch is kept in a checkpoint",
 }  # fmt: skip
 
 
-SMALLEST_BATCH = 32  # Pairs; losses that compare the pairs of a batch need some.
+SMALLEST_BATCH = 32  # Pairs. Losses that compare the pairs of a batch need at least some pairs.
 
 
 def _batch_size(config: TrainConfig, num_items: int) -> int:
-    """Pairs a step: fewer than ``config.batch_size`` where an epoch would have fewer than ``config.min_batches``."""
+    """Return the batch size, which is lower than ``config.batch_size`` if needed for ``config.min_batches``."""
     if not config.min_batches:
         return config.batch_size
     return min(config.batch_size, max(SMALLEST_BATCH, num_items // config.min_batches))
@@ -160,7 +163,7 @@ def _batch_size(config: TrainConfig, num_items: int) -> int:
 def _trainer(
     config: TrainConfig, callbacks: list[Callback], logger: Logger | bool | None, options: Mapping[str, Any]
 ) -> L.Trainer:
-    """Lightning's trainer, without the parts that this library has its own of."""
+    """Create Lightning's trainer with the checkpoints, logger and progress bar of this library."""
     for name in options:
         if name in ELSEWHERE:
             raise ValueError(f"'trainer_options' must not have {name!r} (set by {ELSEWHERE[name]})")
@@ -185,7 +188,7 @@ def _naming_checkpoint(path: Path) -> Iterator[None]:
     """Turn an exception of Lightning's restore into one error that names the checkpoint.
 
     Raises:
-        ValueError: In place of any exception that the content of the checkpoint causes.
+        ValueError: In place of an exception that the content of the checkpoint causes.
     """
     try:
         yield
@@ -200,12 +203,12 @@ def _naming_checkpoint(path: Path) -> Iterator[None]:
             raise
         cause = " ".join(f"{type(error).__name__}: {error}".split())
         raise ValueError(
-            f"{path}: expected a checkpoint of this training (got {cause[:300]}); delete it to begin anew"
+            f"{path}: expected a checkpoint of this training (got {cause[:300]}); delete it to start again"
         ) from error
 
 
 def _take_best(module: RetrievalModule, folder: Path) -> None:
-    """Load the weights of the best epoch, if one was chosen."""
+    """Load the weights of the best epoch, unless the last epoch is used."""
     best = folder / f"{BEST}.ckpt"
     if best.exists():
         checkpoint = SafetensorsCheckpointIO().load_checkpoint(best)
@@ -215,24 +218,24 @@ def _take_best(module: RetrievalModule, folder: Path) -> None:
 
 
 def check_incomplete(method: Method | type[Method], data: CrossModalData) -> None:
-    """Tell early whether a method can train on a split ``train`` with items of which a side is missing.
+    """Check that a method can train on the split ``train``, whose items may have missing sides.
 
     Raises:
-        ValueError: If there are such items, and it has no generators.
+        ValueError: If items have missing sides, and the method has no generators.
     """
     if not data.present[data.rows("train")].all() and not method.generates:
-        able = ", ".join(name for name, other in METHODS.items() if other.generates)
+        with_generators = ", ".join(name for name, other in METHODS.items() if other.generates)
         raise ValueError(
-            f"'method' must have generators for training items of which a side is missing, as {able} have "
+            f"'method' must have generators, because training items lack a side; choose one of {with_generators} "
             f"(got {method.name!r}, which has none)"
         )
 
 
 def check_process() -> None:
-    """Tell early that a training does not share its work with other processes.
+    """Check that the training is the only process of a launcher.
 
     Raises:
-        ValueError: If this process is one of several of a launcher such as ``torchrun``.
+        ValueError: If a launcher such as ``torchrun`` started several processes.
     """
     processes = os.environ.get("WORLD_SIZE", "1")
     if processes != "1":
@@ -243,18 +246,18 @@ def check_process() -> None:
 
 
 def check_device(device: str) -> None:
-    """Tell early whether a device is there.
+    """Check that a device is available.
 
     Raises:
-        ValueError: If it is not.
+        ValueError: If torch does not find the device.
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there.get(device, True):
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(device, True):
         raise ValueError(f"'device' must be one that this machine has (got {device!r}, which torch does not find)")
 
 
 def _checkpoint(folder: Path, name: str, **options: object) -> ModelCheckpoint:
-    # At the end of the epoch, so that the history in the checkpoint has the row of this epoch.
+    # Saved at the end of the epoch, so that the history in the checkpoint includes this epoch.
     return ModelCheckpoint(
         folder,
         name,
@@ -264,8 +267,8 @@ def _checkpoint(folder: Path, name: str, **options: object) -> ModelCheckpoint:
     )
 
 
-def _choosing(config: TrainConfig, folder: Path) -> list[Callback]:
-    """What keeps the best epoch, and what stops when none better comes."""
+def _selecting(config: TrainConfig, folder: Path) -> list[Callback]:
+    """Create the callbacks that save the best epoch, and stop when mAP no longer improves."""
     if config.select == "last":
         return []
     best = _checkpoint(folder, BEST, monitor=MONITOR, mode="max", save_weights_only=True)
@@ -274,7 +277,7 @@ def _choosing(config: TrainConfig, folder: Path) -> list[Callback]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Lightning's notes on hardware and worker processes from drowning what matters."""
+    """Hide Lightning's notes about hardware and worker processes, which would bury the output of this library."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.WARNING)

@@ -16,20 +16,20 @@ from labelgraph.metrics import mean_average_precision
 from labelgraph.train.datamodule import Batch
 from labelgraph.train.settings import TrainConfig
 
-MONITOR = "validation_map"  # What the best epoch is chosen by.
+MONITOR = "validation_map"  # Metric that selects the best epoch.
 
 
 class NonFiniteError(RuntimeError):
-    """A loss term, a parameter or a buffer became NaN or infinite; the message names it."""
+    """A loss term, a parameter or a buffer became NaN or infinite. The message names it."""
 
 
 class RetrievalModule(L.LightningModule):
-    """Trains any `Method`: total loss, optimiser, and retrieval both ways on the items to choose on.
+    """Trains any `Method`: total loss, optimiser, and retrieval in both directions on the validation split.
 
     Args:
-        method: What to train.
-        config: Learning rate and the like.
-        fill_missing: Generate missing sides; otherwise they are the zeros that the data have there.
+        method: Method to train.
+        config: Settings of the training.
+        fill_missing: Generate missing sides. By default, missing sides are zeros.
     """
 
     def __init__(self, method: Method, config: TrainConfig, fill_missing: bool = False) -> None:
@@ -42,7 +42,7 @@ class RetrievalModule(L.LightningModule):
         self._pairs = 0
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam or SGD, fused: one pass over the parameters, several times faster than the plain loop."""
+        """Create Adam or SGD. The fused implementation is several times faster than the loop over parameters."""
         config = self.config
         groups = self.method.param_groups(config.lr)
         if config.optimizer == "sgd":
@@ -50,17 +50,17 @@ class RetrievalModule(L.LightningModule):
         return torch.optim.Adam(groups, betas=config.betas, weight_decay=config.weight_decay, fused=True)
 
     def on_train_epoch_start(self) -> None:
-        """Tell the method its epoch, and begin its means."""
+        """Set the epoch of the method, and reset the mean losses."""
         self._losses, self._pairs = [], 0
         self.method.on_epoch(self.current_epoch)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The total loss of a batch."""
+        """Compute the total loss of a batch."""
         image, text, labels, present = batch
         if self.fill_missing:
             image, text = self.method.fill_missing(image, text.to_dense(), present)
         text = self.method.as_taken(text)
-        # Such a method could not read them by mistake either.
+        # A method that does not read labels receives none, so that it cannot read them by mistake.
         labels = labels if self.method.reads_labels else labels[:, :0]
         outputs = self.method(image, text)
         terms = self.method.loss_terms(outputs, labels)
@@ -76,7 +76,7 @@ class RetrievalModule(L.LightningModule):
         return total
 
     def on_train_epoch_end(self) -> None:
-        """Check what the epoch made of parameters and buffers, before it is kept in a checkpoint."""
+        """Check that parameters and buffers are finite, before a checkpoint is saved."""
         state = self.method.state_dict().items()
         wrong = [name for name, value in state if value.is_floating_point() and not torch.isfinite(value).all()]
         if wrong:
@@ -87,7 +87,7 @@ class RetrievalModule(L.LightningModule):
             )
 
     def _log(self, terms: dict[str, Tensor], batch_size: int) -> None:
-        """Log the mean of each term over the epoch, once: Lightning's own averaging costs 3 ms a step."""
+        """Log the mean of each term once, at the end of the epoch. Averaging by Lightning costs 3 ms a step."""
         self._losses.append(torch.stack([*terms.values()]).detach() * batch_size)
         self._pairs += batch_size
         if self.trainer.is_last_batch:
@@ -95,21 +95,22 @@ class RetrievalModule(L.LightningModule):
             self.log_dict(dict(zip(terms, means, strict=True)), on_step=False, on_epoch=True, sync_dist=True)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Embed a batch of the items to choose on."""
+        """Embed a batch of the validation split."""
         embeddings = [encode_batch(self.method, side, getattr(batch, side)) for side in SIDES]
         self._held_out.append((*embeddings, batch.labels, batch.present))
 
     def on_validation_epoch_end(self) -> None:
-        """Retrieve both ways among the items to choose on."""
+        """Compute mAP in both directions on the validation split."""
         images, texts, *rest = zip(*self._held_out, strict=True)
         image, text = Embeddings.cat(images), Embeddings.cat(texts)
         labels, present = map(torch.cat, rest)
         self._held_out.clear()
         has_image, has_text = present.unbind(1)
         sides = (image[has_image], labels[has_image]), (text[has_text], labels[has_text])
-        there, back = (
-            mean_average_precision(query, database, asked, found)
-            for (query, asked), (database, found) in (sides, sides[::-1])
+        image_to_text, text_to_image = (
+            mean_average_precision(query, gallery, query_labels, gallery_labels)
+            for (query, query_labels), (gallery, gallery_labels) in (sides, sides[::-1])
         )
-        metrics: dict[str, Any] = {"image_to_text": there, "text_to_image": back, MONITOR: (there + back) / 2}
+        metrics: dict[str, Any] = {"image_to_text": image_to_text, "text_to_image": text_to_image}
+        metrics[MONITOR] = (image_to_text + text_to_image) / 2
         self.log_dict(metrics)

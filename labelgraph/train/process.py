@@ -1,4 +1,4 @@
-"""The process of a training: peak memory and interruption."""
+"""Peak memory and interruption of the process that trains."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def reset_peak_memory(device: torch.device) -> None:
-    """Forget what was held before; does nothing where the system cannot."""
+    """Reset the measurement of peak memory. Do nothing if the system does not support it."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     elif CLEAR.exists():
-        CLEAR.write_text("5", encoding="ascii")  # Linux then sets its high-water mark to what is held now.
+        CLEAR.write_text("5", encoding="ascii")  # Linux then sets the peak to the current memory.
 
 
 def peak_memory(device: torch.device) -> int | None:
-    """Bytes held at most since `reset_peak_memory`.
+    """Return the peak memory in bytes since `reset_peak_memory`.
 
-    On a GPU what torch allocated there; otherwise the memory of the whole process, with libraries and
-    data, which Linux tells; none elsewhere.
+    On a GPU, this is the memory that torch allocated on the GPU. Otherwise, it is the memory of the whole process on
+    Linux, with libraries and data, and ``None`` on other systems.
     """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
@@ -35,19 +35,22 @@ def peak_memory(device: torch.device) -> int | None:
 
 
 def process_memory(entry: str) -> int:
-    """A figure of this process's memory in bytes, as Linux keeps it: ``VmRSS`` is held now, ``VmHWM`` at most."""
+    """Read the memory of this process in bytes from Linux: ``VmRSS`` is the current memory, ``VmHWM`` the peak."""
     lines = STATUS.read_text(encoding="ascii").splitlines()
     return 1024 * int(next(line for line in lines if line.startswith(entry + ":")).split()[1])
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let signals end a training as they end any program, once Lightning has tidied up.
+    """Let signals end a training as they end other programs, after Lightning has cleaned up.
 
-    In a command of this library `Stopped` goes through to it. Elsewhere Ctrl-C raises `KeyboardInterrupt`, and SIGTERM
-    ends the process with the status of the signal. Lightning alone would exit with status 1 and 0.
+    In a command of this library, `Stopped` reaches the command. In other programs, Ctrl-C raises `KeyboardInterrupt`,
+    and SIGTERM ends the process with the status of the signal. Lightning alone would exit with status 1 on Ctrl-C and
+    with status 0 on SIGTERM.
     """
-    if threading.current_thread() is not threading.main_thread():  # Where no signal comes, and none can be set.
+    if (
+        threading.current_thread() is not threading.main_thread()
+    ):  # Only the main thread receives signals and can set handlers.
         yield
         return
     interrupt, terminate = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)

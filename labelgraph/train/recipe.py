@@ -1,4 +1,4 @@
-"""A training from data to a method in one call: splits, label graph, and one or two stages."""
+"""A whole training in one call: splits, label graph, and one or two stages."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainedMethod:
-    """What `train_method` gives.
+    """Result of `train_method`.
 
     Args:
-        method: The trained method, in evaluation mode.
-        stages: What each stage gave, by its name, in order.
-        settings: The configs that were used, by group.
-        data: The data with the splits that were used.
+        method: Trained method, in evaluation mode.
+        stages: Result of each stage by name, in order.
+        settings: Configs of the training, by group.
+        data: Data with the splits of the training.
     """
 
     method: Method
@@ -45,7 +45,7 @@ class TrainedMethod:
 
     @property
     def result(self) -> FitResult:
-        """What the last stage gave."""
+        """Result of the last stage."""
         return list(self.stages.values())[-1]
 
 
@@ -68,38 +68,38 @@ def train_method(
     logger: Logger | bool | None = None,
     trainer_options: Mapping[str, Any] | None = None,
 ) -> TrainedMethod:
-    """Train a method on a data set, with its published settings where none are given.
+    """Train a method on a data set. Settings default to the published settings.
 
-    Data without a split ``train`` train on all items outside the splits for evaluation; data without ``validation``
-    have a tenth of their training items held out to choose the best epoch on (`training_splits`). The label graph is
-    counted on the training items. If training items lack a side, a method with generators learns in two stages:
-    ``train`` with zeros in place of the missing sides, then ``stage2`` with sides that it generates (DAGNN,
-    doi:10.1609/aaai.v35i3.16345).
+    Without a split ``train``, all items outside the splits for evaluation are training items. Without a split
+    ``validation``, a tenth of the training items is held out to select the best epoch (`training_splits`). The label
+    graph is the co-occurrence graph of the training items. If training items lack a side, a method with generators
+    trains in two stages. In the stage ``train``, missing sides are zeros. In ``stage2``, the method generates the
+    missing sides (DAGNN, doi:10.1609/aaai.v35i3.16345).
 
     Args:
-        method: Name in ``METHODS``, a class, or a method that was built before, to train it further.
+        method: Name in ``METHODS``, a class, or a method to train further.
         data: Pairs with labels.
-        model: Config of the method, or a mapping of the settings that differ from the published ones.
-        train: `TrainConfig` of the first stage, or a mapping of the settings that differ from the published ones.
-        stage2: The same of the second stage.
+        model: Config of the method, or a mapping of settings to change from the published ones.
+        train: `TrainConfig` of the first stage, or a mapping of settings to change from the published ones.
+        stage2: `TrainConfig` of the second stage, or a mapping of settings to change from the published ones.
         graph: Label graph of your own.
-        label_vectors: A vector for each label, shape (C, F), such as word vectors, from which label embeddings start.
-        stages: Which stages to do; ``stage2`` is done only if a training item lacks a side.
-        folder: For checkpoints: a training that was interrupted resumes when it is called with the same folder. A
-            temporary folder by default.
-        seed: Random seed. The global seeds of Python, NumPy and torch are set.
-        published: Keep the published learning rates. By default, a method trains with higher ones on fewer than 5,000
-            training items, unless you give a learning rate (`with_small_set_rates`); a warning says so.
+        label_vectors: Initial label embeddings, such as word vectors, shape (C, F).
+        stages: Stages to run. ``stage2`` runs only if a training item lacks a side.
+        folder: Folder for checkpoints. An interrupted training resumes when you call this function with the same
+            folder. Defaults to a temporary folder.
+        seed: Random seed. The function also sets the global seeds of Python, NumPy and torch.
+        published: Keep the published learning rates. By default, most methods use higher rates for fewer than 5,000
+            training items, unless you set a learning rate (`with_small_set_rates`). A warning names the rates.
         progress: Show a progress bar.
-        keep_checkpoints: Leave the checkpoints in ``folder`` when the training is done.
+        keep_checkpoints: Do not delete the checkpoints in ``folder`` at the end.
         callbacks: Lightning callbacks of your own.
-        logger: A logger of Lightning.
-        trainer_options: Further options of Lightning's trainer, see `fit`.
+        logger: A Lightning logger.
+        trainer_options: Further options of ``lightning.Trainer``, see `fit`.
 
     Raises:
         ValueError: If a setting is wrong, a training item lacks a side and the method has no generators, or the data
-            have no items to learn from.
-        NonFiniteError: If a loss term, or a number that the method keeps, becomes NaN or infinite.
+            have no training items.
+        NonFiniteError: If a loss term, a parameter or a buffer becomes NaN or infinite.
 
     Example:
         >>> import torch
@@ -125,7 +125,7 @@ def train_method(
     L.seed_everything(seed, verbose=False)
     if isinstance(method, Method):
         if not (model is graph is label_vectors is None):
-            raise ValueError("'model', 'graph' and 'label_vectors' must be none for a method that is built already")
+            raise ValueError("'model', 'graph' and 'label_vectors' must be None for a method that is already built")
         built = method
     else:
         built = _build(_class_of(method), data, settings["model"], graph, label_vectors)
@@ -133,9 +133,11 @@ def train_method(
     options |= {"callbacks": tuple(callbacks), "logger": logger, "trainer_options": trainer_options}
     results = {}
     with ExitStack() as stack:
-        place = Path(folder or stack.enter_context(tempfile.TemporaryDirectory()))
+        checkpoints = Path(folder or stack.enter_context(tempfile.TemporaryDirectory()))
         for stage in _needed(stages, data):
-            results[stage] = fit(built, data, settings[stage], place / stage, fill_missing=stage == "stage2", **options)
+            results[stage] = fit(
+                built, data, settings[stage], checkpoints / stage, fill_missing=stage == "stage2", **options
+            )
     return TrainedMethod(built, results, {**settings, "model": built.config}, data)
 
 
@@ -146,7 +148,7 @@ def _class_of(method: str | type[Method] | Method) -> type[Method]:
 
 
 def _build(method: type[Method], data: CrossModalData, config: Any, graph: Data | None, label_vectors: Any) -> Method:
-    """Build the method over the label graph of the training items."""
+    """Build the method with the label graph of the training items."""
     config = with_label_vectors(method, config, graph, label_vectors)
     if graph is None:
         vectors = None if label_vectors is None else torch.as_tensor(label_vectors, dtype=torch.get_default_dtype())
@@ -158,30 +160,30 @@ def _build(method: type[Method], data: CrossModalData, config: Any, graph: Data 
     return method.from_config(config, data.image_channels, data.text_channels, graph)
 
 
-def _settings(method: type[Method], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings by group: published, where no config or single values are given."""
-    made = published_settings(method)
-    for group, values in given.items():
+def _settings(method: type[Method], values_by_group: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings by group: the published ones, with the configs or single values of the user."""
+    settings = published_settings(method)
+    for group, values in values_by_group.items():
         if values is None:
             continue
-        if group not in made:
-            raise ValueError(f"'{group}' must be none for {method.name!r}, which has no generators")
+        if group not in settings:
+            raise ValueError(f"'{group}' must be None for {method.name!r}, which has no generators")
         if isinstance(values, Mapping):
-            made[group] = build_settings({group: made[group]}, {group: values})[group]
+            settings[group] = build_settings({group: settings[group]}, {group: values})[group]
         elif group == "model":
-            made[group] = method_config(method, values)
-        elif type(values) is not type(made[group]):
+            settings[group] = method_config(method, values)
+        elif type(values) is not type(settings[group]):
             raise ValueError(f"'{group}' must be a TrainConfig or a mapping (got {type(values).__name__})")
         else:
-            made[group] = values
-    return made
+            settings[group] = values
+    return settings
 
 
 def with_label_vectors(method: type[Method], config: Any, graph: Data | None, label_vectors: Any) -> Any:
-    """The config of a method whose label embeddings start from given vectors, if there are any.
+    """Return the config of a method, with ``label_embedding="given"`` if label vectors are given.
 
     Raises:
-        ValueError: If the method has no label embeddings, or they are to be given and are not.
+        ValueError: If the method has no label embeddings, or the config needs label vectors and none are given.
     """
     embeds = "label_embedding" in {field.name for field in fields(config)}
     if label_vectors is None:
@@ -191,7 +193,7 @@ def with_label_vectors(method: type[Method], config: Any, graph: Data | None, la
     if not embeds:
         raise ValueError(f"'label_vectors' needs a method with label embeddings (got {method.name!r})")
     if graph is not None:
-        raise ValueError("'label_vectors' and 'graph' must not both be given; a graph has vectors as its 'x'")
+        raise ValueError("'label_vectors' and 'graph' must not both be given; put the vectors into 'x' of the graph")
     return replace(config, label_embedding="given")
 
 
@@ -202,5 +204,5 @@ def _needed(stages: Sequence[str], data: CrossModalData) -> list[str]:
     incomplete = not data.present[data.rows("train")].all()
     needed = [stage for stage in STAGES if stage in stages and (stage == "train" or incomplete)]
     if not needed:
-        raise ValueError("'stages' must have 'train' for complete training items (got stage2 alone)")
+        raise ValueError("'stages' must have 'train' for complete training items (got stage2 only)")
     return needed

@@ -1,4 +1,4 @@
-"""Settings of trainings and methods: published values, files, `KEY=VALUE` options."""
+"""Settings of trainings and methods: published values, YAML files, and ``KEY=VALUE`` options."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainConfig(CheckedConfig):
-    """How to train a method. Values are checked; `published_settings` gives those of a method.
+    """Settings of a training. `published_settings` returns the published settings of a method.
 
     Args:
-        epochs: Passes over the training items, at most.
-        batch_size: Pairs a step.
-        min_batches: Batches an epoch, at least: where there are few training items, batches are smaller, down to 32
-            pairs. 0 keeps ``batch_size``.
+        epochs: Maximum number of passes over the training items.
+        batch_size: Number of pairs in a batch.
+        min_batches: Minimum number of batches in an epoch. With few training items, batches are smaller than
+            ``batch_size``, down to 32 pairs. With 0, the batch size is always ``batch_size``.
         optimizer: ``adam`` or ``sgd``.
         lr: Base learning rate.
         betas: Decay rates of Adam.
-        momentum: Of SGD.
+        momentum: Momentum of SGD.
         weight_decay: L2 penalty.
-        patience: Optimiser steps, and at least 3 epochs, without a better mAP on ``select`` after which training stops;
-            0 trains all epochs.
-        min_steps: Optimiser steps before which ``patience`` does not stop a training.
-        checkpoint_every: Epochs between the checkpoints that a resumed run starts from.
-        select: The split that the best epoch is chosen on; ``last`` takes the last epoch, and reads no
-            label for it. Numbers of a run selected on ``test`` are marked so.
-        device: ``auto``, ``cpu``, ``cuda``, ``mps``.
-        precision: Of Lightning: ``32-true``, ``bf16-mixed``, ``16-mixed``, ``bf16-true`` or ``64-true``.
+        patience: Training stops after this number of optimiser steps, and at least 3 epochs, without a better mAP on
+            the split ``select``. With 0, training runs for all epochs.
+        min_steps: Minimum number of optimiser steps before ``patience`` can stop the training.
+        checkpoint_every: Number of epochs between checkpoints, from which an interrupted training resumes.
+        select: Split that selects the best epoch. ``last`` uses the last epoch and no split. Reports mark results that
+            were selected on ``test``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        precision: Precision of Lightning: ``32-true``, ``bf16-mixed``, ``16-mixed``, ``bf16-true`` or ``64-true``.
 
     Raises:
-        ValueError: If a value is of another type or out of its range.
+        ValueError: If a value has the wrong type or is out of range.
 
     Example:
         >>> from labelgraph.train import TrainConfig
@@ -79,14 +79,16 @@ class TrainConfig(CheckedConfig):
 
 Groups = Mapping[str, Any]
 STAGES = ("train", "stage2")
-SMALL_SET = 5_000  # Training items; the published learning rates of most methods are for 10,000 and more.
+SMALL_SET = 5_000  # Training items. The published learning rates of most methods are for 10,000 and more.
 
 
 def published_settings(method: type[Method] | MethodFacts) -> dict[str, Any]:
-    """The settings that a method was published with, by group: ``model``, ``train``, and for generators ``stage2``.
+    """Return the published settings of a method, by group.
+
+    The groups are ``model``, ``train`` and, for methods with generators, ``stage2``.
 
     Args:
-        method: Its class, or what `method_facts` tells of it without PyTorch.
+        method: Class of the method, or its properties from `method_facts`, which do not need PyTorch.
 
     Example:
         >>> from labelgraph.methods import method_class
@@ -105,16 +107,16 @@ def with_small_set_rates(
 ) -> tuple[dict[str, Any], str]:
     """Replace published learning rates that are too low for a small training set.
 
-    The published rates of most methods are for 10,000 training items and more. With fewer than 5,000 items, training
-    takes too few steps at these rates. A learning rate of the user, for any stage, keeps all rates.
+    The published rates of most methods are for 10,000 training items and more. With fewer than 5,000 items, a training
+    has too few steps to converge at these rates. If the user sets the learning rate of any stage, no rate changes.
 
     Args:
-        settings: The settings by group.
-        values: What the user set, by group: a mapping of some settings, a whole config, or none.
+        settings: Settings by group.
+        values: Settings of the user by group: a mapping of single settings, a whole config, or ``None``.
         num_items: Number of training items.
 
     Returns:
-        The settings by group, and a sentence about the change, which is empty without a change.
+        Settings by group, and a sentence that names the new rates. The sentence is empty if no rate changes.
 
     Example:
         >>> from labelgraph.methods import method_class
@@ -126,7 +128,7 @@ def with_small_set_rates(
         800 training items are fewer than 5,000: train.lr is 0.0002 (published: 5e-05)
     """
     rates = getattr(settings["model"], "small_set_rates", {})
-    if not rates or num_items >= SMALL_SET or any("lr" in _given(values.get(stage)) for stage in STAGES):
+    if not rates or num_items >= SMALL_SET or any("lr" in _as_mapping(values.get(stage)) for stage in STAGES):
         return dict(settings), ""
     changes = [f"{stage}.lr is {rate:g} (published: {settings[stage].lr:g})" for stage, rate in rates.items()]
     changed = {stage: replace(settings[stage], lr=rate) for stage, rate in rates.items()}
@@ -135,18 +137,18 @@ def with_small_set_rates(
     )
 
 
-def _given(values: Any) -> Mapping[str, Any]:
-    """The settings that a user gave for a group."""
+def _as_mapping(values: Any) -> Mapping[str, Any]:
+    """Return the settings of the user for a group as a mapping."""
     if values is None:
         return {}
     return values if isinstance(values, Mapping) else vars(values)
 
 
 def setting_names(groups: Groups) -> list[str]:
-    """All settings, as dotted names.
+    """Return the names of all settings, such as ``train.lr``.
 
     Args:
-        groups: A dataclass for each group, by its name.
+        groups: Dataclass of each group, by name.
     """
     return [f"{group}.{field.name}" for group, config in groups.items() for field in fields(config)]
 
@@ -154,19 +156,19 @@ def setting_names(groups: Groups) -> list[str]:
 def merge_settings(
     groups: Groups, files: Sequence[str | Path] = (), settings: Sequence[str] = ()
 ) -> dict[str, dict[str, Any]]:
-    """Merge files and then settings, and check the names.
+    """Merge settings from files and options, and check their names. Options override files.
 
     Args:
-        groups: A dataclass for each group, by its name.
-        files: YAML with a mapping for each group.
-        settings: ``group.name=value``, such as ``train.lr=1e-4``.
+        groups: Dataclass of each group, by name.
+        files: YAML files with a mapping for each group.
+        settings: Options ``group.name=value``, such as ``train.lr=1e-4``.
 
     Returns:
-        What was given, by group; the values are checked by `build_settings`.
+        Merged settings by group. `build_settings` checks their values.
 
     Raises:
-        ValueError: If a name is unknown, or a file is not such YAML.
-        FileNotFoundError: If a file is not there.
+        ValueError: If a name is unknown, or a file is not YAML with settings.
+        FileNotFoundError: If a file does not exist.
 
     Example:
         >>> from labelgraph.train import TrainConfig, build_settings, merge_settings
@@ -185,30 +187,30 @@ def merge_settings(
 
 
 def build_settings(defaults: Groups, values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Put values into the settings of each group.
+    """Change values in the settings of each group.
 
     Args:
-        defaults: A frozen dataclass for each group, such as `published_settings` gives.
-        values: What to change, by group and name.
+        defaults: Frozen dataclass of each group, such as the result of `published_settings`.
+        values: Values to change, by group and name.
 
     Raises:
-        ValueError: If a name is unknown, or a value is of the wrong type or out of range; it names the setting as
-            ``group.name``.
+        ValueError: If a name is unknown, or a value has the wrong type or is out of range. The message names the
+            setting as ``group.name``.
     """
-    made = {}
+    settings = {}
     for group, default in defaults.items():
         kinds = field_types(type(default))
         for name in values.get(group, {}):
             check_name(group, name, kinds)
-        given = {
+        changes = {
             name: check_value(f"{group}.{name}", value, kinds[name]) for name, value in values.get(group, {}).items()
         }
-        made[group] = replace(default, **given)
-    return made
+        settings[group] = replace(default, **changes)
+    return settings
 
 
 def describe_settings(made: Mapping[str, Any]) -> str:
-    """All settings with their values, a line each, as `merge_settings` takes them.
+    """Describe all settings, one ``group.name = value`` in a line.
 
     Example:
         >>> from labelgraph.train import TrainConfig, describe_settings
@@ -223,7 +225,7 @@ def describe_settings(made: Mapping[str, Any]) -> str:
 
 
 def as_plain(value: Any) -> Any:
-    """Mappings and sequences as dictionaries and lists, which YAML and JSON hold."""
+    """Convert mappings and sequences to dictionaries and lists, for YAML and JSON."""
     if isinstance(value, Mapping):
         return {key: as_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -232,10 +234,10 @@ def as_plain(value: Any) -> Any:
 
 
 def parse_setting(setting: str) -> tuple[str, Any]:
-    """Read ``name=value``, the value as YAML; numbers such as ``1e-4``, which YAML takes for words, too.
+    """Parse ``name=value`` with a YAML value. ``1e-4`` is a number, although YAML 1.1 reads it as a string.
 
     Raises:
-        ValueError: If there is no ``=``, or the value is not YAML.
+        ValueError: If the ``=`` is missing, or the value is not YAML.
     """
     key, equals, value = setting.partition("=")
     if not equals:
@@ -247,7 +249,7 @@ def parse_setting(setting: str) -> tuple[str, Any]:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML whose numbers may be such as ``1e-4``, which YAML 1.1 takes for words."""
+    """YAML loader that reads ``1e-4`` as a number, which YAML 1.1 reads as a string."""
 
 
 _Loader.add_implicit_resolver(
@@ -268,7 +270,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by dotted name."""
+    """Flatten settings to dotted names."""
     flat: dict[str, Any] = {}
     for group, entries in content.items():
         if isinstance(entries, Mapping):

@@ -1,4 +1,4 @@
-"""History rows and random numbers by epoch."""
+"""Rows of the history, and random seeds of epochs."""
 
 import copy
 from types import SimpleNamespace
@@ -8,7 +8,7 @@ import torch
 from labelgraph.train.callbacks import EpochSeed, History, write_rows
 
 
-def test_rows_are_written_beside_and_renamed(tmp_path):
+def test_rows_are_written_atomically(tmp_path):
     path = tmp_path / "history.csv"
     write_rows(path, [{"epoch": 0, "total": 1.5}])
     write_rows(path, [{"epoch": 0, "total": 1.5}, {"epoch": 1, "total": 0.1 + 0.2}])
@@ -16,7 +16,7 @@ def test_rows_are_written_beside_and_renamed(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_history_goes_on_from_its_state(tmp_path):
+def test_a_history_continues_from_its_state(tmp_path):
     def epoch(history, number, value):
         metrics = {"total": torch.tensor(value)}
         trainer = SimpleNamespace(callback_metrics=metrics, current_epoch=number)
@@ -35,7 +35,7 @@ def test_a_history_goes_on_from_its_state(tmp_path):
     assert second.peak_bytes is None or second.peak_bytes >= first.peak_bytes > 2**20
 
 
-def test_each_epoch_and_seed_draws_its_own_numbers():
+def test_random_numbers_differ_by_epoch_and_seed():
     def draw(seed, epoch):
         EpochSeed(seed).on_train_epoch_start(SimpleNamespace(current_epoch=epoch), None)
         return torch.rand(1).item()

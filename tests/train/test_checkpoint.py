@@ -17,7 +17,7 @@ IO = SafetensorsCheckpointIO()
 
 
 def alike(left, right):
-    """Equal, tensors and types included."""
+    """Compare values, including tensors and types."""
     if isinstance(left, torch.Tensor):
         return isinstance(right, torch.Tensor) and left.dtype == right.dtype and torch.equal(left, right)
     if isinstance(left, dict):
@@ -49,7 +49,7 @@ def test_round_trip(tmp_path, content):
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["a.ckpt"]
 
 
-def test_an_optimiser_takes_up_its_state(tmp_path):
+def test_an_optimiser_continues_from_its_state(tmp_path):
     def step(optimizer, weight):
         weight.grad = torch.ones(2)
         optimizer.step()
@@ -68,7 +68,7 @@ def test_an_optimiser_takes_up_its_state(tmp_path):
     assert torch.equal(first, second)
 
 
-def test_ordered_dictionaries_paths_and_devices_become_plain(tmp_path):
+def test_ordered_dictionaries_paths_and_devices_become_plain_values(tmp_path):
     given = {"state": OrderedDict(b=1, a=2), "path": Path("x/y"), "device": torch.device("cpu")}
     IO.save_checkpoint(given, tmp_path / "a.ckpt")
     loaded = IO.load_checkpoint(tmp_path / "a.ckpt")
@@ -76,7 +76,7 @@ def test_ordered_dictionaries_paths_and_devices_become_plain(tmp_path):
     assert list(loaded["state"]) == ["b", "a"]
 
 
-def test_what_it_cannot_hold_is_named_and_leaves_the_old_file(tmp_path):
+def test_an_unsupported_type_is_named_and_keeps_the_old_file(tmp_path):
     IO.save_checkpoint({"epoch": 1}, tmp_path / "a.ckpt")
     with pytest.raises(TypeError, match=r"a checkpoint can hold .*\(got set\)"):
         IO.save_checkpoint({"epoch": {1, 2}}, tmp_path / "a.ckpt")
@@ -92,7 +92,7 @@ def test_a_truncated_file_is_refused(tmp_path, size):
         IO.load_checkpoint(path)
 
 
-def test_every_damaged_byte_is_told(tmp_path):
+def test_every_damaged_byte_is_refused(tmp_path):
     path, rng = tmp_path / "a.ckpt", random.Random(0)
     IO.save_checkpoint({"w": BASE, "epoch": 3}, path)
     content = path.read_bytes()
@@ -103,7 +103,7 @@ def test_every_damaged_byte_is_told(tmp_path):
         assert str(error.value).startswith(f"{path}: "), case
 
 
-def test_whatever_is_behind_a_right_checksum_one_error_names_the_file(tmp_path):
+def test_wrong_content_with_a_valid_checksum_is_one_error_that_names_the_file(tmp_path):
     path, rng, refused = tmp_path / "a.ckpt", random.Random(0), 0
     IO.save_checkpoint({"w": BASE, "epoch": 3, "list": [1, (2,)]}, path)
     start = len(START) + 65
@@ -119,7 +119,7 @@ def test_whatever_is_behind_a_right_checksum_one_error_names_the_file(tmp_path):
     assert refused > 150
 
 
-def test_safetensors_of_others_and_pickles_are_refused(tmp_path):
+def test_other_safetensors_files_and_pickles_are_refused(tmp_path):
     from safetensors.torch import save_file
 
     save_file({"weight": BASE}, tmp_path / "a.ckpt")
@@ -138,7 +138,7 @@ def test_removing(tmp_path):
 
 @pytest.mark.slow
 def test_a_full_disk_names_the_file_and_keeps_the_old_one(tmp_path):
-    """A limit on the size of files stands for it: writing fails half-way, as it does there."""
+    """A limit on the size of files simulates a full disk: writing fails half-way."""
     code = """
 import resource, signal, sys
 import torch

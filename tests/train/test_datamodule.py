@@ -50,14 +50,14 @@ def test_training_batches_hold_every_item_once(make_data, convert):
 
 
 @pytest.mark.parametrize("select", ["validation", "test"])
-def test_items_to_choose_on_come_in_order(make_data, select):
+def test_validation_items_are_in_order(make_data, select):
     data = make_data()
     image, text, labels, _ = next(iter(CrossModalDataModule(data, 1000, select=select).val_dataloader()))
     part = data.split(select)
     assert torch.equal(image, part.image) and torch.equal(text, part.text) and torch.equal(labels, part.labels)
 
 
-def test_several_items_are_one_indexing(make_data):
+def test_a_batch_is_indexed_once(make_data):
     data = make_data()
     pairs = PairDataset(data, torch.arange(9, 40))
     image, text, labels, present = pairs.__getitems__([5, 0])
@@ -83,7 +83,7 @@ def test_training_items_without_a_label_are_named(make_data):
         CrossModalDataModule(changed(data, [*range(20, 60), 9, 4]), 8)
 
 
-def test_items_to_choose_on_may_lack_labels(make_data):
+def test_validation_items_may_lack_labels(make_data):
     data = make_data()
     data.labels[data.splits["validation"][0]] = 0
     assert len(CrossModalDataModule(data, 8).select_set) == 15
@@ -101,8 +101,8 @@ def incomplete(make_data, share=0.8, image_only=0.5):
     return drop_modalities(make_data(size=200), share, image_only)
 
 
-def test_interleaved_batches_hold_every_kind_in_its_share(make_data):
-    """As published, complete, image-only and text-only items come as 1 to 2 to 2."""
+def test_interleaved_batches_have_each_kind_in_proportion(make_data):
+    """Complete, image-only and text-only items are 1 to 2 to 2, as in the publication."""
     data = incomplete(make_data)
     module = CrossModalDataModule(data, batch_size=10, seed=1, interleave=True)
     batches = list(module.train_dataloader())
@@ -121,22 +121,22 @@ def test_interleaving_repeats_by_seed_and_epoch():
     assert list(first) != list(EpochSampler(33, 1, kinds))
 
 
-def test_one_kind_alone_keeps_the_plain_order():
+def test_items_of_one_kind_keep_the_random_order():
     assert list(EpochSampler(20, 3, torch.ones(20))) == list(EpochSampler(20, 3))
 
 
-def test_items_without_a_complete_one_are_refused(make_data):
+def test_training_items_that_are_all_incomplete_are_refused(make_data):
     with pytest.raises(ValueError, match=r"the split 'train' must have complete items \(got none of 100\)"):
         CrossModalDataModule(incomplete(make_data, share=1.0), 8)
 
 
-def test_a_method_that_reads_no_labels_needs_none(make_data):
+def test_a_method_that_does_not_read_labels_needs_no_labels(make_data):
     data = make_data()
     data.labels[:] = 0
     assert len(CrossModalDataModule(data, 8, reads_labels=False).train_set) == 30
 
 
-def test_nothing_to_choose_on(make_data):
+def test_without_selection_there_is_no_validation_loader(make_data):
     data = make_data()
     splits = {"train": data.splits["train"]}
     module = CrossModalDataModule(CrossModalData(data.image, data.text, data.labels, splits=splits), 8, select="last")

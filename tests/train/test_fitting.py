@@ -1,4 +1,4 @@
-"""Training: repeated, interrupted and resumed, stopped, chosen by split."""
+"""Training: repeated, resumed, stopped early, and selected by split."""
 
 import csv
 import math
@@ -23,7 +23,7 @@ class Interrupted(RuntimeError):
 
 
 class InterruptAfter(L.Callback):
-    """Stops a training once an epoch is over, checkpoints of this epoch included, or within the next."""
+    """Interrupts a training after an epoch and its checkpoints, or within the next epoch."""
 
     def __init__(self, epoch, within=False):
         self.epoch, self.within = epoch, within
@@ -78,7 +78,7 @@ def data(make_data):
 
 @pytest.fixture
 def whole(data, tmp_path_factory, request):
-    """A training without interruption, done once: folder, method and result."""
+    """Run one training without interruption, and return the folder, the method and the result."""
     if not hasattr(request.module, "WHOLE"):
         folder = tmp_path_factory.mktemp("whole")
         request.module.WHOLE = folder, *train(data, folder)
@@ -94,7 +94,7 @@ def test_training_learns_and_leaves_only_its_history(whole, data):
     assert not equal_weights(before, method)
 
 
-def test_history_has_a_row_an_epoch(whole):
+def test_history_has_a_row_for_each_epoch(whole):
     folder, _, result = whole
     with (folder / "history.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -108,7 +108,7 @@ def test_history_has_a_row_an_epoch(whole):
         assert row["total"] == pytest.approx(weighted, rel=1e-5)
 
 
-def test_the_best_epoch_is_kept(whole, data):
+def test_the_weights_are_of_the_best_epoch(whole, data):
     _, method, result = whole
     values = [row["validation_map"] for row in result.history]
     assert result.best_map == max(values) and result.best_epoch == values.index(max(values))
@@ -119,7 +119,7 @@ def test_the_best_epoch_is_kept(whole, data):
     assert np.mean(both) == pytest.approx(result.best_map, rel=1e-6)
 
 
-def test_the_same_seed_repeats_the_run_and_another_does_not(whole, data, tmp_path):
+def test_the_same_seed_repeats_the_run_and_another_seed_does_not(whole, data, tmp_path):
     folder, method, _ = whole
     torch.rand(3)
     again, _ = train(data, tmp_path / "again")
@@ -135,7 +135,7 @@ def test_the_same_seed_repeats_the_run_and_another_does_not(whole, data, tmp_pat
     [(1, False, 2), (2, False, 2), (3, True, 4), (0, True, 0)],
 )
 def test_a_resumed_run_ends_as_if_not_interrupted(whole, data, tmp_path, epoch, within, resumed_at):
-    """Checkpoints come every second epoch, so some interruptions fall between them or before the first."""
+    """Checkpoints are saved every second epoch, so some interruptions are between or before checkpoints."""
     folder, method, result = whole
     with pytest.raises(Interrupted):
         train(data, tmp_path, callbacks=[InterruptAfter(epoch, within)])
@@ -169,7 +169,7 @@ def test_a_run_interrupted_twice(whole, data, tmp_path):
 
 @pytest.fixture
 def validated(monkeypatch):
-    """Gives a function that sets the mAP of each epoch."""
+    """Return a function that sets the mAP of each epoch."""
 
     def by_epoch(values):
         both_ways = iter([value for value in values for _ in range(2)])
@@ -181,14 +181,14 @@ def validated(monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "epochs"),
     [
-        ({"patience": 1}, 7),  # At least three epochs.
-        ({"patience": 12}, 7),  # Of four steps each.
+        ({"patience": 1}, 7),  # The minimum of three epochs.
+        ({"patience": 12}, 7),  # Epochs have four steps.
         ({"patience": 13}, 8),
         ({"patience": 12, "min_steps": 29}, 8),
         ({"patience": 0}, 10),
     ],
 )
-def test_patience_in_steps_stops_a_run_that_gets_no_better(data, tmp_path, validated, changes, epochs):
+def test_patience_in_steps_stops_a_run_that_does_not_improve(data, tmp_path, validated, changes, epochs):
     assert len(data.splits["train"]) == 30  # Four batches.
     values = [0.2, 0.6, 0.5, 0.7, 0.7, 0.6, 0.5, 0.4, 0.65, 0.6]
     validated(values)
@@ -197,7 +197,7 @@ def test_patience_in_steps_stops_a_run_that_gets_no_better(data, tmp_path, valid
     assert result.best_epoch == 3 and result.best_map == pytest.approx(0.7) and not result.improving
 
 
-def test_a_training_that_ends_with_its_best_epoch_says_so(data, tmp_path, validated):
+def test_a_training_whose_last_epoch_is_the_best_is_improving(data, tmp_path, validated):
     validated([0.2, 0.5, 0.6])
     _, result = train(data, tmp_path, epochs=3)
     assert result.improving and result.best_epoch == 2
@@ -229,7 +229,7 @@ def test_a_loaded_method_is_trained_in_training_mode(data, tmp_path):
     assert watch.modes == {True} and not method.training
 
 
-def test_a_method_keeps_how_its_features_were_made(data, tmp_path):
+def test_a_method_stores_the_settings_of_the_encoders(data, tmp_path):
     data = replace(data, encoders={"text": {"encoder": "bag-of-words", "vocabulary": ["cat"]}})
     method = build(data)
     fit(method, data, config(epochs=1), tmp_path / "run", progress=False)
@@ -248,7 +248,7 @@ def test_a_loss_that_is_not_finite_stops_with_its_name(data, tmp_path, bad, valu
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 60, 1000])
-def test_blocks_of_every_size_encode_alike(data, size):
+def test_every_batch_size_gives_the_same_embeddings(data, size):
     method = build(data).eval()
     image, text = encode(method, data, size)
     torch.testing.assert_close(image.vectors, method.encode_image(data.image).detach())
@@ -256,7 +256,7 @@ def test_blocks_of_every_size_encode_alike(data, size):
     assert not image.vectors.requires_grad
 
 
-def test_sparse_texts_train_as_dense_ones(whole, data, tmp_path):
+def test_sparse_and_dense_texts_give_the_same_training(whole, data, tmp_path):
     import scipy.sparse as sp
 
     from labelgraph.data import CrossModalData
@@ -297,13 +297,13 @@ def test_the_progress_bar_counts_steps(data, tmp_path, monkeypatch):
 
 
 class Keep(L.Callback):
-    """The weights at the end of the last epoch."""
+    """Records the weights at the end of the last epoch."""
 
     def on_train_epoch_end(self, trainer, pl_module):
         self.state = {key: value.clone() for key, value in pl_module.method.state_dict().items()}
 
 
-def test_the_last_epoch_is_taken_where_nothing_chooses(data, tmp_path):
+def test_the_last_epoch_is_used_without_selection(data, tmp_path):
     only, keep = replace(data, splits={"train": data.splits["train"]}), Keep()
     method, result = train(only, tmp_path, epochs=3, lr=0.3, select="last", callbacks=[keep])
     assert result.best_epoch == 2 and result.best_map is None and "validation_map" not in result.history[0]
@@ -311,7 +311,7 @@ def test_the_last_epoch_is_taken_where_nothing_chooses(data, tmp_path):
     assert all(torch.equal(value, keep.state[key]) for key, value in method.state_dict().items())
 
 
-def test_a_run_without_choosing_resumes_to_the_same(data, tmp_path):
+def test_a_run_without_selection_resumes_to_the_same_weights(data, tmp_path):
     changes = {"epochs": 4, "select": "last", "checkpoint_every": 1}
     whole, _ = train(data, tmp_path / "whole", **changes)
     with pytest.raises(Interrupted):
@@ -321,7 +321,7 @@ def test_a_run_without_choosing_resumes_to_the_same(data, tmp_path):
 
 
 def test_hashing_never_reads_a_label(data, tmp_path):
-    """Shuffled labels, in training and everywhere else, give the same weights."""
+    """Shuffled labels in all splits give the same weights."""
     shuffled = replace(data, labels=data.labels[torch.randperm(len(data))])
     none = replace(data, labels=torch.zeros_like(data.labels))
     methods = []
@@ -385,15 +385,15 @@ def test_a_last_batch_of_one_passes_batch_normalisation(make_data, tmp_path, siz
     assert all(math.isfinite(value) for row in result.history for value in row.values())
 
 
-def test_every_precision_is_kept_by_epoch(data, tmp_path):
+def test_every_precision_can_be_trained(data, tmp_path):
     result = fit(adversarial(data), data, config(epochs=2), tmp_path, progress=False)
     shares = [value for row in result.history for name, value in row.items() if name.startswith("precision_")]
     assert len(shares) == 2 * 4 and all(0 <= share <= 1 for share in shares)
 
 
 @pytest.mark.parametrize("changes", [{}, {"select": "last"}, {"patience": 1, "lr": 1e-9, "checkpoint_every": 1}])
-def test_a_finished_training_whose_checkpoints_are_kept_is_not_trained_again(data, tmp_path, changes):
-    """As after a kill before the method was saved: the same weights and history, without a step."""
+def test_a_finished_training_with_checkpoints_is_not_trained_again(data, tmp_path, changes):
+    """After a kill before the method was saved, the weights and history are restored without a step."""
     watches = [Watch(), Watch()]
     results = []
     for watch in watches:
@@ -405,7 +405,7 @@ def test_a_finished_training_whose_checkpoints_are_kept_is_not_trained_again(dat
     assert len(watches[0].epochs) == len(once.history) and watches[1].epochs == []
 
 
-def test_control_c_goes_through_and_is_heard_again_afterwards(data, tmp_path):
+def test_control_c_interrupts_training_and_its_handler_is_restored(data, tmp_path):
     class PressControlC(L.Callback):
         def on_train_epoch_start(self, trainer, pl_module):
             if trainer.current_epoch == 1:
@@ -413,7 +413,7 @@ def test_control_c_goes_through_and_is_heard_again_afterwards(data, tmp_path):
 
     before = signal.signal(
         signal.SIGINT, signal.default_int_handler
-    )  # A shell lets what is in the background ignore it.
+    )  # A shell lets background processes ignore SIGINT.
     try:
         with pytest.raises(KeyboardInterrupt):
             train(data, tmp_path, callbacks=[PressControlC()])
@@ -423,7 +423,7 @@ def test_control_c_goes_through_and_is_heard_again_afterwards(data, tmp_path):
 
 
 @pytest.mark.parametrize(("min_batches", "size"), [(0, 100), (1, 60), (3, 32)])
-def test_few_items_come_in_smaller_batches(make_data, tmp_path, min_batches, size):
+def test_few_items_give_smaller_batches(make_data, tmp_path, min_batches, size):
     data, seen = make_data(size=120), []
     method = build_method("expected-relevance", 12, 9, cooccurrence_graph(data.labels), hidden_channels=8)
     forward = method.forward

@@ -1,4 +1,4 @@
-"""A method as a LightningModule."""
+"""The LightningModule of a method."""
 
 import pytest
 import torch
@@ -30,7 +30,7 @@ def test_the_optimiser_follows_the_settings_and_the_method(module):
     assert all(group["betas"] == (0.3, 0.9) and group["weight_decay"] == 0.1 for group in (base, fast))
 
 
-def test_validation_in_batches_is_retrieval_among_all(module, make_data, monkeypatch):
+def test_validation_in_batches_retrieves_among_all_items(module, make_data, monkeypatch):
     data, logged = make_data(), {}
     monkeypatch.setattr(module, "log_dict", logged.update)
     with torch.no_grad():
@@ -61,7 +61,7 @@ def test_the_message_names_every_term_that_is_not_finite(module, make_data, monk
         module.training_step(batch_of(data), 4)
 
 
-def test_the_method_is_told_its_epoch(module, monkeypatch):
+def test_the_method_receives_its_epoch(module, monkeypatch):
     told = []
     monkeypatch.setattr(module.method, "on_epoch", told.append)
     module.on_train_epoch_start()
@@ -77,7 +77,7 @@ def test_sgd_follows_the_settings(module):
     }  # fmt: skip
 
 
-def test_validation_leaves_missing_sides_out(module, make_data, monkeypatch):
+def test_validation_excludes_missing_sides(module, make_data, monkeypatch):
     data, logged = make_data(), {}
     monkeypatch.setattr(module, "log_dict", logged.update)
     has_image, has_text = torch.arange(60) % 3 > 0, torch.arange(60) % 4 > 0
@@ -103,7 +103,7 @@ def test_codes_are_validated_by_hamming_distance(make_data, monkeypatch):
     assert logged["text_to_image"] == pytest.approx(expected)
 
 
-def test_numbers_that_are_kept_and_not_finite_are_named(module):
+def test_parameters_and_buffers_that_are_not_finite_are_named(module):
     module.on_train_epoch_end()
     name, buffer = next((n, b) for n, b in module.method.named_buffers() if b.is_floating_point())
     buffer.flatten()[0] = float("inf")

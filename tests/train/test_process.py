@@ -1,4 +1,4 @@
-"""Peak memory against what is allocated."""
+"""Peak memory, and signals that end a training."""
 
 import mmap
 import signal
@@ -17,10 +17,10 @@ MEBIBYTES = 2**20
 
 
 @pytest.mark.skipif(not memory.CLEAR.exists(), reason="the system does not tell")
-def test_the_peak_counts_what_has_been_freed_and_can_be_forgotten():
+def test_the_peak_counts_freed_memory_and_can_be_reset():
     reset_peak_memory(CPU)
     before = peak_memory(CPU)
-    # Straight from the system: an allocator might hand out memory that the process holds anyway.
+    # Mapped from the system, because an allocator may reuse memory of the process.
     with mmap.mmap(-1, 128 * MEBIBYTES) as held:
         for page in range(0, len(held), mmap.PAGESIZE):
             held[page] = 1
@@ -29,7 +29,7 @@ def test_the_peak_counts_what_has_been_freed_and_can_be_forgotten():
     assert peak_memory(CPU) - before < 60 * MEBIBYTES
 
 
-def test_a_system_that_does_not_tell_gives_none(monkeypatch, tmp_path):
+def test_the_peak_is_none_on_an_unsupported_system(monkeypatch, tmp_path):
     monkeypatch.setattr(memory, "STATUS", tmp_path / "status")
     monkeypatch.setattr(memory, "CLEAR", tmp_path / "clear_refs")
     reset_peak_memory(CPU)
@@ -74,7 +74,7 @@ print("went on")
         ("script", "SIGINT", 0, ["KeyboardInterrupt", "went on"]),
     ],
 )
-def test_a_signal_ends_a_training_as_any_program(kind, name, status, output):
+def test_a_signal_ends_a_training_like_any_program(kind, name, status, output):
     root = Path(__file__).parents[2]
     command = [sys.executable, "-W", "ignore", "-c", TRAINING, kind, name]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)

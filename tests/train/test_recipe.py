@@ -1,4 +1,4 @@
-"""A training in one call: what it assembles, what it takes, what it refuses."""
+"""A whole training in one call: its parts, its arguments and its errors."""
 
 import warnings
 from dataclasses import replace
@@ -33,7 +33,7 @@ def states(*methods):
     return zip(*(method.state_dict().values() for method in methods), strict=True)
 
 
-def test_the_training_is_that_of_its_parts(data, tmp_path):
+def test_the_training_equals_its_parts_called_by_hand(data, tmp_path):
     trained = call("algcn", data, seed=3)
     torch.manual_seed(3)
     train = data.split("train")
@@ -52,7 +52,7 @@ def test_configs_mappings_and_published_settings(data):
     assert call("dagnn", data, model=GENERATORS).settings["stage2"].lr == 4e-6
 
 
-def test_items_are_held_out_where_there_is_no_validation_split(data):
+def test_items_are_held_out_without_a_validation_split(data):
     trained = call("algcn", replace(data, splits={"test": data.splits["test"]}))
     assert {name: len(rows) for name, rows in trained.data.splits.items()} == {"test": 15, "train": 41, "validation": 4}
     assert trained.result.best_map is not None
@@ -60,7 +60,7 @@ def test_items_are_held_out_where_there_is_no_validation_split(data):
     assert len(last.data.splits["train"]) == 60 and "validation" not in last.data.splits
 
 
-def test_missing_sides_are_learned_from_in_two_stages(data, tmp_path):
+def test_items_with_missing_sides_are_trained_in_two_stages(data, tmp_path):
     data = drop_modalities(data, 0.6)
     options = {"model": GENERATORS, "stage2": {"epochs": 3, "batch_size": 10}}
     trained = call("dagnn", data, **options)
@@ -81,7 +81,7 @@ def test_label_vectors_start_the_label_embeddings(data):
     assert torch.equal(trained.method.label_branch.embedding.weight, vectors)
 
 
-def test_a_graph_of_ones_own_is_taken(data):
+def test_a_given_graph_is_used(data):
     graph = cooccurrence_graph(torch.eye(5))
     static = [call("algcn", data, graph=each).method.label_branch.adjacency.static for each in (graph, None)]
     assert torch.equal(static[0], torch.eye(5)) and not torch.equal(static[1], torch.eye(5))
@@ -145,7 +145,7 @@ def test_a_checkpoint_with_wrong_content_is_named(data, tmp_path, change, messag
     assert text.startswith(f"{path}: expected a checkpoint") and "\n" not in text and "delete it" in text
 
 
-def test_an_exception_of_a_resumed_training_stays_as_it_is(data, tmp_path):
+def test_other_exceptions_of_a_resumed_training_are_not_changed(data, tmp_path):
     class Stop(Exception):
         pass
 
@@ -200,7 +200,7 @@ def test_loggers_and_options_of_lightning(data, tmp_path):
     call("algcn", data, logger=logger, callbacks=[Count()], trainer_options={"limit_train_batches": 1})
     logged = (tmp_path / "lightning_logs" / "version_0" / "metrics.csv").read_text()
     assert "validation_map" in logged.splitlines()[0] and len(logged.splitlines()) >= 3
-    assert len(steps) == 2  # One each epoch.
+    assert len(steps) == 2  # One step in each epoch.
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_loggers_and_options_of_lightning(data, tmp_path):
         ("algcn", {"train": {"lr": float("nan")}}, r"'train.lr' must be a positive number \(got nan\)"),
         ("algcn", {"model": DAGNNConfig()}, r"'config' must be a ALGCNConfig for 'algcn' \(got DAGNNConfig\)"),
         ("algcn", {"train": ALGCNConfig()}, r"'train' must be a TrainConfig or a mapping \(got ALGCNConfig\)"),
-        ("algcn", {"stage2": TrainConfig()}, "'stage2' must be none for 'algcn'"),
+        ("algcn", {"stage2": TrainConfig()}, "'stage2' must be None for 'algcn'"),
         ("algcn", {"model": {"label_embedding": "given"}}, "'label_vectors' must be given"),
         (
             "algcn",
@@ -230,9 +230,9 @@ def test_wrong_arguments_are_named(data, method, options, message):
         call(method, data, **{"model": None, **options})
 
 
-def test_a_built_method_has_its_settings_already(data):
+def test_settings_for_a_built_method_are_refused(data):
     method = build_method("algcn", 12, 9, cooccurrence_graph(data.labels), **SMALL)
-    with pytest.raises(ValueError, match="'model', 'graph' and 'label_vectors' must be none"):
+    with pytest.raises(ValueError, match="'model', 'graph' and 'label_vectors' must be None"):
         call(method, data)
     assert call(method, data, model=None).method is method
 

@@ -1,4 +1,4 @@
-"""The settings of a training."""
+"""Settings of a training."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def test_wrong_settings_are_named(settings, message):
         TrainConfig(**settings)
 
 
-def test_the_defaults_are_honest_and_published():
+def test_the_defaults_select_on_validation_and_are_published():
     config = TrainConfig()
     assert (config.select, config.betas, config.lr) == ("validation", (0.5, 0.999), 5e-5)
 
@@ -64,11 +64,11 @@ def test_published_settings_are_the_defaults_of_the_method(name):
 
 
 def test_a_method_without_published_training_has_the_defaults():
-    own = type("Own", (METHODS["algcn"],), {"Config": TrainConfig})  # Any dataclass without 'training'.
+    own = type("Own", (METHODS["algcn"],), {"Config": TrainConfig})  # A dataclass without 'training'.
     assert published_settings(own)["train"] == TrainConfig()
 
 
-def test_values_are_put_into_their_group_and_checked_there():
+def test_values_are_checked_in_their_group():
     published = published_settings(METHODS["dagnn"])
     made = build_settings(published, merge_settings(published, settings=["stage2.lr=1e-6", "model.beta=1"]))
     assert (made["stage2"].lr, made["model"].beta, made["train"]) == (1e-6, 1.0, published["train"])
