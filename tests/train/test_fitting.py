@@ -385,7 +385,7 @@ def test_a_last_batch_of_one_passes_batch_normalisation(make_data, tmp_path, siz
     assert all(math.isfinite(value) for row in result.history for value in row.values())
 
 
-def test_every_precision_can_be_trained(data, tmp_path):
+def test_the_accuracies_of_the_discriminators_are_in_the_history(data, tmp_path):
     result = fit(adversarial(data), data, config(epochs=2), tmp_path, progress=False)
     shares = [value for row in result.history for name, value in row.items() if name.startswith("precision_")]
     assert len(shares) == 2 * 4 and all(0 <= share <= 1 for share in shares)
