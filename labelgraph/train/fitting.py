@@ -226,7 +226,7 @@ def check_incomplete(method: Method | type[Method], data: CrossModalData) -> Non
     if not data.present[data.rows("train")].all() and not method.generates:
         with_generators = ", ".join(name for name, other in METHODS.items() if other.generates)
         raise ValueError(
-            f"'method' must have generators, because training items lack a side; choose one of {with_generators} "
+            f"'method' must have generators for training items that lack a side; choose one of {with_generators} "
             f"(got {method.name!r}, which has none)"
         )
 
