@@ -1,1 +1,1 @@
-"""Readers and writers, one file format a module."""
+"""Readers and writers of data files, one format per module."""

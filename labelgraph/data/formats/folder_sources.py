@@ -1,4 +1,4 @@
-"""Folders of ``.npy`` files open for reading: those that the library wrote as versions, and those written by hand."""
+"""Access to folders of ``.npy`` files, written by this library or by another program."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ KINDS = {"biuf": "numbers", "biufU": "numbers or texts"}
 
 
 def read_npy(path: Path, kinds: str = "biuf") -> np.ndarray:
-    """Map a ``.npy`` file: nothing is read yet, and changes stay in memory.
+    """Memory-map a ``.npy`` file; changes to the array are not written to the file.
 
     Args:
         path: The file.
-        kinds: Of types that are expected: those of numbers, ``"U"`` for texts.
+        kinds: Accepted kinds of NumPy types, a key of ``KINDS``; ``"U"`` stands for texts.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is damaged, of another size than its header declares, or of another kind.
+        ValueError: If the file is damaged, its size differs from the header, or its type is of another kind.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such .npy file")
@@ -46,7 +46,7 @@ def _checked(array: np.ndarray, path: Path, kinds: str = "biuf") -> np.ndarray:
 
 
 class OpenFolder:
-    """Arrays and settings of a folder, whoever wrote it."""
+    """Arrays and settings of an open folder, written by this library or by another program."""
 
     def __init__(self, path: Path, settings: Any, where: Path) -> None:
         self.path, self.where = path, where
@@ -57,24 +57,24 @@ class OpenFolder:
                 raise ValueError(f"{where}: '{key}' must be a list of texts (got {quoted(value, 80)})")
 
     def has(self, name: str) -> bool:
-        """Whether there is an array of this name."""
+        """Whether the folder has an array of this name."""
         return self.file(name).exists()
 
     def file(self, name: str) -> Path:
-        """The file of an array, to be told in errors."""
+        """Path of an array, for error messages."""
         raise NotImplementedError
 
     def split_names(self) -> list[str]:
-        """The names of the splits, whose arrays are called ``splits/NAME``."""
+        """Names of the splits; their arrays are called ``splits/NAME``."""
         raise NotImplementedError
 
     def array(self, name: str) -> np.ndarray:
-        """An array of numbers."""
+        """Read or map an array of numbers."""
         raise NotImplementedError
 
 
 class _ByHand(OpenFolder):
-    """A folder that another program wrote, with plain names."""
+    """A folder that another program wrote, with plain file names."""
 
     def __init__(self, path: Path, settings: dict[str, Any], memory_map: bool) -> None:
         super().__init__(path, settings, path / SETTINGS)
@@ -90,12 +90,12 @@ class _ByHand(OpenFolder):
         return [name.removeprefix(f"{SPLITS}/") for name in self._splits()]
 
     def array(self, name: str) -> np.ndarray:
-        array = read_npy(self.file(name))  # Mapped first: its size is compared with the file before it is read.
+        array = read_npy(self.file(name))  # Mapping checks the size against the file before memory is allocated.
         return array if self._memory_map else np.array(array)
 
 
 class _Written(OpenFolder):
-    """A version that `folder_writer` wrote, all of whose files are open."""
+    """A version that `folder_writer` wrote; all its files are open."""
 
     def __init__(self, path: Path, version: Any, memory_map: bool) -> None:
         names = version.json(NAMES)
@@ -129,11 +129,11 @@ def open_folder(path: Path, memory_map: bool) -> Iterator[OpenFolder]:
 
     Args:
         path: The folder.
-        memory_map: Map arrays; otherwise they are read, and checksums compared.
+        memory_map: Memory-map the arrays; otherwise, read them and verify their checksums.
 
     Raises:
         FileNotFoundError: If the folder or a file is missing.
-        ValueError: If a file is damaged; the message names it.
+        ValueError: If a file is damaged; the message names the file.
     """
     file = path / SETTINGS
     settings = read_json(file)

@@ -1,4 +1,4 @@
-"""The MATLAB files of hashing papers: features, labels, splits and raw pictures."""
+"""Reader of the MATLAB files of hashing papers: features, labels, splits and raw pictures."""
 
 from __future__ import annotations
 
@@ -42,32 +42,34 @@ def load_hashing_files(
     train: int = 10_000,
     seed: int = 0,
 ) -> CrossModalData:
-    r"""Read a hashing set from its MATLAB files, version 5 or 7.3.
+    r"""Read the data set of a hashing paper from its MATLAB files, version 5 or 7.3.
 
-    Files such as ``mirflickr25k-{iall,fall,yall,lall}.mat`` and ``nus-wide-tc10-{iall,xall,yall,lall}.mat``,
-    or one such as ``COCO.mat`` with its texts in a ``.npy`` beside it. Arrays are found by their keys, whatever
-    file they are in: ``FAll`` or ``XAll`` :math:`(N, D_v)` image features, ``YAll`` :math:`(N, D_t)` texts (a bag
-    of words stays sparse), ``LAll`` :math:`(N, C)` labels 0 or 1. ``IAll``, raw pictures, is not read: hand
-    in features of it, ``extract(EfficientNetLite0(), MatPictures(file)).features``, made batch by batch by
-    `labelgraph.encoders`. The struct ``param`` of a file of version 7.3 gives the splits: ``indexQuery`` or
-    ``indexTest``, ``indexDatabase`` or ``indexRetrieval``, ``indexTrain``, which count from 0 if a 0 is among them, and
-    otherwise from 1 as MATLAB does.
+    The files are called as ``mirflickr25k-{iall,fall,yall,lall}.mat`` or ``nus-wide-tc10-{iall,xall,yall,lall}.mat``.
+    A single file such as ``COCO.mat``, with its texts in a ``.npy`` file in the same folder, is read too. Arrays are
+    found by their keys in any of the files: image features ``FAll`` or ``XAll`` :math:`(N, D_v)`; text features
+    ``YAll`` :math:`(N, D_t)`, of which a bag of words stays sparse; labels 0 or 1 ``LAll`` :math:`(N, C)`.
+
+    Raw pictures, ``IAll``, are not read. Extract their features batch by batch with
+    ``extract(EfficientNetLite0(), MatPictures(file)).features`` of `labelgraph.encoders`, and pass them as ``image``.
+
+    The struct ``param`` of a file of version 7.3 gives the splits: ``indexQuery`` or ``indexTest``, ``indexDatabase``
+    or ``indexRetrieval``, ``indexTrain``. Indices count from 0 if a 0 is among them, otherwise from 1 as in MATLAB.
 
     Args:
         path: The folder, or one of the files.
-        image: Image features, shape :math:`(N, D_v)`, instead of those of the files.
-        text: Text features, shape :math:`(N, D_t)`, or the path of a ``.npy`` file with them.
+        image: Image features, shape :math:`(N, D_v)`, instead of the features in the files.
+        text: Text features, shape :math:`(N, D_t)`, or the path of a ``.npy`` file with text features.
         label_names: The :math:`C` names; by default ``label 0``, ``label 1``, ...
-        train: Items to draw from the database for training, where ``param`` gives a database alone; by default as
-            many as published works take.
-        seed: Of that draw.
+        train: Number of training items to draw from the database if ``param`` has no training split. The default is
+            the number in published work.
+        seed: Seed of this random choice.
 
     Returns:
-        The pairs, without splits where there is no ``param``: each work draws its own.
+        The pairs; without splits if there is no ``param``, since each paper draws its own splits.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
-        ValueError: If the files are damaged, of several sets, lack an array, or shapes disagree.
+        ValueError: If the files are damaged, belong to several data sets or lack an array, or shapes disagree.
         ImportError: If a file is of version 7.3 and h5py is not installed.
 
     Example:
@@ -99,26 +101,26 @@ def load_hashing_files(
 
 
 def set_files(path: Path) -> list[Path]:
-    """The files of one set: those that begin alike, or a file that stands alone."""
+    """Files of one data set: files that share a prefix, or a single file."""
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file or folder")
     folder = path if path.is_dir() else path.parent
-    found: dict[str, list[Path]] = {}
+    sets: dict[str, list[Path]] = {}
     files = sorted(file for file in folder.iterdir() if file.suffix.lower() == ".mat")
     for file in files:
         if part := PART.fullmatch(file.name):
-            found.setdefault(part["set"].lower(), []).append(file)
+            sets.setdefault(part["set"].lower(), []).append(file)
     if path.is_file():
         part = PART.fullmatch(path.name)
-        return found[part["set"].lower()] if part else [path]
-    found = found or {file.name: [file] for file in files}
-    if len(found) != 1:
-        raise ValueError(f"{path}: expected the files of one set; name one of them (got {', '.join(found) or 'none'})")
-    return next(iter(found.values()))
+        return sets[part["set"].lower()] if part else [path]
+    sets = sets or {file.name: [file] for file in files}
+    if len(sets) != 1:
+        raise ValueError(f"{path}: expected the files of one set; name one of them (got {', '.join(sets) or 'none'})")
+    return next(iter(sets.values()))
 
 
 def _keys(files: list[Path]) -> dict[str, list[Path]]:
-    """The files that each key is in, by the key in lower case."""
+    """Files that hold each key, by the key in lower case."""
     keys: dict[str, list[Path]] = {}
     for file in files:
         for name in mat_variables(file):
@@ -145,7 +147,7 @@ def _read(path: Path, keys: dict[str, list[Path]], names: Sequence[str], what: s
 
 
 def _text(path: Path, keys: dict[str, list[Path]], file: str | Path | None) -> Any:
-    """Texts of the files themselves, or of the only ``.npy`` beside them."""
+    """Read the texts from the MATLAB files, or from the only ``.npy`` file in their folder."""
     if file is None:
         if any(name.casefold() in keys for name in TEXT):
             return _read(path, keys, TEXT, "texts")
@@ -161,7 +163,7 @@ def _text(path: Path, keys: dict[str, list[Path]], file: str | Path | None) -> A
 
 
 def _splits(path: Path, keys: dict[str, list[Path]], size: int, train: int, seed: int) -> dict[str, Tensor]:
-    """The splits that a file gives in its struct."""
+    """Splits from the struct ``param``, if a file has one."""
     files = keys.get(PARAM, [])
     if len(files) > 1:
         raise ValueError(f"{path}: expected one '{PARAM}' (got one in {', '.join(file.name for file in files)})")
@@ -182,19 +184,19 @@ FIELDS = {
 
 
 def mat_splits(path: Path, key: str, size: int, train: int, seed: int) -> dict[str, Tensor]:
-    """Splits of a struct of index vectors; none if it has no such field.
+    """Read splits from a struct of index vectors; empty if no field is a split.
 
-    Indices count from 0 if a 0 is among them, and otherwise from 1 as MATLAB does.
+    Indices count from 0 if a 0 is among them, otherwise from 1 as in MATLAB.
 
     Args:
         path: The file, of version 7.3.
         key: Name of the struct.
         size: Number of items.
-        train: Items to draw from the database, where the struct has no training items.
-        seed: Of the draw.
+        train: Number of training items to draw from the database if the struct has no training split.
+        seed: Seed of this random choice.
 
     Raises:
-        ValueError: If it cannot be read, or a field holds anything else than distinct indices.
+        ValueError: If the struct cannot be read, or a field does not hold distinct indices.
     """
     with reading(path, READABLE):
         found = _indices(path, key)
@@ -214,7 +216,7 @@ def _indices(path: Path, key: str) -> dict[str, np.ndarray]:
 
 
 def _fields(group: Any) -> dict[str, str]:
-    """The fields of a struct that are splits, and which."""
+    """Names of splits, by the field of a struct that holds them."""
     names = {field: FIELDS[field.casefold()] for field in group if field.casefold() in FIELDS}
     if len(set(names.values())) < len(names):
         raise ValueError(f"'{group.name}' must have one field for each split (got {', '.join(names)})")
@@ -222,7 +224,7 @@ def _fields(group: Any) -> dict[str, str]:
 
 
 def _vector(group: Any, field: str) -> np.ndarray:
-    """The whole numbers of a field, with any axes of one."""
+    """Read the integers of a field; all its axes but one have size 1."""
     import h5py
 
     item: Any = group[field] if isinstance(group.get(field, getlink=True), h5py.HardLink) else None
@@ -239,7 +241,7 @@ def _vector(group: Any, field: str) -> np.ndarray:
 
 
 def _completed(found: dict[str, np.ndarray], size: int, train: int, seed: int) -> dict[str, Tensor]:
-    """Add what is not there: the database is all but the queries, training items are drawn from it."""
+    """Add missing splits: the database is all items but the queries, and training items are drawn from it."""
     if "database" not in found and "query" in found:
         found["database"] = np.setdiff1d(np.arange(size), found["query"])
     if "train" not in found and "database" in found:
@@ -248,10 +250,10 @@ def _completed(found: dict[str, np.ndarray], size: int, train: int, seed: int) -
 
 
 class MatPictures:
-    """The pictures of a hashing set, such as ``IAll`` of ``mirflickr25k-iall.mat``; never all in memory.
+    """The pictures of a hashing set, such as ``IAll`` of ``mirflickr25k-iall.mat``, read in blocks.
 
-    The array is (N, 3, H, W) or (H, W, 3, N) as MATLAB shows it, whole numbers 0 to 255 or others, and the file
-    is of version 7.3: arrays of version 5 can only be read whole. The file is opened anew for each block, so
+    The array has the shape (N, 3, H, W) or (H, W, 3, N) as MATLAB shows it, with values of any type. The file must be
+    of version 7.3, because arrays of version 5 can only be read as a whole. The file is opened for each block, so
     that a `MatPictures` can be sent to other processes.
 
     Args:
@@ -259,12 +261,12 @@ class MatPictures:
         key: Name of the array, in any case.
 
     Attributes:
-        shape: (N, 3, H, W).
+        shape: Shape of the stack of pictures, (N, 3, H, W).
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is damaged or of version 5, or the array is no stack of pictures.
-        ImportError: Without h5py.
+        ValueError: If the file is damaged or of version 5, or the array is not a stack of pictures.
+        ImportError: If h5py is not installed.
 
     Example:
         >>> import tempfile
@@ -303,7 +305,7 @@ class MatPictures:
         return self.shape[0]
 
     def __getitem__(self, index: Any) -> np.ndarray:
-        """Pictures of a slice or of row numbers in any order, shape (B, 3, H, W), in the type of the file."""
+        """Read pictures by a slice or row numbers in any order, shape (B, 3, H, W), in the type of the file."""
         rows = np.arange(len(self))[index]
         distinct, places = np.unique(rows, return_inverse=True)
         try:
@@ -314,7 +316,7 @@ class MatPictures:
 
     @property
     def names(self) -> list[str]:
-        """What to call the pictures."""
+        """Names of the pictures, from file, key and row."""
         return [f"{self.path} {self.key}[{row}]" for row in range(len(self))]
 
     def _read(self, dataset: Any, rows: np.ndarray) -> np.ndarray:
@@ -325,7 +327,7 @@ class MatPictures:
         return (block.T if turned else block).transpose(self._axes)
 
     def blocks(self, size: int = 256) -> Iterator[np.ndarray]:
-        """All pictures in order, ``size`` at a time."""
+        """Yield all pictures in order, ``size`` at a time."""
         if size < 1:
             raise ValueError(f"'size' must be at least 1 (got {size})")
         for start in range(0, len(self), size):

@@ -1,4 +1,4 @@
-"""MATLAB files of all versions."""
+"""Reader of arrays in MATLAB files of versions 5 and 7.3."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def mat_version(path: str | Path) -> str:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is neither.
+        ValueError: If the file is of neither version.
     """
     path = Path(path)
     if not path.is_file():
@@ -44,13 +44,14 @@ def mat_variables(path: str | Path) -> Variables:
     """List the variables of a MATLAB file without reading them.
 
     Returns:
-        By name: the class, such as ``double``, ``logical``, ``sparse``, ``cell`` or ``struct``, and the shape as
-        MATLAB shows it. Names that begin with ``__`` or ``#`` are MATLAB's own and left out.
+        Class and shape of each variable by its name. Classes are ``double``, ``logical``, ``sparse``, ``cell``,
+        ``struct`` and others; shapes are as MATLAB shows them. MATLAB's own names, which begin with ``__`` or ``#``,
+        are left out.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is damaged, or a variable declares a size that the file cannot hold.
-        ImportError: If it is of version 7.3 and h5py is not installed.
+        ValueError: If the file is damaged, or a variable declares a size that the file cannot hold.
+        ImportError: If the file is of version 7.3 and h5py is not installed.
 
     Example:
         >>> import tempfile
@@ -76,23 +77,23 @@ def read_mat(
 ) -> np.ndarray | sp.csr_array:
     """Read one array of numbers from a MATLAB file, version 5 or 7.3.
 
-    Axes are those that MATLAB shows. (An HDF5 file of another program, whose datasets lack the attribute
-    ``MATLAB_class``, is taken as it stands.) Class and shape are checked before anything is read.
+    Axes are in the order that MATLAB shows. HDF5 files of other programs, whose datasets lack the attribute
+    ``MATLAB_class``, keep the order of the file. Class and shape are checked before the array is read.
 
     Args:
         path: The file.
         key: Name of the array, in any case.
-        shape: What is expected, ``None`` for any size of an axis; ``None`` altogether for any shape.
+        shape: Expected shape; ``None`` as an entry accepts any size of that axis, ``None`` as a whole any shape.
         alone: Accept the only array of a file under any name.
 
     Returns:
-        The array in the type that it is stored in; a sparse one as CSR.
+        The array in its stored type; a sparse array is CSR.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is damaged, has no such key, or the array is of another shape, empty, or not
             of real numbers (cells, structs, text, objects); the message names file, key and shape.
-        ImportError: If it is of version 7.3 and h5py is not installed.
+        ImportError: If the file is of version 7.3 and h5py is not installed.
     """
     path = Path(path)
     variables = mat_variables(path)
@@ -116,7 +117,7 @@ def read_mat(
 
 
 def find_key(path: Path, variables: Variables, key: str, alone: bool = False) -> str:
-    """The name of a variable: as given, else in any case, else the only one where ``alone`` allows it."""
+    """Find the name of a variable, exact or in another case; with ``alone``, the only variable under any name."""
     if key in variables:
         return key
     similar = [name for name in variables if name.casefold() == key.casefold()]
@@ -128,26 +129,26 @@ def find_key(path: Path, variables: Variables, key: str, alone: bool = False) ->
 
 
 def describe_variables(variables: Variables) -> str:
-    """A list of variables for messages, such as ``XAll double (4, 3)``."""
+    """List variables for error messages, such as ``XAll double (4, 3)``."""
     shown = [f"{name} {kind} {shape}" for name, (kind, shape) in list(variables.items())[:12]]
     return one_line(", ".join(shown) + (", ..." if len(variables) > 12 else "")) or "none"
 
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 USER_BLOCKS = (0, 512)
-DEFLATE_RATIO = 1032  # More than that no compressed byte can stand for.
+DEFLATE_RATIO = 1032  # Highest compression ratio of deflate.
 
 
 def is_version73(head: bytes) -> bool:
-    """Whether a file that begins with these bytes is HDF5, with the 512 bytes of MATLAB before it or without."""
+    """Whether a file that begins with these bytes is HDF5, with or without the 512-byte header of MATLAB."""
     return any(head[place : place + len(SIGNATURE)] == SIGNATURE for place in USER_BLOCKS)
 
 
 def open73(path: Path) -> Any:
-    """The file by h5py, to be closed after use.
+    """Open a file with h5py; the caller closes it.
 
     Raises:
-        ImportError: Without h5py.
+        ImportError: If h5py is not installed.
     """
     try:
         import h5py
@@ -157,7 +158,7 @@ def open73(path: Path) -> Any:
 
 
 def variables73(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Kind and shape of each variable, as MATLAB shows it: HDF5 has the axes the other way round."""
+    """Kind and shape of each variable, with axes as MATLAB shows them; HDF5 stores them in reverse order."""
     with open73(path) as file:
         return {name: _describe(file, name) for name in file if not name.startswith(("#", "__"))}
 
@@ -186,15 +187,15 @@ def _describe(file: Any, name: str) -> tuple[str, tuple[int, ...]]:
 
 
 def has_matlab_axes(dataset: Any) -> bool:
-    """Whether axes stand the other way round; a file of another program has them in order, and no such mark."""
+    """Whether MATLAB wrote the dataset, with its axes in reverse order; other programs do not set the attribute."""
     return "MATLAB_class" in dataset.attrs
 
 
 def check_storage(dataset: Any) -> None:
-    """Refuse numbers that are elsewhere, or more than the bytes of the file can stand for.
+    """Check that a dataset is stored in its own file and fits the size of the file.
 
     Raises:
-        ValueError: If so.
+        ValueError: If the numbers are in other files, or the file is too small for the declared size.
     """
     if dataset.external or dataset.is_virtual:
         raise ValueError(f"'{dataset.name}' has its numbers in other files")
@@ -215,7 +216,7 @@ def _part(group: Any, name: str) -> Any:
 
 
 def read73(path: Path, name: str) -> np.ndarray | sp.csr_array:
-    """An array of numbers, dense or sparse, with its axes as MATLAB has them."""
+    """Read an array of numbers, dense or sparse, with axes as MATLAB shows them."""
     with open73(path) as file:
         item = file[name]
         if "MATLAB_sparse" in item.attrs:
@@ -226,7 +227,7 @@ def read73(path: Path, name: str) -> np.ndarray | sp.csr_array:
 
 
 def _sparse(group: Any, size: int) -> sp.csr_array:
-    """CSC parts ``data``, ``ir``, ``jc``, of which the first two are absent where no entry is."""
+    """Read the CSC parts ``data``, ``ir``, ``jc``; a matrix without entries has only ``jc``."""
     rows = int(group.attrs["MATLAB_sparse"])
     if not 0 <= rows <= size * DEFLATE_RATIO:
         raise ValueError(f"'{group.name}' declares {rows} rows in a file of {size} bytes")
@@ -239,5 +240,5 @@ def _sparse(group: Any, size: int) -> sp.csr_array:
     columns = parts["jc"].astype(np.int64)
     entries = parts.get("data", np.zeros(0)), parts.get("ir", np.zeros(0, np.int64)).astype(np.int64)
     matrix = sp.csc_array((*entries, columns), shape=(rows, len(columns) - 1))
-    matrix.check_format(full_check=True)  # Places out of range would be followed without a look.
+    matrix.check_format(full_check=True)  # SciPy would not check that indices are in range.
     return matrix.tocsr()

@@ -1,4 +1,4 @@
-"""MATLAB files of version 5: their variables by the headers alone, and arrays by SciPy."""
+"""MATLAB files of version 5: variables are listed from their headers, and arrays are read by SciPy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 HEADER = 128
 COMPRESSED, MATRIX = 15, 14
-DEFLATE_RATIO = 1032  # More than that no byte of a zlib stream can stand for.
+DEFLATE_RATIO = 1032  # Highest compression ratio of zlib.
 ITEM_SIZES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8}
 CLASSES = {
     1: "cell", 2: "struct", 3: "object", 4: "char", 5: "sparse", 6: "double", 7: "single", 8: "int8", 9: "uint8",
@@ -26,7 +26,7 @@ BLOCK = 1 << 20
 
 
 class _Stream:
-    """The bytes of one variable, inflated as they are asked for."""
+    """The bytes of one variable, decompressed on demand."""
 
     def __init__(self, file: BinaryIO, length: int, compressed: bool, order: str) -> None:
         self.order = order
@@ -49,7 +49,7 @@ class _Stream:
             self.read(min(BLOCK, size - start))
 
     def tag(self) -> tuple[int, int, bytes]:
-        """Kind and length of the next element, and its bytes where they stand in the tag itself."""
+        """Kind and length of the next element, and its bytes if the tag itself holds them."""
         kind, length = struct.unpack(self.order + "II", head := self.read(8))
         if kind >> 16:
             return kind & 0xFFFF, kind >> 16, head[4:]
@@ -58,7 +58,7 @@ class _Stream:
         return kind, length, b""
 
     def element(self) -> bytes:
-        """A short element whole, such as a name."""
+        """Read a short element, such as a name."""
         _, length, data = self.tag()
         if length > LONGEST_HEADER:
             raise ValueError(f"a header of a variable declares {length} bytes (at most {LONGEST_HEADER})")
@@ -78,13 +78,17 @@ class _Stream:
 
 def is_version5(head: bytes) -> bool:
     """Whether a file that begins with these bytes is a MATLAB file of version 5."""
-    # SciPy takes a file with a zero among its first four bytes for one of version 4.
+    # SciPy reads a file with a zero among its first four bytes as version 4.
     return len(head) >= HEADER and 0 not in head[:4] and (head[124:128] in (b"\x00\x01IM", b"\x01\x00MI"))
 
 
 def variables5(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Kind and shape of each variable; a size that the file cannot hold is a `ValueError`."""
-    size, found = path.stat().st_size, {}
+    """Kind and shape of each variable.
+
+    Raises:
+        ValueError: If a variable declares a size that the file cannot hold.
+    """
+    size, variables = path.stat().st_size, {}
     with path.open("rb") as file:
         order = "<" if file.read(HEADER)[126:] == b"IM" else ">"
         place = HEADER
@@ -96,10 +100,10 @@ def variables5(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
             if kind == COMPRESSED and stream.tag()[0] != MATRIX:
                 raise ValueError(f"no variable in the compressed bytes at byte {place}")
             name, variable = _describe(stream)
-            found[name] = variable
+            variables[name] = variable
             place += 8 + length
             file.seek(place)
-    return {name: variable for name, variable in found.items() if name and not name.startswith("__")}
+    return {name: variable for name, variable in variables.items() if name and not name.startswith("__")}
 
 
 def _describe(stream: _Stream) -> tuple[str, tuple[str, tuple[int, ...]]]:
@@ -121,7 +125,7 @@ def _describe(stream: _Stream) -> tuple[str, tuple[str, tuple[int, ...]]]:
 
 
 def _check_size(name: str, count: int, stream: _Stream) -> None:
-    """The bytes of an array must be those of its shape; SciPy would set the declared number aside."""
+    """Check that the size of an array matches its shape; SciPy would allocate the declared size unchecked."""
     kind, length, data = stream.tag()
     if kind not in ITEM_SIZES or length != count * ITEM_SIZES[kind]:
         raise ValueError(f"'{name}' declares {count} numbers in {length} bytes of kind {kind}")
@@ -134,7 +138,7 @@ def _check_sparse(name: str, shape: tuple[int, ...], stream: _Stream) -> None:
         raise ValueError(f"'{name}' declares the shape {shape} where the file has room for {stream.room} bytes")
     for part in ("rows", "columns", "entries"):
         kind, length, data = stream.tag()
-        # SciPy looks up any other kind beyond the end of its table.
+        # SciPy would look up an unknown kind beyond the end of its table.
         wrong = kind not in ITEM_SIZES or length % ITEM_SIZES[kind]
         if wrong or (part == "columns" and length != (shape[1] + 1) * ITEM_SIZES[kind]):
             raise ValueError(f"'{name}' declares {length} bytes of kind {kind} for the {part} of its shape {shape}")
@@ -143,12 +147,12 @@ def _check_sparse(name: str, shape: tuple[int, ...], stream: _Stream) -> None:
 
 
 def read5(path: Path, name: str) -> np.ndarray | sp.csr_array:
-    """An array of numbers by SciPy, after `variables5` found its size to be true."""
+    """Read an array of numbers with SciPy; `variables5` must have checked its size."""
     from scipy.io import loadmat
 
     array = loadmat(str(path), variable_names=[name], appendmat=False)[name]
     if not sp.issparse(array):
         return np.asarray(array)
     column = sp.csc_array(array)
-    column.check_format(full_check=True)  # Places out of range would be followed without a look.
+    column.check_format(full_check=True)  # SciPy would not check that indices are in range.
     return column.tocsr()

@@ -1,4 +1,4 @@
-"""The library's own folder of ``.npy`` files: data larger than memory, mapped where it lies."""
+"""The library's own folder of ``.npy`` files, memory-mapped, for data larger than memory."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from labelgraph._core.commit import LOCK, write_version
 from labelgraph._core.manifest import FILE_NAME
 from labelgraph._core.reading import quoted, reading
 from labelgraph._core.temporary import TEMPORARY_NAME
-from labelgraph.data.formats.csr_parts import csr_from_parts
+from labelgraph.data.formats.array_layouts import csr_from_parts
 from labelgraph.data.formats.folder_sources import KIND, NAMES, SETTINGS, SPLITS, OpenFolder, open_folder
 from labelgraph.data.pairs import CrossModalData
 
-SPARSE_LABELS = 0.05  # Share of ones under which labels are written as sparse parts.
+SPARSE_LABELS = 0.05  # Below this share of ones, labels are written as sparse parts.
 PARTS = ("data", "indices", "indptr")
 
 
@@ -37,30 +37,30 @@ def folder_writer(
     titles: Sequence[str] = (),
     encoders: Mapping[str, Any] | None = None,
 ) -> Iterator[dict[str, np.ndarray]]:
-    r"""Write a folder for `load_folder` block by block, without holding it.
+    r"""Write a folder for `load_folder` block by block, without holding it in memory.
 
-    The arrays lie on disk while they are filled, and their room is reserved first. They become the current version of
-    the folder at the end of the ``with``, in one atomic step; after an error, the version before stays. Other
-    processes may read the folder, or write to it, at the same time.
+    The arrays are files on disk, whose space is reserved before they are filled. At the end of the ``with`` block, they
+    become the current version of the folder in one atomic step. After an error, the earlier version stays. Other
+    processes may read or write the folder at the same time.
 
     Args:
         path: The folder; one written before is replaced.
         arrays: Shape and type by name: ``image`` :math:`(N, D_v)`; ``text`` :math:`(N, D_t)`; ``labels``
             :math:`(N, C)`, ``uint8``; ``present`` :math:`(N, 2)`, ``bool``. A sparse ``text`` or ``labels`` is given
             by its CSR parts instead, such as ``text_data`` (E,), ``text_indices`` (E,), ``text_indptr`` (N + 1,).
-        shapes: Of ``text`` or ``labels``, where it is sparse.
+        shapes: Shape of ``text`` or ``labels`` by name, if it is sparse.
         splits: Index vectors by name.
         label_names: The :math:`C` names.
-        ids: What users call the items.
-        titles: What to show of the items.
-        encoders: How features were made from raw files.
+        ids: Ids of the items.
+        titles: Titles of the items, shown in results.
+        encoders: Settings of the encoders that extracted the features from raw files, by side.
 
     Yields:
-        The arrays by name, to be filled.
+        The arrays by name, for the caller to fill.
 
     Raises:
-        ValueError: If ``path`` is something else than such a folder, or an array has no such name.
-        OSError: If the disk is full or the folder cannot be written to.
+        ValueError: If ``path`` exists and is not a data folder, or the name of an array is unknown.
+        OSError: If the disk is full or the folder is not writable.
 
     Example:
         >>> import tempfile
@@ -87,13 +87,13 @@ def folder_writer(
     with write_version(path, KIND, entries) as writer:
         writer.write(NAMES, json.dumps(names, allow_nan=False).encode())
         for name, index in (splits or {}).items():
-            given = np.asarray(index)
-            writer.array(f"{SPLITS}/{name}.npy", given.shape, given.dtype)[...] = given
+            rows = np.asarray(index)
+            writer.array(f"{SPLITS}/{name}.npy", rows.shape, rows.dtype)[...] = rows
         yield {name: writer.array(f"{name}.npy", *array) for name, array in arrays.items()}
 
 
 def _check_replaceable(path: Path) -> None:
-    """Refuse a file, and a folder of other things; another process may be writing its first version right now."""
+    """Refuse a file or a folder with other content; another process may be writing the first version meanwhile."""
     if not path.exists() or (path / SETTINGS).is_file():
         return
     ours = (TEMPORARY_NAME, FILE_NAME, re.compile(re.escape(LOCK)))
@@ -102,15 +102,15 @@ def _check_replaceable(path: Path) -> None:
 
 
 def save_folder(data: CrossModalData, path: str | Path) -> None:
-    """Write a data set to a folder for `load_folder`, atomically: a reader sees the version before or this one, whole.
+    """Write a data set to a folder for `load_folder`, atomically: readers see the old or the complete new version.
 
     Args:
-        data: The data set. Labels of which less than a twentieth is 1 are written as sparse parts.
+        data: The data set. Labels are written as sparse parts if less than a twentieth of them is 1.
         path: The folder; one written before is replaced.
 
     Raises:
-        ValueError: If ``path`` is something else than such a folder.
-        OSError: If the disk is full or the folder cannot be written to.
+        ValueError: If ``path`` exists and is not a data folder.
+        OSError: If the disk is full or the folder is not writable.
 
     Example:
         >>> import tempfile
@@ -143,20 +143,20 @@ def save_folder(data: CrossModalData, path: str | Path) -> None:
 
 
 def load_folder(path: str | Path, memory_map: bool = True) -> CrossModalData:
-    r"""Read a data set from a folder that `save_folder` or `folder_writer` wrote, or that was written by hand.
+    r"""Read a data set from a folder that `save_folder`, `folder_writer` or another program wrote.
 
-    By hand, the files are: ``image.npy`` :math:`(N, D_v)`; ``text.npy`` :math:`(N, D_t)`, or its CSR parts
+    Another program writes the files ``image.npy`` :math:`(N, D_v)`; ``text.npy`` :math:`(N, D_t)`, or its CSR parts
     ``text_data.npy`` (E,), ``text_indices.npy`` (E,), ``text_indptr.npy`` (N + 1,); ``labels.npy`` :math:`(N, C)`, 0 or
-    1, or its CSR parts in the same way; optional ``present.npy`` :math:`(N, 2)` and ``splits/NAME.npy``, index vectors
-    (the name as in an address, so that ``%2F`` is a slash). ``data.json`` is an object with the optional keys
-    ``shapes``, that of each sparse matrix, such as ``{"text": [N, D_t]}``; ``label_names``, ``ids``, ``titles``, lists
-    of texts; ``encoders``. Only the functions of this library replace a folder while others read it.
+    1, or its CSR parts in the same way. ``present.npy`` :math:`(N, 2)` and index vectors ``splits/NAME.npy`` are
+    optional; the name is URL-encoded, so that ``%2F`` is a slash. ``data.json`` is an object with optional keys:
+    ``shapes``, the shape of each sparse matrix, such as ``{"text": [N, D_t]}``; ``label_names``, ``ids`` and
+    ``titles``, lists of texts; ``encoders``. Only this library can replace a folder while other processes read it.
     Pickled arrays are refused.
 
     Args:
         path: The folder.
-        memory_map: Leave arrays on disk, and read what is asked for. Float32 features then share the memory of
-            the file (changes to them stay in memory). `False` reads all, and compares checksums.
+        memory_map: Leave arrays on disk and read parts on demand. Float32 features are then mapped from the file;
+            changes to them are not written to it. `False` reads all arrays and verifies their checksums.
 
     Raises:
         FileNotFoundError: If the folder or a file is missing.
@@ -165,11 +165,11 @@ def load_folder(path: str | Path, memory_map: bool = True) -> CrossModalData:
     path = Path(path)
     with open_folder(path, memory_map) as folder, reading(path, "a data set"):
         arrays = {name: _matrix(folder, name) for name in ("image", "text", "labels")}
-        given = {key: folder.settings[key] for key in ("label_names", "ids", "titles", "encoders")}
+        settings = {key: folder.settings[key] for key in ("label_names", "ids", "titles", "encoders")}
         present = folder.array("present") if folder.has("present") else None
         splits = {name: _index(folder.array(f"{SPLITS}/{name}")) for name in folder.split_names()}
         try:
-            return CrossModalData(**arrays, splits=splits, present=present, **given)
+            return CrossModalData(**arrays, splits=splits, present=present, **settings)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 

@@ -1,4 +1,4 @@
-"""The library's own data file: one ``.npz`` without pickle, read and written as `CrossModalData`."""
+"""The library's own data file: a `CrossModalData` in one ``.npz`` without pickle."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from torch import Tensor
 from labelgraph._core.files import open_atomic
 from labelgraph._core.json_files import parse_json
 from labelgraph._core.reading import one_line, reading
-from labelgraph.data.formats.csr_parts import csr_from_parts
+from labelgraph.data.formats.array_layouts import BYTES, ENDS, csr_from_parts, pack_texts, unpack_texts
 from labelgraph.data.formats.npz_members import read_npz
-from labelgraph.data.formats.text_arrays import BYTES, ENDS, pack_texts, unpack_texts
 from labelgraph.data.pairs import CrossModalData
 
 SPLIT_PREFIX = "split/"
@@ -26,10 +25,10 @@ KEYS = {
 
 
 def save_npz(data: CrossModalData, path: str | Path) -> None:
-    """Write a data set to one compressed ``.npz``, atomically: a reader sees the file before or this one, whole.
+    """Write a data set to one compressed ``.npz`` file, atomically: readers see the old file or the complete new one.
 
     Raises:
-        OSError: If the disk is full or the file cannot be written to.
+        OSError: If the disk is full or the file is not writable.
     """
     arrays: dict[str, Any] = {"image": data.image.cpu().numpy(), "labels": data.labels.cpu().numpy().astype(np.uint8)}
     for name in TEXTS:
@@ -55,9 +54,9 @@ def load_npz(path: str | Path) -> CrossModalData:
     Keys: ``labels`` (N, C); ``image`` (N, D_v), or quantised ``image_codes`` (N, D_v) with
     ``image_scale`` (D_v,); ``text`` (N, D_t), or the CSR parts ``text_data``, ``text_indices``,
     ``text_indptr``, ``text_shape``; optional ``label_names``, ``ids``, ``titles``, ``present`` (N, 2),
-    ``encoders`` (JSON), and ``split/NAME`` index vectors. Texts, such as ``ids``, may also be the two arrays
-    ``ids_utf8``, the bytes of all of them in UTF-8, and ``ids_ends`` (N,), where each ends, which `save_npz` writes.
-    Numbers may be of any type, such as float16. Other keys are not looked at. Pickled arrays are refused.
+    ``encoders`` (JSON), and ``split/NAME`` index vectors. Texts such as ``ids`` may also be two arrays, as `save_npz`
+    writes them: ``ids_utf8`` holds the UTF-8 bytes of all texts, and ``ids_ends`` (N,) the end position of each text.
+    Numbers may be of any type, such as float16. Other keys are ignored. Pickled arrays are refused.
 
     Raises:
         FileNotFoundError: If there is no such file.

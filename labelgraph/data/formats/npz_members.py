@@ -1,4 +1,4 @@
-"""Arrays of ``.npz`` files, read in memory in proportion to the file."""
+"""Arrays of ``.npz`` files, read with memory in proportion to the file size."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ import numpy as np
 
 from labelgraph._core.reading import quoted, reading
 
-DEFLATE_RATIO = 1032  # More than that no compressed byte can stand for.
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Those that NumPy writes.
+DEFLATE_RATIO = 1032  # Highest compression ratio of deflate.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Compression methods that NumPy writes.
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def read_npz(path: Path, wanted: Callable[[str], bool] = bool) -> tuple[dict[str, np.ndarray], list[str]]:
     """Read arrays of a ``.npz`` file.
 
-    What a member declares is compared with the room that the file has for it before memory is set aside, and its
-    checksum is verified.
+    Before memory is allocated, the declared size of an array is compared with the size of the file. Checksums are
+    verified.
 
     Args:
         path: The file.
-        wanted: Whether an array of this name is read; by default all.
+        wanted: Returns whether to read the array of a name; by default all arrays are read.
 
     Returns:
-        The arrays by name, and the names of all that the file has.
+        The arrays by name, and the names of all arrays in the file.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is damaged, an array holds Python objects, or a name is in it twice.
+        ValueError: If the file is damaged, an array holds Python objects, or a name occurs twice.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such .npz file")
@@ -43,12 +43,12 @@ def read_npz(path: Path, wanted: Callable[[str], bool] = bool) -> tuple[dict[str
     ):
         members = _members(archive, path.stat().st_size)
         for entry in members.values():
-            archive.open(entry).close()  # Compares its name with that in the directory.
+            archive.open(entry).close()  # Compares the name of the entry with the name in the directory.
         return {name: _read(archive, info) for name, info in members.items() if wanted(name)}, sorted(members)
 
 
 def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
-    """The entries of the directory by name: each member once, and not more of them than the file has room for."""
+    """Entries of the directory by name, after checking that they are distinct and fit the file size."""
     entries = archive.infolist()
     members = {entry.filename.removesuffix(".npy"): entry for entry in entries}
     if len(members) < len(entries) or len({entry.header_offset for entry in entries}) < len(entries):
@@ -67,7 +67,7 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
         _check_header(file, entry.filename, room)
     with archive.open(entry) as file:
         array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
-        if file.read(1):  # To the end, where the checksum is compared.
+        if file.read(1):  # Reading to the end verifies the checksum.
             raise ValueError(f"{quoted(entry.filename)} goes on after its array")
     return array
 

@@ -1,4 +1,4 @@
-"""The folder of six MATLAB files that label-graph methods are published with."""
+"""Reader of the six MATLAB files in which label-graph papers publish their data."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def load_six_files(
 ) -> CrossModalData:
     r"""Read a folder with ``train_img.mat``, ``train_txt.mat``, ``train_lab.mat`` and the same for ``test``.
 
-    Each file, MATLAB 5 or 7.3, holds one matrix under its own name (``train_img`` in any case; the only array of
-    a file is accepted under any name): image features :math:`(N, D_v)`, text features :math:`(N, D_t)`, labels 0
-    or 1 :math:`(N, C)`. Files ``valid_*``, ``val_*`` or ``validation_*`` give the split ``validation``. Texts of
-    which over three quarters are zero stay sparse. `load_label_counts` reads the ``adj.mat`` beside them.
+    Each file, MATLAB 5 or 7.3, holds one matrix: image features :math:`(N, D_v)`, text features :math:`(N, D_t)`, or
+    labels 0 or 1 :math:`(N, C)`. The matrix is called as the file, such as ``train_img``, in any case; a file's only
+    array may have any name. Files ``valid_*``, ``val_*`` or ``validation_*`` give the split ``validation``. Text
+    features stay sparse if over three quarters are zero. `load_label_counts` reads ``adj.mat`` in the same folder.
 
     Args:
         folder: The folder.
-        validation: Share of the training items to split off where the folder has no such files, at least one
-            item; 0 for no validation split.
-        seed: Of that choice.
+        validation: Share of the training items, at least one, to hold out as the validation split if the folder has
+            no validation files; 0 for no validation split.
+        seed: Seed of the random choice of these items.
         label_names: The :math:`C` names.
 
     Returns:
-        Items in the order train, validation, test, with splits of these names.
+        The items in the order train, validation, test, with splits of these names.
 
     Raises:
         FileNotFoundError: If the folder or one of its files is missing.
@@ -83,14 +83,14 @@ def load_six_files(
 
 
 def mat_files(folder: Path) -> dict[str, Path]:
-    """The MATLAB files of a folder by their names in lower case."""
+    """MATLAB files of a folder, by file name in lower case."""
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder")
     return {path.name.lower(): path for path in sorted(folder.iterdir()) if path.suffix.lower() == ".mat"}
 
 
 def _read_split(folder: Path, files: dict[str, Path], prefix: str) -> list[Any]:
-    """Image features, text features and labels of one split, with a row each per item."""
+    """Read image features, text features and labels of one split, with one row per item."""
     part: list[Any] = []
     for side in PARTS:
         path = files.get(f"{prefix}_{side}.mat")

@@ -1,4 +1,4 @@
-"""The Wikipedia set of Rasiwasia et al. 2010, as published and as packed with its labels."""
+"""Reader of the Wikipedia data set (Rasiwasia et al., 2010), as published or with its labels in one file."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ LISTS = {"tr": "trainset_txt_img_cat.list", "te": "testset_txt_img_cat.list"}
 def load_wikipedia(path: str | Path) -> CrossModalData:
     """Read the Wikipedia set: 2,173 pairs to train, 693 to test, ten categories.
 
-    The file, MATLAB 5 or 7.3, holds ``I_tr`` (2173, 128) and ``I_te`` (693, 128), bags of SIFT words, and ``T_tr``
-    (2173, 10) and ``T_te`` (693, 10), topics of the texts; other sizes are taken as well. Its categories are
-    one-hot ``L_tr`` (2173, 10) and ``L_te`` (693, 10) in the same file (``WikiData.mat``), or else (as published,
-    ``raw_features.mat``) stand in ``trainset_txt_img_cat.list`` and ``testset_txt_img_cat.list`` beside it, a line
-    per pair: text id, image id, category 1 to 10, with tabs between.
+    The file, MATLAB 5 or 7.3, holds bags of SIFT words, ``I_tr`` (2173, 128) and ``I_te`` (693, 128), and topics of
+    the texts, ``T_tr`` (2173, 10) and ``T_te`` (693, 10). Other sizes are accepted. ``WikiData.mat`` also holds
+    the one-hot categories ``L_tr`` (2173, 10) and ``L_te`` (693, 10). The published ``raw_features.mat`` does not:
+    its categories are in ``trainset_txt_img_cat.list`` and ``testset_txt_img_cat.list`` in the same folder. These
+    lists have a line per pair, separated by tabs: text id, image id, category 1 to 10.
 
     Args:
         path: The file, or its folder.
 
     Returns:
-        The pairs with the splits ``train`` and ``test``, and as in search ``database`` = train, ``query`` = test.
-        Ids are those of the texts, and titles those of the images, where the lists tell them.
+        The pairs with the splits ``train`` and ``test``; for search, ``database`` is train and ``query`` is test.
+        With lists, the ids are the text ids and the titles are the image ids.
 
     Raises:
-        FileNotFoundError: If there is no such file, or neither labels nor lists.
+        FileNotFoundError: If there is no such file, or it has neither labels nor lists.
         ValueError: If a file is damaged or shapes disagree; the message names file, key or line.
 
     Example:
@@ -84,7 +84,7 @@ def load_wikipedia(path: str | Path) -> CrossModalData:
 
 
 def wikipedia_file(path: Path) -> Path:
-    """The MATLAB file of a folder: the published one where its lists are there, else the packed one."""
+    """The MATLAB file of a folder: the published one if its lists exist, otherwise the one with labels."""
     if not path.is_dir():
         return path
     published, packed = path / "raw_features.mat", path / "WikiData.mat"
@@ -94,7 +94,7 @@ def wikipedia_file(path: Path) -> Path:
 
 
 def _read_list(path: Path, size: int) -> tuple[list[str], list[str], np.ndarray]:
-    """Text ids, image ids and one-hot categories (N, 10)."""
+    """Read text ids, image ids and one-hot categories (N, 10)."""
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such category list, and no labels 'L_tr', 'L_te' in the MATLAB file")
     try:

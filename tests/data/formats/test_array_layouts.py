@@ -1,11 +1,11 @@
-"""Texts as arrays of numbers."""
+"""Layouts of texts in plain arrays."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelgraph.data.formats.text_arrays import pack_texts, unpack_texts
+from labelgraph.data.formats.array_layouts import pack_texts, unpack_texts
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8"))))
