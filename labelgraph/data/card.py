@@ -1,4 +1,4 @@
-"""A data card: what a data set holds, and what would spoil a comparison on it."""
+"""Data cards: statistics of a data set, and warnings of duplicates and leaks between splits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from labelgraph.data.card_facts import LabelFacts, SideFacts, copies, groups, label_facts, row_hashes, side_facts
 from labelgraph.data.pairs import CrossModalData
 
-# What is learned from, against what is searched with.
+# Pairs of a split for training or selection and a split for evaluation.
 PAIRS = (
     ("train", "validation"),
     ("train", "test"),
@@ -25,19 +25,19 @@ KINDS = ("image", "text", "both")
 
 @dataclass(frozen=True)
 class DataCard:
-    """What `data_card` found.
+    """Statistics and warnings of a data set, from `data_card`.
 
     Args:
-        items: How many.
-        image: Facts of the image features.
-        text: Facts of the text features.
-        labels: Facts of the labels of all items.
-        splits: The same for each split.
-        duplicates: Items whose features an earlier item has too: of the image, the text, or both.
-        shared: Items of the second split whose features an item of the first has, by ``"first, second"`` and by
-            kind; ``items`` counts those that are in both splits.
-        leaks: Sentences on what was learned from and is searched with.
-        warnings: All sentences of caution, the leaks first.
+        items: Number of items.
+        image: Statistics of the image features.
+        text: Statistics of the text features.
+        labels: Statistics of the labels of all items.
+        splits: Statistics of the labels of each split.
+        duplicates: Number of items with the same features as an earlier item, by kind: image, text, or both.
+        shared: Number of items of the second split with the same features as an item of the first split, by
+            ``"first, second"`` and by kind; ``items`` counts the items in both splits.
+        leaks: Sentences on items that are used both for training and for evaluation.
+        warnings: All warnings, the leaks first.
     """
 
     items: int
@@ -51,7 +51,7 @@ class DataCard:
     warnings: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, as JSON has them."""
+        """The card as plain values for JSON."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -59,12 +59,12 @@ class DataCard:
 
 
 def data_card(data: CrossModalData) -> DataCard:
-    """Count what a set holds, and look for what would spoil a comparison.
+    """Compute statistics of a data set, and find duplicates and leaks between splits.
 
-    Features are read block by block. Duplicates are exact: the same float32 values, compared by a 128-bit hash of
-    each row; rows that are all 0, or missing, are no duplicates. The same image, or the same pair, in what was
-    trained on and in what is searched with is a leak. The same text alone is a caution: short texts agree by chance.
-    Values that are not finite cannot be in a `CrossModalData`; the readers of files report them.
+    Features are read block by block. Duplicates have exactly the same float32 values, compared by a 128-bit hash of
+    each row. Rows that are all 0 or missing are not duplicates. An image or a pair that is in a training split and
+    in an evaluation split is a leak. A text in both is only a warning, because short texts agree by chance. A
+    `CrossModalData` has no values that are not finite; the readers of files report them.
 
     Example:
         >>> import torch
@@ -82,9 +82,9 @@ def data_card(data: CrossModalData) -> DataCard:
     group["both"] = groups(np.stack([group["image"], group["text"]], axis=1))
     splits = {name: index.numpy() for name, index in data.splits.items()}
     labels = data.labels.numpy() > 0
-    shared = {f"{one}, {other}": found for one, other, found in _shared(splits, group, counted)}
+    shared = {f"{one}, {other}": counts for one, other, counts in _shared(splits, group, counted)}
     parts = {name: label_facts(labels[index], data.label_names) for name, index in splits.items()}
-    found: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "items": len(data),
         "image": image,
         "text": text,
@@ -94,24 +94,24 @@ def data_card(data: CrossModalData) -> DataCard:
         "shared": shared,
     }
     leaks = tuple(_leaks(shared, parts))
-    return DataCard(**found, leaks=leaks, warnings=(*leaks, *_cautions(**found)))
+    return DataCard(**facts, leaks=leaks, warnings=(*leaks, *_cautions(**facts)))
 
 
 def _shared(
     splits: dict[str, np.ndarray], group: dict[str, np.ndarray], counted: dict[str, np.ndarray]
 ) -> Iterator[tuple[str, str, dict[str, int]]]:
-    """For each pair of splits, the items of the second that have a copy in the first."""
+    """For each pair of splits, count the items of the second that have a copy in the first."""
     for one, other in PAIRS:
         if one not in splits or other not in splits:
             continue
         if other == "query" and "test" in splits and np.array_equal(splits["test"], splits["query"]):
-            continue  # Counted already.
+            continue  # The pair with the test split is the same.
         first, second = splits[one], splits[other]
-        found = {"items": int(np.isin(second, first).sum())}
+        counts = {"items": int(np.isin(second, first).sum())}
         for kind in KINDS:
-            here, there = (index[counted[kind][index]] for index in (second, first))
-            found[kind] = int(np.isin(group[kind][here], group[kind][there]).sum())
-        yield one, other, found
+            copied, originals = (index[counted[kind][index]] for index in (second, first))
+            counts[kind] = int(np.isin(group[kind][copied], group[kind][originals]).sum())
+        yield one, other, counts
 
 
 def _leaks(shared: dict[str, dict[str, int]], splits: dict[str, LabelFacts]) -> Iterator[str]:
@@ -161,7 +161,7 @@ WIDTH = 100
 
 
 def card_text(card: Mapping[str, Any]) -> str:
-    """Lay out what `DataCard.as_dict` gives, in lines short enough to read."""
+    """Format a card from `DataCard.as_dict` as text, with lines of at most ``WIDTH`` characters."""
     labels = card["labels"]
     head = [f"{card['items']:,} items, {len(labels['count'])} labels"]
     sides = [f"  {name:6} {_side(card[name])}" for name in ("image", "text")]
@@ -226,7 +226,7 @@ def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
 
 
 def _wrapped(words: Iterable[str]) -> list[str]:
-    # No line ends between a label and its count.
+    # Do not break a line between a label and its count.
     joined = ", ".join(word.replace(" ", "\0") for word in words)
     return [
         line.replace("\0", " ") for line in textwrap.wrap(joined, WIDTH, initial_indent="  ", subsequent_indent="  ")

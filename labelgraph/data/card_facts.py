@@ -1,4 +1,4 @@
-"""The facts of a data card: sides, labels and duplicates."""
+"""Statistics for data cards: features, labels and duplicates."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class SideFacts:
-    """Features of one side, over the items that have it.
+    """Statistics of the features of one side, over the items that have this side.
 
     Args:
         channels: Number of features.
-        sparse: Whether they are kept sparse.
+        sparse: Whether the features are a sparse matrix.
         zeros: Share of values that are 0.
         lowest: Lowest value.
         highest: Highest value.
-        constant: Features with one value for all items.
-        zero_rows: Items whose features are all 0.
-        missing: Items without this side.
+        constant: Number of features with one value for all items.
+        zero_rows: Number of items whose features are all 0.
+        missing: Number of items without this side.
     """
 
     channels: int
@@ -39,14 +39,14 @@ class SideFacts:
 
 @dataclass(frozen=True)
 class LabelFacts:
-    """Labels of some items.
+    """Statistics of the labels of some items.
 
     Args:
-        items: How many.
-        count: Items of each label, by name, the most frequent first.
+        items: Number of items.
+        count: Number of items of each label, by name, the most frequent label first.
         never: Labels that no item has.
-        an_item: Labels an item: the mean, the median and the most.
-        without: Items without labels.
+        an_item: Mean, median and maximum number of labels per item.
+        without: Number of items without labels.
         pairs: Share of the pairs of labels that occur together.
     """
 
@@ -59,19 +59,19 @@ class LabelFacts:
 
 
 def side_facts(matrix: Tensor | sp.csr_array, present: Tensor) -> tuple[SideFacts, np.ndarray]:
-    """Facts of one side, and which of its rows are all 0 or missing."""
-    there = present.numpy()
+    """Statistics of one side, and a mask of the rows that are all 0 or missing."""
+    has_side = present.numpy()
     lowest, highest = np.full((2, matrix.shape[1]), [[np.inf], [-np.inf]], dtype=np.float32)
-    count, start = np.zeros(len(there), dtype=np.int64), 0
+    count, start = np.zeros(len(has_side), dtype=np.int64), 0
     for rows in blocks(matrix):
-        here = np.flatnonzero(there[start : start + rows.shape[0]])
+        here = np.flatnonzero(has_side[start : start + rows.shape[0]])
         if len(here):
             own = rows if len(here) == rows.shape[0] else rows[here]
             np.minimum(lowest, _dense(own.min(axis=0)), out=lowest)
             np.maximum(highest, _dense(own.max(axis=0)), out=highest)
             count[start + here] = _nonzero(own)
         start += rows.shape[0]
-    values = int(there.sum()) * matrix.shape[1]
+    values = int(has_side.sum()) * matrix.shape[1]
     facts = SideFacts(
         channels=matrix.shape[1],
         sparse=bool(sp.issparse(matrix)),
@@ -79,8 +79,8 @@ def side_facts(matrix: Tensor | sp.csr_array, present: Tensor) -> tuple[SideFact
         lowest=float(lowest.min()) if values else 0.0,
         highest=float(highest.max()) if values else 0.0,
         constant=int((lowest >= highest).sum()),
-        zero_rows=int((count[there] == 0).sum()),
-        missing=int((~there).sum()),
+        zero_rows=int((count[has_side] == 0).sum()),
+        missing=int((~has_side).sum()),
     )
     return facts, count == 0
 
@@ -91,16 +91,16 @@ def _dense(row: Any) -> np.ndarray:
 
 
 def _nonzero(rows: np.ndarray | sp.csr_array) -> np.ndarray:
-    """Values of each row that are not 0."""
+    """Number of values in each row that are not 0."""
     if isinstance(rows, np.ndarray):
-        return np.count_nonzero(rows != 0, axis=1)  # Quicker than of the values.
+        return np.count_nonzero(rows != 0, axis=1)  # Counting booleans is faster.
     rows = rows.copy()
     rows.eliminate_zeros()
     return np.diff(rows.indptr)
 
 
 def label_facts(labels: np.ndarray, names: Sequence[str]) -> LabelFacts:
-    """Facts of multi-hot labels, bool (N, C)."""
+    """Statistics of multi-hot labels, bool (N, C)."""
     count, each = labels.sum(0), labels.sum(1)
     order = np.argsort(-count, kind="stable").tolist()
     matrix = sp.csr_array(labels.astype(np.int64))
@@ -121,18 +121,18 @@ SUM_BITS, HASH_BITS = 53, 128
 
 
 def blocks(matrix: Tensor | sp.csr_array, size: int = BLOCK) -> Iterator[np.ndarray | sp.csr_array]:
-    """Rows of a matrix, some at a time, so that a memory-mapped one is never in memory as a whole."""
+    """Yield the rows of a matrix in blocks, so that a memory-mapped matrix is never in memory as a whole."""
     for start in range(0, matrix.shape[0], size):
         rows = matrix[start : start + size]
         yield rows.numpy() if isinstance(rows, Tensor) else rows
 
 
 def row_hashes(matrix: Tensor | sp.csr_array) -> np.ndarray:
-    """Hash each row of float32 features, (N, k) float64; dense and sparse rows of the same values hash alike.
+    """Hash each row of float32 features, (N, k) float64; equal dense and sparse rows have equal hashes.
 
-    Multilinear hashing: each value is two whole numbers of 16 bits; a hash is their sum, weighted by random whole
-    numbers, of so many bits that it is exact in float64, which multiplies quickly. There are so many hashes that two
-    given rows that differ agree in all of them with a chance of at most :math:`2^{-128}`.
+    Multilinear hashing: each value is split into two 16-bit integers, and a hash is their sum weighted by random
+    integers. The weights have few enough bits for an exact sum in float64, which multiplies fast. The number of
+    hashes is chosen so that two different rows collide with a probability of at most :math:`2^{-128}`.
     """
     bits = SUM_BITS - 16 - math.ceil(math.log2(2 * matrix.shape[1]))
     size = (matrix.shape[1], 2, math.ceil(HASH_BITS / bits))
@@ -155,11 +155,11 @@ def _halves(values: np.ndarray) -> np.ndarray:
 
 
 def groups(hashes: np.ndarray) -> np.ndarray:
-    """Number the rows of a matrix of hashes so that equal ones have the same number, (N,)."""
+    """Number the rows of a matrix of hashes, (N,); equal rows have the same number."""
     keys = np.ascontiguousarray(hashes).view(np.dtype((np.void, hashes.itemsize * hashes.shape[1]))).ravel()
     return np.unique(keys, return_inverse=True)[1]
 
 
 def copies(group: np.ndarray) -> int:
-    """How many items have the group of an earlier one."""
+    """Number of items in the same group as an earlier item."""
     return len(group) - len(np.unique(group))

@@ -1,4 +1,4 @@
-"""How often labels occur, and occur together, as arrays and from published files."""
+"""Counts of labels and of pairs of labels, from label matrices or published files."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from labelgraph.data.formats.matlab import read_mat
 
 @dataclass(frozen=True, eq=False)
 class LabelCounts:
-    """The counts that a label graph is drawn from.
+    """Counts from which a label graph is built.
 
     Attributes:
-        count: Items of each label, shape (C,), int64.
-        joint: Items of each pair of labels, shape (C, C), int64. Its diagonal is as it was published: 0, the
+        count: Number of items of each label, shape (C,), int64.
+        joint: Number of items of each pair of labels, shape (C, C), int64. The diagonal is as published: 0, the
             counts, or twice the counts.
     """
 
@@ -28,7 +28,7 @@ class LabelCounts:
 
 
 def count_labels(labels: Any) -> LabelCounts:
-    """Count labels and pairs of labels; the diagonal of the pairs is 0.
+    """Count the items of each label and of each pair of labels; the diagonal of the pairs is 0.
 
     Args:
         labels: Multi-hot labels, shape (N, C), dense or sparse.
@@ -47,18 +47,18 @@ def count_labels(labels: Any) -> LabelCounts:
 
 
 def load_label_counts(path: str | Path, labels: Any = None) -> LabelCounts:
-    """Read ``adj.mat``: ``adj`` (C, C), how often labels occur together, and ``nums`` (C,), how often at all.
+    """Read ``adj.mat``: ``adj`` (C, C), the counts of pairs of labels, and ``nums`` (C,), the counts of labels.
 
     Args:
-        path: The file, or the folder that it is in.
-        labels: Labels, shape (N, C), that the counts must be those of, such as the training labels.
+        path: The file, or its folder.
+        labels: Labels, shape (N, C), to check the counts against, such as the training labels.
 
     Returns:
-        Both as arrays, the diagonal of ``joint`` as the file has it.
+        The counts; the diagonal of ``joint`` is as in the file.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the counts are not whole, symmetric and possible, or not those of ``labels``.
+        ValueError: If the counts are not integers, symmetric and possible, or differ from the counts of ``labels``.
 
     Example:
         >>> import tempfile

@@ -1,4 +1,4 @@
-"""The formats that `load_dataset` understands, each with how it is recognised."""
+"""Loading data sets by name or path, and the table of file formats."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 class Format(NamedTuple):
-    """A format of data sets.
+    """A file format of data sets.
 
     Attributes:
-        description: What it is, for users.
-        recognises: Whether a path, of a file or folder that is there, is of the format.
-        load: Its reader.
+        description: Description of the format, for error messages.
+        recognises: Returns whether an existing file or folder is of the format.
+        load: Reader of the format.
     """
 
     description: str
@@ -63,7 +63,7 @@ def _keys(file: Path) -> set[str]:
     return {name.casefold() for name in mat_variables(file)} if file.suffix.lower() == ".mat" else set()
 
 
-# Asked in this order: names first, and then what is in the files.
+# Checked in this order: formats known by file names come before formats known by file contents.
 FORMATS = (
     Format("a .npz file of labelgraph.data.save_npz", _is_npz, load_npz),
     Format(f"a folder with {SETTINGS} of labelgraph.data.save_folder", _is_own_folder, load_folder),
@@ -74,11 +74,11 @@ FORMATS = (
 
 
 def load_path(path: str | Path) -> CrossModalData:
-    """Load a data set by its path, in whichever of ``FORMATS`` it is.
+    """Load a data set of any of the ``FORMATS`` from a path.
 
     Raises:
-        FileNotFoundError: If there is nothing at ``path``.
-        ValueError: If no format recognises it; the message tells what was found and what is understood.
+        FileNotFoundError: If ``path`` does not exist.
+        ValueError: If no format matches; the message lists the formats and the content of ``path``.
     """
     path = Path(path)
     if not path.exists():
@@ -87,10 +87,10 @@ def load_path(path: str | Path) -> CrossModalData:
         if kind.recognises(path):
             return kind.load(path)
     understood = "; ".join(kind.description for kind in FORMATS)
-    raise ValueError(f"{path}: expected {understood} (got {_found(path)})")
+    raise ValueError(f"{path}: expected {understood} (got {_describe(path)})")
 
 
-def _found(path: Path) -> str:
+def _describe(path: Path) -> str:
     if path.is_dir():
         names = sorted(file.name for file in path.iterdir())
         return f"a folder with {', '.join(names[:8]) or 'nothing'}{', ...' if len(names) > 8 else ''}"
@@ -103,10 +103,10 @@ _BUNDLED = Path(__file__).parent / "openclipart"
 
 
 def load_openclipart() -> CrossModalData:
-    """The bundled set: public-domain clip art with titles and keywords.
+    """Load the bundled data set: public-domain clip art with titles and keywords.
 
-    Image features are 1,280 EfficientNet-Lite0 averages, texts a bag of words, labels merged keywords.
-    Its data card, ``labelgraph/data/openclipart/README.md``, tells the counts and how it was made.
+    Image features are 1,280 averages of EfficientNet-Lite0 feature maps, text features are bags of words, and labels
+    are merged keywords. The data card ``labelgraph/data/openclipart/README.md`` has counts and the origin of the data.
 
     Example:
         >>> from labelgraph.data import load_openclipart
@@ -118,10 +118,10 @@ def load_openclipart() -> CrossModalData:
 
 
 def load_thumbnails(index: Sequence[int]) -> list[Image]:
-    """The 64-pixel pictures of some items of the bundled set, as Pillow images.
+    """Load 64-pixel thumbnails of items of the bundled data set, as Pillow images.
 
     Args:
-        index: Row numbers in the whole set, as in ``data.splits["test"]``.
+        index: Row numbers in the whole data set, such as ``data.splits["test"]``.
     """
     from PIL import Image
 
@@ -135,13 +135,13 @@ def load_thumbnails(index: Sequence[int]) -> list[Image]:
 def load_dataset(name: str | Path) -> CrossModalData:
     """Load a data set by its name in ``DATASETS``, or by its path from any of the ``FORMATS``.
 
-    A ``.npz`` file (`load_npz`), an own folder (`load_folder`), a folder of six MATLAB files (`load_six_files`),
-    the files of a hashing set (`load_hashing_files`), the Wikipedia set (`load_wikipedia`). Settings of these,
-    such as label names, are arguments of the functions themselves.
+    Formats are a ``.npz`` file (`load_npz`), a folder of ``.npy`` files (`load_folder`), six MATLAB files
+    (`load_six_files`), a hashing set (`load_hashing_files`) and the Wikipedia set (`load_wikipedia`). Call these
+    functions directly to pass options such as label names.
 
     Raises:
-        ValueError: If ``name`` is neither, or nothing that is understood.
-        FileNotFoundError: If it is the path of nothing.
+        ValueError: If ``name`` is an unknown name, or the path of an unknown format.
+        FileNotFoundError: If the path does not exist.
     """
     check_dataset(name)
     return DATASETS[str(name)]() if name in DATASETS else load_path(name)

@@ -1,4 +1,4 @@
-"""Data sets by name, and whether there is one of a name or path; read without PyTorch."""
+"""Named data sets, and a check of names and paths that does not import PyTorch."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ DATASETS: LazyTable[Callable[[], CrossModalData]] = LazyTable({"openclipart": "l
 
 
 def check_dataset(name: str | Path) -> None:
-    """Check that a name or path leads to data, without reading them.
+    """Check that a data set of this name or path exists, without reading it.
 
     Raises:
-        ValueError: If it looks like a name and is unknown.
-        FileNotFoundError: If there is nothing at the path. Both errors name the nearest known name.
+        ValueError: If ``name`` is an unknown name.
+        FileNotFoundError: If ``name`` is a path that does not exist. Both messages suggest the nearest known name.
     """
     path = Path(name)
     if name in DATASETS or path.exists():
@@ -34,8 +34,8 @@ def check_dataset(name: str | Path) -> None:
 
 
 def _siblings(path: Path) -> list[str]:
-    """The files and folders beside a path, written as it is."""
+    """Files and folders in the same folder as a path, in the same notation."""
     try:
-        return [str(path.parent / each.name) for each in path.parent.iterdir()]
+        return [str(path.parent / sibling.name) for sibling in path.parent.iterdir()]
     except OSError:
         return []

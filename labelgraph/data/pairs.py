@@ -1,4 +1,4 @@
-"""The container of image-text pairs with labels, and pairs of which a side is missing."""
+"""The container of image-text pairs with labels, and functions for pairs with a missing side."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from labelgraph.data.splits.split_names import split_name
 
 
 class Pair(NamedTuple):
-    """An item of `CrossModalData`; a `torch.utils.data.DataLoader` puts several together.
+    """An item of `CrossModalData`; a `torch.utils.data.DataLoader` collates items into batches.
 
     Attributes:
         image: Image features, shape :math:`(D_v,)`.
         text: Text features, dense, shape :math:`(D_t,)`.
-        labels: 0 or 1, shape :math:`(C,)`.
+        labels: Multi-hot labels, 0 or 1, shape :math:`(C,)`.
         present: Whether the item has an image and a text, shape (2,).
-        id: What users call it.
-        title: What to show of it.
+        id: Id of the item.
+        title: Title of the item, shown in results.
     """
 
     image: Tensor
@@ -50,25 +50,25 @@ class CrossModalData:
     r"""Pairs of an image and a text, with the labels that both share.
 
     Args:
-        image: Image features, shape :math:`(N, D_v)`; float32 in memory or mapped from a file is not copied.
+        image: Image features, shape :math:`(N, D_v)`; a float32 array in memory or mapped from a file is not copied.
         text: Text features, shape :math:`(N, D_t)`; a SciPy sparse matrix stays sparse until a batch
             is drawn.
         labels: Multi-hot labels, 0 or 1, shape :math:`(N, C)`, dense or sparse; or a list with a collection of names
-            an item, such as ``[["cat", "red"], {"dog"}]``; or a data frame whose columns are called as the labels.
-        label_names: The :math:`C` names; by default those that ``labels`` has, sorted, or else ``label 0``, ...
+            per item, such as ``[["cat", "red"], {"dog"}]``; or a data frame with one column per label.
+        label_names: The :math:`C` names; by default the sorted names in ``labels``, or else ``label 0``, ...
         splits: Index vectors by name: ``train``, ``validation``, ``test``, ``query``, ``database`` in any capitals
-            (``val``, ``valid`` and ``dev`` mean ``validation``), or names of your own.
-        ids: What users call the items, distinct; by default their row numbers.
-        titles: What to show of the items; by default their ids.
-        present: Which side of each item is there, image and text, shape :math:`(N, 2)`; by default both.
-            Features of a missing side are not looked at, and become 0.
-        encoders: How the features were made from raw files, by side, as plain settings: such as
-            ``{"text": {"encoder": "bag-of-words", "vocabulary": [...]}}``. Methods and searchers keep them, so
-            that a picture or a sentence can be searched for.
+            (``val``, ``valid`` and ``dev`` mean ``validation``), or your own names.
+        ids: Distinct ids of the items; by default their row numbers.
+        titles: Titles of the items, shown in results; by default their ids.
+        present: Whether each item has an image and a text, shape :math:`(N, 2)`; by default both.
+            Features of a missing side are ignored and set to 0.
+        encoders: Settings of the encoders that extracted the features from raw files, by side, such as
+            ``{"text": {"encoder": "bag-of-words", "vocabulary": [...]}}``. Methods and searchers keep these settings,
+            so that a new picture or sentence can be a query.
 
     Raises:
         ValueError: If shapes disagree, labels are not 0 or 1, features are not finite, an item has neither
-            side, an id is missing or there twice, or a split is empty, out of range or repeats an item.
+            side, an id is missing or repeated, or a split is empty, out of range or repeats an item.
 
     Example:
         >>> import torch
@@ -105,11 +105,11 @@ class CrossModalData:
         names = label_names or tuple(f"label {i}" for i in range(num_labels))
         ids = as_texts("ids", self.ids) or tuple(map(str, range(size)))
         titles = as_texts("titles", self.titles) or ids
-        for argument, given, wanted in (
+        for argument, entries, wanted in (
             ("label_names", names, num_labels), ("ids", ids, size), ("titles", titles, size),
         ):  # fmt: skip
-            if len(given) != wanted:
-                raise ValueError(f"'{argument}' must have {wanted} entries (got {len(given)})")
+            if len(entries) != wanted:
+                raise ValueError(f"'{argument}' must have {wanted} entries (got {len(entries)})")
         check_distinct("label_names", names)
         check_distinct("ids", ids)
         splits = _checked_splits(self.splits, size)
@@ -124,10 +124,10 @@ class CrossModalData:
         return self.labels.shape[0]
 
     def __getitem__(self, index: Any) -> Any:
-        """An item by its row number, a `Pair`; several by a slice or row numbers, as `select` gives them.
+        """Get the `Pair` at a row number, or the items of a slice or row numbers as from `select`.
 
         Raises:
-            IndexError: If there is no such row.
+            IndexError: If the row number is out of range.
         """
         if isinstance(index, slice):
             return self.select(range(len(self))[index])
@@ -139,7 +139,7 @@ class CrossModalData:
         return Pair(self.image[row], text, self.labels[row], self.present[row], self.ids[row], self.titles[row])
 
     def to(self, device: str | torch.device) -> CrossModalData:
-        """The same data with its tensors on a device; a sparse text stays in memory, and `text_rows` moves its rows.
+        """Copy the data to a device; sparse texts stay in main memory, and `text_rows` moves their rows to the device.
 
         Example:
             >>> from labelgraph.data import load_openclipart
@@ -180,11 +180,11 @@ class CrossModalData:
         return self.labels.shape[1]
 
     def text_rows(self, index: Tensor | slice = slice(None), *, dense: bool = True) -> Tensor:
-        """Text features of some items, shape (B, D_t); all of them by default.
+        """Text features of some items, shape (B, D_t); by default of all items.
 
         Args:
             index: Row numbers, or a slice.
-            dense: Otherwise sparse texts stay sparse, CSR.
+            dense: Convert sparse texts to a dense tensor; otherwise, they are a CSR tensor.
         """
         if isinstance(self.text, Tensor):
             return self.text[index]
@@ -192,7 +192,7 @@ class CrossModalData:
         return (torch.from_numpy(rows.toarray()) if dense else csr_tensor(rows)).to(self.image.device)
 
     def split(self, name: str) -> CrossModalData:
-        """Give the items of one split, in the order of its indices, without splits of their own.
+        """Select the items of one split, in the order of its indices; the result has no splits.
 
         Raises:
             ValueError: If there is no split of that name.
@@ -200,7 +200,7 @@ class CrossModalData:
         return self.select(self.rows(name))
 
     def rows(self, name: str) -> Tensor:
-        """Give the row numbers of one split, int64, without a copy of its items.
+        """Row numbers of one split, int64; its items are not copied.
 
         Raises:
             ValueError: If there is no split of that name.
@@ -211,7 +211,7 @@ class CrossModalData:
         return rows
 
     def select(self, index: Any) -> CrossModalData:
-        """Give the items at some indices, in their order, without splits."""
+        """Select the items at some indices, in this order; the result has no splits."""
         index = check_split("index", index, len(self))
         return CrossModalData(
             image=self.image[index],
@@ -225,10 +225,10 @@ class CrossModalData:
         )
 
     def with_splits(self, splits: Mapping[str, Any]) -> CrossModalData:
-        """Give the same items with other splits; nothing else is copied, or read to be checked again.
+        """Replace the splits; features and labels are neither copied nor checked again.
 
         Args:
-            splits: Index vectors by name, in place of all that are there.
+            splits: Index vectors by name, which replace all splits.
 
         Raises:
             ValueError: If a split is empty, out of range or repeats an item.
@@ -244,29 +244,29 @@ class CrossModalData:
 
 
 def _checked_splits(splits: Mapping[str, Any], size: int) -> dict[str, Tensor]:
-    """Index vectors by the names that the library has for them."""
+    """Check index vectors, and return them by the library's names of splits."""
     if not isinstance(splits, Mapping):
         raise ValueError(f"'splits' must map names to row numbers (got {quoted(splits, 60)})")
     checked: dict[str, Tensor] = {}
-    for given, index in splits.items():
-        name = split_name(given)
+    for spelling, index in splits.items():
+        name = split_name(spelling)
         if name in checked:
-            raise ValueError(f"'splits' must name each split once (got {quoted(given, 60)} for {name!r} too)")
+            raise ValueError(f"'splits' must name each split once (got {quoted(spelling, 60)} for {name!r} too)")
         checked[name] = check_split(name, index, size)
     return checked
 
 
 def drop_modalities(data: CrossModalData, share: float = 0.8, image_only: float = 0.5, seed: int = 0) -> CrossModalData:
-    """Take one side away from some training items; all others stay as they are.
+    """Remove one side from some training items; all other items stay unchanged.
 
-    Published for DAGNN (AAAI 2021, doi:10.1609/aaai.v35i3.16345): 1/5 of the pairs complete, 2/5 with the
-    image only, 2/5 with the text only.
+    The defaults are those of DAGNN (AAAI 2021, doi:10.1609/aaai.v35i3.16345): 1/5 of the pairs are complete, 2/5 have
+    only the image, and 2/5 have only the text.
 
     Args:
         data: Data with a split ``train``.
-        share: Of the training items to lose a side.
-        image_only: Of these, the share that keeps its image; the others keep their text.
-        seed: Of the choice.
+        share: Share of the training items that lose a side.
+        image_only: Share of these items that keep their image; the others keep their text.
+        seed: Seed of the random choice.
 
     Raises:
         ValueError: If a share is not in [0, 1], or there is no split ``train``.
@@ -288,14 +288,14 @@ def drop_modalities(data: CrossModalData, share: float = 0.8, image_only: float 
     chosen = chosen[: round(share * len(train))]
     cut = round(image_only * len(chosen))
     present = data.present.clone()
-    # An item that has lost a side already keeps the one it has.
+    # An item with one side keeps that side.
     for items, lost, kept in ((chosen[:cut], 1, 0), (chosen[cut:], 0, 1)):
         present[items[present[items, kept]], lost] = False
     return replace(data, present=present)
 
 
 def keep_complete(data: CrossModalData) -> CrossModalData:
-    """Leave the training items of which a side is missing out of the split ``train``.
+    """Remove training items with a missing side from the split ``train``.
 
     Example:
         >>> import torch

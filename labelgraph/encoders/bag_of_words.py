@@ -15,14 +15,14 @@ from labelgraph.encoders.words import words_of
 
 
 class BagOfWords(Encoder):
-    """Which words of a vocabulary a text has, or how often, as a SciPy CSR array.
+    """Presence or counts of the words of a vocabulary in each text, as a SciPy CSR array.
 
     Args:
-        vocabulary: The words, as `words_of` gives them, in the order of the features.
-        binary: 1 for a word that is there; otherwise how often it is.
+        vocabulary: Words as `words_of` returns them, in the order of the features.
+        binary: Features are 1 for each word in the text; otherwise, they are word counts.
 
     Raises:
-        ValueError: If the vocabulary is empty, repeats a word, or has one that `words_of` never gives.
+        ValueError: If the vocabulary is empty, repeats a word, or has a word that `words_of` never returns.
 
     Example:
         >>> from labelgraph.encoders import BagOfWords
@@ -60,29 +60,29 @@ class BagOfWords(Encoder):
         stop_words: Collection[str] = (),
         binary: bool = True,
     ) -> Self:
-        """Take the vocabulary from texts, in alphabetical order.
+        """Build the vocabulary from texts, in alphabetical order.
 
         Args:
-            texts: Such as the captions of the training items.
-            min_count: In how many texts a word must be.
-            max_words: How many words at most, those in the most texts; of equal ones the first by alphabet.
-            stop_words: Words to leave out; they are read by `words_of` too.
-            binary: See the class.
+            texts: Texts, such as the captions of the training items.
+            min_count: Minimum number of texts with a word.
+            max_words: Maximum number of words; words in the most texts are preferred, ties are alphabetical.
+            stop_words: Words to leave out; `words_of` is applied to them too.
+            binary: Use presence instead of counts, as in `BagOfWords`.
 
         Raises:
             ValueError: If no word is left.
         """
         counts = Counter(word for text in texts for word in set(words_of(check_text(text))))
         left_out = {word for text in stop_words for word in words_of(text)}
-        found = [(word, n) for word, n in counts.items() if n >= min_count and word not in left_out]
-        found.sort(key=lambda pair: (-pair[1], pair[0]))
-        if not found:
+        frequent = [(word, n) for word, n in counts.items() if n >= min_count and word not in left_out]
+        frequent.sort(key=lambda pair: (-pair[1], pair[0]))
+        if not frequent:
             raise ValueError(f"'texts' must have a word that {min_count} of them share (got none)")
-        return cls(sorted(word for word, _ in found[:max_words]), binary)
+        return cls(sorted(word for word, _ in frequent[:max_words]), binary)
 
     @property
     def channels(self) -> int:
-        """Number of words."""
+        """Number of words in the vocabulary."""
         return len(self.vocabulary)
 
     @property
@@ -92,11 +92,11 @@ class BagOfWords(Encoder):
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], device: str = "cpu") -> Self:
-        """Build an encoder from what ``options`` gave; there is nothing for a device to do."""
+        """Build an encoder from its ``options``; the device is ignored."""
         return cls(**options)
 
     def unknown_words(self, text: str) -> list[str]:
-        """The words of a text that are not in the vocabulary, each once, in their order.
+        """Distinct unknown words of a text, in order: words that are not in the vocabulary.
 
         Example:
             >>> from labelgraph.encoders import BagOfWords
@@ -106,12 +106,12 @@ class BagOfWords(Encoder):
         return [word for word in dict.fromkeys(words_of(check_text(text))) if word not in self._column]
 
     def prepare(self, item: Item) -> Counter[int]:
-        """Count the words of a text, by their column."""
+        """Count the words of a text, by column of the vocabulary."""
         words = words_of(check_text(item))
         return Counter(self._column[word] for word in words if word in self._column)
 
     def embed(self, prepared: Sequence[Counter[int]]) -> sp.csr_array:
-        """Put counts together."""
+        """Combine word counts into a CSR array."""
         indptr = np.cumsum([0, *map(len, prepared)])
         columns = np.array([column for bag in prepared for column in sorted(bag)], dtype=np.int32)
         values = np.array([1 if self.binary else bag[column] for bag in prepared for column in sorted(bag)], np.float32)

@@ -1,4 +1,4 @@
-"""Data sets from pictures, captions and tags."""
+"""Building data sets from pictures, captions and tags."""
 
 from __future__ import annotations
 
@@ -44,32 +44,32 @@ def data_from_files(
     progress: bool = True,
     on_failure: Callable[[Failure], object] | None = None,
 ) -> CrossModalData:
-    """Extract the features of pictures and captions, and make labels of the tags.
+    """Build a data set: extract features of pictures and captions, and turn frequent tags into labels.
 
-    What is learned from the data, labels and vocabulary, comes from the split ``train`` alone, or from all items where
-    there is no such split. Training items that none of the labels is left to are taken out of that split. Warnings tell
-    how many items lost their labels, their words or their split, and why.
+    Labels and vocabulary are learned from the split ``train`` only, or from all items if there is no such split.
+    Training items without any label are removed from ``train``. Warnings report how many items have no label, no
+    known word or no split, and why.
 
     Args:
-        images: Paths of N pictures; none where there is no picture.
-        captions: N texts; one of blanks alone is missing.
-        tags: Of each item, spelled alike wherever they mean the same.
-        image_encoder: By default `EfficientNetLite0`.
-        text_encoder: By default a `BagOfWords` fitted on the captions.
-        min_tag_count: How many items must have a tag for it to become a label.
-        min_word_count: How many captions must have a word for it to be in that bag.
-        missing: Items whose picture cannot be read, or whose caption is missing: ``"mark"`` the side as missing, or
-            ``"drop"`` them. Those with neither side are dropped. A warning tells how many.
+        images: Paths of N pictures; ``None`` for an item without a picture.
+        captions: N texts; a text of spaces only counts as missing.
+        tags: Tags of each item, with the same spelling for the same meaning.
+        image_encoder: Encoder of the pictures; by default `EfficientNetLite0`.
+        text_encoder: Encoder of the captions; by default a `BagOfWords` fitted on the captions.
+        min_tag_count: Minimum number of items with a tag for the tag to become a label.
+        min_word_count: Minimum number of captions with a word for the word to be in the vocabulary.
+        missing: What to do with items whose picture cannot be read or whose caption is missing: ``"mark"`` the side as
+            missing, or ``"drop"`` the items. Items with neither side are always dropped. A warning reports the number.
         splits: Row numbers by name; by default a random tenth each for ``validation`` and ``test``, the rest for
             ``train``, the test items as ``query`` and all others as ``database``.
-        seed: Of the random splits.
-        ids: By default the paths as given, or else the row numbers.
-        titles: By default the captions.
-        out: Where to keep the image features, so that a killed run can go on; see `extract`.
-        batch_size: Pictures at a time.
-        workers: Threads that read pictures.
-        progress: Show a progress bar where the output is a terminal.
-        on_failure: Called for each picture that cannot be read; by default a warning tells of them.
+        seed: Seed of the random splits.
+        ids: Ids of the items; by default the paths of the pictures, or the row number of an item without a picture.
+        titles: Titles of the items; by default the captions.
+        out: File for the image features, so that an interrupted run can resume; see `extract`.
+        batch_size: Number of pictures per batch.
+        workers: Number of threads that read pictures.
+        progress: Show a progress bar if the output is a terminal.
+        on_failure: Function to call for each picture that cannot be read; by default, a warning reports them.
 
     Raises:
         ValueError: If lengths differ, no picture can be read, or no tag is frequent enough.
@@ -79,13 +79,13 @@ def data_from_files(
     titles = captions if titles is None else titles
     _check(images, missing, captions=captions, tags=tags, ids=ids, titles=titles)
     image_encoder = image_encoder or EfficientNetLite0()
-    there = np.flatnonzero([image is not None for image in images])
-    found = extract(
+    with_image = np.flatnonzero([image is not None for image in images])
+    extraction = extract(
         image_encoder, [image for image in images if image is not None], out, on_error="skip",
         batch_size=batch_size, workers=workers, progress=progress,
     )  # fmt: skip
-    failures = [replace(failure, row=int(there[failure.row])) for failure in found.failures]
-    _tell(failures, len(there), on_failure)
+    failures = [replace(failure, row=int(with_image[failure.row])) for failure in extraction.failures]
+    _report_failures(failures, len(with_image), on_failure)
     present = _present(images, captions, failures)
     kept = _kept(present, missing, failures)
     parts = _random_splits(len(kept), seed) if splits is None else _renumbered(splits, kept, len(images))
@@ -100,7 +100,7 @@ def data_from_files(
     text = extract(text_encoder, texts, progress=False, batch_size=256, workers=1).features
     tell_words(texts, text, text_encoder)
     return CrossModalData(
-        image=torch.from_numpy(_spread(found.features, there, kept)),
+        image=torch.from_numpy(_spread(extraction.features, with_image, kept)),
         text=text,
         labels=labels,
         label_names=names,
@@ -113,23 +113,23 @@ def data_from_files(
 
 
 def _ids(images: Sequence[str | Path | None]) -> list[str]:
-    """Paths as they are given, or row numbers."""
+    """Paths of the pictures, or the row number of an item without a picture."""
     return [str(row if image is None else image) for row, image in enumerate(images)]
 
 
 def _check(images: Sequence[str | Path | None], missing: str, **given: Sequence[Any]) -> None:
-    """Refuse sequences of other lengths, and pictures of which there is none."""
-    for name, each in given.items():
-        if len(each) != len(images):
-            raise ValueError(f"'{name}' must have an entry per picture, {len(images)} (got {len(each)})")
+    """Check that lengths agree and that there is a picture."""
+    for name, entries in given.items():
+        if len(entries) != len(images):
+            raise ValueError(f"'{name}' must have an entry per picture, {len(images)} (got {len(entries)})")
     if missing not in MISSING:
         raise ValueError(f"'missing' must be one of {', '.join(MISSING)} (got {missing!r})")
     if all(image is None for image in images):
         raise ValueError("'images' must have one that can be read (got none)")
 
 
-def _tell(failures: Sequence[Failure], size: int, on_failure: Callable[[Failure], object] | None) -> None:
-    """Tell of pictures that cannot be read."""
+def _report_failures(failures: Sequence[Failure], size: int, on_failure: Callable[[Failure], object] | None) -> None:
+    """Report pictures that cannot be read, to a function or in a warning."""
     if on_failure is not None:
         for failure in failures:
             on_failure(failure)
@@ -139,14 +139,14 @@ def _tell(failures: Sequence[Failure], size: int, on_failure: Callable[[Failure]
 
 
 def _present(images: Sequence[str | Path | None], captions: Sequence[str], failures: Sequence[Failure]) -> np.ndarray:
-    """Which side of each item is there, image and text, shape (N, 2)."""
+    """Whether each item has an image and a text, shape (N, 2)."""
     image = np.array([image is not None for image in images])
     image[[failure.row for failure in failures]] = False
     return np.stack([image, np.array([bool(caption.strip()) for caption in captions])], axis=1)
 
 
 def _kept(present: np.ndarray, missing: str, failures: Sequence[Failure]) -> np.ndarray:
-    """Rows of the items that stay; a warning tells of others than those whose picture cannot be read."""
+    """Rows of the items to keep; a warning reports dropped items, except for pictures that cannot be read."""
     stays = np.asarray(present.all(1) if missing == "drop" else present.any(1))
     if not (stays & present[:, 0]).any():
         reason = f"; {failures[0].reason}" if failures else ""
@@ -157,21 +157,21 @@ def _kept(present: np.ndarray, missing: str, failures: Sequence[Failure]) -> np.
         without = {
             side: int((left_out & ~present[:, place]).sum()) for place, side in enumerate(("picture", "caption"))
         }
-        told = ", ".join(f"{number} without a {side}" for side, number in without.items() if number)
-        warnings.warn(f"{int(left_out.sum())} of {len(stays)} items are left out: {told}", stacklevel=3)
+        reasons = ", ".join(f"{number} without a {side}" for side, number in without.items() if number)
+        warnings.warn(f"{int(left_out.sum())} of {len(stays)} items are left out: {reasons}", stacklevel=3)
     return np.flatnonzero(stays)
 
 
-def _spread(features: Features, there: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Features of the items that stay, 0 for those without a picture."""
+def _spread(features: Features, with_image: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Image features of the kept items, 0 for items without a picture."""
     rows = np.zeros((len(kept), features.shape[1]), np.float32)
-    to, of = np.intersect1d(kept, there, assume_unique=True, return_indices=True)[1:]
+    to, of = np.intersect1d(kept, with_image, assume_unique=True, return_indices=True)[1:]
     rows[to] = np.asarray(features[of])
     return rows
 
 
 def _random_splits(size: int, seed: int) -> dict[str, np.ndarray]:
-    """A tenth each for validation and test, at least one."""
+    """Random splits with a tenth of the items, at least one, each for validation and test."""
     if size < 3:
         raise ValueError(f"'splits' must be given for fewer than 3 items (got {size})")
     order, tenth = np.random.default_rng(seed).permutation(size), max(1, size // 10)
@@ -182,7 +182,7 @@ def _random_splits(size: int, seed: int) -> dict[str, np.ndarray]:
 
 
 def _renumbered(splits: Mapping[str, Any], kept: np.ndarray, size: int) -> dict[str, np.ndarray]:
-    """Splits among the items that stay."""
+    """Row numbers of the splits among the kept items."""
     place = np.full(size, -1)
     place[kept] = np.arange(len(kept))
     parts = {}
@@ -195,7 +195,7 @@ def _renumbered(splits: Mapping[str, Any], kept: np.ndarray, size: int) -> dict[
 
 
 def _labels(tags: Sequence[Collection[str]], learned: np.ndarray, min_count: int) -> tuple[list[str], sp.csr_array]:
-    """Frequent tags, the most frequent first, and which items have them, (N, C)."""
+    """Frequent tags, the most frequent first, and the multi-hot labels, (N, C)."""
     if single := next((each for each in tags if isinstance(each, str)), None):
         raise ValueError(f"'tags' must have a collection of tags per picture (got the text {quoted(single, 60)})")
     counts = Counter(tag for i in learned.tolist() for tag in set(tags[i]))

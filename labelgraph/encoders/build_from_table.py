@@ -1,4 +1,4 @@
-"""Data sets from folders and tables of pictures, captions and tags."""
+"""Building data sets from folders and tables of pictures, captions and tags."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from labelgraph.encoders.build_dataset import data_from_files
 from labelgraph.encoders.item_tables import read_table
 from labelgraph.encoders.table_columns import guess_columns
 
-USUAL = {"image": "file"}  # Names of columns that need no telling; the others are called as the arguments.
+USUAL = {"image": "file"}  # Column names that are not reported; by default, the name of the argument.
 
 
 def data_from_table(
@@ -28,62 +28,62 @@ def data_from_table(
     separator: str | None = None,
     **options: Any,
 ) -> CrossModalData:
-    """Make a data set of the pictures, captions and tags that a table lists.
+    """Build a data set from the pictures, captions and tags that a table lists.
 
-    The table is read by `labelgraph.encoders.read_table`: CSV in UTF-8 or Parquet, with a header. Rows with neither
-    picture nor caption are left out. Columns that are not given are found by their names, see
-    `labelgraph.encoders.guess_columns`; a warning tells which, unless they are called as the arguments, or ``file``. A
-    picture whose path differs from its file in capitals only is found, too.
+    The table is CSV in UTF-8 or Parquet, with a header, and is read by `labelgraph.encoders.read_table`. Rows with
+    neither picture nor caption are left out. `labelgraph.encoders.guess_columns` finds columns that are not given by
+    their names. A warning reports these columns, unless they are called as the argument or ``file``. A picture is
+    found even if its path differs from its file in upper and lower case.
 
     Args:
         path: The table.
-        image: Column of paths of pictures, relative to the table's folder; a path may be empty.
+        image: Column of paths of pictures, which may be empty, relative to the table's folder.
         caption: Column of texts, which may be empty.
-        tags: Column of tags, which may be empty: texts with separators between, or lists.
-        title: Column of what to show of a picture, if it is not the caption.
-        split: Column of splits, such as ``train``, ``val``, ``test``. Queries and database then come from the others,
-            as in `labelgraph.data.complete_splits`.
-        id: Column of ids; where there is none, the paths, so that pictures can be found.
-        separator: Between tags; by default the one of ``;``, ``|`` and ``,`` that occurs.
-        options: Of `data_from_files`, such as ``image_encoder``, ``min_tag_count``, ``splits``.
+        tags: Column of tags, which may be empty: texts with separators, or lists.
+        title: Column of titles, if they differ from the captions.
+        split: Column of splits, such as ``train``, ``val``, ``test``. Queries and database follow from these
+            splits, see `labelgraph.data.complete_splits`.
+        id: Column of ids; by default, the paths of the pictures.
+        separator: Separator of tags; by default ``;``, ``|`` or ``,``, whichever occurs.
+        options: Arguments of `data_from_files`, such as ``image_encoder``, ``min_tag_count``, ``splits``.
 
     Raises:
         FileNotFoundError: If there is no such table.
-        ValueError: If it cannot be read, a column is missing, an id is there twice, or `data_from_files` does not
-            like what it gets.
-        ImportError: If it is Parquet and pyarrow is not installed, or an encoder needs a package that is not.
+        ValueError: If the table cannot be read, a column is missing, an id is repeated, or `data_from_files` raises
+            an error.
+        ImportError: If the table is Parquet and pyarrow is not installed, or a package of an encoder is missing.
     """
     path = Path(path)
     given = {"image": image, "caption": caption, "tags": tags, "title": title, "split": split, "id": id}
     columns = guess_columns(path, given)
-    _tell_columns(path, columns, given)
+    _report_columns(path, columns, given)
     names: dict[str, Any] = {**columns, "id": columns["id"] or columns["image"]}
-    with warnings.catch_warnings():  # Labels are chosen later: which items have none is not known yet.
+    with warnings.catch_warnings():  # Labels are chosen later, from frequent tags.
         warnings.filterwarnings("ignore", message=".* without a label")
         table = read_table(path, **names, separator=separator)
-    if separator is None and table.separator != ";" and any(len(each) > 1 for each in table.tags):
+    if separator is None and table.separator != ";" and any(len(tags_of_item) > 1 for tags_of_item in table.tags):
         warnings.warn(f"{path}: '{table.separator}' separates the tags of the column '{columns['tags']}'", stacklevel=2)
     if columns["split"] and (without := len(table) - sum(map(len, table.splits.values()))):
         warnings.warn(f"{path}: {without} of {len(table)} items are in no split", stacklevel=2)
     paths = _found_paths(path, table.image_paths)
     ids = table.ids if columns["id"] else _file_ids(table.ids, table.image_paths, paths)
-    made = {"ids": ids, "titles": table.titles, "splits": table.splits or None}
-    data = data_from_files(paths, table.captions, table.tags, **{**made, **options})
+    columns_read = {"ids": ids, "titles": table.titles, "splits": table.splits or None}
+    data = data_from_files(paths, table.captions, table.tags, **{**columns_read, **options})
     if table.splits and "train" in data.splits:
         return replace(data, splits=complete_splits(data.splits))
     return data
 
 
-def _tell_columns(path: Path, columns: Mapping[str, str | None], given: Mapping[str, str | None]) -> None:
-    """Tell which columns were guessed by other names than the usual ones."""
+def _report_columns(path: Path, columns: Mapping[str, str | None], given: Mapping[str, str | None]) -> None:
+    """Warn of guessed columns with unusual names."""
     guessed = {key: name for key, name in columns.items() if name and not given[key] and name != USUAL.get(key, key)}
     if guessed:
-        told = ", ".join(f"'{name}' as {USUAL.get(key, key)}" for key, name in guessed.items())
-        warnings.warn(f"{path}: read the column{'s' if len(guessed) > 1 else ''} {told}", stacklevel=3)
+        guesses = ", ".join(f"'{name}' as {USUAL.get(key, key)}" for key, name in guessed.items())
+        warnings.warn(f"{path}: read the column{'s' if len(guessed) > 1 else ''} {guesses}", stacklevel=3)
 
 
 def _found_paths(table: Path, paths: Sequence[Path | None]) -> list[Path | None]:
-    """Paths of files; one that is not there, but another that differs in capitals only, is meant by that."""
+    """Paths of the pictures; a missing file is replaced by the only file that differs in case alone."""
     listed: dict[Path, dict[str, list[str]]] = {}
     found: list[Path | None] = []
     for path in paths:
@@ -104,10 +104,10 @@ def _found_paths(table: Path, paths: Sequence[Path | None]) -> list[Path | None]
 
 
 def _file_ids(ids: Sequence[str], listed: Sequence[Path | None], found: Sequence[Path | None]) -> list[str]:
-    """Ids that are paths, with the capitals of the files, so that the pictures can be found by them."""
+    """Ids that are paths, in the case of the file names, so that they lead to the pictures."""
     named = [
-        each if there is None or path == there else each[: len(each) - len(there.name)] + there.name
-        for each, path, there in zip(ids, listed, found, strict=True)
+        id if file is None or path == file else id[: len(id) - len(file.name)] + file.name
+        for id, path, file in zip(ids, listed, found, strict=True)
     ]
     return named if len(set(named)) == len(named) else list(ids)
 
@@ -123,29 +123,29 @@ NAMES, ENDINGS = ("captions", "metadata"), (".csv", ".tsv", ".parquet")
 
 
 def data_from_folder(path: str | Path, **options: Any) -> CrossModalData:
-    """Make a data set of a folder that holds pictures and a table of them.
+    """Build a data set from a folder with pictures and a table.
 
-    The table is ``captions.csv`` or ``metadata.csv``, or another ending that `data_from_table` reads, or else the only
-    table in the folder. The path of a picture within the folder becomes its id, unless there is a column of ids.
+    The table is called ``captions`` or ``metadata``, with the ending ``.csv``, ``.tsv`` or ``.parquet``, or is the only
+    table in the folder. The path of a picture within the folder is its id, unless the table has a column of ids.
 
     Args:
         path: The folder.
-        options: Of `data_from_table` and `data_from_files`, such as ``image_encoder``, ``min_tag_count``, ``splits``.
+        options: Arguments of `data_from_table` and `data_from_files`, such as ``min_tag_count`` and ``splits``.
 
     Raises:
         FileNotFoundError: If there is no such folder or table.
-        ValueError: If there are several tables, a column is missing, a file is listed twice, or `data_from_files` does
-            not like what it gets.
+        ValueError: If there are several tables, a column is missing, a file is listed twice, or `data_from_files`
+            raises an error.
     """
     return data_from_table(table_of(Path(path)), **options)
 
 
 def table_of(folder: Path) -> Path:
-    """The table of a folder.
+    """Find the table of a folder.
 
     Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If there are several, none of which is called as usual.
+        FileNotFoundError: If the folder or the table is missing.
+        ValueError: If there are several tables and none has a usual name.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder")

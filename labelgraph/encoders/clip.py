@@ -1,4 +1,4 @@
-"""CLIP by transformers, of pictures or of texts."""
+"""CLIP encoder of pictures or texts, with the package transformers."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from labelgraph.encoders.pictures import open_picture
 
 
 class Clip(Encoder):
-    """Unit vectors of a CLIP model of transformers; only the half of its side is kept.
+    """Unit vectors of a CLIP model of transformers; only the network of one side is kept in memory.
 
     Args:
-        model: A folder that ``save_pretrained`` wrote, or the name of a model in the cache of the hub. Its
-            weights must be safetensors.
-        side: ``"image"`` or ``"text"``. Longer texts than the model takes are cut.
-        allow_download: Ask the hub for what is not in the cache. It is not among the settings: who builds the
-            encoder from these works offline.
-        device: Of the network.
+        model: A folder that ``save_pretrained`` wrote, or the name of a model in the cache of the hub. The
+            weights must be in safetensors format.
+        side: ``"image"`` or ``"text"``. Texts over the length limit of the model are truncated.
+        allow_download: Download missing files from the hub. This option is not part of the settings, so that building
+            the encoder from its settings works offline.
+        device: Device of the network.
 
     Raises:
-        ValueError: If there is no such side.
-        FileNotFoundError: If the model is not there.
+        ValueError: If ``side`` is unknown.
+        FileNotFoundError: If the model is not found.
         ImportError: If transformers is not installed.
     """
 
@@ -41,14 +41,14 @@ class Clip(Encoder):
         transformers = import_package("transformers", "clip")
         where = {"local_files_only": not allow_download}
         if side == "image":
-            # Named in transformers 5: its default scales otherwise, wherever torchvision happens to be installed.
+            # In transformers 5, the default class scales differently if torchvision is installed.
             processor = getattr(transformers, "CLIPImageProcessorPil", None) or transformers.CLIPImageProcessor
         else:
             processor = transformers.AutoTokenizer
         try:
             with no_bar():
                 self._processor = processor.from_pretrained(self.model, **where)
-                # The whole: classes of one half alone do not always find the size of the common space.
+                # Load both sides: classes of one side do not always find the size of the common space.
                 whole = transformers.CLIPModel.from_pretrained(self.model, use_safetensors=True, **where)
         except OSError as error:
             raise not_here(self.model, error) from error
@@ -60,7 +60,7 @@ class Clip(Encoder):
 
     @property
     def channels(self) -> int:
-        """Size of the common space."""
+        """Dimension of the common embedding space."""
         return int(self._projection.out_features)
 
     @property
@@ -79,20 +79,20 @@ class Clip(Encoder):
         """Run the network."""
         if self.side == "image":
             inputs = torch.from_numpy(np.stack(prepared)).to(self.device)
-            found = self._network(pixel_values=inputs)
+            output = self._network(pixel_values=inputs)
         else:
             limit = self._network.config.max_position_embeddings
             tokens = self._processor(
                 list(prepared), padding=True, truncation=True, max_length=limit, return_tensors="pt"
             )
-            found = self._network(**tokens.to(self.device))
-        vectors: np.ndarray = normalize(self._projection(found.pooler_output).float()).cpu().numpy()
+            output = self._network(**tokens.to(self.device))
+        vectors: np.ndarray = normalize(self._projection(output.pooler_output).float()).cpu().numpy()
         return vectors
 
 
 @contextmanager
 def no_bar() -> Iterator[None]:
-    """Load models of transformers without its progress bar, which takes longer to read than they to load."""
+    """Hide the progress bar of transformers while a model loads."""
     logging = import_package("transformers.utils.logging", "clip")
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
@@ -104,21 +104,21 @@ def no_bar() -> Iterator[None]:
 
 
 def not_here(model: str, error: OSError) -> FileNotFoundError:
-    """What to raise where a model cannot be loaded."""
+    """The error for a model that cannot be loaded."""
     reason = str(error).partition("\n")[0]
     return FileNotFoundError(f"{model}: no such model here ({reason}); 'allow_download=True' asks the hub for it")
 
 
 def model_name(model: str | Path) -> str:
-    """A folder by its whole path, so that settings hold in another working directory; a name as it is."""
+    """The absolute path of a folder, so that settings work in any working directory; a name is unchanged."""
     return str(Path(model).resolve()) if Path(model).exists() else str(model)
 
 
 def check_side(side: str) -> str:
-    """Check the side of an encoder that has both.
+    """Check the side of an encoder for both sides.
 
     Raises:
-        ValueError: If there is no such side.
+        ValueError: If ``side`` is unknown.
     """
     if side not in SIDES:
         raise ValueError(f"'side' must be one of {', '.join(SIDES)} (got {side!r})")

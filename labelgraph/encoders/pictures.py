@@ -1,4 +1,4 @@
-"""Pictures from files of any kind, opened with care."""
+"""Safe opening of pictures from untrusted files."""
 
 from __future__ import annotations
 
@@ -14,31 +14,30 @@ from labelgraph.encoders.encoder import Item, import_package
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MAX_PIXELS = 89_478_485  # Where Pillow begins to warn.
-MAX_SIDE = 65_535  # Of a JPEG; Pillow's memory grows with the number of rows, too.
-LARGEST_SIDE = 2048  # Larger pictures are shrunk first: they cost no gigabytes afterwards.
-# No format that runs another program or draws vectors.
+MAX_PIXELS = 89_478_485  # Pillow warns above this number.
+MAX_SIDE = 65_535  # Limit of JPEG; Pillow's memory also grows with the number of rows.
+LARGEST_SIDE = 2048  # Larger pictures are reduced early, to save memory.
+# Formats that neither run another program nor render vectors.
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 
 
 def open_picture(item: Item, max_pixels: int = MAX_PIXELS) -> Image:
-    """Open a picture as RGB: upright, on white ground, the first frame of an animation.
+    """Open a picture as RGB: upright, on a white background, the first frame of an animation.
 
-    One whose longer side is at least twice 2,048 pixels is shrunk by a whole number.
+    If the longer side has at least 4,096 pixels, the picture is reduced by an integer factor.
 
     Args:
-        item: A file of one of the formats AVIF, BMP, GIF, JPEG, JPEG 2000, PNG, PPM, TIFF, WebP, as far as
-            Pillow was built with them; or an array (3, H, W) of values 0 to 255, such as `labelgraph.data.MatPictures`
-            has.
-        max_pixels: Larger pictures are refused before they are decoded, as those of which a side has more than 65,535
-            pixels. Pillow itself refuses those of twice its ``Image.MAX_IMAGE_PIXELS``.
+        item: A file of the format AVIF, BMP, GIF, JPEG, JPEG 2000, PNG, PPM, TIFF or WebP, if
+            Pillow was built with it; or an array (3, H, W) of values 0 to 255, such as from
+            `labelgraph.data.MatPictures`.
+        max_pixels: Maximum number of pixels. Larger pictures are refused before they are decoded, and so are pictures
+            with a side of over 65,535 pixels. Pillow itself refuses more than twice its ``Image.MAX_IMAGE_PIXELS``.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no picture, its pixels are truncated or damaged, it is too large, or of kinds of pixels
-            without a meaning as colours; if an array is of another shape or has other values. Damaged metadata are
-            left out.
+        ValueError: If the file is not a picture, is truncated, damaged or too large, or its pixels are not colours;
+            if an array has another shape or other values. Damaged metadata are ignored.
         ImportError: If Pillow is not installed.
 
     Example:
@@ -63,7 +62,7 @@ def open_picture(item: Item, max_pixels: int = MAX_PIXELS) -> Image:
     with reading(path, "a picture that can be read"):
         try:
             return _opened(path, path, image_module, formats, max_pixels)
-        except (SyntaxError, ValueError, OSError):  # Pillow reads metadata before the pixels.
+        except (SyntaxError, ValueError, OSError):  # Damaged metadata, which Pillow reads before the pixels.
             bare = _png_pixels(path)
             if bare is None:
                 raise
@@ -85,7 +84,7 @@ PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 
 
 def _png_pixels(path: Path) -> bytes | None:
-    """The content of a PNG file without its metadata; none if it has none, or is another file."""
+    """The content of a PNG file without its metadata; ``None`` for other files or without metadata."""
     content = path.read_bytes()
     if not content.startswith(PNG):
         return None
@@ -100,7 +99,7 @@ def _png_pixels(path: Path) -> bytes | None:
 
 
 def _of_array(array: np.ndarray, image_module: Any) -> Image:
-    """A picture of numbers."""
+    """Convert an array to a picture."""
     numbers = array.ndim == 3 and array.shape[0] == 3 and array.size and array.dtype.kind in "iuf"
     if not numbers or not 0 <= array.min() <= array.max() <= 255:
         values = f"{array.min():g} to {array.max():g}" if array.size and array.dtype.kind in "iuf" else "no numbers"
@@ -110,7 +109,7 @@ def _of_array(array: np.ndarray, image_module: Any) -> Image:
 
 
 def _upright(picture: Image) -> Image:
-    """Decode, in eight bits a channel, turned as the camera was held."""
+    """Decode with eight bits per channel, and rotate as the metadata say."""
     from PIL import Image
 
     if picture.mode == "F":
@@ -118,7 +117,7 @@ def _upright(picture: Image) -> Image:
     picture.load()
     try:
         turn = int(picture.getexif().get(ORIENTATION, 1))
-    except Exception:  # Damaged metadata; as it lies, the picture can be seen.
+    except Exception:  # Damaged metadata: do not rotate.
         turn = 1
     decoded = _eight_bits(picture) if picture.mode in DEEP else picture
     return decoded.transpose(Image.Transpose[TURNS[turn]]) if turn in TURNS else decoded
@@ -132,7 +131,7 @@ TURNS = {
 
 
 def _eight_bits(picture: Image) -> Image:
-    """Grey of sixteen bits, whatever the mode holds; Pillow itself would cut it off at 255."""
+    """Scale sixteen-bit grey to eight bits; Pillow itself would clip values at 255."""
     deep = picture.convert("I")
     grey = deep.point(lambda value: value * (1 / 257)).convert("L")
     clear = picture.info.get("transparency")
@@ -144,7 +143,7 @@ def _eight_bits(picture: Image) -> Image:
 
 
 def _on_white(picture: Image) -> Image:
-    """Lay a picture on white ground."""
+    """Put a picture on a white background."""
     from PIL import Image
 
     if picture.mode in ("L", "RGB") and "transparency" not in picture.info:
@@ -160,10 +159,10 @@ def _shrunk(picture: Image) -> Image:
 
 
 def cut_margins(picture: Image) -> Image:
-    """Cut off white margins and pad with white to a square, as suits drawings on a page; a blank one stays whole."""
+    """Crop white margins and pad to a white square, for drawings; a blank picture is not cropped."""
     from PIL import Image, ImageChops
 
-    # Some drawings fill a corner of a whole page only. A blank page has no box and stays whole.
+    # Some drawings fill only a corner of the page. A blank page has no bounding box and is not cropped.
     drawing = picture.crop(ImageChops.invert(picture).getbbox())
     side = max(drawing.size)
     square = Image.new("RGB", (side, side), "white")

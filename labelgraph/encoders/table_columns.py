@@ -1,4 +1,4 @@
-"""Which columns of a table are the pictures, the captions and the tags."""
+"""Finding the columns of pictures, captions and tags in a table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from labelgraph._core.reading import one_line
 from labelgraph.encoders.table_files import column_names
 
-# What people call them, the first that a table has is taken. Capitals, spaces, hyphens and underscores do not count.
+# Usual names; the first name in the table is used. Case, spaces, hyphens and underscores are ignored.
 SPELLINGS: dict[str, tuple[str, ...]] = {
     "image": (
         "file", "filename", "filepath", "path", "image", "imagefile", "imagefilename", "imagepath", "picture", "photo",
@@ -28,14 +28,14 @@ def guess_columns(path: str | Path, given: Mapping[str, str | None] | None = Non
 
     Args:
         path: The table.
-        given: Columns that are known: by ``"image"``, ``"caption"``, ``"tags"``, ``"title"``, ``"split"``, ``"id"``.
+        given: Known columns, by ``"image"``, ``"caption"``, ``"tags"``, ``"title"``, ``"split"``, ``"id"``.
 
     Returns:
-        The columns by the same keys, ``None`` for one that the table does not have.
+        The columns by the same keys; ``None`` for a column that the table does not have.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the table cannot be read, or pictures, captions or tags are not found.
+        ValueError: If the table cannot be read, or the column of pictures, captions or tags is not found.
 
     Example:
         >>> import tempfile
@@ -46,20 +46,20 @@ def guess_columns(path: str | Path, given: Mapping[str, str | None] | None = Non
         >>> guess_columns(path)["image"], guess_columns(path)["title"]
         ('Filename', None)
     """
-    there = column_names(path)
+    names = column_names(path)
     taken = {column for column in (given or {}).values() if column}
-    plain = {_plain(name): name for name in reversed(there) if name not in taken}
-    found: dict[str, str | None] = {}
+    plain = {_plain(name): name for name in reversed(names) if name not in taken}
+    columns: dict[str, str | None] = {}
     for key, spellings in SPELLINGS.items():
         known = [plain[spelling] for spelling in spellings if spelling in plain]
-        found[key] = (given or {}).get(key) or (known[0] if known else None)
-    if missing := next((key for key in NEEDED if found[key] is None), None):
+        columns[key] = (given or {}).get(key) or (known[0] if known else None)
+    if missing := next((key for key in NEEDED if columns[key] is None), None):
         likely = ", ".join(SPELLINGS[missing][:3])
         raise ValueError(
             f"{path}: expected one column '{likely.split(', ')[0]}' (or {likely.partition(', ')[2]}) "
-            f"(got {one_line(', '.join(there)) or 'none'})"
+            f"(got {one_line(', '.join(names)) or 'none'})"
         )
-    return found
+    return columns
 
 
 def _plain(name: str) -> str:

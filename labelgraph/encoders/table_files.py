@@ -1,4 +1,4 @@
-"""Columns of CSV, TSV and Parquet files."""
+"""Reader of columns of CSV, TSV and Parquet files."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ DELIMITERS = ",;\t|"
 
 
 def column_names(path: str | Path) -> list[str]:
-    """The names of the columns of a file that `read_table` reads.
+    """Names of the columns of a table that `read_table` accepts.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read.
-        ImportError: If it is Parquet and pyarrow is not installed.
+        ValueError: If the file cannot be read.
+        ImportError: If the file is Parquet and pyarrow is not installed.
     """
     with _opened(Path(path)) as table:
         return table.names
 
 
 def read_columns(path: Path, names: Sequence[str]) -> dict[str, list[Any]]:
-    """Some columns of a file, as lists: texts of a CSV file, values of any kind of a Parquet file."""
+    """Read some columns of a file as lists: texts from a CSV file, values of any type from a Parquet file."""
     with _opened(path) as table:
         for name in names:
             if table.names.count(name) != 1:
@@ -38,7 +38,7 @@ def read_columns(path: Path, names: Sequence[str]) -> dict[str, list[Any]]:
 
 
 class _Opened(NamedTuple):
-    """The names of the columns of a file, and how to read some of them."""
+    """Names of the columns of an open file, and a function that reads some of them."""
 
     names: list[str]
     read: Callable[[Sequence[str]], dict[str, list[Any]]]
@@ -67,7 +67,7 @@ def _open_csv(path: Path) -> Iterator[_Opened]:
 
 
 def _delimiter(file: io.TextIOBase) -> str:
-    """What divides the header into the most columns; a comma in doubt, as the name of the format says."""
+    """The delimiter that divides the header into the most columns; a comma in a tie."""
     line = file.readline(LONGEST_FIELD)
     file.seek(0)
     return max(DELIMITERS, key=lambda delimiter: len(next(csv.reader([line], delimiter=delimiter), [])))

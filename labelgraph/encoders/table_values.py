@@ -1,4 +1,4 @@
-"""Values of tables: missing ones are missing, and all others are kept or refused."""
+"""Conversion of the values of tables: missing values, texts, ids, splits and tags."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ SEPARATORS = (";", "|", ",")
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a value stands for none: null or NaN."""
+    """Whether a value is null or NaN."""
     return value is None or (isinstance(value, float) and value != value)
 
 
 def as_text(where: str, value: Any) -> str:
-    """A value of a column as text, without spaces around it; an empty one for a missing value.
+    """Convert a value of a column to text, without spaces around it; a missing value becomes an empty text.
 
-    Whole numbers that are stored as floats, because of missing values beside them, have no point.
+    Integers that are stored as floats, because other values of the column are missing, have no decimal point.
 
     Raises:
-        ValueError: If it is bytes or a collection.
+        ValueError: If the value is bytes or a collection.
     """
     if is_missing(value):
         return ""
@@ -39,26 +39,26 @@ def as_text(where: str, value: Any) -> str:
 
 
 def texts(path: Path, name: str, values: Sequence[Any]) -> list[str]:
-    """A column of texts.
+    """Convert a column to texts.
 
     Raises:
-        ValueError: If a value is no text; the message names column and row.
+        ValueError: If a value is not a text; the message names column and row.
     """
     return [as_text(f"{path}: column '{name}', row {row},", value) for row, value in enumerate(values)]
 
 
 def ids_of(path: Path, name: str, values: Sequence[Any], kept: Sequence[int], may_lack: bool) -> list[str]:
-    """A column of ids, each there and once among the rows that are kept.
+    """Convert a column to ids, which must be present and distinct in the kept rows.
 
     Args:
         path: The table.
-        name: Of the column.
-        values: The column.
-        kept: Rows that are kept.
+        name: Name of the column.
+        values: Values of the column.
+        kept: Rows to keep.
         may_lack: Whether a missing id becomes ``item NUMBER``.
 
     Raises:
-        ValueError: If an id is missing or there twice.
+        ValueError: If an id is missing or repeated.
     """
     column = texts(path, name, values)
     ids = [column[row] or (f"item {row}" if may_lack else "") for row in kept]
@@ -73,10 +73,10 @@ def ids_of(path: Path, name: str, values: Sequence[Any], kept: Sequence[int], ma
 
 
 def split_rows(path: Path, name: str, values: Sequence[str]) -> dict[str, np.ndarray]:
-    """Rows by split; an empty value is in none.
+    """Row numbers of each split; a row with an empty value is in no split.
 
     Raises:
-        ValueError: If a value is no name of a split.
+        ValueError: If a value is not the name of a split.
     """
     meant = [split_name(value) if value else "" for value in values]
     for value in meant:
@@ -88,17 +88,17 @@ def split_rows(path: Path, name: str, values: Sequence[str]) -> dict[str, np.nda
 
 
 def tags_of(path: Path, name: str, values: Sequence[Any], separator: str | None) -> tuple[list[list[str]], str]:
-    """The tags of each row, sorted and each once, and the separator.
+    """The sorted, distinct tags of each row, and the separator.
 
     Args:
         path: The table.
-        name: Of the column.
-        values: Lists of tags; texts with separators between; numbers, truth values.
-        separator: By default the one of ``;``, ``|`` and ``,`` that occurs; lists that are written as texts, such as
-            ``['cat', 'dog']``, are then read as lists.
+        name: Name of the column.
+        values: Lists of tags, texts with separators, numbers, or booleans.
+        separator: Separator of tags; by default ``;``, ``|`` or ``,``, whichever occurs. By default, lists written as
+            texts, such as ``['cat', 'dog']``, are read as lists.
 
     Raises:
-        ValueError: If a value is none of these, or several separators occur.
+        ValueError: If a value is of another type, or several separators occur.
     """
     plain = list(values)
     if separator is None:
@@ -108,7 +108,7 @@ def tags_of(path: Path, name: str, values: Sequence[Any], separator: str | None)
     for row, value in enumerate(plain):
         where = f"{path}: column '{name}', row {row},"
         if isinstance(value, list | tuple):
-            parts = [as_text(where, each) for each in value]
+            parts = [as_text(where, tag) for tag in value]
         else:
             parts = [part.strip() for part in as_text(where, value).split(separator)]
         rows.append(sorted(set(parts) - {""}))
@@ -116,7 +116,7 @@ def tags_of(path: Path, name: str, values: Sequence[Any], separator: str | None)
 
 
 def _list_in_text(value: str) -> Any:
-    """A list that a program has written as text, or the text itself."""
+    """Parse a list that is written as text; any other text is unchanged."""
     plain = value.strip()
     if plain[:1] == "[" and plain[-1:] == "]":
         for parse in (json.loads, ast.literal_eval):
@@ -127,10 +127,10 @@ def _list_in_text(value: str) -> Any:
 
 
 def _separator(path: Path, name: str, values: Sequence[str]) -> str:
-    """The separator that occurs; where several do, the user must tell, as a wrong one spoils all labels."""
-    counts = {each: sum(each in value for value in values) for each in SEPARATORS}
-    there = [each for each, count in counts.items() if count]
-    if len(there) > 1:
-        told = " and ".join(f"'{each}' in {counts[each]} rows" for each in there)
-        raise ValueError(f"{path}: column '{name}' has {told}; tell by 'separator' which of them separates tags")
-    return there[0] if there else SEPARATORS[0]
+    """The separator that occurs; several are an error, because a wrong separator would spoil all labels."""
+    counts = {mark: sum(mark in value for value in values) for mark in SEPARATORS}
+    used = [mark for mark, count in counts.items() if count]
+    if len(used) > 1:
+        occurrences = " and ".join(f"'{mark}' in {counts[mark]} rows" for mark in used)
+        raise ValueError(f"{path}: column '{name}' has {occurrences}; tell by 'separator' which of them separates tags")
+    return used[0] if used else SEPARATORS[0]

@@ -26,8 +26,8 @@ class LabelVectors(NamedTuple):
     """Embeddings of label names.
 
     Attributes:
-        vectors: Shape (C, F), float32; zero for a name of which no word is known.
-        missing: These names.
+        vectors: Shape (C, F), float32; zero for a name without a known word.
+        missing: Names without a known word.
     """
 
     vectors: Tensor
@@ -35,15 +35,16 @@ class LabelVectors(NamedTuple):
 
 
 def read_label_vectors(path: str | Path, label_names: Sequence[str]) -> LabelVectors:
-    r"""Look label names up in a file of word vectors, for ``cooccurrence_graph(..., x=vectors)``.
+    r"""Look up label names in a file of word vectors, for ``cooccurrence_graph(..., x=vectors)``.
 
-    A name is split at spaces, underscores and hyphens into words, which are compared in lower case; the vectors of its
-    known words are averaged. The file is read as a stream, so that only the vectors asked for are held. By its ending:
+    A name is split into words at spaces, underscores and hyphens, and words are compared in lower case. The vector of
+    a name is the average over its known words. The file is read as a stream, and only these vectors are kept in
+    memory. The ending of the file determines its format:
 
-    - ``.mat`` (MATLAB 5 or 7.3): the matrix ``inp`` :math:`(C, F)`, a row per label in order; no look-up.
-    - ``.txt``, ``.vec``: a line per word, the word and :math:`F` numbers with spaces between (GloVe); a first
-      line of two whole numbers, words and :math:`F`, is understood (word2vec text, fastText ``.vec``).
-    - ``.bin``: a first line of two whole numbers, words and :math:`F`, then per word its UTF-8 bytes, a space, and
+    - ``.mat`` (MATLAB 5 or 7.3): the matrix ``inp`` :math:`(C, F)`, a row per label in order, without look-up.
+    - ``.txt``, ``.vec``: a line per word, with the word and :math:`F` numbers separated by spaces (GloVe). A first
+      line with the number of words and :math:`F` is optional (word2vec text, fastText ``.vec``).
+    - ``.bin``: a first line with the number of words and :math:`F`, then per word its UTF-8 bytes, a space, and
       :math:`F` little-endian float32 (word2vec binary).
     - ``.gz`` after one of the last three: the same, compressed.
 
@@ -52,11 +53,11 @@ def read_label_vectors(path: str | Path, label_names: Sequence[str]) -> LabelVec
         label_names: The :math:`C` names.
 
     Returns:
-        The vectors and the names that are missing, which are also told in a warning.
+        The vectors and the missing names; a warning reports missing names too.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is damaged, of another format, not finite, or knows none of the names.
+        ValueError: If the file is damaged, of another format, not finite, or has no word of the names.
 
     Example:
         >>> import tempfile
@@ -86,19 +87,19 @@ def read_label_vectors(path: str | Path, label_names: Sequence[str]) -> LabelVec
 
 
 def encode_label_names(label_names: Sequence[str], encode: Callable[[list[str]], Any], template: str = "{}") -> Tensor:
-    """Embed label names by a sentence encoder.
+    """Embed label names with a sentence encoder.
 
     Args:
         label_names: The C names; underscores become spaces.
-        encode: Gives an array or tensor (C, F) for a list of C texts, such as the ``encode`` of a sentence
+        encode: Returns an array or tensor (C, F) for a list of C texts, such as the ``encode`` of a sentence
             encoder.
-        template: What the encoder reads, with ``{}`` for the name, such as ``"a photo of a {}"``.
+        template: Text for the encoder, with ``{}`` for the name, such as ``"a photo of a {}"``.
 
     Returns:
         Shape (C, F), float32.
 
     Raises:
-        ValueError: If ``template`` has no ``{}``, or the encoder gives another shape, NaN or infinity.
+        ValueError: If ``template`` has no ``{}``, or the encoder returns another shape, NaN or infinity.
 
     Example:
         >>> from labelgraph.encoders import encode_label_names
@@ -107,8 +108,8 @@ def encode_label_names(label_names: Sequence[str], encode: Callable[[list[str]],
     """
     if "{}" not in template:
         raise ValueError(f"'template' must have a {{}} for the name (got {template!r})")
-    given = encode([template.replace("{}", name.replace("_", " ")) for name in label_names])
-    vectors = np.asarray(given.detach().cpu() if isinstance(given, Tensor) else given)
+    output = encode([template.replace("{}", name.replace("_", " ")) for name in label_names])
+    vectors = np.asarray(output.detach().cpu() if isinstance(output, Tensor) else output)
     if vectors.ndim != 2 or len(vectors) != len(label_names):
         raise ValueError(f"'encode' must give the shape ({len(label_names)}, F) (got {vectors.shape})")
     return _finite("'encode'", vectors)
@@ -138,7 +139,7 @@ def _averaged(
 
 
 def _look_up(entries: Iterator[tuple[str, np.ndarray]], wanted: set[str]) -> dict[str, np.ndarray]:
-    """The vector of each wanted word: that of the word as it is, else of the first with other capitals."""
+    """The vector of each wanted word: of its exact spelling, or of the first spelling in another case."""
     exact: dict[str, np.ndarray] = {}
     folded: dict[str, np.ndarray] = {}
     for word, vector in entries:
@@ -197,17 +198,17 @@ def label_name_vectors(source: str | Path, label_names: Sequence[str]) -> LabelV
     r"""Embed label names, for ``cooccurrence_graph(..., x=vectors)`` and a label embedding ``"given"``.
 
     Args:
-        source: A file of word vectors, as `labelgraph.encoders.read_label_vectors` takes it, or ``"sentence"`` for the
+        source: A file of word vectors for `labelgraph.encoders.read_label_vectors`, or ``"sentence"`` for the
             packaged model of `SentenceEncoder`.
         label_names: The :math:`C` names.
 
     Returns:
-        The vectors :math:`(C, F)` and the names that are missing; no warning tells of these.
+        The vectors :math:`(C, F)` and the missing names, without a warning.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is damaged, of another format, or knows none of the names.
-        ImportError: If the sentence encoder is asked for and not installed.
+        ValueError: If the file is damaged, of another format, or has no word of the names.
+        ImportError: If ``source`` is ``"sentence"`` and the sentence encoder is not installed.
 
     Example:
         >>> import tempfile

@@ -1,4 +1,4 @@
-"""Words of texts in any script."""
+"""Splitting texts in any script into words."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
-SHORTEST = 3  # Letters of a word; shorter ones are mostly articles and prepositions.
+SHORTEST = 3  # Minimum number of letters; shorter words are mostly articles and prepositions.
 SHORTEST_SYLLABIC = 2
 ASCII_WORD = re.compile(r"[a-z]+")
-# Scripts in which accents and vowel points are folded; in others, marks are vowels or make another letter.
+# Scripts in which accents and vowel points are removed; in others, marks are vowels or change the letter.
 FOLDED = ("LATIN", "GREEK", "ARABIC", "HEBREW")
 ALPHABETS = (*FOLDED, "CYRILLIC", "ARMENIAN", "GEORGIAN", "COPTIC")
-JOINERS = "\u200c\u200d\u00ad"  # Without a width; they stand within words.
+JOINERS = "\u200c\u200d\u00ad"  # Zero-width characters within words.
 
 
 def words_of(text: str) -> list[str]:
     """List the words of a text, in lower case.
 
-    Words are runs of letters and their marks, as in Unicode text segmentation (UAX 29): each ideograph and each
-    hiragana is a word of its own, and digits are none. Accents are folded in Latin and Greek, vowel points left out in
-    Arabic and Hebrew; in all other scripts, marks stay. Words of fewer than three letters are left out, where a script
-    is an alphabet. Thai, Lao, Khmer and Burmese phrases stay whole between spaces: to divide them takes a dictionary.
+    Words are runs of letters and their marks, as in Unicode text segmentation (UAX 29). Each ideograph and each
+    hiragana is a separate word, and digits are not words. Accents are removed in Latin and Greek, and
+    vowel points in Arabic and Hebrew; in all other scripts, marks stay. In alphabets, words of fewer than three letters
+    are left out. Thai, Lao, Khmer and Burmese phrases are split only at spaces, because splitting them into words
+    requires a dictionary.
 
     Example:
         >>> from labelgraph.encoders import words_of
@@ -48,7 +49,7 @@ def _folded(text: str) -> str:
 
 
 def _runs(text: str) -> Iterator[list[str]]:
-    """Letters of one kind with their marks."""
+    """Yield runs of letters of one kind with their marks."""
     run: list[str] = []
     kind = ""
     for character in text:
@@ -67,13 +68,13 @@ def _runs(text: str) -> Iterator[list[str]]:
 
 @lru_cache(maxsize=4096)
 def _script(character: str) -> str:
-    """The first word of the name that Unicode has for a character, such as ``LATIN``."""
+    """The first word of the Unicode name of a character, such as ``LATIN``."""
     return unicodedata.name(character, "").partition(" ")[0]
 
 
 @lru_cache(maxsize=4096)
 def _kind(character: str) -> str:
-    """Whether a character is a word of its own, part of one, or none."""
+    """The kind of a character: a separate word, a letter of a word, or neither (empty)."""
     if not character.isalpha():
         return ""
     script = _script(character)

@@ -1,1 +1,1 @@
-"""Splits: published strategies, and index files."""
+"""Splits: published strategies, and files of row numbers."""

@@ -1,4 +1,4 @@
-"""Splits in files: saved with what they were made on, and read from index files of any origin."""
+"""Files of splits: saved with a digest of the items, or read from index files of other programs."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from labelgraph.data.pairs import CrossModalData
 from labelgraph.data.splits.split_names import split_name
 
 FORMAT = 1
-LARGEST = 1 << 30  # Bytes of a JSON file: 50 million items.
-LONGEST_NUMBER = 18  # Digits of a row number.
+LARGEST = 1 << 30  # Largest JSON file in bytes, enough for 50 million items.
+LONGEST_NUMBER = 18  # Largest number of digits of a row number.
 
 
 def items_digest(data: CrossModalData) -> str:
-    """SHA-256 of the ids of a set, in their order; of the labels too, where ids are mere row numbers."""
+    """SHA-256 of the ids of a data set in order; if the ids are row numbers, of the labels too."""
     digest = hashlib.sha256("\0".join(data.ids).encode())
     if data.ids == tuple(map(str, range(len(data)))):
         digest.update(np.packbits(data.labels.cpu().numpy() > 0).tobytes())
@@ -34,13 +34,13 @@ def items_digest(data: CrossModalData) -> str:
 def save_splits(splits: Mapping[str, Tensor], data: CrossModalData, path: str | Path, **about: Any) -> None:
     """Write splits as JSON, with a digest of the items, atomically.
 
-    Two works that load one file onto the same items compare on the same indices.
+    Experiments that load the same file use the same items in each split.
 
     Args:
         splits: Index vectors by name.
-        data: The set that they index.
-        path: Of the file.
-        about: How they were made, as plain values.
+        data: Data set that the splits index.
+        path: The file.
+        about: How the splits were made, as values for JSON.
     """
     rows = {name: torch.as_tensor(index).tolist() for name, index in splits.items()}
     head = {"format": FORMAT, "items": len(data), "digest": items_digest(data), "about": about}
@@ -48,11 +48,11 @@ def save_splits(splits: Mapping[str, Tensor], data: CrossModalData, path: str | 
 
 
 def load_splits(path: str | Path, data: CrossModalData) -> dict[str, Tensor]:
-    """Read what `save_splits` wrote, onto the same items.
+    """Read splits that `save_splits` wrote for the same items.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is damaged, or was made on other items.
+        ValueError: If the file is damaged, or holds splits of other items.
 
     Example:
         >>> import tempfile, torch
@@ -70,50 +70,50 @@ def load_splits(path: str | Path, data: CrossModalData) -> dict[str, Tensor]:
 
 
 def read_splits(path: str | Path, data: CrossModalData) -> dict[str, Tensor]:
-    """Read splits from index files, whoever wrote them.
+    """Read splits from index files of this library or of other programs.
 
-    Known names, such as ``train``, are understood in any capitals; ``val``, ``valid`` and ``dev`` mean ``validation``.
-    A ``.npz`` or ``.json`` file holds one vector a split; a folder holds ``NAME.npy`` or ``NAME.txt`` (one item a
-    line) for each. Whole numbers are row numbers from 0, strings are ids; the lines of a ``.txt`` are ids if all
-    of them are, and row numbers otherwise. What `save_splits` wrote is read too, with its check.
-    `complete_splits` adds what the files do not have.
+    Standard names such as ``train`` may be in any case; ``val``, ``valid`` and ``dev`` mean ``validation``. A ``.npz``
+    or ``.json`` file holds one vector per split. A folder holds one file per split, ``NAME.npy`` or ``NAME.txt`` with
+    one item per line. Integers are row numbers from 0, and strings are ids. The lines of a ``.txt`` file are ids if
+    all of them are ids of the data, otherwise row numbers. For files of `save_splits`, the digest is checked.
+    `complete_splits` adds splits that the files do not have.
 
     Args:
         path: The file or folder.
-        data: The set that they index.
+        data: Data set that the splits index.
 
     Raises:
         FileNotFoundError: If there is no such file, or the folder has no index files.
-        ValueError: If a file is damaged, names items that the set does not have, or repeats one.
+        ValueError: If a file is damaged, names an item that the data set does not have, or repeats an item.
     """
     path = Path(path)
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if file.suffix in (".npy", ".txt"))
         if not files:
             raise FileNotFoundError(f"{path}: expected index files such as train.npy or train.txt (got none)")
-        found = {file.stem: _read_index(file, data) for file in files}
+        splits = {file.stem: _read_index(file, data) for file in files}
     elif path.suffix == ".json":
         content = _read_json(path)
-        found = _checked(path, content, data) if "digest" in content else content
+        splits = _checked(path, content, data) if "digest" in content else content
     elif path.suffix == ".npz":
-        found, _ = read_npz(path)
+        splits, _ = read_npz(path)
     else:
         raise ValueError(f"{path}: expected splits as .npz, .json or a folder of .npy or .txt (got {path.suffix!r})")
-    return _rows(path, found, data)
+    return _rows(path, splits, data)
 
 
-def _rows(path: Path, found: Mapping[str, Any], data: CrossModalData) -> dict[str, Tensor]:
-    """Row numbers of items that are named by number or by id."""
+def _rows(path: Path, splits: Mapping[str, Any], data: CrossModalData) -> dict[str, Tensor]:
+    """Convert row numbers or ids of each split to row numbers."""
     place = {name: row for row, name in enumerate(data.ids)}
     rows = {}
-    for given, items in found.items():
-        name = split_name(given)
+    for spelling, items in splits.items():
+        name = split_name(spelling)
         if name in rows:
-            raise ValueError(f"{path}: expected the split '{name}' once (got {quoted(given)} too)")
+            raise ValueError(f"{path}: expected the split '{name}' once (got {quoted(spelling)} too)")
         try:
             index = np.asarray(items)
         except (ValueError, OverflowError) as error:
-            what = f"{path}: {quoted(given)} must be a vector of row numbers or ids"
+            what = f"{path}: {quoted(spelling)} must be a vector of row numbers or ids"
             raise ValueError(f"{what} (got {one_line(error)})") from error
         if index.dtype.kind == "U":
             mixed = isinstance(items, list) and not all(isinstance(item, str) for item in items)
@@ -132,12 +132,12 @@ def _rows(path: Path, found: Mapping[str, Any], data: CrossModalData) -> dict[st
         repeats = len(index) - len(np.unique(index))
         if repeats:
             raise ValueError(f"{path}: '{name}' must hold each item once (got {repeats} repeats)")
-        rows[name] = torch.from_numpy(index.astype(np.int64))  # In the order of the file, which training depends on.
+        rows[name] = torch.from_numpy(index.astype(np.int64))  # Training depends on the order.
     return rows
 
 
 def _checked(path: Path, content: Mapping[str, Any], data: CrossModalData) -> dict[str, Any]:
-    """The splits of a file of ours, if it was made on the same items."""
+    """The splits of a file that `save_splits` wrote, after checking that it was written for the same items."""
     if content.get("format") != FORMAT or not isinstance(content.get("splits"), dict):
         raise ValueError(f"{path}: expected splits of format {FORMAT} (got format {content.get('format')})")
     if content.get("items") != len(data) or content["digest"] != items_digest(data):
@@ -158,7 +158,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _read_index(path: Path, data: CrossModalData) -> Any:
-    """One index vector from a ``.npy`` or ``.txt`` file."""
+    """Read one index vector from a ``.npy`` or ``.txt`` file."""
     if path.suffix == ".npy":
         return read_npy(path, "biufU")
     with reading(path, "row numbers or ids, a line each"):

@@ -1,4 +1,4 @@
-"""The names of splits that the library knows, and how else people spell them."""
+"""Standard names of splits, and their other spellings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MEANT = {
 
 
 def split_name(name: object) -> str:
-    """The name of a split as the library spells it; a name that it does not know stays as it is.
+    """The standard name of a split; an unknown name stays unchanged.
 
     Example:
         >>> from labelgraph.data.splits.split_names import split_name

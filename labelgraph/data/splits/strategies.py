@@ -1,4 +1,4 @@
-"""Splits as papers draw them, and items held out for validation."""
+"""Strategies of published papers for splits, and holding out a validation split."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from labelgraph.data.splits.split_names import NAMES
 
 Parts = dict[str, np.ndarray]
 
-# Sizes of the papers, by split and data set. AGAH's are items a label.
+# Published sizes by strategy and data set. The sizes of AGAH are items per label.
 PUBLISHED_SIZES: dict[str, dict[str, dict[str, float]]] = {
     "dcmh": {
         "mirflickr": {"query": 2000, "train": 10_000},
@@ -30,25 +30,25 @@ PUBLISHED_SIZES: dict[str, dict[str, dict[str, float]]] = {
 
 
 def make_splits(data: CrossModalData | Tensor, name: str, seed: int = 0, **sizes: float) -> dict[str, Tensor]:
-    """Split a set in one of the ways of ``SPLITS``; ``data.with_splits`` takes the result.
+    """Split a data set by one of the strategies in ``SPLITS``, for ``data.with_splits``.
 
-    Every way gives ``train``, ``validation``, ``test``, ``query`` and ``database``, so that either protocol of
-    `labelgraph.metrics` can follow: where a way has no queries of its own they are the test items, and the
-    reverse; where it has no database, this is all that is trained and validated on. Validation items are taken
-    from the training part. No item that is searched with is trained or validated on.
+    Every strategy gives ``train``, ``validation``, ``test``, ``query`` and ``database``, so that both protocols of
+    `labelgraph.metrics` apply. If a strategy has no queries, the test items are the queries, and the reverse. If it
+    has no database, the training and validation items are the database. Validation items are taken from the
+    training items. No query is used for training or validation.
 
     Args:
-        data: The set, or its labels; its own splits are not looked at.
+        data: The data set, or its labels; existing splits are ignored.
         name: Key of ``SPLITS``.
-        seed: Of all that is drawn; the same seed gives the same splits.
-        sizes: Options of that way: below 1 a share, else a number of items. ``PUBLISHED_SIZES`` has those of
-            the papers.
+        seed: Random seed; the same seed gives the same splits.
+        sizes: Sizes of the strategy; a value below 1 is a share, any other a number of items. ``PUBLISHED_SIZES``
+            has the sizes in the papers.
 
     Returns:
         Sorted index vectors by name; without ``validation`` if its size is 0.
 
     Raises:
-        ValueError: If the way, or a size, is unknown, or the set is too small.
+        ValueError: If the strategy or a size is unknown, or the data set is too small.
 
     Example:
         >>> import torch
@@ -69,10 +69,10 @@ def make_splits(data: CrossModalData | Tensor, name: str, seed: int = 0, **sizes
 
 
 def complete_splits(splits: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Add the splits that follow from others: queries from test items or the reverse, a database from the rest.
+    """Add splits that follow from others: queries from test items or the reverse, a database from training items.
 
     Args:
-        splits: Index vectors by name; those of a set that comes split, or of index files.
+        splits: Index vectors by name, such as from `read_splits`.
 
     Example:
         >>> import torch
@@ -81,18 +81,19 @@ def complete_splits(splits: Mapping[str, Tensor]) -> dict[str, Tensor]:
         >>> {name: len(index) for name, index in splits.items()}
         {'train': 20, 'test': 1, 'query': 1, 'database': 20}
     """
-    found = dict(splits)
+    completed = dict(splits)
     for one, other in (("test", "query"), ("query", "test")):
-        if one not in found and other in found:
-            found[one] = found[other]
-    seen = [found[name] for name in ("train", "validation") if name in found]
-    if seen and "database" not in found:
-        found["database"] = torch.cat(seen).sort().values
-    return {name: found[name] for name in (*NAMES, *sorted(found.keys() - set(NAMES))) if name in found}
+        if one not in completed and other in completed:
+            completed[one] = completed[other]
+    seen = [completed[name] for name in ("train", "validation") if name in completed]
+    if seen and "database" not in completed:
+        completed["database"] = torch.cat(seen).sort().values
+    names = (*NAMES, *sorted(completed.keys() - set(NAMES)))
+    return {name: completed[name] for name in names if name in completed}
 
 
 def test_vs_test(labels: np.ndarray, rng: np.random.Generator, test: float = 0.2, validation: float = 0.1) -> Parts:
-    """Random test items, which are both the queries and the gallery; the rest trains (ALGCN, DAGNN and others)."""
+    """Random test items are both queries and gallery; the rest is for training (ALGCN, DAGNN and others)."""
     order = rng.permutation(len(labels))
     cut = _count("test", test, len(labels))
     return {"test": order[:cut], **_validate(order[cut:], validation)}
@@ -101,10 +102,10 @@ def test_vs_test(labels: np.ndarray, rng: np.random.Generator, test: float = 0.2
 def dcmh(
     labels: np.ndarray, rng: np.random.Generator, query: float = 0.1, train: float = 0.5, validation: float = 0.1
 ) -> Parts:
-    """Random queries, the rest is the database, a random part of that trains.
+    """Random queries; the rest is the database, and a random part of the database is for training.
 
-    Published for DCMH (Jiang and Li, Deep Cross-Modal Hashing, CVPR 2017); the default shares are those of its
-    MIRFlickr. ``train`` counts the validation items too.
+    Published for DCMH (Jiang and Li, Deep Cross-Modal Hashing, CVPR 2017); the default shares are those for
+    MIRFlickr. ``train`` includes the validation items.
     """
     order = rng.permutation(len(labels))
     cut = _count("query", query, len(labels))
@@ -123,16 +124,16 @@ def agah(
     first: float = 2,
     validation: float = 0.1,
 ) -> Parts:
-    """Queries and training items drawn label by label, so that rare labels have theirs; the rest is the database.
+    """Queries and training items are drawn label by label, so that rare labels occur; the rest is the database.
 
-    Published for AGAH (APWeb-WAIM 2023). ``query`` and ``train`` are items a label, of the first label ``first``
-    times as many. An item is drawn once, for the first of its labels that draws it; what rare labels lack is
-    topped up from all that are left.
+    Published for AGAH (APWeb-WAIM 2023). ``query`` and ``train`` are numbers of items per label; the first label gets
+    ``first`` times as many. An item is drawn once, for the first of its labels that draws it. If rare labels have
+    too few items, random remaining items fill the splits.
     """
     factor = np.ones(labels.shape[1], dtype=np.int64)
     factor[0] = round(first)
     wanted = {"query": round(query) * factor, "train": round(train) * factor}
-    total = {name: int(each.sum()) for name, each in wanted.items()}
+    total = {name: int(sizes.sum()) for name, sizes in wanted.items()}
     if min(total.values()) < 1 or sum(total.values()) > len(labels):
         raise ValueError(
             f"'query' and 'train' must leave {len(labels)} items (got {total['query']} and {total['train']}, which is "
@@ -157,14 +158,14 @@ def agah(
 
 
 def uniform(labels: np.ndarray, rng: np.random.Generator, validation: float = 0.1, test: float = 0.1) -> Parts:
-    """Random shares of all items: by default 80 % train, 10 % validate, 10 % test."""
+    """Random shares of all items: by default 80 % training, 10 % validation, 10 % test."""
     order = rng.permutation(len(labels))
     cut = _count("test", test, len(labels))
     return {"test": order[:cut], **_validate(order[cut:], validation, len(labels))}
 
 
 def stratified(labels: np.ndarray, rng: np.random.Generator, validation: float = 0.1, test: float = 0.1) -> Parts:
-    """As ``uniform``, but with each part having its share of every label, as far as one label an item allows."""
+    """Like ``uniform``, but stratified: items are distributed evenly by the rarest label of each item."""
     chosen, rest = systematic(by_rarest_label(labels, rng), _count("test", test, len(labels)), rng)
     held_out = _count("validation", validation, len(labels)) if validation else 0
     validating, training = systematic(rest, held_out, rng)
@@ -172,9 +173,9 @@ def stratified(labels: np.ndarray, rng: np.random.Generator, validation: float =
 
 
 def by_rarest_label(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Order items by their rarest label, randomly within one label."""
+    """Order items by their rarest label, and randomly within a label."""
     frequency = labels.sum(axis=0, dtype=np.int64)
-    # Ties between equally frequent labels go to the column, so that two such labels do not mix.
+    # Equally frequent labels are ranked by column, so that their items do not mix.
     rank = np.argsort(np.argsort(frequency, kind="stable"))
     rarest = np.where(labels > 0, rank, len(rank)).min(axis=1)
     shuffled = rng.permutation(len(labels))
@@ -182,7 +183,7 @@ def by_rarest_label(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def systematic(order: np.ndarray, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Take ``size`` items at equal steps from a random start; return the taken and the rest in order."""
+    """Take ``size`` items at equal steps from a random start; return these items and the rest, in order."""
     places = np.floor((np.arange(size) + rng.random()) * len(order) / max(size, 1)).astype(np.int64)
     taken = np.zeros(len(order), dtype=bool)
     taken[places] = True
@@ -190,7 +191,7 @@ def systematic(order: np.ndarray, size: int, rng: np.random.Generator) -> tuple[
 
 
 def _validate(training: np.ndarray, validation: float, base: int | None = None) -> Parts:
-    """Split validation items off the training part, which is in random order already."""
+    """Split the validation items off the training items, which are in random order."""
     cut = _count("validation", validation, base or len(training)) if validation else 0
     if cut >= len(training):
         raise ValueError(f"'validation' must leave some of {len(training)} training items (got {cut})")
@@ -198,7 +199,7 @@ def _validate(training: np.ndarray, validation: float, base: int | None = None) 
 
 
 def _count(name: str, size: float, total: int) -> int:
-    """Items of a size: below 1 a share of the total, else their number."""
+    """Number of items of a size; a size below 1 is a share of the total."""
     count = round(size * total) if size < 1 else round(size)
     if not 1 <= count < total:
         raise ValueError(f"'{name}' must give 1 to {total - 1} of {total} items (got {size:g}, which is {count})")
@@ -215,18 +216,18 @@ SPLITS: dict[str, Callable[..., Any]] = {
 
 
 def hold_out(data: CrossModalData, share: float = 0.1, seed: int = 0) -> CrossModalData:
-    """Move some items of the split ``train``, drawn at random, to a new split ``validation``.
+    """Move random items of the split ``train`` to a new split ``validation``.
 
-    Every label keeps a training item: of each, the one that would be drawn last.
+    Every label keeps a training item: the last of its items in the random order.
 
     Args:
-        data: Data with a split ``train`` and none called ``validation``.
-        share: Of the training items to hold out; at least one is.
-        seed: Of the draw.
+        data: Data with a split ``train`` and without a split ``validation``.
+        share: Share of the training items to hold out, at least one item.
+        seed: Seed of the random choice.
 
     Raises:
-        ValueError: If the share is not between 0 and 1, a split is missing or there already, or every item is
-            the one that its label keeps.
+        ValueError: If the share is not between 0 and 1, ``train`` is missing, ``validation`` exists, or
+            every item is the one that a label keeps.
 
     Example:
         >>> import torch
@@ -249,5 +250,5 @@ def hold_out(data: CrossModalData, share: float = 0.1, seed: int = 0) -> CrossMo
     held_out = order[free][: max(1, round(share * len(train)))].sort().values
     if not len(held_out):
         raise ValueError(f"'data' must have training items whose labels others have too (got none of {len(train)})")
-    kept = train[~torch.isin(train, held_out)]
-    return data.with_splits({**data.splits, "train": kept, "validation": held_out})
+    remaining = train[~torch.isin(train, held_out)]
+    return data.with_splits({**data.splits, "train": remaining, "validation": held_out})

@@ -1,4 +1,4 @@
-"""The splits that a training needs, and fingerprints that tell whether a data set has changed."""
+"""Splits for training, and fingerprints that tell whether a data set has changed."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from labelgraph.data.splits.split_names import NAMES
 from labelgraph.data.splits.strategies import hold_out
 
 HELD_OUT = 0.1
-MOST_HELD_OUT = 10_000  # Each of them searches all of them after every epoch.
-EVALUATED = ("validation", "test", "query")  # Splits that no training reads.
+MOST_HELD_OUT = 10_000  # Each held-out item is a query against all held-out items after every epoch.
+EVALUATED = ("validation", "test", "query")  # Splits that are never trained on.
 
 
 def training_splits(data: CrossModalData, select: str, seed: int, reads_labels: bool) -> tuple[CrossModalData, bool]:
-    """Data with the splits that a training needs.
+    """Add the splits for training that the data do not have.
 
-    Without a split ``train``, all items are in it that are in no split for evaluation; for a method that reads
-    labels, those that have any. Splits with names that the library does not know are an error then, since their items
-    may be those to evaluate on. Without ``validation``, where the best epoch is chosen on it, a tenth of ``train`` is
-    held out, at most 10,000 items.
+    If there is no split ``train``, all items outside the evaluation splits become training items; for a method that
+    reads labels, only items with a label. In this case, split names that the library does not know are an error,
+    because their items may be for evaluation. If the best epoch is chosen on ``validation`` and this split is missing,
+    a tenth of ``train`` is held out, at most 10,000 items.
 
     Returns:
         The data, and whether items were held out.
 
     Raises:
-        ValueError: If no split is called ``train`` and some have names that the library does not know, if no item is
-            left to train on, or none can be held out.
+        ValueError: If there is no split ``train`` but a split with an unknown name, if no training item is left, or if
+            no item can be held out.
     """
     if "train" not in data.splits:
         if own := [name for name in data.splits if name not in NAMES]:
@@ -59,12 +59,12 @@ def training_splits(data: CrossModalData, select: str, seed: int, reads_labels: 
 
 
 def held_out_share(num_items: int) -> float:
-    """Which share of so many training items is held out."""
+    """Share of the training items to hold out."""
     return min(HELD_OUT, MOST_HELD_OUT / num_items)
 
 
 def told_splits(given: CrossModalData, data: CrossModalData, held_out: bool, seed: int) -> Iterable[str]:
-    """Sentences on the splits that `training_splits` made."""
+    """Sentences that describe the splits that `training_splits` added."""
     if "train" not in given.splits:
         size = len(data.splits["train"]) + (len(data.splits["validation"]) if held_out else 0)
         yield f"no split 'train' in the data: training on {size:,} of {len(data):,} items"
@@ -76,7 +76,7 @@ def told_splits(given: CrossModalData, data: CrossModalData, held_out: bool, see
 
 
 def fingerprint(data: CrossModalData) -> dict[str, str]:
-    """SHA-256 of all that a training reads of data, by part."""
+    """SHA-256 of each part of the data that training reads."""
     parts: dict[str, list[np.ndarray]] = {
         "image": [data.image.cpu().numpy()],
         "text": _csr_parts(data.text) if sp.issparse(data.text) else [data.text_rows().cpu().numpy()],
@@ -98,7 +98,7 @@ def _bytes(content: Any) -> np.ndarray:
 
 
 def digest(arrays: list[np.ndarray]) -> str:
-    """SHA-256 of arrays, with their types and shapes."""
+    """SHA-256 of arrays, including their types and shapes."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype}{array.shape}".encode())
