@@ -26,8 +26,8 @@ class OpenClip(Encoder):
         device: Device of the network.
 
     Raises:
-        ValueError: If ``side`` or ``architecture`` is unknown, or ``weights`` is not a ``.safetensors`` file (others are
-            pickles).
+        ValueError: If ``side`` or ``architecture`` is unknown, or ``weights`` is not a ``.safetensors`` file (others
+            are pickles).
         FileNotFoundError: If ``weights`` is not a file and downloads are not allowed.
         ImportError: If open_clip is not installed.
     """
