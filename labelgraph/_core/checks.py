@@ -55,7 +55,7 @@ def check_present(present: Any, size: int) -> Tensor:
         raise ValueError("'present' must be 0 or 1 (got other values)")
     bare = (~mask.bool().any(1)).nonzero().flatten()
     if len(bare):
-        raise ValueError(f"'present' must give every item a side (got {len(bare)} items without, first row {bare[0]})")
+        raise ValueError(f"'present' must give every item a side (got {len(bare)} with none, first row {bare[0]})")
     return mask.bool()
 
 
