@@ -19,17 +19,8 @@ from benchmarks.experiments.run_settings import RunConfig
 from labelgraph._core.files import write_text
 from labelgraph._core.json_files import write_json
 from labelgraph.cli.common import counted
-from labelgraph.nn import ADJACENCIES
 from labelgraph.report import Result, markdown_table
 from labelgraph.report.tables import format_spread
-
-# The setting of each factor, and its values.
-FACTORS: dict[str, tuple[str, list[Any]]] = {
-    "hops": ("num_layers", [0, 1, 2, 3, 5]),
-    "adjacency": ("adjacency", list(ADJACENCIES)),
-    "threshold": ("threshold", [0.2, 0.4, 0.6]),
-    "embedding": ("label_embedding", ["learned", "pmi-svd", "one-hot"]),
-}
 
 
 @dataclass(frozen=True)

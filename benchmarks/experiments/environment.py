@@ -10,8 +10,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import labelgraph
 
 PACKAGES = ("torch", "torch-geometric", "lightning", "numpy", "scipy", "scikit-learn", "safetensors")
@@ -19,6 +17,8 @@ PACKAGES = ("torch", "torch-geometric", "lightning", "numpy", "scipy", "scikit-l
 
 def environment() -> dict[str, Any]:
     """Versions of packages, processor, number of threads, commit and time."""
+    import torch  # Here, so that the help of the commands is fast.
+
     return {
         "labelgraph": labelgraph.__version__,
         "commit": _commit(),

@@ -1,11 +1,10 @@
-"""Trainings in parallel processes, and the options of the commands that start them."""
+"""Trainings in parallel processes."""
 
 from __future__ import annotations
 
-import argparse
 import functools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -15,39 +14,13 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from benchmarks.experiments.parallel_options import check_workers
 from benchmarks.experiments.run_folder import RunFolder, load_data
 from benchmarks.experiments.run_settings import DataConfig, RunConfig, Training
 from benchmarks.experiments.runner import kept, train_one, training_graph
 from labelgraph.cli.common import counted
 from labelgraph.data import CrossModalData
 from labelgraph.report import Result
-
-
-def parallel_parser(module: str, documentation: str, out: str, seeds: Sequence[int]) -> argparse.ArgumentParser:
-    """The options of commands that train in parallel; a command adds its own.
-
-    Args:
-        module: Name of the module.
-        documentation: Docstring of the module: a sentence, an empty line, and examples.
-        out: Name of the new folder in the help text.
-        seeds: Default seeds.
-    """
-    description, _, examples = documentation.partition("\n\n")
-    command = argparse.ArgumentParser(
-        prog=f"python -m {module}", description=description, epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    command.add_argument("--dataset", metavar="NAME", default="openclipart",
-                         help="data set: a name, or the path of a file or folder (default: openclipart)")  # fmt: skip
-    command.add_argument("--seeds", metavar="N", type=int, nargs="+", default=list(seeds),
-                         help=f"random seeds, one training each (default: {' '.join(map(str, seeds))})")  # fmt: skip
-    command.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], dest="settings",
-                         help="settings for all trainings, as in benchmarks.run")  # fmt: skip
-    command.add_argument("--jobs", metavar="N", type=int, default=default_workers(),
-                         help=f"number of parallel trainings (default here: {default_workers()})")  # fmt: skip
-    command.add_argument("--out", metavar="DIR", type=Path, help=f"new folder (default: runs/{out}-TIME)")
-    command.add_argument("--resume", metavar="DIR", type=Path, help="resume an interrupted run")
-    return command
 
 
 @dataclass(frozen=True)
@@ -83,19 +56,19 @@ _READ: dict[tuple[str, DataConfig, Path], CrossModalData] = {}
 
 
 def default_workers() -> int:
-    """One training for each core, because small trainings gain little from a second thread; one on a GPU."""
+    """One training for each core, because a second thread speeds up small trainings little; one training on a GPU."""
     return 1 if torch.cuda.is_available() else os.cpu_count() or 1
 
 
-def check_workers(workers: int) -> None:
-    """Refuse fewer than one parallel training."""
-    if workers < 1:
-        raise ValueError(f"'--jobs' must be at least 1 (got {workers})")
+def run_jobs(jobs: Iterable[Job], workers: int | None = None) -> dict[Path, list[Result]]:
+    """Run all trainings, and return their results by path; finished trainings are not repeated.
 
-
-def run_jobs(jobs: Iterable[Job], workers: int) -> dict[Path, list[Result]]:
-    """Run all trainings, and return their results by path; finished trainings are not repeated."""
+    Args:
+        jobs: The trainings.
+        workers: Number of parallel trainings. Defaults to `default_workers`.
+    """
     check_workers(workers)
+    workers = workers or default_workers()
     todo = {job.path: job for job in jobs}
     bar = functools.partial(tqdm, total=len(todo), unit="training", disable=None)
     if workers == 1:

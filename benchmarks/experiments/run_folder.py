@@ -178,7 +178,7 @@ def load_data(config: RunConfig, folder: RunFolder | None = None) -> CrossModalD
 def split_data(config: RunConfig, data: CrossModalData) -> CrossModalData:
     """Split the data by the settings; by default, the splits of the data set are kept."""
     split, seed, sizes = config.data.split, config.data.split_seed, config.data.sizes
-    if split in SPLITS:
+    if split is not None and split in SPLITS:
         sizes = {**PUBLISHED_SIZES.get(split, {}).get(config.dataset, {}), **sizes}
         return data.with_splits(make_splits(data, split, seed, **sizes))
     if split is not None and not Path(split).exists():

@@ -24,7 +24,6 @@ from benchmarks.experiments.environment import environment
 from benchmarks.scale.steps import SETTINGS, make, measure
 from labelgraph._core.json_files import write_json
 from labelgraph.cli.common import guarded
-from labelgraph.report import markdown_table
 
 
 def parser() -> argparse.ArgumentParser:
@@ -99,6 +98,8 @@ def _say(text: str) -> None:
 
 def table(report: dict[str, Any]) -> str:
     """Seconds and memory of each command."""
+    from labelgraph.report import markdown_table  # Here, so that help is fast.
+
     rows = [
         [step["name"], f"{step['seconds']:.1f} s", *(f"{step[kind] / 1e6:,.0f} MB" for kind in KINDS)]
         for step in report["steps"]

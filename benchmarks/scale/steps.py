@@ -17,7 +17,6 @@ import numpy as np
 
 from benchmarks.synthetic.generate import SyntheticData
 from benchmarks.synthetic.sets import SETS, SyntheticSet
-from benchmarks.synthetic.write import write_items
 
 INTERVAL = 0.02  # Seconds between two looks at a process's memory.
 MEMORY = ("VmHWM", "RssAnon", "RssFile", "RssShmem")
@@ -92,6 +91,8 @@ SETTINGS = {
 
 def make(folder: Path, items: int, tell: Callable[[int, int], None]) -> None:
     """Write the data, block by block, and beside them a file of queries, which are no items."""
+    from benchmarks.synthetic.write import write_items  # Here, so that help is fast.
+
     write_items(SPEC, folder / "data", items, 0, tell=tell, about={"made_for": "benchmarks.scale"})
     np.save(folder / "queries.npy", _queries(SPEC))
 

@@ -125,14 +125,12 @@ class Case:
         return [{**result, "gemm_flops_per_second": 2 * image.numel() * len(weight) / product}]
 
 
-CASES = {
-    "algcn": Case("algcn", algcn),
-    "dagnn": Case("dagnn", dagnn),
-    "p-gnn-con": Case("p-gnn-con", p_gnn_con),
-    "i-gnn-con": Case("i-gnn-con", i_gnn_con),
-    "agah": Case("agah", agah, config=SGD),
-    "algcn_mirflickr": Case("algcn", algcn, mirflickr_size),
-}
+ALGCN = Case("algcn", algcn)
+DAGNN = Case("dagnn", dagnn)
+P_GNN_CON = Case("p-gnn-con", p_gnn_con)
+I_GNN_CON = Case("i-gnn-con", i_gnn_con)
+AGAH = Case("agah", agah, config=SGD)
+ALGCN_MIRFLICKR = Case("algcn", algcn, mirflickr_size)
 
 
 def steps(case: Case, items: Items, dtype: torch.dtype = torch.float32) -> tuple[Step, Step]:

@@ -16,8 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.synthetic.sets import SETS
-from benchmarks.synthetic.write import BLOCK, write_set
+from benchmarks.synthetic.sets import BLOCK, SETS
 from labelgraph.cli.common import guarded
 from labelgraph.data import SPLITS
 
@@ -49,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _write(options: argparse.Namespace) -> None:
+    from benchmarks.synthetic.write import write_set  # Here, so that help is fast.
+
     start = time.perf_counter()
 
     def tell(done: int, total: int) -> None:

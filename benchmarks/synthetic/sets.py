@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+BLOCK = 4096  # Number of items in memory while a set is written.
+
 
 @dataclass(frozen=True)
 class SyntheticSet:

@@ -13,12 +13,10 @@ from numpy.lib import format as npy
 from torch import Tensor
 
 from benchmarks.synthetic.generate import SyntheticData
-from benchmarks.synthetic.sets import SETS, SyntheticSet
+from benchmarks.synthetic.sets import BLOCK, SETS, SyntheticSet
 from labelgraph._core.commit import FolderWriter, write_version
 from labelgraph.data import PUBLISHED_SIZES, make_splits
 from labelgraph.data.formats.folder_sources import KIND, NAMES, SPLITS
-
-BLOCK = 4096
 
 
 def write_set(

@@ -19,12 +19,9 @@ from datetime import datetime
 from pathlib import Path
 
 from benchmarks.experiments.environment import environment
-from benchmarks.experiments.jobs import check_workers, parallel_parser
-from benchmarks.experiments.run_folder import RunFolder, create_plan, keep_splits, load_data, read_plan
-from benchmarks.tuning.trials import Plan, search
-from benchmarks.tuning.tuning_report import write_tuning
+from benchmarks.experiments.parallel_options import check_workers, parallel_parser
 from labelgraph.cli.common import guarded
-from labelgraph.methods import METHODS
+from labelgraph.methods.registry import METHODS
 
 
 def parser() -> argparse.ArgumentParser:
@@ -50,6 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def tune(options: argparse.Namespace) -> None:
     """Start or resume a search, and print its tables."""
     check_workers(options.jobs)
+    # Here, so that help is fast.
+    from benchmarks.experiments.run_folder import RunFolder, create_plan, keep_splits, load_data, read_plan
+    from benchmarks.tuning.trials import Plan, search
+    from benchmarks.tuning.tuning_report import write_tuning
+
     if options.resume:
         plan, path = read_plan(Plan, options.resume), options.resume
         data = load_data(plan.config(plan.methods[0], 0), RunFolder(path))

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from labelgraph.data.named_sets import DATASETS
     from labelgraph.data.pairs import CrossModalData, Pair, drop_modalities, keep_complete
     from labelgraph.data.splits.index_files import load_splits, read_splits, save_splits
-    from labelgraph.data.splits.strategies import PUBLISHED_SIZES, SPLITS, complete_splits, hold_out, make_splits
+    from labelgraph.data.splits.split_names import SPLITS
+    from labelgraph.data.splits.strategies import PUBLISHED_SIZES, complete_splits, hold_out, make_splits
 
 __all__ = [
     "DATASETS",

@@ -4,6 +4,8 @@ import pytest
 import yaml
 
 from benchmarks import ablate, bits, run
+from benchmarks.experiments import ablation
+from benchmarks.experiments.code_lengths import Plan
 from benchmarks.experiments.comparison import Comparison
 from benchmarks.experiments.environment import environment
 from benchmarks.experiments.run_folder import RunFolder, create_plan, read_plan
@@ -86,9 +88,9 @@ def test_comparison_of_other_values(tmp_path, content):
 
 @pytest.mark.parametrize("name", DAMAGED)
 def test_damaged_plan(tmp_path, name, capsys):
-    plan = bits.Plan("openclipart", ["algcn"], [16], [0], [])
+    plan = Plan("openclipart", ["algcn"], [16], [0], [])
     create_plan(plan, tmp_path / "bits", environment())
-    assert read_plan(bits.Plan, tmp_path / "bits") == plan
+    assert read_plan(Plan, tmp_path / "bits") == plan
     (tmp_path / "bits" / "plan.yaml").write_text(DAMAGED[name])
     assert bits.main(["--resume", str(tmp_path / "bits")]) == 2
     error = capsys.readouterr().err
@@ -97,10 +99,10 @@ def test_damaged_plan(tmp_path, name, capsys):
 
 @pytest.mark.parametrize("content", ["", "hopes", "hops \xff"])
 def test_damaged_factors(folder, content, capsys):
-    (folder.path / ablate.MARKER).write_bytes(content.encode("latin-1"))
+    (folder.path / ablation.MARKER).write_bytes(content.encode("latin-1"))
     assert ablate.main(["--resume", str(folder.path)]) == 2
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and ablate.MARKER in error
+    assert error.count("\n") == 1 and ablation.MARKER in error
 
 
 def test_results_of_other_protocols(tmp_path):

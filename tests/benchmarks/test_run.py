@@ -76,6 +76,22 @@ print(*sorted({"torch", "numpy", "lightning"} & set(sys.modules)))
     assert done.stdout.splitlines()[-1] == "" and "did you mean 'algcn'" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["ablate", "bits", "tuning", "speed", "scale", "synthetic"])
+def test_help_does_not_import_pytorch(name):
+    code = f"""
+import runpy, sys
+sys.argv = ["", "--help"]
+try:
+    runpy.run_module("benchmarks.{name}", run_name="__main__")
+except SystemExit:
+    pass
+print("torch" in sys.modules)
+"""
+    root = str(Path(command.__file__).parents[1])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert "Examples:" in done.stdout and done.stdout.splitlines()[-1] == "False"
+
+
 def test_the_bare_package_lists_its_commands():
     root = Path(command.__file__).parents[1]
     done = subprocess.run([sys.executable, "-m", "benchmarks"], capture_output=True, text=True, check=True, cwd=root)

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from labelgraph._core.lazy import LazyTable
+
 NAMES = ("train", "validation", "test", "query", "database")
 MEANT = {
     **{name: name for name in NAMES},
     "training": "train", "val": "validation", "valid": "validation", "dev": "validation", "development": "validation",
     "testing": "test", "queries": "query", "gallery": "database", "retrieval": "database",
 }  # fmt: skip
+# Strategies to split a data set, by name.
+SPLITS: LazyTable[Callable[..., Any]] = LazyTable(
+    {
+        "test-vs-test": "labelgraph.data.splits.strategies:test_vs_test",
+        "dcmh": "labelgraph.data.splits.strategies:dcmh",
+        "agah": "labelgraph.data.splits.strategies:agah",
+        "uniform": "labelgraph.data.splits.strategies:uniform",
+        "stratified": "labelgraph.data.splits.strategies:stratified",
+    }
+)
 
 
 def split_name(name: object) -> str:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from labelgraph.data.pairs import CrossModalData
-from labelgraph.data.splits.split_names import NAMES
+from labelgraph.data.splits.split_names import NAMES, SPLITS
 
 Parts = dict[str, np.ndarray]
 
@@ -204,15 +203,6 @@ def _count(name: str, size: float, total: int) -> int:
     if not 1 <= count < total:
         raise ValueError(f"'{name}' must give 1 to {total - 1} of {total} items (got {size:g}, which is {count})")
     return count
-
-
-SPLITS: dict[str, Callable[..., Any]] = {
-    "test-vs-test": test_vs_test,
-    "dcmh": dcmh,
-    "agah": agah,
-    "uniform": uniform,
-    "stratified": stratified,
-}
 
 
 def hold_out(data: CrossModalData, share: float = 0.1, seed: int = 0) -> CrossModalData:
