@@ -6,7 +6,6 @@ import json
 import textwrap
 import warnings
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -179,12 +178,11 @@ def check_split(name: str, index: Any, size: int) -> Tensor:
 MOSTLY = 0.75
 
 
-@cache
-def take_beta_warning() -> None:
-    """Take torch's one warning that CSR tensors are in beta; it does not matter for the operations that are used."""
+def new_csr(start: Tensor, column: Tensor, value: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Create a sparse CSR tensor without torch's warning that CSR tensors are in beta."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.sparse_csr_tensor([0, 0], [], [], (1, 1), check_invariants=False)
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+        return torch.sparse_csr_tensor(start, column, value, shape, check_invariants=False)
 
 
 def csr_tensor(matrix: sp.csr_array) -> Tensor:
@@ -196,9 +194,8 @@ def csr_tensor(matrix: sp.csr_array) -> Tensor:
         >>> csr_tensor(sp.csr_array([[0.0, 2.0]])).to_dense()
         tensor([[0., 2.]], dtype=torch.float64)
     """
-    take_beta_warning()
     start, column, value = map(torch.from_numpy, (matrix.indptr, matrix.indices, matrix.data))
-    return torch.sparse_csr_tensor(start, column, value, matrix.shape, check_invariants=False)
+    return new_csr(start, column, value, matrix.shape)
 
 
 def sparse_if_mostly_zero(matrix: Any) -> Any:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labelgraph._core.checks import new_csr
 from labelgraph._core.names import SIDES
 from labelgraph._core.similarity import unit_length
 from labelgraph.losses import info_nce_loss
@@ -218,5 +219,4 @@ def _shortened(text: Tensor, share: float) -> Tensor:
     kept = torch.rand_like(values) < rates[rows, 0]
     has_words = torch.zeros(len(text), dtype=torch.bool, device=text.device).index_put((rows[kept],), kept[kept])
     values = values * (kept | ~has_words[rows])
-    parts = text.crow_indices(), text.col_indices(), values
-    return torch.sparse_csr_tensor(*parts, text.shape, check_invariants=False)
+    return new_csr(text.crow_indices(), text.col_indices(), values, text.shape)

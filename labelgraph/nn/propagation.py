@@ -7,14 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labelgraph._core.checks import take_beta_warning
+from labelgraph._core.checks import new_csr
 from labelgraph.graph.edges import check_edges
 
 DENSE_NODES = 256
 DENSE_SHARE = 0.1
 EDGE_BLOCK = 2**13
-
-take_beta_warning()  # Called on import, because a compiled product cannot call it.
 
 
 def source_norm(edge_index: Tensor, edge_weight: Tensor, num_nodes: int) -> Tensor:
@@ -187,8 +185,7 @@ def _product(rows: Tensor, columns: Tensor, values: Tensor, x: Tensor) -> Tensor
     order = rows.argsort()
     count = torch.bincount(rows, minlength=size)
     start = torch.cat([count.new_zeros(1), count.cumsum(0)])
-    entries = start, columns[order], values[order]
-    matrix = torch.sparse_csr_tensor(*entries, (size, size), check_invariants=False)
+    matrix = new_csr(start, columns[order], values[order], (size, size))
     # The reducing form needs one matrix less in memory, but exists only on a CPU.
     return torch.sparse.mm(matrix, x, "sum") if x.device.type == "cpu" else matrix @ x
 

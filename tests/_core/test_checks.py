@@ -1,5 +1,8 @@
 """Checks of features and labels."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -147,3 +150,17 @@ def test_values_whose_sum_is_too_large_are_finite():
     features[1, 7] = np.nan
     with pytest.raises(ValueError, match=r"in 1 rows, first row 1\)"):
         check_features("image", features)
+
+
+def test_sparse_products_do_not_warn():
+    """PyTorch warns once per process that CSR tensors are in beta, so this needs a new process."""
+    code = """
+import warnings
+import scipy.sparse as sp, torch
+from labelgraph.data import csr_tensor
+from labelgraph.nn import propagate
+warnings.simplefilter("error")
+propagate(torch.ones(1000, 2), torch.tensor([[0], [1]]), torch.ones(1))
+csr_tensor(sp.csr_array([[0.0, 2.0]]))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
