@@ -22,18 +22,12 @@ from labelgraph.cli.common import Parser, add_command, fitted_table, print_json
 from labelgraph.cli.given_data import DATA_HELP, check_folder, load
 from labelgraph.data.named_sets import check_dataset
 from labelgraph.methods.registry import load_method
-from labelgraph.metrics.metric_options import DEFAULT_METRICS, DIRECTIONS, PROTOCOLS, TIES
+from labelgraph.metrics.metric_options import DEFAULT_METRICS, DIRECTIONS, METRICS, PROTOCOLS, TIES, check_metric_name
 
 if TYPE_CHECKING:
     from labelgraph.cli.setups import Setup
     from labelgraph.methods import Method
 
-# In words, so that the help needs no PyTorch.
-FORMS = (
-    "map, map@K/DEFINITION, precision@K, recall@K, r-precision, ndcg@K/GAIN, jaccard@K, exact@K, own@K, own-rank, "
-    "precision@min(K,R), precision@recallLEVEL, relevant, and for codes precision@rRADIUS, recall@rRADIUS, "
-    "lookup@rRADIUS"
-)
 TOLD_TIES = {"database": "keep the order of the data", "expected": "count by their expected value over all orders"}
 
 
@@ -48,8 +42,9 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
                        "for)")  # fmt: skip
     which.add_argument("--split", metavar="NAME", help="measure a split that searches itself; 'all' for all items")
     command.add_argument("--metrics", metavar="NAME", nargs="+",
-                         help=f"metrics, of the forms {FORMS} (default: {' '.join(DEFAULT_METRICS)}; also how well the "
-                         "own pairs are found, if the protocol has them)")  # fmt: skip
+                         help=f"metrics, of the forms {', '.join(METRICS)}; a RADIUS needs codes (default: "
+                         f"{' '.join(DEFAULT_METRICS)}; and the metrics own@K and own-rank if the gallery contains the "
+                         "own pair of each query)")  # fmt: skip
     command.add_argument("--ties", choices=TIES, default=TIES[0], help="items of equal score: keep the order of the "
                          "data (database, the default), or take the expected value over all orders (expected), which "
                          "is fair to short codes")  # fmt: skip
@@ -62,13 +57,13 @@ def run(options: argparse.Namespace) -> None:
         check_name("--protocol", name, PROTOCOLS)
     check_folder(options.model, "folder of a model")
     check_dataset(options.data)
+    for name in options.metrics or ():
+        check_metric_name(name)
     from labelgraph.cli.setups import find_setups, read_made
     from labelgraph.metrics.measures import parse_metric
 
     for name in options.metrics or ():
         parse_metric(name)
-    if options.per_class and options.ties != TIES[0]:
-        raise ValueError(f"'--per-class' goes with --ties {TIES[0]} alone (got {options.ties})")
     data = load(options.data)
     method, made = load_method(options.model), read_made(options.model)
     setups = find_setups(data, made, options.protocols, options.split)
@@ -123,7 +118,7 @@ def _number(value: float) -> str:
 
 def _explain(metrics: Mapping[str, float], ties: str) -> None:
     """Explain the metrics of the table."""
-    from labelgraph.metrics.measures import METRICS, parse_metric
+    from labelgraph.metrics.measures import parse_metric
 
     forms = dict.fromkeys(parse_metric(name).form for name in metrics)
     print("\n" + "\n".join(f"  {form}: {METRICS[form].meaning}" for form in forms))

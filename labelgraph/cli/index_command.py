@@ -51,9 +51,9 @@ def run(options: argparse.Namespace) -> None:
     """Run the command."""
     check_writable(options.out, folder=True, name="--out")
     check_folder(options.model, "folder of a model")
-    data = load(options.data)
     if options.kind is not None:
         check_name("--index", options.kind, search.INDEXES)
+    data = load(options.data)
     split = options.split or searched_split(data)
     rows = chosen_rows(data, split)
     method = load_method(options.model)

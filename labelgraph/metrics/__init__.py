@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from labelgraph._core.similarity import SIMILARITIES, Embeddings
     from labelgraph.metrics.compute import query_metrics
     from labelgraph.metrics.grades import RELEVANCES
-    from labelgraph.metrics.measures import METRICS
     from labelgraph.metrics.metric import Metric
-    from labelgraph.metrics.metric_options import DEFAULT_METRICS, DIRECTIONS, OWN_METRICS, PROTOCOLS
+    from labelgraph.metrics.metric_options import DEFAULT_METRICS, DIRECTIONS, METRICS, OWN_METRICS, PROTOCOLS
     from labelgraph.metrics.protocols import Encoder, evaluate_protocol
     from labelgraph.metrics.ranked import (
         DEFINITIONS,

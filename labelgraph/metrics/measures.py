@@ -7,9 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from labelgraph._core.names import did_you_mean
 from labelgraph.metrics.metric import Metric, Ranking
-from labelgraph.metrics.metric_options import DEFAULT_METRICS, OWN_METRICS
+from labelgraph.metrics.metric_options import METRICS, PATTERNS, unknown_metric
 from labelgraph.metrics.ranked import (
     DEFINITIONS,
     GAINS,
@@ -25,7 +24,7 @@ from labelgraph.metrics.ties import Buckets, expected_average_precision, expecte
 
 
 class _AveragePrecision(Metric):
-    form, pattern = "map", r"map"
+    form, pattern = "map", PATTERNS["map"]
     meaning = "mean average precision over the full ranking"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
@@ -36,7 +35,7 @@ class _AveragePrecision(Metric):
 
 
 class _AveragePrecisionAt(Metric):
-    form, pattern = "map@K/DEFINITION", r"map@(?P<cut>\d+)(?:/(?P<variant>.+))?"
+    form, pattern = "map@K/DEFINITION", PATTERNS["map@K/DEFINITION"]
     meaning = "mean average precision within the first K items; the definition is named after the '/'"
     variants = DEFINITIONS
 
@@ -48,7 +47,7 @@ class _AveragePrecisionAt(Metric):
 
 
 class _PrecisionAt(Metric):
-    form, pattern = "precision@K", r"precision@(?P<cut>\d+)"
+    form, pattern = "precision@K", PATTERNS["precision@K"]
     meaning = "share of relevant items among the first K"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
@@ -59,7 +58,7 @@ class _PrecisionAt(Metric):
 
 
 class _PrecisionAtMin(Metric):
-    form, pattern = "precision@min(K,R)", r"precision@min\((?P<cut>\d+),R\)"
+    form, pattern = "precision@min(K,R)", PATTERNS["precision@min(K,R)"]
     meaning = "share of relevant items among the first K, or among the first R if only R < K items are relevant"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
@@ -73,7 +72,7 @@ class _PrecisionAtMin(Metric):
 
 
 class _RecallAt(Metric):
-    form, pattern = "recall@K", r"recall@(?P<cut>\d+)"
+    form, pattern = "recall@K", PATTERNS["recall@K"]
     meaning = "share of the relevant items that are among the first K"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
@@ -84,7 +83,7 @@ class _RecallAt(Metric):
 
 
 class _RPrecision(Metric):
-    form, pattern = "r-precision", r"r-precision"
+    form, pattern = "r-precision", PATTERNS["r-precision"]
     meaning = "share of relevant items among the first R, where R is the number of relevant items"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
@@ -96,7 +95,7 @@ class _RPrecision(Metric):
 
 
 class _Ndcg(Metric):
-    form, pattern = "ndcg@K/GAIN", r"ndcg(?:@(?P<cut>\d+))?(?:/(?P<variant>.+))?"
+    form, pattern = "ndcg@K/GAIN", PATTERNS["ndcg@K/GAIN"]
     meaning = "normalised discounted cumulative gain, graded by the number of shared labels"
     variants = tuple(GAINS)
     needs_grades = True
@@ -112,7 +111,7 @@ class _Ndcg(Metric):
 
 
 class _PrecisionAtRecall(Metric):
-    form, pattern = "precision@recallLEVEL", r"precision@recall(?P<level>[01]|[01]?\.\d+)"
+    form, pattern = "precision@recallLEVEL", PATTERNS["precision@recallLEVEL"]
     meaning = "precision at the rank where the recall reaches LEVEL"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
@@ -133,7 +132,7 @@ class _Within(Metric):
 
 
 class _PrecisionWithin(_Within):
-    form, pattern = "precision@rRADIUS", r"precision@r(?P<cut>\d+)"
+    form, pattern = "precision@rRADIUS", PATTERNS["precision@rRADIUS"]
     meaning = "share of relevant items among the items within the Hamming radius"
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
@@ -141,7 +140,7 @@ class _PrecisionWithin(_Within):
 
 
 class _RecallWithin(_Within):
-    form, pattern = "recall@rRADIUS", r"recall@r(?P<cut>\d+)"
+    form, pattern = "recall@rRADIUS", PATTERNS["recall@rRADIUS"]
     meaning = "share of the relevant items that are within the Hamming radius"
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
@@ -149,7 +148,7 @@ class _RecallWithin(_Within):
 
 
 class _LookupWithin(_Within):
-    form, pattern = "lookup@rRADIUS", r"lookup@r(?P<cut>\d+)"
+    form, pattern = "lookup@rRADIUS", PATTERNS["lookup@rRADIUS"]
     meaning = "share of the queries with a relevant item within the Hamming radius"
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
@@ -157,7 +156,7 @@ class _LookupWithin(_Within):
 
 
 class _Relevant(Metric):
-    form, pattern = "relevant", r"relevant"
+    form, pattern = "relevant", PATTERNS["relevant"]
     meaning = "number of relevant items"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
@@ -180,17 +179,17 @@ class _MeanValue(Metric):
 
 
 class _JaccardAt(_MeanValue):
-    form, pattern, item_value = "jaccard@K", r"jaccard@(?P<cut>\d+)", "jaccard"
+    form, pattern, item_value = "jaccard@K", PATTERNS["jaccard@K"], "jaccard"
     meaning = "mean Jaccard coefficient of the label sets of the query and of the first K items"
 
 
 class _ExactAt(_MeanValue):
-    form, pattern, item_value = "exact@K", r"exact@(?P<cut>\d+)", "exact"
+    form, pattern, item_value = "exact@K", PATTERNS["exact@K"], "exact"
     meaning = "share of the first K items that have exactly the labels of the query"
 
 
 class _OwnAt(Metric):
-    form, pattern, item_value = "own@K", r"own@(?P<cut>\d+)", "own"
+    form, pattern, item_value = "own@K", PATTERNS["own@K"], "own"
     meaning = "share of the queries whose own pair is among the first K items"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
@@ -208,7 +207,7 @@ class _OwnAt(Metric):
 
 
 class _OwnRank(Metric):
-    form, pattern, item_value = "own-rank", r"own-rank", "own"
+    form, pattern, item_value = "own-rank", PATTERNS["own-rank"], "own"
     meaning = "median rank of the query's own pair"
     higher_is_better = False
 
@@ -243,16 +242,6 @@ def _within(counts: Tensor, radius: int) -> Tensor:
     return counts[:, : radius + 1].sum(1, dtype=torch.float64)
 
 
-METRICS: dict[str, type[Metric]] = {
-    metric.form: metric
-    for metric in (
-        _AveragePrecision, _AveragePrecisionAt, _PrecisionAt, _RecallAt, _RPrecision, _Ndcg, _PrecisionAtRecall,
-        _PrecisionWithin, _RecallWithin, _LookupWithin, _Relevant, _PrecisionAtMin, _JaccardAt, _ExactAt, _OwnAt,
-        _OwnRank,
-    )
-}  # fmt: skip
-
-
 def parse_metric(name: str) -> Metric:
     """Parse the name of a metric.
 
@@ -268,5 +257,4 @@ def parse_metric(name: str) -> Metric:
     for metric in METRICS.values():
         if isinstance(name, str) and (parsed := metric.parse(name)):
             return parsed
-    meant = did_you_mean(name, [*DEFAULT_METRICS, *OWN_METRICS, *METRICS]) if isinstance(name, str) else ""
-    raise ValueError(f"'metrics' must be of the forms {', '.join(METRICS)} (got {name!r}){meant}")
+    raise unknown_metric(name)

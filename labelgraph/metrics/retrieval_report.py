@@ -15,9 +15,9 @@ from labelgraph._core.names import check_name
 from labelgraph._core.similarity import Vectors, as_matrix
 from labelgraph.metrics.compute import query_metrics, read_metrics
 from labelgraph.metrics.grades import Relevance
-from labelgraph.metrics.measures import METRICS, parse_metric
+from labelgraph.metrics.measures import parse_metric
 from labelgraph.metrics.metric import Metric
-from labelgraph.metrics.metric_options import DEFAULT_METRICS, OWN_METRICS, WITHOUT_RELEVANT
+from labelgraph.metrics.metric_options import DEFAULT_METRICS, METRICS, OWN_METRICS, WITHOUT_RELEVANT
 from labelgraph.metrics.ranked import check_average_precision
 
 DEFAULT_KS = (1, 5, 10, 50, 100)

@@ -6,14 +6,14 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Protocol
 
 from labelgraph._core.names import did_you_mean
-from labelgraph._core.similarity import Embeddings
-from labelgraph.search.exact_index import ExactIndex
-from labelgraph.search.faiss_index import FaissIndex
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from labelgraph._core.similarity import Embeddings
 
 
 class Index(Protocol):
@@ -61,19 +61,31 @@ class IndexKind:
     settings: Mapping[str, int] = field(default_factory=dict)
 
 
+def _exact(similarity: str, **options: Any) -> Index:
+    from labelgraph.search.exact_index import ExactIndex  # Here, so that names are checked without PyTorch.
+
+    return ExactIndex(similarity, **options)
+
+
+def _faiss(similarity: str, **options: Any) -> Index:
+    from labelgraph.search.faiss_index import FaissIndex
+
+    return FaissIndex(similarity, **options)
+
+
 VECTORS, CODES = ("cosine", "dot", "jaccard"), ("hamming",)
 # With a single link FAISS ends the process; memory grows with the links.
 LIMITS = {"num_probes": (1, 2**20), "num_links": (2, 1024), "search_width": (1, 2**20)}
 IVF, HNSW = {"num_probes": 16}, {"num_links": 32, "search_width": 128}
 INDEXES: dict[str, IndexKind] = {
-    "exact": IndexKind(VECTORS, ExactIndex),
-    "hamming": IndexKind(CODES, ExactIndex),
-    "faiss-flat": IndexKind(VECTORS, partial(FaissIndex, structure="flat")),
-    "faiss-ivf": IndexKind(VECTORS, partial(FaissIndex, structure="ivf"), IVF),
-    "faiss-hnsw": IndexKind(VECTORS, partial(FaissIndex, structure="hnsw"), HNSW),
-    "faiss-binary-flat": IndexKind(CODES, partial(FaissIndex, structure="flat")),
-    "faiss-binary-ivf": IndexKind(CODES, partial(FaissIndex, structure="ivf"), IVF),
-    "faiss-binary-hnsw": IndexKind(CODES, partial(FaissIndex, structure="hnsw"), HNSW),
+    "exact": IndexKind(VECTORS, _exact),
+    "hamming": IndexKind(CODES, _exact),
+    "faiss-flat": IndexKind(VECTORS, partial(_faiss, structure="flat")),
+    "faiss-ivf": IndexKind(VECTORS, partial(_faiss, structure="ivf"), IVF),
+    "faiss-hnsw": IndexKind(VECTORS, partial(_faiss, structure="hnsw"), HNSW),
+    "faiss-binary-flat": IndexKind(CODES, partial(_faiss, structure="flat")),
+    "faiss-binary-ivf": IndexKind(CODES, partial(_faiss, structure="ivf"), IVF),
+    "faiss-binary-hnsw": IndexKind(CODES, partial(_faiss, structure="hnsw"), HNSW),
 }
 
 

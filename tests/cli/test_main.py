@@ -138,7 +138,9 @@ WRONG = [
     ["evaluate", "missing", "openclipart"],
     ["evaluate", ".", "missing.npz"],
     ["evaluate", ".", "openclipart", "--protocol", "test-vs-tst"],
+    ["evaluate", ".", "openclipart", "--metrics", "recal@10"],
     ["index", "missing", "openclipart", "--out", "index"],
+    ["index", ".", "openclipart", "--out", "index", "--index", "exct"],
     ["search", "missing", "--text", "a"],
     ["search", ".", "--data", "missing.npz", "--text", "a"],
     ["search", ".", "--image", "missing.png"],
@@ -184,7 +186,6 @@ def test_the_bare_command_prints_its_help(capsys):
 
 
 def test_help_names_every_index_and_metric(capsys):
-    """These stand in words in the help, which imports no table of them."""
     shown = {}
     for name in ("index", "evaluate"):
         with pytest.raises(SystemExit):
