@@ -1,0 +1,1 @@
+"""Fuzz tests: damaged files for every reader, several writers at one place, and commands that are interrupted."""
