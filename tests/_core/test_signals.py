@@ -26,9 +26,15 @@ sys.exit(run_command(work, "start again", final=True))
 """
 
 
+def listen():
+    """Let a child hear a signal that this process ignores."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def start(code, *arguments):
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A test run that was started by nohup would hand the ignored signal down.
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen)
     assert process.stdout.readline() == "ready\n"
     return process
 
