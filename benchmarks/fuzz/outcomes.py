@@ -19,6 +19,7 @@ FAILURES = (SILENT, FOREIGN, MESSAGE, CRASH, HANG, MEMORY, OUTSIDE)
 CLEAN = (ValueError, OSError, ImportError)
 NO_MEMORY = "can't allocate memory"  # A RuntimeError of PyTorch.
 LONGEST = 2000  # Characters of a line that someone reads.
+WRAPPERS = ("reading", "refusing")  # Context managers that turn errors of others into their own.
 PROJECT = Path(__file__).parents[2]
 OURS = Path(__file__).parent
 # Where Python, its packages and the system have their own files.
@@ -87,7 +88,9 @@ def place_of(error: BaseException) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename.startswith(str(PROJECT)) and not frame.filename.startswith(str(OURS))
+        if frame.filename.startswith(str(PROJECT))
+        and not frame.filename.startswith(str(OURS))
+        and frame.name not in WRAPPERS
     ]
     return f"{Path(frames[-1].filename).relative_to(PROJECT)}:{frames[-1].lineno} {frames[-1].name}" if frames else ""
 
