@@ -23,6 +23,8 @@ from typing import Any
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 GRACE = 2.0  # Seconds in which further signals count as the same: `timeout` and terminals send several.
 
+PAUSE = 0.01  # Seconds until a signal that came within a destructor is repeated.
+
 
 class Stopped(BaseException):
     """Raised when a signal asks the process to end.
@@ -48,7 +50,17 @@ class _Handler:
     """Raises `Stopped` once; a signal after the grace period ends the process immediately."""
 
     def __init__(self) -> None:
-        self.process, self.first = os.getpid(), 0.0
+        self.process, self.first, self.earlier_hook = os.getpid(), 0.0, sys.unraisablehook
+
+    def repeat(self, unraisable: Any) -> None:
+        """Repeat the signal if Python ignored `Stopped`, as it does in a destructor; a `sys.unraisablehook`."""
+        if not isinstance(unraisable.exc_value, Stopped):
+            self.earlier_hook(unraisable)
+            return
+        self.first = 0.0
+        repeated = threading.Timer(PAUSE, os.kill, (os.getpid(), unraisable.exc_value.number))
+        repeated.daemon = True
+        repeated.start()
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
@@ -92,8 +104,10 @@ def stopping(final: bool = False) -> Iterator[None]:
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) not in (signal.SIG_IGN, None):
                 before[number] = signal.signal(number, handler)
+        sys.unraisablehook = handler.repeat
         yield
     finally:
+        sys.unraisablehook = handler.earlier_hook
         for number, earlier in before.items():
             signal.signal(number, signal.SIG_IGN if final else earlier)
 

@@ -101,6 +101,41 @@ def test_handlers_are_restored_and_nesting_changes_nothing():
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_within_a_destructor_is_not_lost(number, capsys):
+    class Interrupted:
+        def __del__(self):
+            os.kill(os.getpid(), number)
+            time.sleep(0.001)
+
+    def work():
+        Interrupted()
+        time.sleep(20)
+
+    started = time.monotonic()
+    assert run_command(work, "start again") == 128 + number
+    assert time.monotonic() - started < 10
+    errors = capsys.readouterr().err
+    assert errors.count("\n") == 1 and errors.endswith("start again\n")
+
+
+def test_other_errors_of_destructors_are_shown_as_before():
+    class Broken:
+        def __del__(self):
+            raise KeyError("a")
+
+    seen, before = [], sys.unraisablehook
+    sys.unraisablehook = seen.append
+    try:
+        with stopping():
+            Broken()
+        assert [type(each.exc_value) for each in seen] == [KeyError]
+        assert sys.unraisablehook == seen.append
+    finally:
+        seen.clear()
+        sys.unraisablehook = before
+
+
 def test_ignored_signals_stay_ignored():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
