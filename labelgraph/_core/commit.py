@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from labelgraph._core.arrays import create_array
 from labelgraph._core.digests import sha256_file
-from labelgraph._core.json_files import LIMIT, parse_json
+from labelgraph._core.json_files import LIMIT, parse_json, read_at_most
 from labelgraph._core.manifest import FILE_NAME, FileEntry, FolderFormat, Manifest, open_regular, read_manifest
 from labelgraph._core.temporary import NO_LINK, SUFFIX, Temporary, flush_folder, naming, remove_stale
 
@@ -181,7 +181,7 @@ def check_replaceable(folder: Path, kind: FolderFormat) -> None:
     if not os.path.lexists(path):
         return
     with suppress(ValueError), open_regular(path) as file:
-        content = parse_json(file.read(LIMIT), path)
+        content = parse_json(read_at_most(file, LIMIT), path)
         if isinstance(content, dict) and content.get("format") == kind.name:
             return
     raise ValueError(f"{path}: expected a {kind.name}, or nothing, to replace (got something else); move it away")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from labelgraph._core.files import write_bytes
 
@@ -42,10 +43,15 @@ def read_json(path: str | Path, limit: int = LIMIT) -> Any:
     if not path.is_file():
         raise ValueError(f"{path}: expected a JSON file (got a folder or a device)")
     with path.open("rb") as file:
-        content = file.read(limit + 1)
+        content = read_at_most(file, limit)
     if len(content) > limit:
         raise ValueError(f"{path}: expected at most {limit:,} bytes of JSON (got more)")
     return parse_json(content, path)
+
+
+def read_at_most(file: BinaryIO, limit: int) -> bytes:
+    """Read an open file up to one byte over the limit; the memory is reserved by the size of the file."""
+    return file.read(min(os.fstat(file.fileno()).st_size, limit) + 1)
 
 
 def parse_json(content: bytes, name: str | Path) -> Any:

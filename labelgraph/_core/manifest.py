@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from labelgraph._core.digests import sha256_json
-from labelgraph._core.json_files import LIMIT, parse_json
+from labelgraph._core.json_files import LIMIT, parse_json, read_at_most
 from labelgraph._core.temporary import NO_LINK
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}-(?P<digest>[0-9a-f]{16})(\.\w{1,16})?", re.ASCII)
@@ -151,7 +151,7 @@ def read_manifest(folder: Path, kind: FolderFormat) -> Manifest:
         ValueError: If the manifest is damaged or has another format.
     """
     with open_manifest(folder, kind) as file:
-        return Manifest.parse(file.read(LIMIT + 1), folder / kind.manifest, kind)
+        return Manifest.parse(read_at_most(file, LIMIT), folder / kind.manifest, kind)
 
 
 def open_manifest(folder: Path, kind: FolderFormat) -> BinaryIO:

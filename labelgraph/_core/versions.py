@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from labelgraph._core.arrays import map_array
 from labelgraph._core.digests import sha256_bytes, sha256_file
-from labelgraph._core.json_files import LIMIT, parse_json
+from labelgraph._core.json_files import LIMIT, parse_json, read_at_most
 from labelgraph._core.manifest import FileEntry, FolderFormat, Manifest, open_manifest, open_regular
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def open_version(folder: str | Path, kind: FolderFormat, patience: float = PATIE
     with ExitStack() as stack:
         while True:
             manifest_file = stack.enter_context(open_manifest(folder, kind))
-            manifest = Manifest.parse(manifest_file.read(LIMIT + 1), folder / kind.manifest, kind)
+            manifest = Manifest.parse(read_at_most(manifest_file, LIMIT), folder / kind.manifest, kind)
             try:
                 opened = {name: stack.enter_context(_open(folder, entry)) for name, entry in manifest.files.items()}
                 break

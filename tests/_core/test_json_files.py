@@ -1,5 +1,6 @@
 import json
 import os
+import tracemalloc
 
 import pytest
 
@@ -29,6 +30,16 @@ def test_what_is_written_is_read(tmp_path):
     write_json(tmp_path / "a.json", value)
     assert read_json(tmp_path / "a.json") == value == json.loads((tmp_path / "a.json").read_bytes())
     assert parse_json(b'"\\ud83d\\ude00"', "x") == "\U0001f600"
+
+
+def test_a_small_file_needs_no_memory_for_the_largest(tmp_path):
+    (tmp_path / "a.json").write_text("[1]")
+    tracemalloc.start()
+    try:
+        assert read_json(tmp_path / "a.json", limit=1 << 30) == [1]
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_size_and_kind_of_file(tmp_path):
