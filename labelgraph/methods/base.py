@@ -167,8 +167,8 @@ class Method(nn.Module, ABC):
 
         Raises:
             OSError: If the files cannot be written, for instance because the disk is full or the folder read-only.
-            ValueError: If the method was not built by `from_config`, so that its parts cannot be built again, or if
-                another program wrote ``model.json``.
+            ValueError: If the method was not built by `from_config`, so that its parts cannot be built again, if a
+                parameter is not finite, or if another program wrote ``model.json``.
         """
         self._check_savable()
         with write_version(folder, MODEL_FORMAT) as writer:

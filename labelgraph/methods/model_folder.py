@@ -87,27 +87,28 @@ class SavedModel:
         """Load the stored parameters into a module, which gets the stored precision.
 
         Raises:
-            ValueError: If a parameter is missing, unknown or has another shape.
+            ValueError: If a parameter is missing, unknown, not finite, or has another shape.
         """
         kinds = {tensor.dtype for tensor in self.state.values() if tensor.is_floating_point()}
         if len(kinds) == 1:
             module.to(kinds.pop())
         with refusing(self.tensors, "parameters that fit the model"):
+            check_finite_state(self.state)
             module.load_state_dict(self.state)
 
 
 class AllocationLimit(TorchDispatchMode):
-    """Limit on the size and number of new tensors, by the tensors of a file.
+    """Limit on the number of new tensors and of all their elements, by the tensors of a file.
 
-    Without the limit, large widths in the settings of a small file could exhaust the memory.
+    Without the limit, large widths or many layers in the settings of a small file could exhaust the memory.
 
     Args:
-        tensors: Tensors of the file. A new tensor may have as many elements as the largest of them, and at least 2**24.
+        tensors: Tensors of the file. New tensors may have four times as many elements in all, and 2**26 more.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         super().__init__()
-        self.largest = max([2**24, *(tensor.numel() for tensor in tensors.values())])
+        self.elements = 2**26 + 4 * sum(tensor.numel() for tensor in tensors.values())
         self.left = 1000 + 100 * len(tensors)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -115,7 +116,8 @@ class AllocationLimit(TorchDispatchMode):
         shape = args[0] if args and isinstance(args[0], (list, torch.Size)) else ()
         if func.overloadpacket in FACTORIES:
             self.left -= 1
-            if math.prod(shape) > self.largest or self.left < 0:
+            self.elements -= math.prod(shape)
+            if self.elements < 0 or self.left < 0:
                 raise ValueError(f"parameters of shape {tuple(shape)}, which the file does not have")
         return func(*args, **(kwargs or {}))
 
@@ -134,6 +136,17 @@ def refusing(path: Path, expected: str) -> Iterator[None]:
         raise ValueError(f"{path}: expected {expected} (got {cause[:300]})") from error
 
 
+def check_finite_state(state: Mapping[str, Tensor]) -> None:
+    """Check that parameters and buffers have no NaN and no infinity, with which every embedding would be NaN.
+
+    Raises:
+        ValueError: If one has; the message names it.
+    """
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise ValueError(f"{name!r} must be finite (got NaN or infinity)")
+
+
 def write_model(
     writer: FolderWriter,
     name: str,
@@ -143,9 +156,14 @@ def write_model(
     encoders: Mapping[str, Any],
     state: Mapping[str, Tensor],
 ) -> None:
-    """Write a method into a version of a folder."""
+    """Write a method into a version of a folder.
+
+    Raises:
+        ValueError: If a parameter is not finite.
+    """
     from safetensors.torch import save
 
+    check_finite_state(state)
     stored: Any = {} if graph is None else graph
     tensors = {GRAPH_PREFIX + key: stored[key] for key in GRAPH_TENSORS if isinstance(stored.get(key), Tensor)}
     tensors |= {STATE_PREFIX + key: tensor for key, tensor in state.items()}

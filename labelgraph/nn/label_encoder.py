@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 
 import torch
 from torch import Tensor, nn
@@ -132,7 +132,7 @@ class LabelEncoder(nn.Module):
             raise ValueError(f"'conv' must be one of {', '.join(CONVS)} (got {conv!r})")
         self.conv = conv
         self.negative_slope = negative_slope
-        widths = [in_channels] + [hidden_channels] * num_layers
+        widths = chain([in_channels], repeat(hidden_channels, num_layers))
         self.convs = nn.ModuleList(CONVS[conv](i, o) for i, o in pairwise(widths))
         self.aggregation = nn.Linear(num_layers * hidden_channels or in_channels, hidden_channels)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from labelgraph._core.digests import sha256_bytes
 from labelgraph._core.files import write_bytes
-from labelgraph.methods.model_folder import refusing
+from labelgraph.methods.model_folder import check_finite_state, refusing
 
 ENTRY = "checkpoint"
 START = b"labelgraph checkpoint 2, SHA-256 "  # The checksum of all bytes after the first line follows.
@@ -46,7 +46,8 @@ class SafetensorsCheckpointIO(CheckpointIO):
         """Load a checkpoint to the CPU. Lightning then moves it to the device.
 
         Raises:
-            ValueError: If the checkpoint is damaged, or another program or version wrote it.
+            ValueError: If the checkpoint is damaged, has weights that are not finite, or another program or version
+                wrote it.
         """
         from safetensors.torch import load
 
@@ -64,6 +65,7 @@ class SafetensorsCheckpointIO(CheckpointIO):
             size = int.from_bytes(content[:8], "little")
             skeleton = json.loads(json.loads(content[8 : 8 + size])["__metadata__"][ENTRY])
             checkpoint: dict[str, Any] = _unpack(skeleton, load(content))
+            check_finite_state(checkpoint.get("state_dict", {}))
         return checkpoint
 
     def remove_checkpoint(self, path: Any) -> None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from labelgraph._core.commit import LOCK
+from labelgraph._core.digests import sha256_bytes
 from labelgraph.graph import BinaryAdjacency, cooccurrence_graph
 from labelgraph.methods import ALGCN, ALGCNConfig, load_method
 from tests.damage import damage
@@ -230,6 +231,28 @@ def test_a_change_by_hand_is_refused(saved):
     path.write_text(path.read_text().replace('"gamma": 0.3', '"gamma": 0.4'))
     with pytest.raises(ValueError, match=r"model\.json: .*checksum; the file is damaged"):
         ALGCN.from_pretrained(saved)
+
+
+def test_parameters_that_are_not_finite_are_neither_saved_nor_loaded(saved):
+    from safetensors.torch import load_file, save
+
+    method = build(CONFIGS["adaptive"])
+    with torch.no_grad():
+        next(method.parameters()).view(-1)[0] = float("nan")
+    before = sorted(saved.iterdir())
+    with pytest.raises(ValueError, match="must be finite"):
+        method.save_pretrained(saved)
+    assert sorted(saved.iterdir()) == before
+    stored = load_file(tensors(saved))
+    key = next(key for key, tensor in stored.items() if key.startswith("state.") and tensor.is_floating_point())
+    stored[key].view(-1)[0] = float("inf")
+    content = save(stored)
+    digest = sha256_bytes(content)
+    name = f"model-{digest[:16]}.safetensors"
+    (saved / name).write_bytes(content)
+    edit_model(saved, files={"file": name, "size": len(content), "sha256": digest})
+    with pytest.raises(ValueError, match=rf"{name}: .*{key.removeprefix('state.')}.* must be finite"):
+        load_method(saved)
 
 
 def test_200_damaged_folders_are_refused_or_give_the_same_method(saved):

@@ -119,6 +119,13 @@ def test_wrong_content_with_a_valid_checksum_is_one_error_that_names_the_file(tm
     assert refused > 150
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path, number):
+    IO.save_checkpoint({"state_dict": {"w": BASE, "bias": torch.tensor([1.0, number])}}, tmp_path / "a.ckpt")
+    with pytest.raises(ValueError, match=r"a\.ckpt: .*'bias' must be finite"):
+        IO.load_checkpoint(tmp_path / "a.ckpt")
+
+
 def test_other_safetensors_files_and_pickles_are_refused(tmp_path):
     from safetensors.torch import save_file
 
