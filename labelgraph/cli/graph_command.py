@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from labelgraph import graph as label_graphs
 from labelgraph._core.files import write_bytes
+from labelgraph._core.reading import reading
 from labelgraph.cli.common import Parser, add_command, note, print_json
 from labelgraph.cli.given_data import DATA_HELP, check_file, chosen_rows, load
 
@@ -62,8 +63,9 @@ def _graph(options: argparse.Namespace) -> Data:
     if path.suffix in (".npy", ".csv"):
         if options.split:
             raise ValueError(f"'--split' needs data with splits (got the labels {path})")
-        labels, names = read_labels(path)
-        return label_graphs.cooccurrence_graph(labels, names)
+        check_file(path, "file of labels")
+        with reading(path, "labels of 0 and 1, one row per item"):
+            return label_graphs.cooccurrence_graph(*read_labels(path))
     data = load(options.data)
     return label_graphs.cooccurrence_graph(data.labels[chosen_rows(data, options.split)], data.label_names)
 
@@ -75,25 +77,18 @@ def read_labels(path: Path) -> tuple[np.ndarray, list[str] | None]:
         The labels, and their names if the file has any.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read, or the header has another length than the rows.
+        Exception: Of many types, if the file is damaged; the caller names the file.
     """
-    check_file(path, "file of labels")
     import numpy as np
 
-    try:
-        if path.suffix == ".npy":
-            return np.load(path, allow_pickle=False), None
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            names = next(csv.reader(file), [])
-            rows = file.read().splitlines()
-        if not any(rows):
-            raise ValueError("got no row below a header")
-        labels = np.loadtxt(rows, delimiter=",", ndmin=2)
-    except (ValueError, OSError, EOFError) as error:
-        raise ValueError(
-            f"{path}: expected labels of 0 and 1, one row per item ({' '.join(str(error).split())})"
-        ) from error
+    if path.suffix == ".npy":
+        return np.load(path, allow_pickle=False), None
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        names = next(csv.reader(file), [])
+        rows = file.read().splitlines()
+    if not any(rows):
+        raise ValueError("no row below a header")
+    labels = np.loadtxt(rows, delimiter=",", ndmin=2)
     if labels.shape[1] != len(names):
         raise ValueError(f"{path}: expected {len(names)} columns, one per name in the header (got {labels.shape[1]})")
     return labels, names

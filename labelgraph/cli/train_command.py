@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from labelgraph._core.files import check_writable
 from labelgraph._core.json_files import write_json
 from labelgraph._core.names import check_name
+from labelgraph._core.reading import reading
 from labelgraph._core.signals import advising
 from labelgraph.cli.common import Parser, add_command, counted, note, print_json
 from labelgraph.cli.given_data import DATA_HELP, load
@@ -118,9 +119,16 @@ def _prepare_and_train(options: argparse.Namespace, settings: Mapping[str, Any])
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
     """The settings by group: the published ones, overridden by the file, then the options, then ``--set``."""
-    from labelgraph.train.settings import build_settings, published_settings
+    from labelgraph.train.settings import build_settings, merge_settings, published_settings
 
-    return build_settings(published_settings(method_facts(options.method)), _own_settings(options))
+    published, own = published_settings(method_facts(options.method)), _own_settings(options)
+    try:
+        return build_settings(published, own)
+    except ValueError:
+        if options.config:  # An error that the file alone causes names the file.
+            with reading(options.config, "settings"):
+                build_settings(published, merge_settings(published, [options.config]))
+        raise
 
 
 def _own_settings(options: argparse.Namespace) -> dict[str, dict[str, Any]]:

@@ -22,6 +22,7 @@ from labelgraph._core.checked_config import (
     field_types,
 )
 from labelgraph._core.names import check_name
+from labelgraph._core.reading import reading
 
 if TYPE_CHECKING:
     from labelgraph.methods import Method
@@ -259,11 +260,10 @@ _Loader.add_implicit_resolver(
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        with reading(path, "YAML"):
+            content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{path}: no such file of settings") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ValueError(f"{path}: expected YAML ({' '.join(str(error).split())})") from error
     if not isinstance(content or {}, dict):
         raise ValueError(f"{path}: expected settings by name (got {type(content).__name__})")
     return content or {}

@@ -254,6 +254,17 @@ def test_a_small_set_has_a_higher_learning_rate_unless_it_is_set(place, tmp_path
     assert rate("file", "--config", str(tmp_path / "mine.yaml")) == (1e-3, [])
 
 
+def test_a_wrong_value_names_the_file_that_has_it(place, tmp_path, capsys):
+    (tmp_path / "mine.yaml").write_text("train: {betas: 3}")
+    train = ["train", str(place / "data.npz"), "--method", "algcn", "--out", str(tmp_path / "m"), "--config"]
+    assert main([*train, str(tmp_path / "mine.yaml")]) == 2
+    assert "mine.yaml: expected settings (got 'train.betas' must be" in capsys.readouterr().err
+    (tmp_path / "mine.yaml").write_text("train: {epochs: 3}")
+    assert main([*train, str(tmp_path / "mine.yaml"), "--set", "train.betas=3"]) == 2
+    printed = capsys.readouterr().err
+    assert "'train.betas' must be" in printed and "mine.yaml" not in printed
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_the_settings_are_listed(method, capsys):
     assert main(["train", "--list-settings", "--method", method]) == 0

@@ -74,3 +74,11 @@ def test_values_are_checked_in_their_group():
     assert (made["stage2"].lr, made["model"].beta, made["train"]) == (1e-6, 1.0, published["train"])
     with pytest.raises(ValueError, match=r"'stage2\.lr' must be a positive number \(got 0\)"):
         build_settings(published, {"stage2": {"lr": 0}})
+
+
+@pytest.mark.parametrize("text", ["train: {lr: 2001-99-99}", "train: {[1]: 2}", "{" * 3000, "a: &a [*a", "a: \x00"])
+def test_a_file_that_is_not_yaml_is_named_on_one_line(tmp_path, text):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(ValueError, match=r"mine\.yaml: expected YAML") as error:
+        merge_settings({"train": TrainConfig}, [tmp_path / "mine.yaml"])
+    assert "\n" not in str(error.value)

@@ -139,11 +139,11 @@ def _rows(path: Path, splits: Mapping[str, Any], data: CrossModalData) -> dict[s
 def _checked(path: Path, content: Mapping[str, Any], data: CrossModalData) -> dict[str, Any]:
     """The splits of a file that `save_splits` wrote, after checking that it was written for the same items."""
     if content.get("format") != FORMAT or not isinstance(content.get("splits"), dict):
-        raise ValueError(f"{path}: expected splits of format {FORMAT} (got format {content.get('format')})")
+        raise ValueError(f"{path}: expected splits of format {FORMAT} (got format {quoted(content.get('format'))})")
     if content.get("items") != len(data) or content["digest"] != items_digest(data):
+        items = quoted(content.get("items"))
         raise ValueError(
-            f"{path}: expected splits of these {len(data)} items (got splits of {content.get('items')} items whose "
-            "digest is another)"
+            f"{path}: expected splits of these {len(data)} items (got splits of {items} items whose digest is another)"
         )
     return dict(content["splits"])
 

@@ -93,6 +93,16 @@ def test_wrong_items_are_named(data, tmp_path, values, message):
         read_splits(tmp_path / "mine.json", data)
 
 
+@pytest.mark.parametrize("entry", ["format", "items"])
+def test_a_wrong_entry_is_shown_on_one_line(data, tmp_path, entry):
+    path = tmp_path / "rows.json"
+    save_splits(data.splits, data, path)
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | {entry: "a\nb" + "x" * 9999}))
+    with pytest.raises(ValueError, match=r"rows\.json: expected splits .*'a.*b") as error:
+        load_splits(path, data)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 1000
+
+
 def test_wrong_files_are_named(data, tmp_path):
     for content in ("{", "[1, 2]", '{"digest": "", "format": 9}'):
         (tmp_path / "bad.json").write_text(content)
