@@ -145,6 +145,9 @@ def escape_output() -> None:
 
 
 def _one_line(run: Callable[[], int | None]) -> int:
+    if sys.stdout is None:  # A file that is opened now could take the place of the closed output.
+        print("error: standard output is closed; send it to /dev/null to drop the output", file=sys.stderr)
+        return FAILED
     escape_output()
     try:
         try:

@@ -140,7 +140,7 @@ def _as_typed(message: str) -> str:
 
 def _encoder(side: str, options: argparse.Namespace) -> Encoder | None:
     """An encoder by name; none for a bag of words, which is made of the captions."""
-    import yaml
+    from labelgraph.train.settings import parse_setting
 
     name = getattr(options, f"{side}_encoder")
     fitting = [each for each, encoder in ENCODERS.items() if getattr(encoder, "side", side) == side]
@@ -148,7 +148,11 @@ def _encoder(side: str, options: argparse.Namespace) -> Encoder | None:
     given = _pairs("--set", options.settings)
     if strange := [key for key in given if key.partition(".")[0] not in ("image", "text")]:
         raise ValueError(f"'--set' must have keys such as image.framing or text.model (got {strange[0]!r})")
-    own = {key.partition(".")[2]: yaml.safe_load(value) for key, value in given.items() if key.startswith(f"{side}.")}
+    own = {
+        key.partition(".")[2]: parse_setting(f"{key}={value}")[1]
+        for key, value in given.items()
+        if key.startswith(f"{side}.")
+    }
     if name == "bag-of-words":
         if own:
             raise ValueError(f"'--set' has nothing to set of a bag of words (got 'text.{next(iter(own))}')")

@@ -22,7 +22,7 @@ from labelgraph._core.checked_config import (
     field_types,
 )
 from labelgraph._core.names import check_name
-from labelgraph._core.reading import reading
+from labelgraph._core.reading import quoted, reading
 
 if TYPE_CHECKING:
     from labelgraph.methods import Method
@@ -245,8 +245,10 @@ def parse_setting(setting: str) -> tuple[str, Any]:
         raise ValueError(f"'--set' must be key=value (got {setting!r})")
     try:
         return key.strip(), yaml.load(value, _Loader)
-    except yaml.YAMLError as error:
-        raise ValueError(f"'--set' must have a value in YAML for {key.strip()!r} (got {value!r})") from error
+    except Exception as error:  # PyYAML raises exceptions of many types.
+        raise ValueError(
+            f"'--set' must have a value in YAML for {quoted(key.strip())} (got {quoted(value)})"
+        ) from error
 
 
 class _Loader(yaml.SafeLoader):

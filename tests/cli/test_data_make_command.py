@@ -129,6 +129,7 @@ def test_what_was_made_trains_and_is_searched_by_a_sentence_and_a_picture(folder
         (["{folder}", "--image-encoder", "bag-of-words"], "'--image-encoder' must be one of clip, efficientnet-lite0"),
         (["{folder}", "--set", "framing=drawing"], "'--set' must have keys such as image.framing"),
         (["{folder}", "--set", "image.framing=square"], "'framing' must be one of center, drawing (got 'square')"),
+        (["{folder}", "--set", "image.framing=["], "'--set' must have a value in YAML for 'image.framing' (got '[')"),
         (["{folder}", "--set", "text.words=3"], "'--set' has nothing to set of a bag of words"),
         (["{folder}", "--columns", "capton=words"], "did you mean 'caption'?"),
         (["{folder}", "--columns", "caption=words"], "expected one column 'words' (got file, caption, tags, split)"),

@@ -218,6 +218,13 @@ def test_an_output_that_is_full_is_one_line(place):
     assert done.stderr == "error: [Errno 28] No space left on device; make space and give the same command again\n"
 
 
+def test_a_closed_output_is_one_line(place, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", None)  # As Python has it in a process whose standard output is closed.
+    assert main(["graph", str(place / "data.npz")]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "standard output is closed" in error
+
+
 @pytest.mark.slow
 def test_from_a_file_to_answers_in_five_lines(place, tmp_path):
     """As a newcomer types them, in a folder of their own, each a process."""

@@ -3,7 +3,7 @@
 import pytest
 
 from labelgraph.methods import METHODS
-from labelgraph.train import TrainConfig, build_settings, merge_settings, published_settings
+from labelgraph.train import TrainConfig, build_settings, merge_settings, parse_setting, published_settings
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,10 @@ def test_a_file_that_is_not_yaml_is_named_on_one_line(tmp_path, text):
     with pytest.raises(ValueError, match=r"mine\.yaml: expected YAML") as error:
         merge_settings({"train": TrainConfig}, [tmp_path / "mine.yaml"])
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("value", ["[", "2001-99-99", "!!int ''", "{[1]: 2}"])
+def test_a_value_that_is_not_yaml_is_named_with_its_setting(value):
+    with pytest.raises(ValueError, match=r"'--set' must have a value in YAML for 'train\.lr'") as error:
+        parse_setting(f"train.lr={value}")
+    assert value in str(error.value)
