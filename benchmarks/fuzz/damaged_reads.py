@@ -7,7 +7,6 @@ import random
 import shutil
 import warnings
 from collections.abc import Iterator
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ def damage(reader: str, kind: str, number: int, seed: int, folder: Path) -> str:
     before = digests(folder)
     path = rng.choice(sorted(each for each in folder.glob(READERS[reader].files) if each.is_file()))
     content = path.read_bytes()
-    if kind == BYTES and rng.random() < MISSING and not fnmatch(path.name, READERS[reader].spare):
+    if kind == BYTES and rng.random() < MISSING:
         path.unlink()
     elif kind == BYTES:
         path.write_bytes(damaged(content, rng))

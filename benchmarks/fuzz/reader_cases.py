@@ -46,7 +46,6 @@ class Reader:
         files: Pattern of the files to damage.
         checksums: Whether the format has checksums: another content of damaged bytes is a failure then.
         named: Whether an error has to name a file.
-        spare: Pattern of files without which the reader begins anew; they are damaged, but not deleted.
     """
 
     build: Callable[[Path], None]
@@ -54,7 +53,6 @@ class Reader:
     files: str = "**/*"
     checksums: bool = False
     named: bool = True
-    spare: str = ""
 
 
 def model_content(model: Any) -> list[Any]:
@@ -152,9 +150,7 @@ READERS: dict[str, Reader] = {
         lambda f: searcher_content(Searcher.load(f / "index")),
         checksums=True,
     ),
-    "checkpoint": Reader(
-        make.make_checkpoint, lambda f: _used(lambda: make.train(f, 2)), checksums=True, spare="*.ckpt"
-    ),
+    "checkpoint": Reader(make.make_checkpoint, lambda f: _used(lambda: make.train(f, 2)), checksums=True),
     "run-folder": Reader(
         make.make_run, lambda f: _command(run_command, "--eval", str(f / "run")), "run/**/[!r]*.[jsy]*"
     ),

@@ -117,9 +117,8 @@ def fit(
     with _quiet(), interruptible():
         own = [EpochSeed(seed), history, *_selecting(config, folder), last, *bar, *callbacks]
         trainer = _trainer(config, own, logger, trainer_options or {})
-        unfinished = folder / f"{LAST}.ckpt"
-        with _naming_checkpoint(unfinished):
-            trainer.fit(module, batches, ckpt_path=unfinished if unfinished.exists() else None)
+        with _naming_checkpoint(folder / f"{LAST}.ckpt"):
+            trainer.fit(module, batches, ckpt_path=_unfinished(config, folder))
     _take_best(module, folder)
     if method.scores_labels and config.select != "last":
         method.calibrate(held_out_scores(method, data.split(config.select)))
@@ -205,6 +204,21 @@ def _naming_checkpoint(path: Path) -> Iterator[None]:
         raise ValueError(
             f"{path}: expected a checkpoint of this training (got {cause[:300]}); delete it to start again"
         ) from error
+
+
+def _unfinished(config: TrainConfig, folder: Path) -> Path | None:
+    """The checkpoint to resume from, if there is one.
+
+    The checkpoint of the last epoch remembers which epoch was the best, but not its weights. Without these the result
+    would be the last epoch under the name of the best, so that the training starts over.
+    """
+    last, best = (folder / f"{name}.ckpt" for name in (LAST, BEST))
+    if not last.exists():
+        return None
+    if config.select != "last" and not best.exists():
+        warnings.warn(f"{best}: the weights of the best epoch are missing; the training starts over", stacklevel=3)
+        return None
+    return last
 
 
 def _take_best(module: RetrievalModule, folder: Path) -> None:

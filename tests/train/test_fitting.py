@@ -3,6 +3,7 @@
 import csv
 import math
 import signal
+import warnings
 from dataclasses import replace
 
 import lightning as L
@@ -431,3 +432,34 @@ def test_few_items_give_smaller_batches(make_data, tmp_path, min_batches, size):
     config = TrainConfig(epochs=1, batch_size=100, min_batches=min_batches, device="cpu")
     fit(method, data, config, tmp_path, progress=False)
     assert max(seen) == min(size, 60)
+
+
+@pytest.mark.parametrize("lost", [("last",), ("best",), ("last", "best")], ids="-".join)
+def test_a_lost_checkpoint_does_not_change_what_a_resumed_training_gives(make_data, tmp_path, lost):
+    """The best epoch lies before the interruption, so that its weights cannot come from the epochs after it."""
+    data = make_data(size=80)
+    config = TrainConfig(epochs=8, batch_size=20, lr=0.5, checkpoint_every=1, device="cpu")
+
+    class Stop(L.Callback):
+        def on_train_epoch_end(self, trainer, pl_module):
+            if trainer.current_epoch == 5:
+                raise RuntimeError("stop")
+
+    def train(folder, *callbacks):
+        torch.manual_seed(0)
+        method = build_method("algcn", 12, 9, cooccurrence_graph(data.labels), hidden_channels=8)
+        return method, fit(method, data, config, folder, progress=False, callbacks=callbacks)
+
+    whole, wanted = train(tmp_path / "whole")
+    assert wanted.best_epoch < 5
+    with pytest.raises(RuntimeError, match="stop"):
+        train(tmp_path / "cut", Stop())
+    for name in lost:
+        (tmp_path / "cut" / f"{name}.ckpt").unlink()
+    with warnings.catch_warnings(record=True) as noted:
+        warnings.simplefilter("always")
+        resumed, result = train(tmp_path / "cut")
+    assert result.best_epoch == wanted.best_epoch and result.best_map == wanted.best_map
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(resumed.state_dict()[name], tensor), name
+    assert any("best.ckpt" in str(each.message) for each in noted) == (lost == ("best",))
