@@ -10,7 +10,7 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from labelgraph._core.files import open_atomic
 from labelgraph._core.progress import progress_bar
@@ -19,6 +19,25 @@ from labelgraph.train.module import MONITOR
 from labelgraph.train.process import peak_memory, reset_peak_memory
 
 FEWEST_EPOCHS = 3  # An epoch of a large set may have more steps than the patience, and mAP fluctuates.
+
+
+class FolderCheckpoint(ModelCheckpoint):
+    """Saves checkpoints into a folder that may be moved before a training resumes.
+
+    Lightning forgets the best score when the folder has another path than before: a later, worse epoch would then take
+    the place of the best. File names are therefore read relative to the present folder, and no file outside is touched.
+    """
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the best score and the names of the files from a checkpoint."""
+
+        def here(path: str) -> str:
+            return str(Path(self.dirpath or ".") / Path(path).name) if path else ""
+
+        names = ("best_model_path", "kth_best_model_path", "last_model_path")
+        moved: dict[str, Any] = {name: here(state_dict[name]) for name in names}
+        moved["best_k_models"] = {here(path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict({**state_dict, **moved, "dirpath": self.dirpath})
 
 
 class History(L.Callback):

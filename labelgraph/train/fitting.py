@@ -15,14 +15,14 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
 from labelgraph.data import CrossModalData
 from labelgraph.inference import held_out_scores
 from labelgraph.methods import METHODS, Method
 from labelgraph.methods.model_folder import refusing
-from labelgraph.train.callbacks import EpochSeed, History, Patience, TrainingBar
+from labelgraph.train.callbacks import EpochSeed, FolderCheckpoint, History, Patience, TrainingBar
 from labelgraph.train.checkpoint import SafetensorsCheckpointIO
 from labelgraph.train.datamodule import CrossModalDataModule
 from labelgraph.train.module import MONITOR, RetrievalModule
@@ -270,9 +270,9 @@ def check_device(device: str) -> None:
         raise ValueError(f"'device' must be one that this machine has (got {device!r}, which torch does not find)")
 
 
-def _checkpoint(folder: Path, name: str, **options: object) -> ModelCheckpoint:
+def _checkpoint(folder: Path, name: str, **options: object) -> FolderCheckpoint:
     # Saved at the end of the epoch, so that the history in the checkpoint includes this epoch.
-    return ModelCheckpoint(
+    return FolderCheckpoint(
         folder,
         name,
         save_on_train_epoch_end=True,

@@ -434,32 +434,53 @@ def test_few_items_give_smaller_batches(make_data, tmp_path, min_batches, size):
     assert max(seen) == min(size, 60)
 
 
+class StopAfter(L.Callback):
+    """Ends a training in some epoch."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        if trainer.current_epoch == self.epoch:
+            raise RuntimeError("stop")
+
+
+def train_past_the_best(data, folder, *callbacks):
+    """A training whose best epoch comes early, since its learning rate is high."""
+    torch.manual_seed(0)
+    method = build_method("algcn", 12, 9, cooccurrence_graph(data.labels), hidden_channels=8)
+    config = TrainConfig(epochs=8, batch_size=20, lr=0.5, checkpoint_every=1, device="cpu")
+    return method, fit(method, data, config, folder, progress=False, callbacks=callbacks)
+
+
+def assert_same(one, other):
+    (method, result), (again, repeated) = one, other
+    assert (repeated.best_epoch, repeated.best_map) == (result.best_epoch, result.best_map)
+    for name, tensor in method.state_dict().items():
+        assert torch.equal(again.state_dict()[name], tensor), name
+
+
 @pytest.mark.parametrize("lost", [("last",), ("best",), ("last", "best")], ids="-".join)
 def test_a_lost_checkpoint_does_not_change_what_a_resumed_training_gives(make_data, tmp_path, lost):
     """The best epoch lies before the interruption, so that its weights cannot come from the epochs after it."""
     data = make_data(size=80)
-    config = TrainConfig(epochs=8, batch_size=20, lr=0.5, checkpoint_every=1, device="cpu")
-
-    class Stop(L.Callback):
-        def on_train_epoch_end(self, trainer, pl_module):
-            if trainer.current_epoch == 5:
-                raise RuntimeError("stop")
-
-    def train(folder, *callbacks):
-        torch.manual_seed(0)
-        method = build_method("algcn", 12, 9, cooccurrence_graph(data.labels), hidden_channels=8)
-        return method, fit(method, data, config, folder, progress=False, callbacks=callbacks)
-
-    whole, wanted = train(tmp_path / "whole")
-    assert wanted.best_epoch < 5
+    whole = train_past_the_best(data, tmp_path / "whole")
+    assert whole[1].best_epoch < 5
     with pytest.raises(RuntimeError, match="stop"):
-        train(tmp_path / "cut", Stop())
+        train_past_the_best(data, tmp_path / "cut", StopAfter(5))
     for name in lost:
         (tmp_path / "cut" / f"{name}.ckpt").unlink()
     with warnings.catch_warnings(record=True) as noted:
         warnings.simplefilter("always")
-        resumed, result = train(tmp_path / "cut")
-    assert result.best_epoch == wanted.best_epoch and result.best_map == wanted.best_map
-    for name, tensor in whole.state_dict().items():
-        assert torch.equal(resumed.state_dict()[name], tensor), name
+        assert_same(whole, train_past_the_best(data, tmp_path / "cut"))
     assert any("best.ckpt" in str(each.message) for each in noted) == (lost == ("best",))
+
+
+def test_a_training_resumes_in_a_folder_that_was_moved(make_data, tmp_path):
+    data = make_data(size=80)
+    whole = train_past_the_best(data, tmp_path / "whole")
+    with pytest.raises(RuntimeError, match="stop"):
+        train_past_the_best(data, tmp_path / "cut", StopAfter(5))
+    (tmp_path / "cut").rename(tmp_path / "moved")
+    assert_same(whole, train_past_the_best(data, tmp_path / "moved"))
+    assert not (tmp_path / "cut").exists()
