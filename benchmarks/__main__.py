@@ -8,6 +8,7 @@ Commands:
   python -m benchmarks.speed                   speed of the library against plain baselines
   python -m benchmarks.scale                   a million items, from a memory-mapped folder to answers
   python -m benchmarks.synthetic               write synthetic data sets of any size
+  python -m benchmarks.fuzz                    damaged files, two writers at one place, interrupted commands
 
 benchmarks/README.md says what is measured and how.
 """
