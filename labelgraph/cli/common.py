@@ -1,4 +1,4 @@
-"""What the commands share: parsers, output, errors of one line."""
+"""Code that all commands share: the argument parser, output, and errors in one line."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from labelgraph._core.signals import run_command
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line, with the nearest name where one is unknown."""
+    """An argument parser whose errors are one line; the error on an unknown name suggests the nearest known name."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
-        """Print what is wrong in one line, and exit."""
+        """Print the error in one line, and exit with status 2."""
         choice = re.fullmatch(r"argument (.+): invalid choice: '(.*)' \(choose from (.*)\)", message)
         if choice:
-            what, given, listed = choice.groups()
-            known = [name.strip("'") for name in listed.split(", ")]
-            message = f"{what} must be one of {', '.join(known)} (got {given!r}){did_you_mean(given, known)}"
+            argument, value, choices = choice.groups()
+            known = [name.strip("'") for name in choices.split(", ")]
+            message = f"{argument} must be one of {', '.join(known)} (got {value!r}){did_you_mean(value, known)}"
         self.exit(2, f"error: {message}; {self.prog} --help tells more\n")
 
     def option_names(self) -> list[str]:
@@ -41,9 +41,9 @@ class Parser(argparse.ArgumentParser):
 
 
 def describe(documentation: str) -> dict[str, Any]:
-    """The help of a command: the first line of the documentation of its module, then the rest, which fits the terminal.
+    """Return the help of a command: the first line of its module's docstring, then the other paragraphs.
 
-    Paragraphs with indented lines, such as examples, keep their lines.
+    Paragraphs are wrapped to the width of the terminal. Paragraphs with indented lines, such as examples, are not.
     """
     summary, *rest = documentation.strip().split("\n\n")
     width = min(shutil.get_terminal_size().columns, 120) - 2  # As argparse does.
@@ -76,7 +76,7 @@ def note(text: str) -> None:
 
 
 def counted(number: int, noun: str) -> str:
-    """A number with its noun.
+    """Return a number with its noun, in the singular or the plural.
 
     Example:
         >>> from labelgraph.cli.common import counted
@@ -87,7 +87,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def fitted_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; on a terminal, its widest column is shortened so that the table fits."""
+    """Return a Markdown table; on a terminal, its widest column is shortened so that the table fits."""
     from labelgraph.report import markdown_table
 
     cells = [list(row) for row in rows]
@@ -102,7 +102,7 @@ def fitted_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def print_json(content: dict[str, Any]) -> None:
-    """Print one JSON object; numbers that are not finite, which JSON does not know, become null."""
+    """Print one JSON object; JSON has no NaN and no infinity, so that such numbers become null."""
     unicode = (sys.stdout.encoding or "").lower().startswith("utf")
     print(json.dumps(_finite(content), indent=1, ensure_ascii=not unicode, allow_nan=False))
 
@@ -116,7 +116,7 @@ def _finite(value: Any) -> Any:
 
 
 FAILED, BROKEN_PIPE = 2, 141
-# What brings a package that is missing.
+# Package -> the extra of labelgraph that installs it.
 EXTRAS = {
     "PIL": "images", "faiss": "index", "lightning": "train", "matplotlib": "viz",
     "safetensors": "train", "sklearn": "viz", "torchmetrics": "train", "tqdm": "train",
@@ -126,19 +126,18 @@ EXTRAS = {
 def guarded(run: Callable[[], int | None], go_on: str, *, final: bool = False) -> int:
     """Run a command and return its exit status: 2 for an error, 130 for Ctrl-C, 143 for SIGTERM, 141 for a closed pipe.
 
-    An error of the user or the system, and a signal, are one line on standard error. With ``LABELGRAPH_TRACEBACK`` set,
-    the error is raised.
+    Errors and signals are one line on standard error. If ``LABELGRAPH_TRACEBACK`` is set, the error is raised.
 
     Args:
         run: The command; it may return an exit status.
-        go_on: What the user can do after an interruption, unless `advising` says it further inside.
+        go_on: Advice to the user after an interruption; `advising` within the command overrides it.
         final: Whether the process ends with the command.
     """
     return run_command(lambda: _one_line(run), go_on, final=final)
 
 
 def escape_output() -> None:
-    """Print characters that the encoding of the output lacks as escapes, in place of an error."""
+    """Print characters that the encoding of the output lacks as escapes, so that they are no error."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -154,7 +153,7 @@ def _one_line(run: Callable[[], int | None]) -> int:
             status = run()
         finally:
             sys.stdout.flush()
-    except BrokenPipeError:  # Whoever read has seen enough.
+    except BrokenPipeError:  # The reader closed the pipe, as `head` does.
         _drop_output()
         return BROKEN_PIPE
     except (ValueError, OSError, RuntimeError, ImportError, MemoryError) as error:
@@ -167,7 +166,7 @@ def _one_line(run: Callable[[], int | None]) -> int:
 
 
 def explain(error: Exception) -> str:
-    """An error in one line, with what helps where that is known.
+    """Return an error in one line, with advice if there is any.
 
     Example:
         >>> from labelgraph.cli.common import explain
@@ -176,7 +175,7 @@ def explain(error: Exception) -> str:
     """
     text = " ".join(str(error).split())
     if isinstance(error, ModuleNotFoundError) and (root := (error.name or "").partition(".")[0]) in EXTRAS:
-        return f'{root} is not installed; pip install "labelgraph[{EXTRAS[root]}]" brings it'
+        return f'{root} is not installed; install it by pip install "labelgraph[{EXTRAS[root]}]"'
     if isinstance(error, MemoryError):
         return f"not enough memory ({text or 'out of memory'})"
     if isinstance(error, OSError) and error.strerror and error.filename:

@@ -5,9 +5,9 @@ Examples:
   labelgraph evaluate my-model openclipart --protocol test-vs-test --metrics map@50/topk recall@10
   labelgraph evaluate my-model my-data.npz --split test --per-class --json
 
-A protocol names the split that searches and the split that is searched: test-vs-test, query-vs-database. The default is
-every protocol that the data have splits for; if there is none, the items that the training held out search themselves.
-With --split NAME, a split searches itself.
+A protocol names the query split and the gallery split: test-vs-test, query-vs-database. The default is every protocol
+that the data have splits for. If there is none, the validation split that the training held out is both. With
+--split NAME, that split is both: each of its items is searched for among all its items.
 """
 
 from __future__ import annotations
@@ -19,16 +19,24 @@ from typing import TYPE_CHECKING, Any
 
 from labelgraph._core.names import check_name
 from labelgraph.cli.common import Parser, add_command, fitted_table, print_json
-from labelgraph.cli.given_data import DATA_HELP, check_folder, load
+from labelgraph.cli.inputs import DATA_HELP, check_folder, load
 from labelgraph.data.named_sets import check_dataset
 from labelgraph.methods.registry import load_method
-from labelgraph.metrics.metric_options import DEFAULT_METRICS, DIRECTIONS, METRICS, PROTOCOLS, TIES, check_metric_name
+from labelgraph.metrics.metric_options import (
+    DEFAULT_METRICS,
+    DIRECTIONS,
+    METRICS,
+    OWN_METRICS,
+    PROTOCOLS,
+    TIES,
+    check_metric_name,
+)
 
 if TYPE_CHECKING:
     from labelgraph.cli.setups import Setup
     from labelgraph.methods import Method
 
-TOLD_TIES = {"database": "keep the order of the data", "expected": "count by their expected value over all orders"}
+TIE_RULES = {"database": "keep the order of the data", "expected": "count by their expected value over all orders"}
 
 
 def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -38,16 +46,16 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument("data", metavar="DATA", help=DATA_HELP)
     which = command.add_mutually_exclusive_group()
     which.add_argument("--protocol", metavar="NAME", nargs="+", dest="protocols",
-                       help=f"some of: {', '.join(PROTOCOLS)} (default: those that the data have splits "
+                       help=f"some of: {', '.join(PROTOCOLS)} (default: all that the data have splits "
                        "for)")  # fmt: skip
-    which.add_argument("--split", metavar="NAME", help="measure a split that searches itself; 'all' for all items")
+    which.add_argument("--split", metavar="NAME", help="use this split as queries and as gallery; 'all' for all items")
     command.add_argument("--metrics", metavar="NAME", nargs="+",
-                         help=f"metrics, of the forms {', '.join(METRICS)}; a RADIUS needs codes (default: "
-                         f"{' '.join(DEFAULT_METRICS)}; and the metrics own@K and own-rank if the gallery contains the "
-                         "own pair of each query)")  # fmt: skip
-    command.add_argument("--ties", choices=TIES, default=TIES[0], help="items of equal score: keep the order of the "
-                         "data (database, the default), or take the expected value over all orders (expected), which "
-                         "is fair to short codes")  # fmt: skip
+                         help=f"metrics to compute: {', '.join(METRICS)}; metrics with a RADIUS need codes (default: "
+                         f"{' '.join(DEFAULT_METRICS)}; also {' '.join(OWN_METRICS)} if the gallery "
+                         "contains the own pair of each query)")  # fmt: skip
+    command.add_argument("--ties", choices=TIES, default=TIES[0], help="how to rank items of equal score: in the order "
+                         "of the data (database, the default), or by the expected value over all orders (expected), "
+                         "which is fair to short codes")  # fmt: skip
     command.add_argument("--per-class", action="store_true", help="also print the mAP of the queries with each label")
 
 
@@ -59,43 +67,43 @@ def run(options: argparse.Namespace) -> None:
     check_dataset(options.data)
     for name in options.metrics or ():
         check_metric_name(name)
-    from labelgraph.cli.setups import find_setups, read_made
+    from labelgraph.cli.setups import find_setups, read_record
     from labelgraph.metrics.measures import parse_metric
 
     for name in options.metrics or ():
         parse_metric(name)
     data = load(options.data)
-    method, made = load_method(options.model), read_made(options.model)
-    setups = find_setups(data, made, options.protocols, options.split)
+    method, record = load_method(options.model), read_record(options.model)
+    setups = find_setups(data, record, options.protocols, options.split)
     results = [_measure(method, setup, options) for setup in setups]
-    about = {
+    facts = {
         "model": str(options.model),
         "method": method.name,
         "data": options.data,
         "similarity": method.similarity,
-        "selected_on": made.get("selected_on"),
+        "selected_on": record.get("selected_on"),
         "relevance": "an item is relevant if it shares a label with the query",
         "ties": options.ties,
     }
     if options.json:
-        print_json({**about, "results": results})
+        print_json({**facts, "results": results})
         return
-    marked = " (selected on test)" if made.get("selected_on") == "test" else ""
-    print(f"{method.name}{marked} on {options.data}, by {method.similarity}; {about['relevance']}.")
+    marked = " (selected on test)" if record.get("selected_on") == "test" else ""
+    print(f"{method.name}{marked} on {options.data}, by {method.similarity}; {facts['relevance']}.")
     for result in results:
         _show(result)
     _explain(results[0]["metrics"][DIRECTIONS[0]], options.ties)
 
 
 def _measure(method: Method, setup: Setup, options: argparse.Namespace) -> dict[str, Any]:
-    """Metrics of one protocol, in both directions."""
+    """Compute the metrics of one protocol, in both directions."""
     from labelgraph.metrics import evaluate_protocol
 
     reports = evaluate_protocol(
         method, setup.data, setup.protocol, options.metrics, ties=options.ties, ks=(), recall=()
     )
     metrics = {way: dict(report.metrics) for way, report in reports.items()}
-    result: dict[str, Any] = {"protocol": setup.name, "told": setup.told, "metrics": metrics}
+    result: dict[str, Any] = {"protocol": setup.name, "description": setup.description, "metrics": metrics}
     if options.per_class:
         names = setup.data.label_names
         result["per_class"] = {way: dict(zip(names, report.per_class, strict=True)) for way, report in reports.items()}
@@ -103,12 +111,13 @@ def _measure(method: Method, setup: Setup, options: argparse.Namespace) -> dict[
 
 
 def _show(result: Mapping[str, Any]) -> None:
-    """Print a table of metrics, and one of labels."""
-    print(f"\n{result['protocol']}: {result['told']}.")
+    """Print a table of the metrics, and a table of the labels with `--per-class`."""
+    print(f"\n{result['protocol']}: {result['description']}.")
     for title, key in (("metric", "metrics"), ("mAP by label", "per_class")):
         if key in result:
-            there, back = (result[key][way] for way in DIRECTIONS)
-            rows = [[name, *map(_number, (there[name], back[name], (there[name] + back[name]) / 2))] for name in there]
+            image_to_text, text_to_image = (result[key][way] for way in DIRECTIONS)
+            values = {name: (value, text_to_image[name]) for name, value in image_to_text.items()}
+            rows = [[name, *map(_number, (*pair, sum(pair) / 2))] for name, pair in values.items()]
             print(f"\n{fitted_table([title, 'image to text', 'text to image', 'average'], rows)}")
 
 
@@ -122,4 +131,4 @@ def _explain(metrics: Mapping[str, float], ties: str) -> None:
 
     forms = dict.fromkeys(parse_metric(name).form for name in metrics)
     print("\n" + "\n".join(f"  {form}: {METRICS[form].meaning}" for form in forms))
-    print(f"  Queries without a relevant item count 0; items of equal score {TOLD_TIES[ties]}.")
+    print(f"  Queries without a relevant item count 0; items of equal score {TIE_RULES[ties]}.")

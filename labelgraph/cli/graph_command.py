@@ -1,4 +1,4 @@
-"""Show a label graph: which labels occur together, and how often.
+"""Show the label graph of a data set: which labels occur together, and how often.
 
 Examples:
   labelgraph graph my-data.npz
@@ -22,7 +22,7 @@ from labelgraph import graph as label_graphs
 from labelgraph._core.files import write_bytes
 from labelgraph._core.reading import reading
 from labelgraph.cli.common import Parser, add_command, note, print_json
-from labelgraph.cli.given_data import DATA_HELP, check_file, chosen_rows, load
+from labelgraph.cli.inputs import DATA_HELP, check_file, chosen_rows, load
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,7 +77,7 @@ def read_labels(path: Path) -> tuple[np.ndarray, list[str] | None]:
         The labels, and their names if the file has any.
 
     Raises:
-        Exception: Of many types, if the file is damaged; the caller names the file.
+        Exception: If the file is damaged; it has one of many types, and the caller adds the name of the file.
     """
     import numpy as np
 

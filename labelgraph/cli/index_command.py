@@ -5,7 +5,7 @@ Examples:
   labelgraph index my-model my-data.npz --out my-index --split database
   labelgraph index my-model my-data.npz --out my-index --index faiss-ivf --set num_probes=8
 
-The split 'database' is indexed, or all items if the data have no such split. An index that INDEX holds already stays
+The split 'database' is indexed, or all items if the data have no such split. If INDEX exists, the old index stays
 usable until the new one is complete.
 """
 
@@ -21,16 +21,17 @@ from labelgraph._core.files import check_writable
 from labelgraph._core.names import check_name
 from labelgraph._core.progress import progress_bar
 from labelgraph.cli.common import Parser, add_command, counted, print_json
-from labelgraph.cli.given_data import DATA_HELP, check_folder, chosen_rows, load, searched_split
+from labelgraph.cli.inputs import DATA_HELP, check_folder, chosen_rows, load, searched_split
 from labelgraph.methods.registry import load_method
 
 if TYPE_CHECKING:
     from labelgraph.data import CrossModalData
 
-# In words, so that the help needs no PyTorch.
+# Written out, so that --help does not import PyTorch.
 KINDS = (
-    "exact or hamming, which compare with every item; or, of FAISS, faiss-flat, faiss-ivf, faiss-hnsw, and for codes "
-    "faiss-binary-flat, faiss-binary-ivf, faiss-binary-hnsw (default: exact, or hamming for codes)"
+    "exact, or hamming for codes, which compare a query with every item; faiss-flat, faiss-ivf, faiss-hnsw, or for "
+    "codes faiss-binary-flat, faiss-binary-ivf, faiss-binary-hnsw, which need FAISS (default: exact, or hamming for "
+    "codes)"
 )
 
 
@@ -64,7 +65,7 @@ def run(options: argparse.Namespace) -> None:
     with progress_bar("embedding", int(present.sum()), "items", shown=not options.quiet, leave=False) as bar:
         searcher.fit(data, advance=bar.update, rows=rows)
     searcher.save(options.out)
-    made = {
+    summary = {
         "index": str(options.out),
         "kind": kind,
         "settings": {**search.INDEXES[kind].settings, **searcher.settings},
@@ -76,25 +77,25 @@ def run(options: argparse.Namespace) -> None:
         "labels": data.num_labels,
         "seconds": time.perf_counter() - started,
     }
-    print_json(made) if options.json else print(_summary(options, made, data, int(rows[0])))
+    print_json(summary) if options.json else print(_summary(options, summary, data, int(rows[0])))
 
 
-def _summary(options: argparse.Namespace, made: dict[str, Any], data: CrossModalData, row: int) -> str:
-    """What was indexed, and a command that searches it."""
-    where = f"the split {made['split']!r} of {options.data}" if made["split"] else options.data
+def _summary(options: argparse.Namespace, summary: dict[str, Any], data: CrossModalData, row: int) -> str:
+    """Return the number of indexed items, and a command that searches the index."""
+    where = f"the split {summary['split']!r} of {options.data}" if summary["split"] else options.data
     query = "--text WORDS" if "text" in data.encoders else f"--data {options.data} --text-id {data.ids[row]}"
     return (
-        f"Indexed {counted(made['images'], 'image')} and {counted(made['texts'], 'text')} of {where} in "
-        f"{made['seconds']:.1f} s, with an index of the kind {made['kind']!r}.\nSaved in {options.out}. To find images "
-        f"for a text: labelgraph search {options.out} {query}"
+        f"Indexed {counted(summary['images'], 'image')} and {counted(summary['texts'], 'text')} of {where} in "
+        f"{summary['seconds']:.1f} s, with an index of the kind {summary['kind']!r}.\nSaved in {options.out}. "
+        f"To find images for a text: labelgraph search {options.out} {query}"
     )
 
 
-def _settings(kind: str, given: list[str]) -> dict[str, int]:
-    """``key=value`` with whole numbers."""
+def _settings(kind: str, entries: list[str]) -> dict[str, int]:
+    """Parse entries ``key=value`` with whole numbers."""
     settings = {}
-    for each in given:
-        key, _, value = each.partition("=")
+    for entry in entries:
+        key, _, value = entry.partition("=")
         check_name("--set", key, search.INDEXES[kind].settings)
         if not value.isdecimal():
             raise ValueError(f"'--set {key}' must be a positive whole number (got {value!r})")

@@ -10,7 +10,7 @@ Examples:
   labelgraph data make my-pictures --out my-data.npz    # from pictures with captions and tags
 
 labelgraph COMMAND --help shows the options of a command, with examples. With --json, a command prints its result as
-one JSON object. An error is one line, with exit status 2; LABELGRAPH_TRACEBACK=1 shows where it comes from.
+one JSON object. An error is one line, with exit status 2. To see its traceback, set LABELGRAPH_TRACEBACK=1.
 """
 
 from __future__ import annotations
@@ -26,13 +26,12 @@ from labelgraph._core.names import did_you_mean
 from labelgraph.cli.common import Parser, describe, guarded
 from labelgraph.version import __version__
 
-# Modules beside this one, each with `add_parser(commands)`, which sets the default `run`; a further command is a file
-# and a name here.
+# Each command is the module NAME_command.py in this folder. Its `add_parser(commands)` adds the parser and sets `run`.
 COMMANDS = ("train", "evaluate", "index", "search", "graph", "data")
 
 
 def parser(chosen: str | None) -> Parser:
-    """The command line with the options of one command; the modules of the other commands are not imported."""
+    """Return the parser with the options of one command; the modules of the other commands are not imported."""
     command = Parser(prog="labelgraph", **describe(__doc__ or ""))
     command.add_argument("--version", action="version", version=f"labelgraph {__version__}")
     commands = command.add_subparsers(metavar="COMMAND", title="commands", required=True, parser_class=Parser)
@@ -48,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status.
 
     Args:
-        arguments: The words of the command line; by default those of the process.
+        arguments: The words of the command line; defaults to `sys.argv[1:]`.
     """
     return guarded(lambda: _run(arguments), "give the same command again", final=arguments is None)
 
@@ -61,12 +60,12 @@ def _add_name(commands: argparse._SubParsersAction[Parser], name: str) -> None:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    command = parser(next((each for each in given if not each.startswith("-")), None))
-    if not given:
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    command = parser(next((word for word in words if not word.startswith("-")), None))
+    if not words:
         command.print_help()
         return 0
-    options, unknown = command.parse_known_args(given)
+    options, unknown = command.parse_known_args(words)
     if unknown:
         own: Parser = options.parser
         own.error(f"unknown argument {unknown[0]!r}{did_you_mean(unknown[0].partition('=')[0], own.option_names())}")

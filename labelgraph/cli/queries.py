@@ -1,4 +1,4 @@
-"""The queries of `labelgraph search`, and what a model knows of their words."""
+"""The queries of `labelgraph search`, and the check that the model knows their words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import scipy.sparse as sp
 
 from labelgraph._core.names import did_you_mean
 from labelgraph.cli.common import note
-from labelgraph.cli.given_data import check_file
+from labelgraph.cli.inputs import check_file
 from labelgraph.data import CrossModalData
 from labelgraph.encoders import BagOfWords, Encoder, build_encoder, words_of
 from labelgraph.inference import SIDES
@@ -25,10 +25,10 @@ from labelgraph.search.query_vectors import named_labels
 
 
 def known_words(method: Method, label_names: Sequence[str]) -> list[str]:
-    """The words that a text can be searched by, in alphabetical order: the vocabulary, and the labels if they count.
+    """Return the words that a text query can use, in alphabetical order: the vocabulary, and the labels if they count.
 
     Raises:
-        ValueError: If the model keeps no text encoder, or its encoder reads any sentence.
+        ValueError: If the model has no text encoder, or its encoder has no vocabulary because it reads any word.
     """
     encoder = query_encoder(method, "text")
     if not isinstance(encoder, BagOfWords):
@@ -37,23 +37,23 @@ def known_words(method: Method, label_names: Sequence[str]) -> list[str]:
 
 
 def labels_count(method: Method) -> bool:
-    """Whether a text is also searched by the labels that it names: if the model ranks by label probabilities."""
+    """Return whether label names in a text query count; they do if the model ranks by label probabilities."""
     return method.similarity == "jaccard"
 
 
 def answerable(
     method: Method, texts: Iterable[str], label_names: Sequence[str], chosen: Collection[str]
 ) -> tuple[list[str], dict[str, str]]:
-    """Sort out the texts that the model knows no word of, and note words that are ignored.
+    """Separate the texts that have a known word from the others, and print a note on ignored words.
 
     Args:
         method: The model.
-        texts: To search for.
-        label_names: Labels of the items that are searched.
-        chosen: Labels that filter already.
+        texts: Text queries.
+        label_names: Labels of the gallery.
+        chosen: Labels of the option `--labels`, which filters the results.
 
     Returns:
-        The texts that can be searched, and the reasons why the others cannot.
+        The texts with a known word; and the other texts, each with an error message.
     """
     encoder = query_encoder(method, "text")
     if not isinstance(encoder, BagOfWords):
@@ -65,7 +65,7 @@ def answerable(
         unknown = [word for word in encoder.unknown_words(text) if word not in label_words]
         near = _near_words(unknown, [*encoder.vocabulary, *label_names])
         if not encoder.prepare(text) and not (named and labels_count(method)):
-            hint = f"; {named[0]!r} is a label: --labels takes it, beside other words" if named else near
+            hint = f"; {named[0]!r} is a label: use --labels {named[0]}, and other words for --text" if named else near
             refused[text] = (
                 f"'--text' must have a word that the model knows (got {text!r}){hint}; --list-words lists the words"
             )
@@ -79,7 +79,7 @@ def answerable(
 
 
 def _near_words(unknown: Iterable[str], known: Sequence[str]) -> str:
-    """Known words that are spelled nearly like unknown ones."""
+    """Return a hint with known words that are spelled nearly like the unknown words."""
     lower = {name.casefold(): name for name in known}
     near = {word: difflib.get_close_matches(word, lower, n=2, cutoff=0.75) for word in unknown}
     listed = [repr(lower[each]) for words in near.values() for each in words]
@@ -99,9 +99,9 @@ class Queries:
 
     Args:
         side: ``image`` or ``text``.
-        features: A row each.
-        names: What to call them.
-        titles: What to show of them; the names where there is nothing more.
+        features: One row of features per query.
+        names: One name per query, such as the id of its item.
+        titles: One title per query to show; the name if the query has no title.
     """
 
     side: str
@@ -111,10 +111,10 @@ class Queries:
 
 
 def item_queries(data: CrossModalData, side: str, ids: Sequence[str]) -> Queries:
-    """Items of a data set, by their ids.
+    """Return items of a data set as queries, by their ids.
 
     Raises:
-        ValueError: If there is no item of an id, or it lacks the side.
+        ValueError: If no item has an id, or the item lacks the side.
     """
     row_of = {each: row for row, each in enumerate(data.ids)}
     for each in ids:
@@ -122,19 +122,21 @@ def item_queries(data: CrossModalData, side: str, ids: Sequence[str]) -> Queries
             raise ValueError(f"'--{side}-id' must be the id of an item of the data (got {each!r})"
                              f"{did_you_mean(each, row_of)}")  # fmt: skip
         if not data.present[row_of[each], SIDES.index(side)]:
-            raise ValueError(f"'--{side}-id' must be an item with its {side} (got {each!r}, which has none)")
-    # Not `select`, which takes an item once.
+            raise ValueError(f"'--{side}-id' must be an item with its {side} (got {each!r}, which has no {side})")
+    # Not by `select`, because it takes each item only once, and ids may be repeated.
     rows = np.array([row_of[each] for each in ids])
     features = data.image if side == "image" else data.text
     return Queries(side, features[rows], list(ids), [data.titles[row] for row in rows])
 
 
 def feature_queries(path: Path, side: str) -> Queries:
-    """Rows of a file of features: ``.npy``, a sparse ``.npz`` of SciPy, or a ``.npz`` with one array.
+    """Return the rows of a file of features as queries.
+
+    The file is a ``.npy``, a sparse ``.npz`` of SciPy, or a ``.npz`` with one array.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read, or holds anything else.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If the file cannot be read, or does not hold a matrix.
     """
     check_file(path, "file of features")
     try:
@@ -144,22 +146,22 @@ def feature_queries(path: Path, side: str) -> Queries:
     ) as error:  # fmt: skip
         raise ValueError(f"{path}: expected a matrix of features in .npy or .npz ({error})") from error
     if features.ndim != 2:
-        raise ValueError(f"{path}: expected a matrix of features, a row each (got shape {features.shape})")
+        raise ValueError(f"{path}: expected a matrix of features, one row per query (got shape {features.shape})")
     names = [f"row {row}" for row in range(features.shape[0])]
     return Queries(side, features, names, names)
 
 
 def query_encoder(method: Method, side: str) -> Encoder:
-    """What made the features of one side of the data that a method was trained on.
+    """Return the encoder that computed the features of one side of the training data.
 
     Raises:
-        ValueError: If the method does not know.
-        ImportError: If it needs a package that is not installed.
+        ValueError: If the training data did not record their encoder.
+        ImportError: If the encoder needs a package that is not installed.
     """
     if side not in method.encoders:
         raise ValueError(
-            f"'--{side}' needs a model that keeps how its {side} features were made (got none: the data that it was "
-            f"trained on did not tell); --{side}s FILE takes features, --{side}-id ID an item of --data"
+            f"'--{side}' needs a model with an encoder of {side}s (got none, because its training data do not "
+            f"record one); use --{side}s FILE for features, or --{side}-id ID for an item of --data"
         )
     return build_encoder(method.encoders[side])
 

@@ -3,19 +3,20 @@
 Examples:
   labelgraph search my-index --text "a dog on the beach" "a red car"
   labelgraph search my-index --image picture.png
-  labelgraph search my-index --text "a dog" --in both                   # pictures that match, or whose text does
-  labelgraph search my-model --data openclipart --text red --labels bird --sheet found.png
+  labelgraph search my-index --text "a dog" --in both                   # items whose picture or text matches
+  labelgraph search my-model --data openclipart --text red --labels bird --sheet results.png
   labelgraph search my-index --data my-data.npz --text-id 42            # pictures for the text of item 42
   labelgraph search my-index --data my-data.npz --image-id 7 8 -k 3     # texts for the pictures of two items
   labelgraph search my-index --texts features.npy --json                # one query per row of features
   labelgraph search my-index --list-words                               # words that the model knows
 
-The place to search is an index of `labelgraph index`, or a model with --data: then the split 'database' of the data,
-or all items. Searching by words or picture files needs a model trained on data that record how their features were
-made, as those of `labelgraph data make` do. --sheet writes the results as pictures: those of the bundled set, or the
-files that the ids of items are paths of; a text is shown by the picture that it belongs to.
+MODEL_OR_INDEX is an index of `labelgraph index`, or a model. A model needs --data, and searches the split 'database',
+or all items if the data have no such split. To search by words or picture files, the model must be trained on data that
+record their encoders, as data of `labelgraph data make` do. --sheet writes the results as pictures; a text is shown as
+the picture of its item. The ids of the items must be paths of picture files, unless the data are the bundled set.
 
-Exit status: 0; 1 if some texts have no known word, and the others are answered; 2 for an error.
+Exit status: 0 if every query is answered; 1 if only some are, because the other texts have no known word; 2 for an
+error.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from labelgraph import search
 from labelgraph._core.names import check_name
 from labelgraph.cli.common import FAILED, Parser, add_command, fitted_table, note, print_json
-from labelgraph.cli.given_data import DATA_HELP, check_file, check_folder, chosen_rows, load, searched_split
+from labelgraph.cli.inputs import DATA_HELP, check_file, check_folder, chosen_rows, load, searched_split
 from labelgraph.data.named_sets import check_dataset
 from labelgraph.methods.registry import load_method
 
@@ -45,27 +46,27 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command."""
     command = add_command(commands, "search", __doc__ or "", run)
     command.add_argument("place", metavar="MODEL_OR_INDEX", type=Path, help="folder of an index, or of a model")
-    command.add_argument("--data", metavar="DATA", help="data set with the items of --text-id or --image-id; for a "
-                         f"model, the items to search: {DATA_HELP}")  # fmt: skip
+    command.add_argument("--data", metavar="DATA", help=f"{DATA_HELP}. It has the items of --text-id or "
+                         "--image-id; for a model, also the items to search")  # fmt: skip
     asked = command.add_mutually_exclusive_group(required=True)
     for side, other in (("text", "pictures"), ("image", "texts")):
         asked.add_argument(f"--{side}-id", metavar="ID", nargs="+",
                            help=f"find {other} for the {side}s of items of DATA")  # fmt: skip
         asked.add_argument(f"--{side}s", metavar="FILE", type=Path,
                            help=f"find {other} for rows of {side} features: .npy, .npz or sparse .npz")  # fmt: skip
-    asked.add_argument("--text", metavar="WORDS", nargs="+", help="find pictures for words, each argument a query")
+    asked.add_argument("--text", metavar="WORDS", nargs="+", help="find pictures for words; each argument is a query")
     asked.add_argument("--image", metavar="PICTURE", nargs="+", type=Path, help="find texts for picture files")
     asked.add_argument("--list-words", action="store_true", help="list the words that the model knows, and exit")
-    command.add_argument("--in", choices=WITHIN, dest="within", help="search pictures, texts, or both, where an item "
-                         "is found by either (default: the other side of the query)")  # fmt: skip
-    command.add_argument("--lexical", action="store_true", help="also rank by words that captions share with a text "
-                         "(BM25)")  # fmt: skip
+    command.add_argument("--in", choices=WITHIN, dest="within", help="search pictures, texts, or both; with both, "
+                         "items match by picture or text (default: the other side than the query)")  # fmt: skip
+    command.add_argument("--lexical", action="store_true", help="also rank by the words that a text query shares with "
+                         "the captions (BM25)")  # fmt: skip
     command.add_argument("-k", metavar="N", type=int, default=10, help="number of results per query (default: 10)")
     command.add_argument("--labels", metavar="NAME", nargs="+", help="only items with one of these labels")
     command.add_argument("--ids", metavar="ID", nargs="+", help="only items with one of these ids")
     command.add_argument("--sheet", metavar="FILE.png", type=Path, help="also write the results as pictures")
-    command.add_argument("--pictures", metavar="FOLDER", type=Path, help="for --sheet: folder that the ids of items "
-                         "are paths in (default: that of the data, or the working directory)")  # fmt: skip
+    command.add_argument("--pictures", metavar="FOLDER", type=Path, help="for --sheet: folder of the picture files "
+                         "(default: the folder of the data, then the working directory)")  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -81,21 +82,21 @@ def run(options: argparse.Namespace) -> int:
     if refused and not options.text:
         return FAILED
     queries = _queries(options, searcher, data)
-    found = searcher.search(
+    results = searcher.search(
         **{queries.side: queries.features}, k=options.k, within=options.within, lexical=options.lexical,
         labels=options.labels, ids=options.ids,
     )  # fmt: skip
     if options.sheet:
-        _show(options, data, queries, found)
+        _show(options, data, queries, results)
     if options.json:
-        print_json(_as_json(options, queries, found, searcher, refused))
+        print_json(_as_json(options, queries, results, searcher, refused))
     else:
-        print("\n\n".join(_table(options, queries, found, row) for row in range(len(found.ids))))
+        print("\n\n".join(_table(options, queries, results, row) for row in range(len(results.ids))))
     return 1 if refused else 0
 
 
 def _list_words(options: argparse.Namespace, searcher: Searcher) -> int:
-    """Print the words that a text can be searched by."""
+    """Print the words that a text query can use."""
     from labelgraph.cli.queries import known_words
 
     words = known_words(searcher.method, searcher.label_names)
@@ -104,7 +105,7 @@ def _list_words(options: argparse.Namespace, searcher: Searcher) -> int:
 
 
 def _refuse_unknown_words(options: argparse.Namespace, searcher: Searcher) -> dict[str, str]:
-    """Keep the texts with a known word in the options, and print an error for each other one."""
+    """Remove texts without a known word from the options, and print an error for each of them."""
     from labelgraph.cli.queries import answerable
 
     options.text, refused = answerable(searcher.method, options.text, searcher.label_names, options.labels or ())
@@ -114,7 +115,7 @@ def _refuse_unknown_words(options: argparse.Namespace, searcher: Searcher) -> di
 
 
 def _check_places(options: argparse.Namespace) -> None:
-    """Refuse what does not exist, before anything slow is imported."""
+    """Check that files and folders exist, before slow modules are imported."""
     if (options.text_id or options.image_id) and options.data is None:
         raise ValueError("'--data' must be given with --text-id and --image-id: it has the features of the items")
     if options.sheet and options.sheet.suffix.lower() != ".png":
@@ -129,7 +130,7 @@ def _check_places(options: argparse.Namespace) -> None:
 
 
 def _searcher(place: Path, data: CrossModalData | None) -> Searcher:
-    """An index that was saved, or one made now of a model and data."""
+    """Load a saved index, or index the data with a model."""
     from labelgraph.methods.model_folder import MODEL_FORMAT
     from labelgraph.search.searcher_folder import SEARCHER_FORMAT
 
@@ -141,7 +142,7 @@ def _searcher(place: Path, data: CrossModalData | None) -> Searcher:
 
 
 def _queries(options: argparse.Namespace, searcher: Searcher, data: CrossModalData | None) -> Queries:
-    """The queries, of whichever kind the options give."""
+    """Return the queries of the options: ids of items, a file of features, words, or picture files."""
     from labelgraph.cli.queries import Queries, feature_queries, item_queries, query_encoder
 
     side = "text" if options.text_id or options.texts or options.text else "image"
@@ -149,14 +150,14 @@ def _queries(options: argparse.Namespace, searcher: Searcher, data: CrossModalDa
         return item_queries(data, side, ids)
     if file := options.texts or options.images:
         return feature_queries(file, side)
-    query_encoder(searcher.method, side)  # A model that keeps none is told by the name of the option.
-    given = options.text or options.image
-    names = [str(each) for each in given]
-    return Queries(side, given, names, names)
+    query_encoder(searcher.method, side)  # An error names the option --text or --image.
+    queries = options.text or options.image
+    names = [str(query) for query in queries]
+    return Queries(side, queries, names, names)
 
 
-def _show(options: argparse.Namespace, data: CrossModalData | None, queries: Queries, found: Neighbours) -> None:
-    """Write the sheet; a query that is a picture stands before its results."""
+def _show(options: argparse.Namespace, data: CrossModalData | None, queries: Queries, results: Neighbours) -> None:
+    """Write the sheet; the picture of a query is put before its results."""
     from labelgraph.cli.sheet import find_pictures, write_sheet
 
     def pictures(ids: list[str]) -> list[Picture]:
@@ -167,19 +168,19 @@ def _show(options: argparse.Namespace, data: CrossModalData | None, queries: Que
         asked = list(options.image)
     elif options.image_id:
         asked = pictures(options.image_id)
-    write_sheet(options.sheet, queries, asked, found, [pictures(ids) for ids in found.ids])
+    write_sheet(options.sheet, queries, asked, results, [pictures(ids) for ids in results.ids])
     note(f"wrote {options.sheet}")
 
 
 def _as_json(
-    options: argparse.Namespace, queries: Queries, found: Neighbours, searcher: Searcher, refused: dict[str, str]
+    options: argparse.Namespace, queries: Queries, results: Neighbours, searcher: Searcher, refused: dict[str, str]
 ) -> dict[str, Any]:
-    rows = zip(queries.names, queries.titles, found.ids, found.titles, found.scores.tolist(), strict=True)
+    rows = zip(queries.names, queries.titles, results.ids, results.titles, results.scores.tolist(), strict=True)
     return {
         "from": queries.side,
         "to": _searched(options, queries),
         "similarity": searcher.method.similarity,
-        "score": found.score_name,
+        "score": results.score_name,
         "refused": [{"query": text, "reason": reason} for text, reason in refused.items()],
         "queries": [
             {
@@ -196,26 +197,26 @@ def _as_json(
 
 
 def _searched(options: argparse.Namespace, queries: Queries) -> str:
-    """The side that is searched: image, text or both."""
+    """Return the side that is searched: image, text or both."""
     if options.within:
         return {"pictures": "image", "texts": "text"}.get(options.within, "both")
     return "text" if queries.side == "image" else "image"
 
 
-def _table(options: argparse.Namespace, queries: Queries, found: Neighbours, row: int) -> str:
-    """The results of one query, with titles if the items have any."""
-    ids, titles, scores = found.ids[row], found.titles[row], found.scores[row].tolist()
+def _table(options: argparse.Namespace, queries: Queries, results: Neighbours, row: int) -> str:
+    """Return the results of one query as a table, with titles if the items have any."""
+    ids, titles, scores = results.ids[row], results.titles[row], results.scores[row].tolist()
     title = f" ({queries.titles[row]})" if queries.titles[row] != queries.names[row] else ""
     other = {"image": "images", "text": "texts", "both": "items"}[_searched(options, queries)]
     head = f"{other} for the {queries.side} {queries.names[row]}{title}"
     if not ids:
-        return f"{head}: none; no item passes the filters"
-    if found.score_name == "expected Jaccard" and scores[0] < WEAK:
-        head += f"\nNothing matches well: the best score is {scores[0]:.3f}, of at most 1."
+        return f"{head}: none, because no item matches the filters"
+    if results.score_name == "expected Jaccard" and scores[0] < WEAK:
+        head += f"\nNo item matches well: the best score is {scores[0]:.3f}, where 1 is the highest possible score."
     titled = titles != ids
     shown = [f"{value:.4f}" if isinstance(value, float) else str(value) for value in scores]
     rows = [
         [str(rank), each, *([name] if titled else []), value]
         for rank, (each, name, value) in enumerate(zip(ids, titles, shown, strict=True), 1)
     ]
-    return f"{head}\n\n{fitted_table(['rank', 'id', *(['title'] if titled else []), found.score_name], rows)}"
+    return f"{head}\n\n{fitted_table(['rank', 'id', *(['title'] if titled else []), results.score_name], rows)}"

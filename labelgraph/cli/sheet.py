@@ -17,72 +17,72 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Picture: TypeAlias = "Image | Path | None"
-ASKED = "#4c72b0"  # Frame of the picture that was searched for.
+ASKED = "#4c72b0"  # Colour of the frame of a query.
 COLUMNS, SIZE = 10, 128
 
 
 def find_pictures(
     data: CrossModalData | None, name: str | None, folder: Path | None, ids: Sequence[str]
 ) -> list[Picture]:
-    """The pictures of some items: thumbnails of the bundled set, or the files that the ids are paths of.
+    """Return the pictures of items: thumbnails of the bundled set, or files whose paths are the ids.
 
     Args:
-        data: That the items are of, if they are given.
-        name: Of the data: that of the bundled set, or a path.
-        folder: That the ids are paths in; by default that of the data file, and the working directory.
-        ids: Of the items.
+        data: Data of the items, if the command read any.
+        name: Name of the bundled set, or path of the data.
+        folder: Folder of the picture files; defaults to the folder of the data, then the working directory.
+        ids: Ids of the items.
 
     Raises:
-        ValueError: If none is there.
+        ValueError: If no item has a picture.
     """
     if data is not None and name == "openclipart":
         row_of = {each: row for row, each in enumerate(data.ids)}
         known = [each for each in ids if each in row_of]
         thumbnails = dict(zip(known, load_thumbnails([row_of[each] for each in known]), strict=True))
-        found: list[Picture] = [thumbnails.get(each) for each in ids]
+        pictures: list[Picture] = [thumbnails.get(each) for each in ids]
     else:
         folders = [folder] if folder else [*([Path(name), Path(name).parent] if name else []), Path()]
-        found = [next((place / each for place in folders if (place / each).is_file()), None) for each in ids]
-    if ids and not any(found):
+        pictures = [next((place / each for place in folders if (place / each).is_file()), None) for each in ids]
+    if ids and not any(pictures):
         where = f"within {folder}" if folder else "beside the data or here"
         raise ValueError(
             f"'--sheet' needs pictures: ids that are paths of picture files {where} (got {ids[0]!r}); --pictures "
-            "FOLDER tells where they are, --data openclipart has those of the bundled set"
+            "FOLDER names their folder, --data openclipart has the pictures of the bundled set"
         )
-    return found
+    return pictures
 
 
 def write_sheet(
-    path: Path, queries: Queries, asked: Sequence[Picture], found: Neighbours, pictures: Sequence[Sequence[Picture]]
+    path: Path, queries: Queries, asked: Sequence[Picture], results: Neighbours, pictures: Sequence[Sequence[Picture]]
 ) -> None:
-    """Write a PNG, beside and then renamed: a row for each query, or more where many are found.
+    """Write a PNG atomically, with one row of pictures per query, or several for many results.
 
     Args:
-        path: Of the file.
-        queries: What was searched for.
-        asked: The picture of each query, if it is one.
-        found: What the search gave.
-        pictures: Of the items that it found.
+        path: Path of the file.
+        queries: The queries.
+        asked: The picture of each query; None for a query without a picture.
+        results: Results of the search.
+        pictures: The pictures of the results, one list per query.
     """
     sheets = []
     for row, (title, own) in enumerate(zip(queries.titles, asked, strict=True)):
-        if not found.ids[row]:
+        if not results.ids[row]:
             continue
         ahead = [] if own is None else [own]
-        scores = [f"{value:.3f}" if isinstance(value, float) else str(value) for value in found.scores[row].tolist()]
+        scores = [f"{value:.3f}" if isinstance(value, float) else str(value) for value in results.scores[row].tolist()]
         sheets.append(
             contact_sheet(
                 [*ahead, *pictures[row]],
-                [*("query" for _ in ahead), *found.titles[row]],
+                [*("query" for _ in ahead), *results.titles[row]],
                 [*("" for _ in ahead), *scores],
                 columns=COLUMNS + len(ahead),
                 size=SIZE,
                 title=title,
-                frames=[*(ASKED for _ in ahead), *(None for _ in found.ids[row])],
+                frames=[*(ASKED for _ in ahead), *(None for _ in results.ids[row])],
             )
         )
     if not sheets:
-        raise ValueError(f"'--sheet' must have something to show (no result for {queries.titles[0]!r})")
+        raise ValueError(f"'--sheet' needs a query with results (no result for {queries.titles[0]!r})")
     content = io.BytesIO()
     _stacked(sheets).save(content, "PNG")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ def write_sheet(
 
 
 def _stacked(sheets: Sequence[Image]) -> Image:
-    """Sheets below each other."""
+    """Stack sheets vertically."""
     from PIL import Image
 
     ground = Image.new("RGB", (max(each.width for each in sheets), sum(each.height for each in sheets)),

@@ -5,13 +5,14 @@ Examples:
   labelgraph train openclipart --out my-model --method dagnn --epochs 10 --set train.lr=2e-4
   labelgraph train my-data.npz --out my-codes --set model.bits=64       # binary codes, searched by Hamming distance
   labelgraph train my-data.npz --out my-model --method algcn --label-vectors glove.6B.300d.txt
-  labelgraph train --method dagnn --list-settings                       # what --set and --config can change
+  labelgraph train --method dagnn --list-settings                       # settings for --set and --config
 
 The epoch with the best mAP on the validation split is kept. Without a validation split, a tenth of the training items
-is held out for it, at most 10,000. An interrupted training resumes when you give the same command again; until it is
-done, a model that MODEL holds already stays usable. MODEL/training.json records how the model was trained. If training
-items lack an image or a text, methods with generators (dagnn, p-gnn-con, i-gnn-con) train in two stages. On fewer than
-5,000 training items, methods with a low published learning rate use a higher one, unless you set train.lr.
+is held out for it, at most 10,000. An interrupted training resumes when you run the same command again. If MODEL
+exists, the old model stays usable until the training is done. MODEL/training.json records how the model was trained. If
+training items lack an image or a text, use a method with generators (dagnn, p-gnn-con, i-gnn-con): it trains in two
+stages. On fewer than 5,000 training items, methods with a low published learning rate use a higher one, unless you set
+train.lr.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from labelgraph._core.names import check_name
 from labelgraph._core.reading import reading
 from labelgraph._core.signals import advising
 from labelgraph.cli.common import Parser, add_command, counted, note, print_json
-from labelgraph.cli.given_data import DATA_HELP, load
+from labelgraph.cli.inputs import DATA_HELP, load
 from labelgraph.cli.training_folder import STATE, TrainingFolder
 from labelgraph.data.named_sets import check_dataset
 from labelgraph.methods.registry import METHODS, method_class, method_facts
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from labelgraph.data import CrossModalData
     from labelgraph.train import TrainedMethod
 
-DEFAULT_METHOD = "expected-relevance"  # The best on the bundled set after equal tuning, and the fastest to train.
+DEFAULT_METHOD = "expected-relevance"  # The best method on the bundled set after equal tuning; the fastest to train.
 
 
 def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -58,7 +59,7 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
                          help="change settings, such as model.bits=64 train.lr=1e-4")  # fmt: skip
     command.add_argument("--config", metavar="FILE", type=Path, help="YAML file with settings; --set overrides it")
     command.add_argument("--label-vectors", metavar="FILE", help="start the label embeddings from word vectors of the "
-                         "label names: a file .txt, .vec, .bin (.gz) or .mat; or 'sentence', a sentence "
+                         "label names: a file .txt, .vec, .bin (.gz) or .mat; or 'sentence' for a sentence "
                          "encoder")  # fmt: skip
     command.add_argument("--select", choices=["validation", "last"],
                          help="keep the best epoch on the validation split (default), or the last epoch")  # fmt: skip
@@ -90,16 +91,22 @@ def run(options: argparse.Namespace) -> None:
 
 def _prepare_and_train(options: argparse.Namespace, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Load the data and choose the splits, then train."""
-    from labelgraph.data.splits.training_splits import digest, fingerprint, held_out_share, told_splits, training_splits
+    from labelgraph.data.splits.training_splits import (
+        describe_splits,
+        digest,
+        fingerprint,
+        held_out_share,
+        training_splits,
+    )
     from labelgraph.train.fitting import check_device, check_incomplete
     from labelgraph.train.settings import as_plain, published_settings, with_small_set_rates
 
     check_device(settings["train"].device)
-    given, method = load(options.data), method_class(options.method)
-    data, held_out = training_splits(given, settings["train"].select, options.seed, method.reads_labels)
+    loaded, method = load(options.data), method_class(options.method)
+    data, held_out = training_splits(loaded, settings["train"].select, options.seed, method.reads_labels)
     check_incomplete(method, data)
     if not options.quiet:
-        for line in told_splits(given, data, held_out, options.seed):
+        for line in describe_splits(loaded, data, held_out, options.seed):
             note(line)
     settings, change = with_small_set_rates(settings, _own_settings(options), len(data.rows("train")))
     if change and not options.quiet:
@@ -118,7 +125,7 @@ def _prepare_and_train(options: argparse.Namespace, settings: Mapping[str, Any])
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
-    """The settings by group: the published ones, overridden by the file, then the options, then ``--set``."""
+    """Return the settings by group: the published ones, overridden by the file, then the options, then ``--set``."""
     from labelgraph.train.settings import build_settings, merge_settings, published_settings
 
     published, own = published_settings(method_facts(options.method)), _own_settings(options)
@@ -132,44 +139,44 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _own_settings(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """The settings that the user gave, by group."""
+    """Return the settings of the user, by group."""
     from labelgraph.train.settings import merge_settings, published_settings
 
     method = method_facts(options.method)
     published = published_settings(method)
     stages = [group for group in published if group != "model"]
     own = {"select": options.select, "device": options.device, "precision": options.precision}
-    given = [f"{stage}.{name}={value}" for stage in stages for name, value in own.items() if value]
-    given += [] if options.epochs is None else [f"train.epochs={options.epochs}"]
+    entries = [f"{stage}.{name}={value}" for stage in stages for name, value in own.items() if value]
+    entries += [] if options.epochs is None else [f"train.epochs={options.epochs}"]
     if options.label_vectors is not None:
         if "label_embedding" not in {field.name for field in fields(method.Config)}:
             raise ValueError(f"'--label-vectors' needs a method with label embeddings (got {options.method!r})")
-        given.append("model.label_embedding=given")
+        entries.append("model.label_embedding=given")
     files = [options.config] if options.config else []
-    return merge_settings(published, files, [*given, *options.settings])
+    return merge_settings(published, files, [*entries, *options.settings])
 
 
 def _label_vectors(source: str | None, config: Any, label_names: Sequence[str], quiet: bool) -> Tensor | None:
-    """Vectors of the label names, if ``--label-vectors`` gives a source; labels without a vector are noted.
+    """Return the vectors of the label names for ``--label-vectors``, and print a note on labels without a vector.
 
     Args:
-        source: What `label_name_vectors` takes.
-        config: Settings of the method; its ``label_embedding`` is ``given`` if there are such vectors.
+        source: Source of the vectors, as `label_name_vectors` takes it; None for no vectors.
+        config: Settings of the method; ``label_embedding`` must be ``given`` if there is a source, and only then.
         label_names: The labels of the data.
         quiet: Print no note.
 
     Raises:
-        ValueError: If there is a source and no such setting, or the reverse, or the source cannot be read.
-        FileNotFoundError: If there is no such file.
-        ImportError: If the sentence encoder is asked for and not installed.
+        ValueError: If only one of the source and the setting is given, or the source cannot be read.
+        FileNotFoundError: If the file does not exist.
+        ImportError: If the source is a sentence encoder that is not installed.
     """
     from labelgraph.encoders import label_name_vectors
 
     kind = getattr(config, "label_embedding", None)
     if (kind == "given") != (source is not None):
         raise ValueError(
-            "'--label-vectors' and model.label_embedding=given need each other (got one alone: 'model.label_embedding' "
-            f"is {kind!r})"
+            "'--label-vectors' and model.label_embedding=given must be set together (got one alone: "
+            f"'model.label_embedding' is {kind!r})"
         )
     if source is None:
         return None
@@ -177,7 +184,7 @@ def _label_vectors(source: str | None, config: Any, label_names: Sequence[str], 
     if missing and not quiet:
         listed = ", ".join(map(repr, missing[:10])) + (", ..." if len(missing) > 10 else "")
         count = f"{len(missing)} of {counted(len(label_names), 'label')}"
-        note(f"{source} has no vector for {count}, which start at zero: {listed}")
+        note(f"{source} has no vector for {count}, whose embeddings start at zero: {listed}")
     return vectors
 
 
@@ -201,14 +208,14 @@ def _train_and_save(
                 options.method, data, label_vectors=vectors, keep_checkpoints=True, **how, **settings
             )
         trained.method.save_pretrained(options.out)
-        made = {**about, **_made(options.data, trained, about)}
-        write_json(options.out / STATE, made)
+        record = {**about, **_outcome(options.data, trained, about)}
+        write_json(options.out / STATE, record)
         folder.delete()
-    return made
+    return record
 
 
-def _made(name: str, trained: TrainedMethod, about: Mapping[str, Any]) -> dict[str, Any]:
-    """The entries of ``training.json`` beside those that the training depends on."""
+def _outcome(name: str, trained: TrainedMethod, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries of ``training.json`` that describe the result of the training."""
     chosen, fitted = trained.settings["train"].select, trained.result
     return {
         "data": {
@@ -227,23 +234,23 @@ def _made(name: str, trained: TrainedMethod, about: Mapping[str, Any]) -> dict[s
     }
 
 
-def _report(options: argparse.Namespace, made: Mapping[str, Any]) -> None:
-    """Print what was trained, on what, for how long, and how good it is."""
+def _report(options: argparse.Namespace, record: Mapping[str, Any]) -> None:
+    """Print the method, the number of items and epochs, the time, and the best mAP."""
     if options.json:
-        print_json({"model": str(options.out), **made})
+        print_json({"model": str(options.out), **record})
         return
     lines = [
-        f"Trained {made['method']} on {counted(made['data']['train'], 'item')} for {counted(made['epochs'], 'epoch')} "
-        f"in {made['seconds']:.1f} s.",
+        f"Trained {record['method']} on {counted(record['data']['train'], 'item')} for "
+        f"{counted(record['epochs'], 'epoch')} in {record['seconds']:.1f} s.",
         "Kept the last epoch.",
     ]
-    if made["best_map"] is not None:
-        split = made["selected_on"]
-        size = f" ({counted(made['data']['validation'], 'item')})" if split == "validation" else ""
+    if record["best_map"] is not None:
+        split = record["selected_on"]
+        size = f" ({counted(record['data']['validation'], 'item')})" if split == "validation" else ""
         lines[1] = (
-            f"Kept epoch {made['best_epoch'] + 1}, the best: mAP {made['best_map']:.3f} on the {split} split{size}."
+            f"Kept epoch {record['best_epoch'] + 1}, the best: mAP {record['best_map']:.3f} on the {split} split{size}."
         )
-    if made["improving"]:
-        lines.append(f"The last epoch is the best; --epochs {2 * made['epochs']} may give a better model.")
+    if record["improving"]:
+        lines.append(f"The last epoch is the best; --epochs {2 * record['epochs']} may give a better model.")
     lines += [f"Saved in {options.out}. To measure it: labelgraph evaluate {options.out} {options.data}"]
     print("\n".join(lines))

@@ -1,4 +1,4 @@
-"""An unfinished training on disk, beside the model that it makes."""
+"""The folder of an unfinished training, beside the folder of its model."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ STAGES = ("train", "stage2")
 
 @dataclass(frozen=True)
 class TrainingFolder:
-    """``MODEL.training/``: ``training.json``, which tells what is trained, a folder for each stage, and ``lock``.
+    """``MODEL.training/``: ``training.json`` with the settings and data, one folder per stage, and ``lock``.
 
-    A folder without ``training.json`` is what a finished training left when it was killed while tidying up.
+    A folder without ``training.json`` remains if a finished training is killed while it deletes the folder.
     """
 
     path: Path
 
     @classmethod
     def beside(cls, model: Path) -> TrainingFolder:
-        """The folder of the training that makes a model."""
+        """Return the training folder of a model."""
         place = model.absolute()
         if not place.name:
             raise ValueError(f"'--out' must be a folder with a name (got {model})")
@@ -39,12 +39,12 @@ class TrainingFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other processes out of the folder, which is made if it is not there, and goes if nothing was trained.
+        """Lock the folder against other processes; create it first, and delete it afterwards if nothing was trained.
 
-        ``lock`` holds the number of the process. The system lets go of it when that ends, however it ends.
+        ``lock`` holds the process id. The system releases the lock when the process ends, even if it is killed.
 
         Raises:
-            ValueError: If another process is in it.
+            ValueError: If another process holds the lock.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         path = self.path / LOCK
@@ -54,33 +54,36 @@ class TrainingFolder:
         except Timeout:
             process = path.read_text(encoding="utf-8", errors="replace") or "unknown"
             raise ValueError(
-                f"{self.path}: a training of process {process} is at work there; wait for it, or give another --out"
+                f"{self.path}: the process {process} is training in this folder; wait for it, or choose another --out"
             ) from None
         try:
             path.write_text(str(os.getpid()), encoding="utf-8")
             yield
         finally:
             if not any((self.path / stage).exists() for stage in STAGES):
-                (self.path / STATE).unlink(missing_ok=True)  # Nothing to go on with, so that nothing needs to fit.
-            with suppress(OSError):  # Windows does not unlink what is open.
+                (self.path / STATE).unlink(missing_ok=True)  # There is no checkpoint to resume from.
+            with suppress(OSError):  # Windows does not delete open files.
                 path.unlink(missing_ok=True)
             lock.release()
             with suppress(OSError):
                 self.path.rmdir()
 
     def begin(self, about: Mapping[str, Any], restart: bool) -> bool:
-        """Make the folder, or go on with it; tell which, true for going on.
+        """Start a training in the folder, or resume the unfinished one.
 
         Args:
-            about: All that the weights depend on.
-            restart: Delete what an unfinished training left.
+            about: Everything that the weights depend on: method, settings, seed and data.
+            restart: Delete the unfinished training.
+
+        Returns:
+            Whether an unfinished training is resumed.
 
         Raises:
-            ValueError: If the unfinished training is about something else, or the folder is of something else.
+            ValueError: If `about` differs from the unfinished training, or the folder holds other files.
         """
-        kept = self._read()
-        if kept is not None and not restart:
-            self._compare(kept, about)
+        record = self._read()
+        if record is not None and not restart:
+            self._compare(record, about)
             return True
         self.delete()
         self.path.mkdir(parents=True, exist_ok=True)
@@ -88,10 +91,10 @@ class TrainingFolder:
         return False
 
     def delete(self) -> None:
-        """Delete what is in the folder but its lock, first the file that says that there is something to go on with.
+        """Delete the content of the folder except its lock, ``training.json`` first.
 
         Raises:
-            ValueError: If it holds what is no training.
+            ValueError: If the folder holds files that are not of a training.
         """
         if not self.path.exists():
             return
@@ -117,24 +120,24 @@ class TrainingFolder:
                 return content
         return {}
 
-    def _compare(self, kept: Mapping[str, Any], about: Mapping[str, Any]) -> None:
-        before, now = _flat(kept), _flat(json.loads(json.dumps(about)))
+    def _compare(self, record: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+        before, now = _flat(record), _flat(json.loads(json.dumps(about)))
         differing = [name for name in {**before, **now} if before.get(name) != now.get(name)]
         if not differing:
             return
-        told = [
+        differences = [
             name if name.startswith("data.") else f"{name} ({before.get(name)}, now {now.get(name)})"
             for name in differing
         ]
-        more = f", and {len(told) - 5} more" if len(told) > 5 else ""
+        more = f", and {len(differences) - 5} more" if len(differences) > 5 else ""
         raise ValueError(
-            f"{self.path}: the unfinished training there differs in {', '.join(told[:5])}{more}; "
+            f"{self.path}: the unfinished training in this folder differs in {', '.join(differences[:5])}{more}; "
             "give the same options and data to resume it, or --restart to start again"
         )
 
 
 def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Entries by dotted name."""
+    """Return the entries by dotted name."""
     flat: dict[str, Any] = {}
     for key, value in content.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}

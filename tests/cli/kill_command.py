@@ -62,8 +62,8 @@ def weights(folder):
 
 
 def answers(folder):
-    found = Searcher.load(folder).search(image=[0.5] * 12, k=1000)
-    return [found.ids, found.titles, found.scores.tolist()]
+    results = Searcher.load(folder).search(image=[0.5] * 12, k=1000)
+    return [results.ids, results.titles, results.scores.tolist()]
 
 
 def run(place, arguments, look, extra=("--seed", "1")):
@@ -77,8 +77,8 @@ def run(place, arguments, look, extra=("--seed", "1")):
     assert known["previous"] != known["new"]
 
     def state():
-        found = look(out)
-        return next((name for name, wanted in known.items() if found == wanted), "wrong")
+        results = look(out)
+        return next((name for name, wanted in known.items() if results == wanted), "wrong")
 
     for point in range(POINTS):
         shutil.rmtree(out, ignore_errors=True)

@@ -44,7 +44,7 @@ def test_a_caution_alone_is_status_0(make_data, tmp_path, capsys):
 def test_the_help_tells_the_exit_status(capsys):
     with pytest.raises(SystemExit):
         check("--help")
-    assert "1 if test items or queries are also training or validation items" in " ".join(
+    assert "1 if a test item or query is also a training or validation item" in " ".join(
         capsys.readouterr().out.split()
     )
 

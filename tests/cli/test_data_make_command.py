@@ -36,14 +36,14 @@ SMALL_COUNTS = ("--min-tag-count", "2", "--min-word-count", "2")
 
 
 @pytest.fixture(scope="module")
-def made(folder, tmp_path_factory):
+def summary(folder, tmp_path_factory):
     out = tmp_path_factory.mktemp("made") / "mine.npz"
     assert make(folder, "--out", out, *SMALL_COUNTS, "--missing", "mark", "--quiet") == 0
     return out
 
 
-def test_the_features_are_those_of_the_encoders(folder, made):
-    data = load_dataset(made)
+def test_the_features_are_those_of_the_encoders(folder, summary):
+    data = load_dataset(summary)
     assert data.label_names == ("plain", "blue", "red") or data.label_names == ("plain", "red", "blue")
     assert data.ids[:2] == ("0.png", "1.png") and data.titles[0] == "a red picture"
     np.testing.assert_allclose(data.image[[5]], EfficientNetLite0().encode([folder / "5.png"]), atol=1e-5)
@@ -52,7 +52,7 @@ def test_the_features_are_those_of_the_encoders(folder, made):
     assert {name: len(index) for name, index in data.splits.items()} == {
         "train": 8, "validation": 2, "test": 2, "query": 2, "database": 10,
     }  # fmt: skip
-    assert [path.name for path in made.parent.iterdir()] == ["mine.npz"]
+    assert [path.name for path in summary.parent.iterdir()] == ["mine.npz"]
 
 
 def test_what_is_left_out_is_told_a_line_each(folder, tmp_path, capsys, monkeypatch):
@@ -71,10 +71,10 @@ def test_what_is_left_out_is_told_a_line_each(folder, tmp_path, capsys, monkeypa
 @pytest.mark.slow
 def test_what_cannot_be_read_is_listed(folder, tmp_path, capsys):
     assert make(folder, "--out", tmp_path / "mine", *SMALL_COUNTS, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["items"], told["images"], told["texts"]) == (11, 11, 11)
-    assert [each["item"] for each in told["failures"]] == [str(folder / "3.png")]
-    assert "expected a picture that can be read" in told["failures"][0]["reason"]
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["items"], summary["images"], summary["texts"]) == (11, 11, 11)
+    assert [each["item"] for each in summary["failures"]] == [str(folder / "3.png")]
+    assert "expected a picture that can be read" in summary["failures"][0]["reason"]
     assert len(load_dataset(tmp_path / "mine")) == 11
     assert make(folder, "--out", tmp_path / "mine", *SMALL_COUNTS) == 0
     printed = capsys.readouterr()
@@ -104,11 +104,11 @@ def test_a_killed_one_goes_on_and_another_does_not(folder, tmp_path, monkeypatch
 
 
 @pytest.mark.slow
-def test_what_was_made_trains_and_is_searched_by_a_sentence_and_a_picture(folder, made, tmp_path, capsys):
+def test_what_was_made_trains_and_is_searched_by_a_sentence_and_a_picture(folder, summary, tmp_path, capsys):
     how = [*SMALL, "--method", "dagnn", "--epochs", "2", "--quiet"]
-    assert main(["train", str(made), "--out", str(tmp_path / "model"), *how]) == 0
+    assert main(["train", str(summary), "--out", str(tmp_path / "model"), *how]) == 0
     capsys.readouterr()
-    search = ["search", tmp_path / "model", "--data", made, "-k", "3", "--json", "--pictures", folder]
+    search = ["search", tmp_path / "model", "--data", summary, "-k", "3", "--json", "--pictures", folder]
     assert main(list(map(str, [*search, "--text", "red picture", "--sheet", tmp_path / "found.png"]))) == 0
     (query,) = json.loads(capsys.readouterr().out)["queries"]
     assert len(query["neighbours"]) == 3 and "3.png" not in {each["id"] for each in query["neighbours"]}
@@ -130,7 +130,7 @@ def test_what_was_made_trains_and_is_searched_by_a_sentence_and_a_picture(folder
         (["{folder}", "--set", "framing=drawing"], "'--set' must have keys such as image.framing"),
         (["{folder}", "--set", "image.framing=square"], "'framing' must be one of center, drawing (got 'square')"),
         (["{folder}", "--set", "image.framing=["], "'--set' must have a value in YAML for 'image.framing' (got '[')"),
-        (["{folder}", "--set", "text.words=3"], "'--set' has nothing to set of a bag of words"),
+        (["{folder}", "--set", "text.words=3"], "'--set' has no text settings for bag-of-words (got 'text.words')"),
         (["{folder}", "--columns", "capton=words"], "did you mean 'caption'?"),
         (["{folder}", "--columns", "caption=words"], "expected one column 'words' (got file, caption, tags, split)"),
         (["{folder}", "--min-tag-count", "99"], "lower --min-tag-count"),
@@ -138,8 +138,8 @@ def test_what_was_made_trains_and_is_searched_by_a_sentence_and_a_picture(folder
 )
 def test_errors_are_one_line(folder, tmp_path, arguments, message, capsys):
     (tmp_path / "empty").mkdir()
-    given = [each.format(folder=folder, empty=tmp_path / "empty") for each in arguments]
-    assert make(*given, "--out", tmp_path / "mine.npz", "--quiet") == 2
+    options = [each.format(folder=folder, empty=tmp_path / "empty") for each in arguments]
+    assert make(*options, "--out", tmp_path / "mine.npz", "--quiet") == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1 and message in error
     assert not (tmp_path / "mine.npz").exists()

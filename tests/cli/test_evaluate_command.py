@@ -25,13 +25,13 @@ def measured(capsys, *arguments):
 
 
 def test_every_protocol_of_the_data_is_measured_both_ways(place, pairs, capsys):
-    found = measured(capsys, place / "model", place / "data.npz", "--metrics", "map", "recall@3", "ndcg@5")
-    assert {key: found[key] for key in ("method", "similarity", "selected_on")} == {
+    output = measured(capsys, place / "model", place / "data.npz", "--metrics", "map", "recall@3", "ndcg@5")
+    assert {key: output[key] for key in ("method", "similarity", "selected_on")} == {
         "method": "algcn", "similarity": "cosine", "selected_on": "validation",
     }  # fmt: skip
-    assert [result["protocol"] for result in found["results"]] == ["test-vs-test", "query-vs-database"]
+    assert [result["protocol"] for result in output["results"]] == ["test-vs-test", "query-vs-database"]
     method = load_method(place / "model")
-    for result, names in zip(found["results"], (("test", "test"), ("query", "database")), strict=True):
+    for result, names in zip(output["results"], (("test", "test"), ("query", "database")), strict=True):
         query, database = (pairs.split(name) for name in names)
         sides = encode(method, query), encode(method, database)
         for asker, way in enumerate(("image_to_text", "text_to_image")):
@@ -68,8 +68,8 @@ def test_a_label_without_queries_is_null(place, pairs, tmp_path, capsys):
 def test_the_table_names_protocol_and_definition(place, capsys):
     assert main(["evaluate", str(place / "model"), str(place / "data.npz"), "--protocol", "query-vs-database"]) == 0
     shown = capsys.readouterr().out
-    for word in ("algcn on", "by cosine", "shares a label", "query-vs-database: the 20 items of 'query' search the 40",
-                 "| map@50/topk", "definition", "image to text", "text to image"):  # fmt: skip
+    for word in ("algcn on", "by cosine", "shares a label", "query-vs-database: the 20 items of 'query'",
+                 "the 40 of 'database'", "| map@50/topk", "definition", "image to text", "text to image"):  # fmt: skip
         assert word in shown
     assert "test-vs-test" not in shown
 
@@ -77,19 +77,19 @@ def test_the_table_names_protocol_and_definition(place, capsys):
 def test_without_splits_what_was_held_out_is_measured(place, pairs, tmp_path, capsys):
     options = ["--epochs", "2", "--quiet", "--seed", "5", *SMALL]
     assert main(["train", str(place / "bare.npz"), "--out", str(tmp_path / "model"), *options]) == 0
-    made = json.loads((tmp_path / "model" / "training.json").read_text())
+    record = json.loads((tmp_path / "model" / "training.json").read_text())
     capsys.readouterr()
     for more in ([], ["--split", "validation"]):
         (result,) = measured(capsys, tmp_path / "model", place / "bare.npz", "--metrics", "map", *more)["results"]
-        assert result["protocol"] == "validation-vs-validation" and "the 6 items" in result["told"]
+        assert result["protocol"] == "validation-vs-validation" and "the 6 items" in result["description"]
         mean = np.mean([way["map"] for way in result["metrics"].values()])
-        assert mean == pytest.approx(made["best_map"])  # Of the best epoch on these very items.
+        assert mean == pytest.approx(record["best_map"])  # Of the best epoch on these very items.
 
     save_npz(replace(load_npz(place / "bare.npz"), image=pairs.image + 1), tmp_path / "other.npz")
     assert main(["evaluate", str(tmp_path / "model"), str(tmp_path / "other.npz")]) == 2
     assert "'--split' must be one of all (got none); the data have no splits of a protocol" in capsys.readouterr().err
     (result,) = measured(capsys, tmp_path / "model", tmp_path / "other.npz", "--split", "all")["results"]
-    assert result["protocol"] == "all-vs-all" and "the 60 items" in result["told"]
+    assert result["protocol"] == "all-vs-all" and "the 60 items" in result["description"]
 
 
 def test_codes_are_measured_by_hamming_distance(place, pairs, tmp_path, capsys):
@@ -97,19 +97,19 @@ def test_codes_are_measured_by_hamming_distance(place, pairs, tmp_path, capsys):
     assert main(["train", str(place / "data.npz"), "--out", str(tmp_path / "model"), *options]) == 0
     capsys.readouterr()
     names = ["precision@r2", "map"]
-    found = measured(capsys, tmp_path / "model", place / "data.npz", "--split", "test", "--metrics", *names)
-    assert found["similarity"] == "hamming"
+    output = measured(capsys, tmp_path / "model", place / "data.npz", "--split", "test", "--metrics", *names)
+    assert output["similarity"] == "hamming"
     test = pairs.split("test")
     image, text = encode(load_method(tmp_path / "model"), test)
     sides, options = (image, text, test.labels, test.labels), {"similarity": "hamming"}
     wanted = retrieval_metrics(*sides, names, **options)
-    assert found["results"][0]["metrics"]["image_to_text"] == pytest.approx(wanted)
+    assert output["results"][0]["metrics"]["image_to_text"] == pytest.approx(wanted)
     asked = tmp_path / "model", place / "data.npz", "--split", "test", "--ties", "expected", "--metrics", *names
     fair = measured(capsys, *asked)
     expected = retrieval_metrics(*sides, names, **options, ties="expected")
     assert fair["results"][0]["metrics"]["image_to_text"] == pytest.approx(expected)
     assert expected["map"] != wanted["map"]
-    assert (found["ties"], fair["ties"]) == ("database", "expected")
+    assert (output["ties"], fair["ties"]) == ("database", "expected")
     assert main(["evaluate", *map(str, asked)]) == 0
     assert "items of equal score count by their expected value over all orders." in capsys.readouterr().out
 

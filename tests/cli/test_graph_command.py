@@ -20,19 +20,19 @@ def test_the_summary_is_that_of_the_library(place, pairs, capsys):
 
 def test_the_object_agrees_with_counting_by_hand(place, pairs, capsys):
     assert main(["graph", str(place / "data.npz"), "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    output = json.loads(capsys.readouterr().out)
     labels = pairs.labels.numpy()
     together = labels.T @ labels
     weights = {
         (a, b): together[i, j] / together[j, j]
         for i, a in enumerate(pairs.label_names) for j, b in enumerate(pairs.label_names) if i != j and together[i, j]
     }  # fmt: skip
-    assert (found["labels"], found["samples"], found["edges"]) == (5, 60, len(weights))
-    assert found["density"] == len(weights) / 20 and found["labels_per_sample"] == pytest.approx(labels.sum() / 60)
-    assert {each["name"]: each["count"] for each in found["most_frequent"]} == dict(
+    assert (output["labels"], output["samples"], output["edges"]) == (5, 60, len(weights))
+    assert output["density"] == len(weights) / 20 and output["labels_per_sample"] == pytest.approx(labels.sum() / 60)
+    assert {each["name"]: each["count"] for each in output["most_frequent"]} == dict(
         zip(pairs.label_names, labels.sum(0), strict=True)
     )
-    heaviest = {(each["source"], each["target"]): each["weight"] for each in found["heaviest_edges"]}
+    heaviest = {(each["source"], each["target"]): each["weight"] for each in output["heaviest_edges"]}
     assert heaviest == pytest.approx(weights) and list(heaviest.values()) == sorted(heaviest.values(), reverse=True)
 
 

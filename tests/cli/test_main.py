@@ -74,9 +74,9 @@ def test_wrong_command_lines_are_one_line(arguments, message, capsys):
         (OSError(errno.ENOSPC, "No space left on device"),
          "error: [Errno 28] No space left on device; make space and give the same command again\n"),
         (ModuleNotFoundError("No module named 'faiss'", name="faiss"),
-         'error: faiss is not installed; pip install "labelgraph[index]" brings it\n'),
+         'error: faiss is not installed; install it by pip install "labelgraph[index]"\n'),
         (ModuleNotFoundError("No module named 'lightning'", name="lightning.pytorch"),
-         'error: lightning is not installed; pip install "labelgraph[train]" brings it\n'),
+         'error: lightning is not installed; install it by pip install "labelgraph[train]"\n'),
         (ImportError("'h5py' is needed; pip install labelgraph[data]"),
          "error: 'h5py' is needed; pip install labelgraph[data]\n"),
         (MemoryError(), "error: not enough memory (out of memory)\n"),
@@ -119,7 +119,7 @@ def test_a_missing_package_is_named_with_its_extra(place, tmp_path, monkeypatch,
     monkeypatch.setitem(sys.modules, "safetensors.torch", None)
     monkeypatch.setitem(sys.modules, "safetensors", None)
     assert main(["evaluate", str(place / "model"), str(place / "data.npz")]) == 2
-    assert 'safetensors is not installed; pip install "labelgraph[train]"' in capsys.readouterr().err
+    assert 'safetensors is not installed; install it by pip install "labelgraph[train]"' in capsys.readouterr().err
 
 
 SLOW = ("torch", "numpy", "scipy", "networkx", "torch_geometric", "lightning", "faiss", "matplotlib", "sklearn",
@@ -196,8 +196,8 @@ def test_help_names_every_index_and_metric(capsys):
 
 def run(*arguments, **options):
     command = [sys.executable, "-m", "labelgraph", *map(str, arguments)]
-    there = {**os.environ, "PYTHONPATH": str(Path(labelgraph.__file__).parents[1])}
-    return subprocess.run(command, text=True, check=False, stderr=subprocess.PIPE, env=there, **options)
+    environment = {**os.environ, "PYTHONPATH": str(Path(labelgraph.__file__).parents[1])}
+    return subprocess.run(command, text=True, check=False, stderr=subprocess.PIPE, env=environment, **options)
 
 
 @pytest.mark.slow

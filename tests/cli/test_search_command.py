@@ -41,9 +41,9 @@ def test_the_split_database_is_indexed(place, pairs, tmp_path, capsys):
     assert (
         main(["index", str(place / "model"), str(place / "data.npz"), "--out", str(tmp_path / "index"), "--json"]) == 0
     )
-    made = json.loads(capsys.readouterr().out)
-    assert made.pop("seconds") > 0
-    assert made == {
+    summary = json.loads(capsys.readouterr().out)
+    assert summary.pop("seconds") > 0
+    assert summary == {
         "index": str(tmp_path / "index"), "kind": "exact", "settings": {}, "method": "algcn", "similarity": "cosine",
         "split": "database", "images": 40, "texts": 40, "labels": 5,
     }  # fmt: skip
@@ -57,11 +57,11 @@ def test_items_are_searched_for_by_id(place, pairs, capsys, side, asker, other):
     rows = [7, 42, 7]
     names = [pairs.ids[row] for row in rows]
     options = ["--data", place / "data.npz", f"--{side}-id", *names, "-k", 4]
-    found = searched(capsys, place / "index", *options)
-    assert (found["from"], found["to"], found["similarity"]) == (side, other, "cosine")
-    assert [(each["query"], each["title"]) for each in found["queries"]] == [(n, f"title {n[5:]}") for n in names]
+    output = searched(capsys, place / "index", *options)
+    assert (output["from"], output["to"], output["similarity"]) == (side, other, "cosine")
+    assert [(each["query"], each["title"]) for each in output["queries"]] == [(n, f"title {n[5:]}") for n in names]
     ids, scores = nearest(place, pairs, asker, rows, pairs.splits["database"].tolist(), 4)
-    for query, wanted, values in zip(found["queries"], ids, scores, strict=True):
+    for query, wanted, values in zip(output["queries"], ids, scores, strict=True):
         assert [each["id"] for each in query["neighbours"]] == wanted
         assert [each["title"] for each in query["neighbours"]] == [f"title {each[5:]}" for each in wanted]
         assert [each["score"] for each in query["neighbours"]] == pytest.approx(values, abs=1e-6)
@@ -77,23 +77,23 @@ def test_rows_of_features_are_searched_for(place, pairs, tmp_path, capsys, form)
         sp.save_npz(path, sp.csr_matrix(rows))
     else:
         np.savez(path, **({"text": rows, "other": np.ones(3)} if form == "named.npz" else {"anything": rows}))
-    found = searched(capsys, place / "index", "--texts", path, "-k", 2)
+    output = searched(capsys, place / "index", "--texts", path, "-k", 2)
     ids, _ = nearest(place, pairs, 1, [0, 1, 2], pairs.splits["database"].tolist(), 2)
-    assert [[each["id"] for each in query["neighbours"]] for query in found["queries"]] == ids
-    assert [query["query"] for query in found["queries"]] == ["row 0", "row 1", "row 2"]
+    assert [[each["id"] for each in query["neighbours"]] for query in output["queries"]] == ids
+    assert [query["query"] for query in output["queries"]] == ["row 0", "row 1", "row 2"]
 
 
 def test_filters(place, pairs, capsys):
     options = ["--data", place / "data.npz", "--text-id", "item-3", "-k", 60]
-    found = searched(capsys, place / "index", *options, "--labels", "été", "dog")
+    output = searched(capsys, place / "index", *options, "--labels", "été", "dog")
     database = pairs.splits["database"].tolist()
     wanted = {pairs.ids[row] for row in database if pairs.labels[row, 1] or pairs.labels[row, 3]}
-    assert {each["id"] for each in found["queries"][0]["neighbours"]} == wanted != set()
+    assert {each["id"] for each in output["queries"][0]["neighbours"]} == wanted != set()
     some = sorted(wanted)[:2]
-    found = searched(capsys, place / "index", *options, "--ids", *some, "item-999")
-    assert sorted(each["id"] for each in found["queries"][0]["neighbours"]) == some
+    output = searched(capsys, place / "index", *options, "--ids", *some, "item-999")
+    assert sorted(each["id"] for each in output["queries"][0]["neighbours"]) == some
     assert main(["search", *map(str, [place / "index", *options]), "--ids", "item-999"]) == 0
-    assert "none; no item passes the filters" in capsys.readouterr().out
+    assert "none, because no item matches the filters" in capsys.readouterr().out
 
 
 def test_the_table_has_titles_only_where_there_are_any(place, pairs, tmp_path, capsys):
@@ -117,8 +117,8 @@ def test_codes_and_indexes_by_name(place, pairs, tmp_path, capsys):
     assert main(["index", str(tmp_path / "model"), str(place / "data.npz"), "--out", str(tmp_path / "index")]) == 0
     assert "'hamming'" in capsys.readouterr().out
     query = ["--data", place / "data.npz", "--text-id", "item-3", "-k", 3]
-    (found,) = searched(capsys, tmp_path / "index", *query)["queries"]
-    distances = [each["score"] for each in found["neighbours"]]
+    (output,) = searched(capsys, tmp_path / "index", *query)["queries"]
+    distances = [each["score"] for each in output["neighbours"]]
     assert distances == sorted(distances) and all(isinstance(each, int) and 0 <= each <= 16 for each in distances)
     assert main(["search", *map(str, [tmp_path / "index", *query])]) == 0
     assert "Hamming distance" in capsys.readouterr().out
@@ -167,31 +167,31 @@ def encoded(pairs, tmp_path, monkeypatch, capsys):
     return tmp_path
 
 
-def ids_of(found):
-    return [[each["id"] for each in query["neighbours"]] for query in found["queries"]]
+def ids_of(output):
+    return [[each["id"] for each in query["neighbours"]] for query in output["queries"]]
 
 
 @pytest.mark.parametrize("of", [["index"], ["model", "--data", "data.npz"]])
 def test_words_and_pictures_are_encoded_as_the_data_were(encoded, monkeypatch, capsys, of):
     monkeypatch.chdir(encoded)
     searcher = Searcher.load(encoded / "index")
-    found = searched(capsys, *of, "--text", "a big hedge", "die Geige", "-k", 3)
-    assert ids_of(found) == searcher.search(text=Letters("text").encode(["a big hedge", "die Geige"]), k=3).ids
-    assert [query["query"] for query in found["queries"]] == ["a big hedge", "die Geige"]
+    output = searched(capsys, *of, "--text", "a big hedge", "die Geige", "-k", 3)
+    assert ids_of(output) == searcher.search(text=Letters("text").encode(["a big hedge", "die Geige"]), k=3).ids
+    assert [query["query"] for query in output["queries"]] == ["a big hedge", "die Geige"]
     (encoded / "picture.png").write_bytes(bytes([1, 2, 2, 12, 99]))
-    found = searched(capsys, *of, "--image", "picture.png", "-k", 3)
+    output = searched(capsys, *of, "--image", "picture.png", "-k", 3)
     wanted = searcher.search(image=Letters("image").encode([encoded / "picture.png"]), k=3)
-    assert ids_of(found) == wanted.ids and found["from"] == "image"
+    assert ids_of(output) == wanted.ids and output["from"] == "image"
     assert main(["search", *of, "--image", "none.png"]) == 2
     assert "none.png: no such picture" in capsys.readouterr().err
 
 
 def test_a_model_searches_all_items_of_data_without_a_database(place, pairs, capsys):
     options = ["--data", place / "bare.npz", "--text-id", "item-3", "-k", 60]
-    found = searched(capsys, place / "model", *options)
+    output = searched(capsys, place / "model", *options)
     ids, scores = nearest(place, pairs, 1, [3], list(range(60)), 60)
-    assert set(ids_of(found)[0]) == set(ids[0]) == set(pairs.ids)
-    assert [each["score"] for each in found["queries"][0]["neighbours"]] == pytest.approx(scores[0], abs=1e-6)
+    assert set(ids_of(output)[0]) == set(ids[0]) == set(pairs.ids)
+    assert [each["score"] for each in output["queries"][0]["neighbours"]] == pytest.approx(scores[0], abs=1e-6)
     assert main(["search", str(place / "model"), "--text", "x"]) == 2
     assert "'--data' must be given with a model" in capsys.readouterr().err
 
@@ -315,23 +315,23 @@ def colours(path):
 
 
 def test_a_sheet_shows_the_pictures_that_were_found(pictured, tmp_path, capsys):
-    ask = ["--text-id", "in/3.png", "in/4.png", "-k", "3", "--sheet", str(tmp_path / "out" / "found.png"), "--json"]
+    ask = ["--text-id", "in/3.png", "in/4.png", "-k", "3", "--sheet", str(tmp_path / "out" / "results.png"), "--json"]
     assert main([*pictured, *ask]) == 0
-    shown, (width, height) = colours(tmp_path / "out" / "found.png")
+    shown, (width, height) = colours(tmp_path / "out" / "results.png")
     rows = [int(each[3:-4]) for query in ids_of(json.loads(capsys.readouterr().out)) for each in query]
     assert {(4 * row, 255 - row, row) for row in rows} <= set(shown)
     assert not {(4 * row, 255 - row, row) for row in range(60) if row not in rows} & set(shown)
     assert main([*pictured, "--image-id", "in/59.png", *ask[3:]]) == 0
-    shown, other = colours(tmp_path / "out" / "found.png")
+    shown, other = colours(tmp_path / "out" / "results.png")
     assert (4 * 59, 255 - 59, 59) in shown and (other[0] > width) and 2 * other[1] == height
 
 
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--sheet", "found.jpg"], "'--sheet' must end in .png (got found.jpg)"),
-        (["--sheet", "found.png", "--pictures", "elsewhere"], "ids that are paths of picture files within elsewhere"),
-        (["--sheet", "found.png", "--ids", "none"], "'--sheet' must have something to show"),
+        (["--sheet", "results.jpg"], "'--sheet' must end in .png (got results.jpg)"),
+        (["--sheet", "results.png", "--pictures", "elsewhere"], "ids that are paths of picture files within elsewhere"),
+        (["--sheet", "results.png", "--ids", "none"], "'--sheet' needs a query with results"),
     ],
 )
 def test_a_sheet_that_cannot_be_is_refused(pictured, tmp_path, monkeypatch, capsys, more, message):
@@ -339,14 +339,14 @@ def test_a_sheet_that_cannot_be_is_refused(pictured, tmp_path, monkeypatch, caps
     assert main([*pictured, "--text-id", "in/3.png", *more]) == 2
     printed = capsys.readouterr()
     assert message in printed.err and printed.err.count("\n") == 1 and printed.out == ""
-    assert not (tmp_path / "found.png").exists()
+    assert not (tmp_path / "results.png").exists()
 
 
 def test_the_bundled_set_has_its_own_thumbnails():
     data = load_openclipart()
-    (found,) = find_pictures(data, "openclipart", None, [data.ids[7]])
-    assert found.tobytes() == load_thumbnails([7])[0].tobytes()
-    with pytest.raises(ValueError, match="--data openclipart has those of the bundled set"):
+    (picture,) = find_pictures(data, "openclipart", None, [data.ids[7]])
+    assert picture.tobytes() == load_thumbnails([7])[0].tobytes()
+    with pytest.raises(ValueError, match="--data openclipart"):
         find_pictures(None, None, None, [data.ids[7]])
 
 
@@ -377,11 +377,11 @@ INDEX = ("index", "{place}/model", "{place}/data.npz", "--out", "{out}")
         (["search", "{place}/index", "--data", "{place}/data.npz", "--image-id", "item-3", "-k", "0"], "'k' must be"),
         (["search", "{place}/index", "--texts", "{out}.npy"], "index.npy: no such file of features"),
         (["search", "{place}/index", "--images", "{wide}"], "'image' must have 12 features"),
-        (["search", "{place}/index", "--images", "{flat}"], "a matrix of features, a row each (got shape (3,))"),
+        (["search", "{place}/index", "--images", "{flat}"], "a matrix of features, one row per query (got shape (3,))"),
         (["search", "{place}/index", "--images", "{junk}"], "junk.npy: expected a matrix of features"),
         (["search", "{place}/index", "--images", "{pickled}"], "pickled.npy: expected a matrix of features"),
-        (["search", "{place}/index", "--text", "a dog"], "'--text' needs a model that keeps how"),
-        (["search", "{place}/index", "--image", "{wide}"], "'--image' needs a model that keeps how"),
+        (["search", "{place}/index", "--text", "a dog"], "an encoder of texts (got none"),
+        (["search", "{place}/index", "--image", "{wide}"], "an encoder of images (got none"),
     ],
 )  # fmt: skip
 def test_errors_are_one_line_and_leave_nothing(place, tmp_path, capsys, arguments, message):

@@ -64,19 +64,19 @@ def test_the_model_is_that_of_the_library(place, pairs, tmp_path, capsys):
     method = build_method("algcn", 12, 9, cooccurrence_graph(part.labels, part.label_names), config)
     how = TrainConfig(epochs=4, batch_size=16, lr=3e-3, device="cpu")
     fitted = fit(method, pairs, how, tmp_path / "by-hand", seed=3, progress=False)
-    found = load_method(tmp_path / "model")
-    assert found.config == config
-    assert all(torch.equal(value, found.state_dict()[key]) for key, value in method.state_dict().items())
+    loaded = load_method(tmp_path / "model")
+    assert loaded.config == config
+    assert all(torch.equal(value, loaded.state_dict()[key]) for key, value in method.state_dict().items())
 
-    made = json.loads(printed.out)
-    assert made.pop("model") == str(tmp_path / "model")
-    assert made == json.loads((tmp_path / "model" / "training.json").read_text())
-    assert made["history"] == fitted.history and made["best_map"] == fitted.best_map
-    assert (made["best_epoch"], made["epochs"], made["seed"]) == (fitted.best_epoch, 4, 3)
-    assert (made["method"], made["selected_on"], made["held_out"]) == ("algcn", "validation", None)
-    assert made["labelgraph"] == labelgraph.__version__ and made["seconds"] > 0
-    assert made["settings"]["train"]["lr"] == 3e-3 and made["settings"]["model"]["gamma"] == 0.5
-    assert made["data"]["name"] == str(place / "data.npz") and made["data"]["train"] == 30
+    record = json.loads(printed.out)
+    assert record.pop("model") == str(tmp_path / "model")
+    assert record == json.loads((tmp_path / "model" / "training.json").read_text())
+    assert record["history"] == fitted.history and record["best_map"] == fitted.best_map
+    assert (record["best_epoch"], record["epochs"], record["seed"]) == (fitted.best_epoch, 4, 3)
+    assert (record["method"], record["selected_on"], record["held_out"]) == ("algcn", "validation", None)
+    assert record["labelgraph"] == labelgraph.__version__ and record["seconds"] > 0
+    assert record["settings"]["train"]["lr"] == 3e-3 and record["settings"]["model"]["gamma"] == 0.5
+    assert record["data"]["name"] == str(place / "data.npz") and record["data"]["train"] == 30
     assert sorted(path.name for path in tmp_path.iterdir()) == ["by-hand", "model"]
 
 
@@ -100,13 +100,13 @@ def test_without_a_training_split_what_evaluates_is_not_trained_on(pairs, tmp_pa
     labels = pairs.labels.clone()
     free = [i for i in range(60) if i not in pairs.splits["test"].tolist()]
     labels[free[:3]] = 0
-    given = replace(pairs, labels=labels, splits={"test": pairs.splits["test"]})
-    save_npz(given, tmp_path / "data.npz")
+    changed = replace(pairs, labels=labels, splits={"test": pairs.splits["test"]})
+    save_npz(changed, tmp_path / "data.npz")
     assert train(tmp_path / "data.npz", tmp_path / "model", "--select", "last", quiet=False) == 0
     printed = capsys.readouterr()
     assert "training on 37 of 60 items" in printed.err and "held out" not in printed.err
-    made = json.loads((tmp_path / "model" / "training.json").read_text())
-    assert (made["data"]["train"], made["selected_on"], made["best_map"]) == (37, None, None)
+    record = json.loads((tmp_path / "model" / "training.json").read_text())
+    assert (record["data"]["train"], record["selected_on"], record["best_map"]) == (37, None, None)
 
 
 @pytest.mark.slow
@@ -395,13 +395,13 @@ def test_label_vectors_are_what_labels_start_from(place, pairs, tmp_path, capsys
     assert (
         train(place / "data.npz", tmp_path / "model", "--label-vectors", str(tmp_path / "glove.txt"), quiet=False) == 0
     )
-    assert "has no vector for 1 of 5 labels, which start at zero: 'été'" in capsys.readouterr().err
-    found = load_method(tmp_path / "model")
+    assert "has no vector for 1 of 5 labels, whose embeddings start at zero: 'été'" in capsys.readouterr().err
+    loaded = load_method(tmp_path / "model")
     wanted = torch.tensor([[1, 0, 0.5], [0, 0, 0], [0, 1, 1], [0, 2, 0], [0, 0, 3]])
-    assert found.config.label_embedding == "given"
-    assert torch.equal(found.label_branch.embedding.weight.detach(), wanted)
-    made = json.loads((tmp_path / "model" / "training.json").read_text())
-    assert len(made["label_vectors"]) == 64 and made["settings"]["model"]["label_embedding"] == "given"
+    assert loaded.config.label_embedding == "given"
+    assert torch.equal(loaded.label_branch.embedding.weight.detach(), wanted)
+    record = json.loads((tmp_path / "model" / "training.json").read_text())
+    assert len(record["label_vectors"]) == 64 and record["settings"]["model"]["label_embedding"] == "given"
 
 
 def test_a_training_goes_on_with_the_same_label_vectors_alone(place, tmp_path, stop_in_epoch, capsys):
@@ -414,7 +414,7 @@ def test_a_training_goes_on_with_the_same_label_vectors_alone(place, tmp_path, s
     undo()
     (tmp_path / "glove.txt").write_text(GLOVE.replace("dog 0 2 0", "dog 0 2 1"))
     assert train(place / "data.npz", tmp_path / "model", *more) == 2
-    assert "the unfinished training there differs in label_vectors" in capsys.readouterr().err
+    assert "the unfinished training in this folder differs in label_vectors" in capsys.readouterr().err
     (tmp_path / "glove.txt").write_text(GLOVE)
     assert train(place / "data.npz", tmp_path / "model", *more, quiet=False) == 0
     assert "resuming the interrupted training" in capsys.readouterr().err
@@ -429,8 +429,11 @@ def test_a_training_goes_on_with_the_same_label_vectors_alone(place, tmp_path, s
             ["--label-vectors", "glove.txt", "--method", "agah"],
             "'--label-vectors' needs a method with label embeddings",
         ),
-        (["--label-vectors", "glove.txt", "--set", "model.label_embedding=one-hot"], "need each other (got one alone"),
-        (["--set", "model.label_embedding=given"], "need each other (got one alone"),
+        (
+            ["--label-vectors", "glove.txt", "--set", "model.label_embedding=one-hot"],
+            "must be set together (got one alone",
+        ),
+        (["--set", "model.label_embedding=given"], "must be set together (got one alone"),
     ],
 )
 def test_label_vectors_that_do_not_fit_are_refused(place, tmp_path, monkeypatch, capsys, more, message):
@@ -464,13 +467,13 @@ with TrainingFolder(Path(sys.argv[1])).held():
 
 
 def test_two_trainings_of_one_model_are_refused_and_a_dead_one_is_not_in_the_way(place, tmp_path, capsys):
-    there = {**os.environ, "PYTHONPATH": str(Path(labelgraph.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(labelgraph.__file__).parents[1])}
     command = [sys.executable, "-c", HOLD, str(tmp_path / "model.training")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=there) as other:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as other:
         assert other.stdout.readline() == "held\n"
         for _ in range(2):  # Being refused leaves the lock as it is.
             assert train(place / "data.npz", tmp_path / "model", "--restart") == 2
-            assert f"a training of process {other.pid} is at work there; wait for it" in capsys.readouterr().err
+            assert f"the process {other.pid} is training in this folder; wait for it" in capsys.readouterr().err
         assert not (tmp_path / "model").exists()
         other.kill()
     assert (tmp_path / "model.training" / "lock").read_text() == str(other.pid)

@@ -63,7 +63,7 @@ def held_out_share(num_items: int) -> float:
     return min(HELD_OUT, MOST_HELD_OUT / num_items)
 
 
-def told_splits(given: CrossModalData, data: CrossModalData, held_out: bool, seed: int) -> Iterable[str]:
+def describe_splits(given: CrossModalData, data: CrossModalData, held_out: bool, seed: int) -> Iterable[str]:
     """Sentences that describe the splits that `training_splits` added."""
     if "train" not in given.splits:
         size = len(data.splits["train"]) + (len(data.splits["validation"]) if held_out else 0)

@@ -1,4 +1,4 @@
-"""What the commands read: data sets by name or path, their splits, and files."""
+"""Inputs of the commands: data sets by name or path, their splits, and files."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ DATA_HELP = "data set: a file, a folder, or openclipart, the bundled set"
 
 
 def load(name: str) -> CrossModalData:
-    """Load data by name or path; that there are any is checked before anything slow is imported.
+    """Load a data set by name or path; a missing one is an error before slow modules are imported.
 
     Raises:
         ValueError: If the name is unknown or the file damaged.
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
     """
     check_dataset(name)
     from labelgraph.data import load_dataset
@@ -30,14 +30,14 @@ def load(name: str) -> CrossModalData:
 
 
 def check_file(path: Path, content: str) -> None:
-    """Check that a file exists, before anything slow is imported.
+    """Check that a file exists, before slow modules are imported.
 
     Args:
-        path: Of the file.
-        content: What is missing otherwise, such as ``"file of labels"``.
+        path: Path of the file.
+        content: What the file holds, for the error, such as ``"file of labels"``.
 
     Raises:
-        FileNotFoundError: If it does not; with the nearest name beside it.
+        FileNotFoundError: If the file does not exist; the message suggests the nearest name in its folder.
     """
     if not path.is_file():
         raise _missing(path, content)
@@ -55,10 +55,10 @@ def _missing(path: Path, content: str) -> FileNotFoundError:
 
 
 def chosen_rows(data: CrossModalData, split: str | None) -> Tensor:
-    """The row numbers of one split, or of all items for none.
+    """Return the row numbers of one split, or of all items if `split` is None.
 
     Raises:
-        ValueError: If there is no such split.
+        ValueError: If the data have no such split.
     """
     import torch
 
@@ -69,5 +69,5 @@ def chosen_rows(data: CrossModalData, split: str | None) -> Tensor:
 
 
 def searched_split(data: CrossModalData) -> str | None:
-    """The split that is searched by default: ``database`` if the data have it, or else all items."""
+    """Return the default gallery: the split ``database``, or None for all items if the data have no such split."""
     return "database" if "database" in data.splits else None
