@@ -72,7 +72,7 @@ def data_card(data: CrossModalData) -> DataCard:
         >>> image = torch.tensor([[1., 2.], [3., 4.], [1., 2.]])
         >>> data = CrossModalData(image, torch.eye(3), torch.ones(3, 1), splits={"train": [0, 1], "test": [2]})
         >>> data_card(data).leaks
-        ("1 of 1 items of 'test' have the image features of an item of 'train', 0 the text too",)
+        ("1 of 1 items of 'test' have the same image features as an item of 'train', 0 also the same text",)
     """
     hashes = {"image": row_hashes(data.image), "text": row_hashes(data.text)}
     image, image_zero = side_facts(data.image, data.present[:, 0])
@@ -121,7 +121,7 @@ def _leaks(shared: dict[str, dict[str, int]], splits: dict[str, LabelFacts]) -> 
         if found["items"]:
             yield f"{found['items']:,} {of} are items of '{one}' too"
         if found["image"] > found["items"]:
-            copied = f"have the image features of an item of '{one}', {found['both']:,} the text too"
+            copied = f"have the same image features as an item of '{one}', {found['both']:,} also the same text"
             yield f"{found['image']:,} {of} {copied}"
 
 
@@ -137,11 +137,11 @@ def _cautions(
     for pair, found in shared.items():
         one, other = pair.split(", ")
         if found["text"] > found["items"]:
-            yield f"{found['text']:,} of {splits[other].items:,} items of '{other}' have the text of an item of '{one}'"
+            yield f"{found['text']:,} of {splits[other].items:,} items of '{other}' have the same text as an item of '{one}'"
     for kind, number in duplicates.items():
         if number and kind != "text":
             what = "image and text features" if kind == "both" else "image features"
-            yield f"{number:,} of {items:,} items have the {what} of an earlier one"
+            yield f"{number:,} of {items:,} items have the same {what} as an earlier item"
     for name, side in (("image", image), ("text", text)):
         if side.zero_rows:
             yield f"{side.zero_rows:,} of {items - side.missing:,} items have {name} features that are all 0"

@@ -76,11 +76,11 @@ def load_label_counts(path: str | Path, labels: Any = None) -> LabelCounts:
     count = _whole(path, "nums", None).ravel()
     if joint.shape != (len(count), len(count)):
         raise ValueError(
-            f"{path}: 'adj' must have the shape {(len(count),) * 2} for as many 'nums' (got {joint.shape})"
+            f"{path}: 'adj' must have the shape {(len(count),) * 2} for {len(count)} 'nums' (got {joint.shape})"
         )
     off_diagonal = joint * ~np.eye(len(count), dtype=bool)
     if (joint != joint.T).any() or (off_diagonal > count).any():
-        raise ValueError(f"{path}: 'adj' must be symmetric and nowhere above 'nums' (got other counts)")
+        raise ValueError(f"{path}: 'adj' must be symmetric, and no count larger than its 'nums' (got other counts)")
     if labels is not None:
         _compare(path, LabelCounts(count, off_diagonal), count_labels(labels))
     return LabelCounts(count, joint)
@@ -104,6 +104,6 @@ def _compare(path: Path, found: LabelCounts, wanted: LabelCounts) -> None:
         if len(places):
             place = tuple(map(int, places[0]))
             raise ValueError(
-                f"{path}: '{key}' must count the labels given, {want[place]} at {place} "
+                f"{path}: '{key}' must have the counts of 'labels', {want[place]} at {place} "
                 f"(got {have[place]}, and {len(places)} differences in all)"
             )

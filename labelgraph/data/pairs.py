@@ -251,7 +251,7 @@ def _checked_splits(splits: Mapping[str, Any], size: int) -> dict[str, Tensor]:
     for spelling, index in splits.items():
         name = split_name(spelling)
         if name in checked:
-            raise ValueError(f"'splits' must name each split once (got {quoted(spelling, 60)} for {name!r} too)")
+            raise ValueError(f"'splits' must name each split once (got {quoted(spelling, 60)} and another spelling for {name!r})")
         checked[name] = check_split(name, index, size)
     return checked
 

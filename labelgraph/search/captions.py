@@ -18,7 +18,7 @@ class Captions:
 
     Args:
         titles: The captions.
-        ids: Of the items, in the same order; an item whose title is its id has no caption.
+        ids: Ids of the items, in the same order; an item whose title is its id has no caption.
 
     Raises:
         ValueError: If no item has a caption.
@@ -42,17 +42,17 @@ class Captions:
         self._index.index(words, show_progress=False)
 
     def search(self, text: str, k: int, among: np.ndarray | None = None) -> list[int]:
-        """Rows of the best captions, at most k; only such as share a word with the text.
+        """Return the rows of the best captions, at most k; each of them shares a word with the text.
 
         Args:
-            text: To search for.
-            k: How many.
-            among: Rows to choose among, rising; by default all.
+            text: Text query.
+            k: Maximum number of captions.
+            among: Rows to search, in ascending order; by default all.
         """
         words = words_of(text)
         if not words:
             return []
         scores = self._index.get_scores(words)
         rows = np.flatnonzero(scores > 0) if among is None else among[scores[among] > 0]
-        found: list[int] = rows[np.argsort(-scores[rows], kind="stable")[:k]].tolist()
-        return found
+        best: list[int] = rows[np.argsort(-scores[rows], kind="stable")[:k]].tolist()
+        return best

@@ -1,4 +1,4 @@
-"""Rows of a matrix, equal ones once."""
+"""The distinct rows of a matrix."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from hashlib import blake2b
 
 import numpy as np
 
-DIGEST = 16  # Bytes: that two different rows have the same never happens.
+DIGEST = 16  # Bytes of a hash; with 16 bytes, two different rows practically never have the same hash.
 
 
 class DistinctRows:
-    """Numbers rows in the order in which they come; equal rows have one number.
+    """Numbers the distinct rows of a matrix, in the order in which they are added; equal rows have the same number.
 
     Example:
         >>> import numpy as np
@@ -31,46 +31,46 @@ class DistinctRows:
         return len(self._numbers)
 
     def add(self, rows: np.ndarray) -> np.ndarray:
-        """Take in more rows.
+        """Add rows.
 
         Returns:
-            Which of them are new, rising: the first of each number.
+            Positions of the first row of each new number, in ascending order.
         """
         before, numbers = len(self), self._numbers
-        found = [numbers.setdefault(blake2b(row, digest_size=DIGEST).digest(), len(numbers)) for row in rows]
-        added = np.array(found, np.int64)
+        assigned = [numbers.setdefault(blake2b(row, digest_size=DIGEST).digest(), len(numbers)) for row in rows]
+        added = np.array(assigned, np.int64)
         self._number_of = np.concatenate([self._number_of, added])
         self._members = None
         first = np.unique(added, return_index=True)
         return first[1][first[0] >= before]
 
     def spread(self, scores: np.ndarray, numbers: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Put the positions of all rows of a number in its place.
+        """Replace each number by the positions of all its rows.
 
         Args:
-            scores: Of the numbers, shape (Q, M).
-            numbers: Distinct ones for each query; -1 for none.
-            k: How many positions to give.
+            scores: Scores of the numbers, shape (Q, M).
+            numbers: Distinct numbers for each query, shape (Q, M); -1 for no number.
+            k: Number of positions to return.
 
         Returns:
-            Scores and positions, (Q, k), -1 for none.
+            Scores and positions, both of the shape (Q, k); the position is -1 where the rows do not fill k places.
         """
         start, members = self._grouped()
         all_scores = np.zeros((len(numbers), k), scores.dtype)
         positions = np.full((len(numbers), k), -1, np.int64)
-        for row, given in enumerate(numbers):
-            there = (given >= 0) & (given < len(self))
-            sizes = np.diff(start)[given[there]]
+        for row, row_numbers in enumerate(numbers):
+            valid = (row_numbers >= 0) & (row_numbers < len(self))
+            sizes = np.diff(start)[row_numbers[valid]]
             before = np.cumsum(sizes) - sizes
             count = min(k, int(sizes.sum()))
             place = np.arange(count)
             which = np.searchsorted(before, place, side="right") - 1
-            positions[row, :count] = members[start[given[there][which]] + place - before[which]]
-            all_scores[row, :count] = scores[row][there][which]
+            positions[row, :count] = members[start[row_numbers[valid][which]] + place - before[which]]
+            all_scores[row, :count] = scores[row][valid][which]
         return all_scores, positions
 
     def _grouped(self) -> tuple[np.ndarray, np.ndarray]:
-        """Where the rows of each number start in the list of all rows by number, and that list."""
+        """Return all positions, sorted by number, and where each number starts among them."""
         if self._members is None:
             counts = np.bincount(self._number_of, minlength=len(self))
             self._members = np.concatenate([[0], counts.cumsum()]), self._number_of.argsort(kind="stable")

@@ -13,16 +13,16 @@ from labelgraph.search.neighbours import check_k
 
 
 class ExactIndex:
-    """Vectors or codes, by position, and an exact search among them; equal scores keep the order of addition.
+    """An index that compares a query with every vector or code; equal scores keep the order of addition.
 
     Args:
         similarity: ``"cosine"`` for vectors, which are kept as float32 of unit length; ``"dot"`` for vectors
-            kept as float32 of their own length; ``"jaccard"`` for label probabilities, and behind them pair embeddings;
-            ``"hamming"`` for codes of `pack_bits`. `Embeddings` tells more.
-        num_labels: Columns of ``"jaccard"`` that are label probabilities; by default all.
+            kept as float32 of their own length; ``"jaccard"`` for label probabilities, followed by pair embeddings;
+            ``"hamming"`` for codes of `pack_bits`. See `Embeddings`.
+        num_labels: For ``"jaccard"``, number of columns that are label probabilities; by default all.
 
     Attributes:
-        held: What was added, as embeddings; none at first.
+        held: The added vectors, as embeddings; None for an empty index.
 
     Example:
         >>> import torch
@@ -40,7 +40,7 @@ class ExactIndex:
 
     @property
     def vectors(self) -> Tensor:
-        """What was added, in order: float32 (N, H), or uint8 (N, B)."""
+        """The added vectors, float32 (N, H), or codes, uint8 (N, B), in the order of addition."""
         if self.held is None:
             return torch.empty(0, 0, dtype=torch.uint8 if self.similarity == "hamming" else torch.float32)
         return self.held.vectors
@@ -58,22 +58,23 @@ class ExactIndex:
         self.held = new if self.held is None else Embeddings.cat([self.held, new])
 
     def remove(self, positions: Tensor) -> None:
-        """Take out some vectors; those behind them move up."""
+        """Remove vectors; the positions of later vectors move up."""
         if self.held is not None:
-            kept = torch.ones(len(self), dtype=torch.bool)
-            kept[positions] = False
-            self.held = self.held[kept]
+            remaining = torch.ones(len(self), dtype=torch.bool)
+            remaining[positions] = False
+            self.held = self.held[remaining]
 
     def search(self, query: Tensor, k: int, among: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Find the nearest of each query.
+        """Find the nearest neighbours of each query.
 
         Args:
-            query: Shape (Q, H) or (Q, B).
-            k: How many; fewer are given if there are fewer.
-            among: Positions to choose among, rising; by default all.
+            query: Vectors (Q, H) or codes (Q, B).
+            k: Number of neighbours; an index of fewer vectors returns all of them.
+            among: Positions to search, in ascending order; by default all.
 
         Returns:
-            Scores, falling, or Hamming distances, rising; and positions: both of the shape (Q, k).
+            Scores in descending order, or Hamming distances in ascending order; and positions. Both have the shape
+            (Q, k).
         """
         asked, k = self.check("query", query), check_k(k)
         held = asked[:0] if self.held is None else self.held  # An empty index has no width yet.
@@ -81,14 +82,14 @@ class ExactIndex:
         return scores, positions if among is None else among[positions]
 
     def dump(self) -> dict[str, bytes]:
-        """What must be saved beside the vectors, by the ending of its file: nothing."""
+        """Return the files to save besides the vectors, by suffix: none."""
         return {}
 
     def restore(self, vectors: Tensor, files: Mapping[str, bytes]) -> None:
-        """Take vectors as they were saved.
+        """Set the vectors from a saved index.
 
         Raises:
-            ValueError: If they are of another kind, or have no meaning for the similarity.
+            ValueError: If the vectors have another type or shape, or values that the similarity does not allow.
         """
         if vectors.ndim != 2 or vectors.dtype != self.vectors.dtype:
             raise ValueError(
@@ -97,11 +98,11 @@ class ExactIndex:
         self.held = Embeddings(vectors, self.similarity, self.num_labels) if vectors.shape[1] else None
 
     def check(self, name: str, vectors: Tensor) -> Embeddings:
-        """Check vectors or codes to add or to search for, and bring those for cosines to unit length.
+        """Check vectors or codes of items or queries, and scale vectors for cosines to unit length.
 
         Raises:
-            ValueError: If they are not a matrix as wide as those here, not finite, no probabilities where the
-                similarity needs them, or codes not uint8.
+            ValueError: If the vectors are not a matrix of the width of the index, are not finite, are not probabilities
+                for ``"jaccard"``, or are codes and not uint8.
         """
         width = self.vectors.shape[1]
         if vectors.ndim != 2 or vectors.shape[1] == 0 or (width and vectors.shape[1] != width):

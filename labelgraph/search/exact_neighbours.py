@@ -1,4 +1,4 @@
-"""Exact nearest neighbours by any similarity, block by block; no matrix of all scores is ever in memory."""
+"""Exact nearest neighbours by any similarity, in blocks, so that the matrix of all scores is never in memory."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from labelgraph.search.neighbours import check_k
 
 
 def nearest_neighbours(query: Any, database: Any, k: int, similarity: str | None = None) -> tuple[Tensor, Tensor]:
-    """Find the items that are most alike, exactly, block by block; equal ones by position.
+    """Find the nearest neighbours exactly, in blocks; items with equal scores are in the order of their positions.
 
     Args:
-        query: `Embeddings`, or a matrix of torch, NumPy or lists, shape (Q, H) or for codes (Q, B).
-        database: The same of N items.
-        k: How many; at most N are given.
-        similarity: Of plain matrices; by default cosine, which codes do not have.
+        query: `Embeddings`, or a matrix of torch, NumPy or lists, shape (Q, H), or (Q, B) for codes.
+        database: Embeddings or a matrix of N items, of the same kind.
+        k: Number of neighbours; at most N are returned.
+        similarity: Similarity of matrices that are no `Embeddings`; cosine by default. Codes need ``"hamming"``.
 
     Returns:
-        Scores and positions, int64, both of the shape (Q, min(k, N)). Scores are float32 and falling; Hamming
-        distances are int32 and rising.
+        Scores and positions, int64, both of the shape (Q, min(k, N)). Scores are float32 and descending; Hamming
+        distances are int32 and ascending.
 
     Raises:
-        ValueError: If a side is empty, not finite or not numbers, both are not of one kind, or ``k`` is below 1.
+        ValueError: If a side is empty, not finite or not numbers, the sides differ in kind, or ``k`` is below 1.
 
     Example:
         >>> import torch
@@ -48,7 +48,7 @@ def nearest_neighbours(query: Any, database: Any, k: int, similarity: str | None
 
 
 def comparable(embeddings: Embeddings) -> Embeddings:
-    """Embeddings as `find` compares them: float32, those for cosines of unit length."""
+    """Convert embeddings for `find`: to float32, and for cosines to unit length."""
     vectors = embeddings.vectors
     if embeddings.similarity != "hamming":
         vectors = vectors.to(torch.float32)
@@ -57,7 +57,7 @@ def comparable(embeddings: Embeddings) -> Embeddings:
 
 
 def find(query: Embeddings, database: Embeddings, k: int) -> tuple[Tensor, Tensor]:
-    """Find the nearest neighbours among what `comparable` gave; either side may be empty."""
+    """Find the nearest neighbours of embeddings from `comparable`; either side may be empty."""
     k = min(k, len(database))
     if not len(query) or not k:
         dtype = torch.int32 if query.similarity == "hamming" else torch.float32
@@ -77,7 +77,7 @@ Keys = Callable[[slice, Tensor], Tensor]
 
 
 def _vector_neighbours(query: Embeddings, database: Embeddings, k: int) -> tuple[Tensor, Tensor]:
-    """The items with the highest scores: falling scores, float32, and positions, both of the shape (Q, k)."""
+    """Find the items with the highest scores; return descending scores, float32, and positions, both (Q, k)."""
     scores = torch.empty(len(query), k)
     positions = torch.empty(len(query), k, dtype=torch.long)
     room = torch.empty(min(BLOCK_QUERIES, len(query)) * min(BLOCK_ITEMS, len(database)))
@@ -89,7 +89,7 @@ def _vector_neighbours(query: Embeddings, database: Embeddings, k: int) -> tuple
         for start in range(0, len(database), BLOCK_ITEMS):
             size = min(BLOCK_ITEMS, len(database) - start)
             keys = keys_of(slice(start, start + size), room[: len(part) * size].view(len(part), size))
-            # Torch finds the smallest of a run several times faster than NumPy compares them all.
+            # PyTorch finds the minimum of each run several times faster than NumPy compares all keys.
             lowest = None if size % RUN else keys.view(len(part), -1, RUN).amin(2).numpy()
             nearest.add(keys.numpy(), start, lowest)
         best, places = map(torch.from_numpy, nearest.result())
@@ -113,7 +113,7 @@ def _jaccard_keys(query: Embeddings, database: Embeddings) -> Keys:
     return keys
 
 
-# A block of 16 x 16384 words, 2 MiB for codes of 64 bits, which stays in the caches.
+# A block of 16 x 16384 words, 2 MiB for codes of 64 bits, fits in the caches.
 CODE_BLOCK_QUERIES = 2**4
 CODE_BLOCK_ITEMS = 2**14
 WORDS: dict[int, type[np.unsignedinteger]] = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
@@ -123,26 +123,26 @@ def _hamming_neighbours(query: Tensor, database: Tensor, k: int) -> tuple[Tensor
     """Find the codes with the fewest different bits; neither side is empty.
 
     Args:
-        query: Codes of `pack_bits`, uint8, shape (Q, B) with B bytes a code.
+        query: Codes of `pack_bits`, uint8, shape (Q, B), with B bytes per code.
         database: Codes, uint8, shape (N, B).
-        k: How many, at most N.
+        k: Number of neighbours, at most N.
 
     Returns:
-        Rising distances, int32, and positions, int64, both of the shape (Q, k).
+        Ascending distances, int32, and positions, int64, both of the shape (Q, k).
     """
     words, items = _as_words(query.numpy()), _as_words(database.numpy())
     parts = [words[first : first + CODE_BLOCK_QUERIES] for first in range(0, len(words), CODE_BLOCK_QUERIES)]
     with ThreadPoolExecutor(min(torch.get_num_threads(), len(parts))) as pool:
-        found = list(pool.map(lambda part: _search(part, items, k), parts))
-    distances = np.concatenate([keys for keys, _ in found]).astype(np.int32)
-    positions = np.concatenate([places for _, places in found])
+        results = list(pool.map(lambda part: _search(part, items, k), parts))
+    distances = np.concatenate([keys for keys, _ in results]).astype(np.int32)
+    positions = np.concatenate([places for _, places in results])
     return torch.from_numpy(distances), torch.from_numpy(positions)
 
 
 def _as_words(codes: np.ndarray) -> np.ndarray:
-    """View codes as words, as wide as divide their bytes: (N, B) as (N, W).
+    """View codes (N, B) as words (N, W), of the widest type whose size divides B.
 
-    Not filled up as by `code_words`: for one query a copy of the database would take longer than the search.
+    Codes are not padded as in `code_words`: for one query, the copy of the database would take longer than the search.
     """
     return np.ascontiguousarray(codes).view(WORDS[math.gcd(codes.shape[1], 8)])
 

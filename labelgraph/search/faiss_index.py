@@ -1,4 +1,4 @@
-"""Indexes of FAISS: flat, inverted lists, and graphs of neighbours."""
+"""FAISS indexes: flat, inverted lists (IVF), and graphs of neighbours (HNSW)."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ FACTORY = {
     ("codes", "ivf"): ("IndexBinaryIVF", "BIVF{lists}"),
     ("codes", "hnsw"): ("IndexBinaryHNSW", "BHNSW{links}"),
 }
-ITEMS_PER_LIST = 39  # FAISS asks for as many to train a list.
+ITEMS_PER_LIST = 39  # FAISS recommends at least 39 items to train a list.
 LEAST_CANDIDATES, CANDIDATES_PER_RESULT = 1000, 10
-PAIR_WEIGHT = 0.5  # Of pair embeddings among candidates; the score has the third power of what it weighs.
+PAIR_WEIGHT = (
+    0.5  # Weight of pair embeddings in the search for candidates; the exact score has the third power of their product.
+)
 FAISS_ERRORS = (RuntimeError, MemoryError, OverflowError, TypeError, ValueError, AttributeError)
 
 
@@ -34,7 +36,7 @@ def import_faiss() -> Any:
     """Import FAISS.
 
     Raises:
-        ImportError: If it is not installed.
+        ImportError: If FAISS is not installed.
     """
     try:
         return importlib.import_module("faiss")
@@ -43,33 +45,34 @@ def import_faiss() -> Any:
 
 
 class FaissIndex:
-    r"""A FAISS index, with the vectors or codes beside it in an `ExactIndex`.
+    r"""A FAISS index, and an `ExactIndex` of the same vectors or codes.
 
-    These serve what FAISS does not offer for every structure, at the price of their memory:
+    The exact index takes more memory, and provides what not every FAISS structure offers:
 
-    - A search among some positions is exact, over these alone; FAISS is not asked.
+    - A search among some positions is exact, and does not use FAISS.
     - A query for which FAISS finds fewer than k items is searched exactly.
-    - Removal fills the FAISS index anew with what is left; an HNSW graph is built anew, which takes as long
-      as building it did. Lists of IVF are kept.
-    - For ``"jaccard"`` FAISS finds candidates, at least 1000 and 10 k, of which the exact scores are then computed.
-      For one query :math:`p`, the Jaccard coefficient rises with :math:`p \cdot q / (|p|_1 + |q|_1)`; candidates are
-      those of the largest inner products of :math:`p` with :math:`2 q / (c + |q|_1)`, :math:`c` being the mean of
-      :math:`|q|_1`, beside the pair embeddings. Measured among 20,000 items of 3.3 expected labels, the share of the
-      exact first 10 that is found: flat 1.00, HNSW .998, IVF .989 with 24 labels and .982 with 300. With pair
-      embeddings flat 1.00, HNSW .997, IVF .989 with 32 probes (.94 with 16). The first 1000 by the plain inner product
-      hold .85.
+    - After a removal, the FAISS index is filled again with the remaining items. The lists of IVF are kept. A graph of
+      HNSW is built again, which takes as long as the first time.
+    - For ``"jaccard"``, FAISS finds at least 1000 and 10 k candidates, which are then ranked by their exact scores.
+      For one query :math:`p`, the Jaccard coefficient rises with :math:`p \cdot q / (|p|_1 + |q|_1)`. The candidates
+      have the largest inner products of :math:`p` with :math:`2 q / (c + |q|_1)`, where :math:`c` is the mean of
+      :math:`|q|_1`; pair embeddings are appended to both. Recall of the exact first 10, among 20,000 items with 3.3
+      expected labels: flat 1.00, HNSW .998, IVF .989 with 24 labels and .982 with 300. With pair embeddings: flat
+      1.00, HNSW .997, IVF .989 with 32 probes (.94 with 16). The first 1000 by the plain inner product have a recall
+      of .85.
 
-    The lists of IVF, about the square root of the number of items, are trained on what is added first, and
-    anew when the items have outgrown them. The graph of HNSW has equal items once: many of them would otherwise be
-    linked to one another alone, and whatever lies beyond could not be reached.
+    The number of lists of IVF is about the square root of the number of items. The lists are trained on the items that
+    are added first, and trained again when the number of items has grown enough for twice as many lists. The graph of
+    HNSW holds only one of several equal items: many equal items would be linked only to one another, and the items
+    behind them could not be reached.
 
     Args:
         similarity: ``"cosine"``, ``"dot"``, ``"jaccard"`` or ``"hamming"``.
         structure: ``"flat"``, ``"ivf"`` or ``"hnsw"``.
-        num_labels: Of ``"jaccard"``, see `ExactIndex`.
-        num_probes: Lists of IVF that a query looks into.
-        num_links: Links of an item in the graph of HNSW.
-        search_width: Candidates that HNSW keeps while it searches.
+        num_labels: For ``"jaccard"``, number of columns that are label probabilities; by default all.
+        num_probes: Number of lists of IVF that a query searches.
+        num_links: Number of links per item in the graph of HNSW.
+        search_width: Number of candidates that HNSW keeps during a search.
 
     Raises:
         ImportError: If FAISS is not installed.
@@ -95,18 +98,18 @@ class FaissIndex:
 
     @property
     def vectors(self) -> Tensor:
-        """What was added, in order."""
+        """The added vectors or codes, in the order of addition."""
         return self._exact.vectors
 
     def __len__(self) -> int:
         return len(self._exact)
 
     def check(self, name: str, vectors: Tensor) -> Embeddings:
-        """Check vectors as `ExactIndex.check`."""
+        """Check vectors as `ExactIndex.check` does."""
         return self._exact.check(name, vectors)
 
     def add(self, vectors: Tensor) -> None:
-        """Append vectors; errors as `ExactIndex.add`."""
+        """Append vectors; errors are those of `ExactIndex.add`."""
         before, held = len(self), self._exact.held
         self._exact.add(vectors)
         try:
@@ -119,7 +122,7 @@ class FaissIndex:
             raise
 
     def remove(self, positions: Tensor) -> None:
-        """Take out some vectors; those behind them move up."""
+        """Remove vectors; the positions of later vectors move up."""
         self._exact.remove(positions)
         if len(self):
             self._index.reset()
@@ -128,7 +131,7 @@ class FaissIndex:
             self._index = None
 
     def search(self, query: Tensor, k: int, among: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Find the nearest of each query, as `ExactIndex.search` but for the order of equal scores."""
+        """Find the nearest neighbours as `ExactIndex.search` does; equal scores may be in any order."""
         if among is not None or not len(self):
             return self._exact.search(query, k, among)
         asked, k = self.check("query", query), min(check_k(k), len(self))
@@ -143,15 +146,15 @@ class FaissIndex:
         return scores, positions
 
     def _ask(self, query: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        """What FAISS finds; -1 for positions that it does not."""
-        scores, found = self._index.search(query.numpy(), min(k, self._index.ntotal))
+        """Search with FAISS; the position is -1 where FAISS finds fewer than k items."""
+        scores, positions = self._index.search(query.numpy(), min(k, self._index.ntotal))
         if self._distinct is not None:
-            scores, found = self._distinct.spread(scores, found, k)
-        found[found >= len(self)] = -1  # Of a file that was tampered with.
-        return torch.from_numpy(scores), torch.from_numpy(found)
+            scores, positions = self._distinct.spread(scores, positions, k)
+        positions[positions >= len(self)] = -1  # Positions beyond the items occur only in a manipulated file.
+        return torch.from_numpy(scores), torch.from_numpy(positions)
 
     def _look_again(self, query: Embeddings, candidates: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        """The first k of candidates (Q, M) by their exact scores; equal ones by position."""
+        """Return the first k of the candidates (Q, M) by their exact scores; equal scores by position."""
         similarity = SIMILARITIES[self.similarity]
         candidates = candidates.sort(dim=1).values
         scores = torch.empty(candidates.shape)
@@ -168,7 +171,7 @@ class FaissIndex:
         return self._exact.held
 
     def dump(self) -> dict[str, bytes]:
-        """The FAISS file, by its ending; a flat index is its vectors, and has none."""
+        """Return the FAISS file by its suffix; a flat index needs only its vectors, and has no file."""
         faiss = import_faiss()
         if self._index is None or self.structure == "flat":
             return {}
@@ -176,12 +179,12 @@ class FaissIndex:
         return {"faiss": serialize(self._index).tobytes()}
 
     def restore(self, vectors: Tensor, files: Mapping[str, bytes]) -> None:
-        """Take vectors and the FAISS file as they were saved; probes and search width are those of this index.
+        """Set the vectors and the FAISS file from a saved index; probes and search width remain those of this object.
 
-        FAISS trusts what it reads: hand in only what is known to be undamaged.
+        FAISS does not check what it reads: the caller must have verified the checksum of the file.
 
         Raises:
-            ValueError: If vectors and file do not belong together.
+            ValueError: If the vectors and the file do not match.
         """
         self._exact.restore(vectors, {})
         if not len(self):
@@ -238,7 +241,7 @@ class FaissIndex:
         self._tune()
 
     def _fill(self, start: int) -> None:
-        """Hand FAISS the vectors from a position on."""
+        """Add the vectors from a position on to the FAISS index."""
         vectors = self._as_faiss_takes(start)
         if self._distinct is not None:
             if start == 0:
@@ -248,7 +251,7 @@ class FaissIndex:
             self._index.add(vectors)
 
     def _as_faiss_takes(self, start: int) -> np.ndarray:
-        """Vectors of which the inner product with a query ranks as the similarity, or nearly so."""
+        """Return vectors whose inner products with a query rank the items as the similarity does, at least nearly."""
         if self.similarity != "jaccard":
             return self.vectors[start:].numpy()
         labels, pair = self._held().parts()
@@ -257,10 +260,10 @@ class FaissIndex:
         return torch.cat([scaled, PAIR_WEIGHT * pair[start:]], 1).numpy()
 
     def _tune(self) -> None:
-        """Set how thoroughly is searched."""
+        """Set the number of probes or the search width."""
         if self.structure == "ivf":
             self._index.nprobe = self._num_probes
         elif self.structure == "hnsw":
             self._index.hnsw.efSearch = self._search_width
         elif self.similarity == "hamming":
-            self._index.use_heap = False  # Counting by distance is a quarter faster.
+            self._index.use_heap = False  # Counting items by distance is a quarter faster than a heap.

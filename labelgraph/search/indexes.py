@@ -1,4 +1,4 @@
-"""Indexes by name: the built-in exact index, and those of FAISS."""
+"""Indexes by name: the built-in exact index, and the FAISS indexes."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ if TYPE_CHECKING:
 
 
 class Index(Protocol):
-    """Vectors or codes by position, and a search among them; `ExactIndex` tells what its methods mean."""
+    """The methods that every index has; `ExactIndex` documents them."""
 
     similarity: str
 
     @property
     def vectors(self) -> Tensor:
-        """What was added, in order, (N, H) float32 or (N, B) uint8."""
+        """The added vectors, (N, H) float32, or codes, (N, B) uint8, in the order of addition."""
 
     def __len__(self) -> int: ...
 
     def check(self, name: str, vectors: Tensor) -> Embeddings:
-        """Check vectors or codes to add or to search for; ``name`` is told in errors."""
+        """Check vectors or codes of items or queries; errors name the argument ``name``."""
 
     def add(self, vectors: Tensor) -> None:
         """Append vectors; they take the next positions."""
 
     def remove(self, positions: Tensor) -> None:
-        """Take out some vectors; those behind them move up."""
+        """Remove vectors; the positions of later vectors move up."""
 
     def search(self, query: Tensor, k: int, among: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Scores and positions of the nearest of each query, from the nearest on, both (Q, min(k, N))."""
+        """Return scores and positions of the nearest neighbours, the nearest first, both (Q, min(k, N))."""
 
     def dump(self) -> dict[str, bytes]:
-        """Files to save beside the vectors, by their endings."""
+        """Return the files to save besides the vectors, by suffix."""
 
     def restore(self, vectors: Tensor, files: Mapping[str, bytes]) -> None:
-        """Take what was saved."""
+        """Set the vectors and files from a saved index."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class IndexKind:
     """A kind of index.
 
     Args:
-        similarities: Of embeddings that it is for: ``"cosine"``, ``"dot"`` and ``"jaccard"``, or ``"hamming"``.
-        build: Takes the similarity, the number of labels and the settings, and gives an empty index.
-        settings: What can be set, whole numbers within `LIMITS`, with their defaults.
+        similarities: Similarities of its embeddings: ``"cosine"``, ``"dot"`` and ``"jaccard"``, or ``"hamming"``.
+        build: Function from the similarity, the number of labels and the settings to an empty index.
+        settings: Names of the settings, which are whole numbers within `LIMITS`, and their defaults.
     """
 
     similarities: tuple[str, ...]
@@ -62,7 +62,7 @@ class IndexKind:
 
 
 def _exact(similarity: str, **options: Any) -> Index:
-    from labelgraph.search.exact_index import ExactIndex  # Here, so that names are checked without PyTorch.
+    from labelgraph.search.exact_index import ExactIndex  # Imported here, so that names can be checked without PyTorch.
 
     return ExactIndex(similarity, **options)
 
@@ -74,7 +74,7 @@ def _faiss(similarity: str, **options: Any) -> Index:
 
 
 VECTORS, CODES = ("cosine", "dot", "jaccard"), ("hamming",)
-# With a single link FAISS ends the process; memory grows with the links.
+# FAISS ends the process if there is only 1 link per item; memory grows with the number of links.
 LIMITS = {"num_probes": (1, 2**20), "num_links": (2, 1024), "search_width": (1, 2**20)}
 IVF, HNSW = {"num_probes": 16}, {"num_links": 32, "search_width": 128}
 INDEXES: dict[str, IndexKind] = {
@@ -94,14 +94,14 @@ def build_index(name: str, similarity: str | None = None, num_labels: int | None
 
     Args:
         name: Key of ``INDEXES``.
-        similarity: One that it is for: ``"cosine"``, ``"dot"``, ``"jaccard"`` or ``"hamming"``; by default its first.
-        num_labels: For ``"jaccard"``, how many columns are label probabilities; by default all.
+        similarity: ``"cosine"``, ``"dot"``, ``"jaccard"`` or ``"hamming"``; by default the first that the index has.
+        num_labels: For ``"jaccard"``, number of columns that are label probabilities; by default all.
         settings: ``num_probes`` of IVF, from 1; ``num_links``, from 2 to 1024, and ``search_width``, from 1, of HNSW.
 
     Raises:
-        ValueError: If there is no index of that name, or it is not for the similarity, or has no such setting or
-            value.
-        ImportError: If it needs FAISS, which is not installed.
+        ValueError: If the name is unknown, the index does not have the similarity, or a setting is unknown or out of
+            range.
+        ImportError: If the index needs FAISS, which is not installed.
 
     Example:
         >>> import torch

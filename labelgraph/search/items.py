@@ -1,4 +1,4 @@
-"""What a searcher keeps of its items."""
+"""The items of a searcher: ids, titles, labels, and an index of their vectors."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SCORE_NAMES = {
 }  # fmt: skip
 
 
-def as_names(argument: str, given: Any) -> list[str]:
-    """Ids, titles or labels as texts: one text is one of them, and whole numbers become texts.
+def as_names(argument: str, values: Any) -> list[str]:
+    """Convert ids, titles or labels to a list of texts; a single text becomes a list of one.
 
     Raises:
-        ValueError: If they are anything else.
+        ValueError: If a value is neither a text nor a whole number.
 
     Example:
         >>> import torch
@@ -30,40 +30,40 @@ def as_names(argument: str, given: Any) -> list[str]:
         >>> as_names("ids", "12"), as_names("ids", torch.tensor([3, 4]))
         (['12'], ['3', '4'])
     """
-    if isinstance(given, Tensor | np.ndarray | np.generic):
-        given = given.tolist()
-    if isinstance(given, str | int) or given is None or isinstance(given, bytes | Mapping):
-        given = [given]
+    if isinstance(values, Tensor | np.ndarray | np.generic):
+        values = values.tolist()
+    if isinstance(values, str | int) or values is None or isinstance(values, bytes | Mapping):
+        values = [values]
     try:
-        each_given = list(given)
+        entries = list(values)
     except TypeError:
-        each_given = [given]
-    return [_name(argument, each) for each in each_given]
+        entries = [values]
+    return [_name(argument, each) for each in entries]
 
 
-def _name(argument: str, given: Any) -> str:
-    if isinstance(given, Tensor | np.generic):
-        given = given.tolist()
-    name = str(given) if isinstance(given, str | int) and not isinstance(given, bool) else None
+def _name(argument: str, value: Any) -> str:
+    if isinstance(value, Tensor | np.generic):
+        value = value.tolist()
+    name = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
     try:
         if name is not None:
             name.encode()
     except UnicodeEncodeError:
         name = None
     if name is None:
-        raise ValueError(f"'{argument}' must be texts or whole numbers (got {given!r})")
+        raise ValueError(f"'{argument}' must be texts or whole numbers (got {value!r})")
     return name
 
 
-def distinct_ids(given: Any) -> list[str]:
-    """Ids to add, in their order.
+def distinct_ids(ids: Any) -> list[str]:
+    """Return ids of new items, in their order.
 
     Raises:
-        ValueError: If they are repeated, or a set, which has no order.
+        ValueError: If an id is repeated, or the ids are a set, which has no order.
     """
-    if isinstance(given, Set):
+    if isinstance(ids, Set):
         raise ValueError("'ids' must be in the order of the rows (got a set, which has none)")
-    ids = as_names("ids", given)
+    ids = as_names("ids", ids)
     if len(set(ids)) != len(ids):
         seen: set[str] = set()
         repeated = next(each for each in ids if each in seen or seen.add(each))  # type: ignore[func-returns-value]
@@ -72,16 +72,16 @@ def distinct_ids(given: Any) -> list[str]:
 
 
 class Items:
-    """Ids, titles and labels, row by row as the vectors in the index.
+    """Ids, titles and labels of items, in the order of their vectors in the index.
 
     Args:
         index: An empty index.
         num_labels: Number of labels C.
 
     Attributes:
-        ids: The users' ids.
-        titles: What to show of the items.
-        labels: Multi-hot, bool, shape (N, C).
+        ids: Ids of the items.
+        titles: Titles of the items, to show in results.
+        labels: Multi-hot labels, bool, shape (N, C).
     """
 
     def __init__(self, index: Index, num_labels: int) -> None:
@@ -104,38 +104,38 @@ class Items:
         self._set([*self.ids, *ids], [*self.titles, *titles], torch.cat([self.labels, labels]))
 
     def remove(self, ids: Iterable[str]) -> None:
-        """Take out the items that are here."""
+        """Remove items; ids that no item has are ignored."""
         rows = [self._rows[each] for each in ids if each in self._rows]
         if not rows:
             return
         self.index.remove(torch.tensor(rows))
         gone = set(rows)
-        kept = [row for row in range(len(self)) if row not in gone]
-        self._set([self.ids[row] for row in kept], [self.titles[row] for row in kept], self.labels[kept])
+        remaining = [row for row in range(len(self)) if row not in gone]
+        self._set([self.ids[row] for row in remaining], [self.titles[row] for row in remaining], self.labels[remaining])
 
     def search(self, query: Tensor, k: int, columns: list[int] | None, ids: Iterable[str] | None) -> Neighbours:
-        """Find the nearest among the items with one of some labels, by column, and with one of some ids."""
+        """Find the nearest items that have one of the labels (by column) and one of the ids; None is no filter."""
         among = None if columns is None and ids is None else self._matching(columns, ids)
         scores, positions = self.index.search(query, k, among)
         rows = positions.tolist()
-        found, titles = ([[names[place] for place in row] for row in rows] for names in (self.ids, self.titles))
-        return Neighbours(found, scores, titles, SCORE_NAMES[self.index.similarity])
+        neighbours, titles = ([[names[place] for place in row] for row in rows] for names in (self.ids, self.titles))
+        return Neighbours(neighbours, scores, titles, SCORE_NAMES[self.index.similarity])
 
     def vectors(self, ids: Iterable[str]) -> Tensor:
-        """The vectors or codes of some items that are here."""
+        """Return the vectors or codes of items."""
         return self.index.vectors[[self._rows[each] for each in ids]]
 
     def captioned(
         self, texts: Sequence[str], k: int, columns: list[int] | None, ids: Iterable[str] | None
     ) -> list[Any]:
-        """Ids of the items with the best captions for each text, see `Captions`."""
+        """Return the ids of the items with the best captions for each text; see `Captions`."""
         if self._captions is None:
             self._captions = Captions(self.titles, self.ids)
         among = None if columns is None and ids is None else self._matching(columns, ids).numpy()
         return [[self.ids[row] for row in self._captions.search(text, k, among)] for text in texts]
 
     def snapshot(self) -> dict[str, Any]:
-        """What `restore` takes; later changes leave it as it is."""
+        """Return the content of the items for `restore`; later changes do not affect it."""
         index = self.index
         return {"vectors": index.vectors, "files": index.dump(), "ids": self.ids, "titles": self.titles,
                 "labels": self.labels}  # fmt: skip
@@ -143,10 +143,10 @@ class Items:
     def restore(
         self, vectors: Tensor, files: Mapping[str, bytes], ids: list[str], titles: list[str], labels: Tensor
     ) -> None:
-        """Take what `snapshot` gave.
+        """Set the content from a `snapshot`.
 
         Raises:
-            ValueError: If parts of it do not fit the others.
+            ValueError: If the parts do not match in size or type.
         """
         self.index.restore(vectors, files)
         if not all(isinstance(each, str) for each in ids) or len(set(ids)) != len(ids) or len(ids) != len(self.index):

@@ -1,23 +1,24 @@
-"""The k smallest keys of each query, gathered block by block."""
+"""The k smallest keys of each query, collected in blocks."""
 
 from __future__ import annotations
 
 import numpy as np
 
-FEW = 64  # Candidates a query that are never too many, however small k is.
+FEW = 64  # Number of candidates per query that may wait, even for a small k.
 
 
 class Nearest:
-    """The k smallest keys of each query, by rising key and then by position.
+    """The k smallest keys of each query, in ascending order of the key, then of the position.
 
-    Blocks come in the order of the database. An item is a candidate only if its key is below the k-th when
-    candidates were last sorted: one that equals it comes later and loses. So few items have to be sorted, and
-    not often.
+    Blocks are added in the order of the database. An item is a candidate only if its key is below the k-th key of the
+    last sort; an item with an equal key has a later position, and is never among the first k. Thus few items are
+    sorted, and rarely.
 
     Args:
         num_queries: Number of queries Q.
-        k: How many to keep; all places are filled once k items have come.
-        dtype: Of the keys, float32 or unsigned of up to 32 bits; infinity and the largest unsigned are no keys.
+        k: Number of keys to keep per query; all places are filled after k items.
+        dtype: Type of the keys, float32 or unsigned of up to 32 bits. Infinity and the largest unsigned number stand
+            for an empty place, and must not be keys.
 
     Example:
         >>> import numpy as np
@@ -34,40 +35,40 @@ class Nearest:
         worst = np.inf if issubclass(dtype, np.floating) else np.iinfo(dtype).max
         self._keys = np.full((num_queries, k), worst, dtype)
         self._positions = np.full((num_queries, k), -1, np.int64)
-        # With more candidates they are sorted, or a block is taken in halves.
+        # With more candidates than this, they are sorted, or a block is split in half.
         self._many = num_queries * max(k, FEW)
         self._waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
     def result(self) -> tuple[np.ndarray, np.ndarray]:
-        """Keys, rising, and positions, int64, both of the shape (Q, k)."""
+        """Return the keys in ascending order, and their positions, int64, both of the shape (Q, k)."""
         self._sort()
         return self._keys, self._positions
 
     def add(self, keys: np.ndarray, start: int, lowest: np.ndarray | None = None) -> None:
-        """Take in some items.
+        """Add a block of items.
 
         Args:
-            keys: Of the items from position ``start`` on, shape (Q, n).
-            start: Position of the first of them.
-            lowest: The smallest key of each run of as many items, shape (Q, runs), if it is known: then only the
-                runs that hold a candidate are looked through.
+            keys: Keys of the items from position ``start`` on, shape (Q, n).
+            start: Position of the first item of the block.
+            lowest: Smallest key of each run of equally many items, shape (Q, runs), if known; only runs with a
+                candidate are then compared key by key.
         """
         size = keys.shape[1]
-        found = self._find(keys, lowest)
-        if found.size > self._many:
-            # What the first half brings leaves little of the second.
+        candidates = self._find(keys, lowest)
+        if candidates.size > self._many:
+            # After the first half is sorted, the second half has few candidates.
             half = size // 2
             self.add(keys[:, :half], start)
             self._sort()
             self.add(keys[:, half:], start + half)
-        elif found.size:
-            rows, columns = np.divmod(found, size)
+        elif candidates.size:
+            rows, columns = np.divmod(candidates, size)
             self._waiting.append((rows, keys[rows, columns], columns + start))
             if sum(len(rows) for rows, _, _ in self._waiting) > self._many:
                 self._sort()
 
     def _find(self, keys: np.ndarray, lowest: np.ndarray | None) -> np.ndarray:
-        """Flat indices of the candidates, rising."""
+        """Return the flat indices of the candidates, in ascending order."""
         worst = self._keys[:, -1:]
         if lowest is None:
             return np.flatnonzero(keys < worst)
@@ -78,14 +79,14 @@ class Nearest:
         return runs[which] * size + inside
 
     def _sort(self) -> None:
-        """Sort the candidates among those kept, and keep the first k of each query."""
+        """Sort the candidates together with the kept keys, and keep the first k of each query."""
         if not self._waiting:
             return
         num_queries, k = self._keys.shape
-        kept = np.repeat(np.arange(num_queries), k), self._keys.ravel(), self._positions.ravel()
-        rows, keys, positions = map(np.concatenate, zip(kept, *self._waiting, strict=True))
+        current = np.repeat(np.arange(num_queries), k), self._keys.ravel(), self._positions.ravel()
+        rows, keys, positions = map(np.concatenate, zip(current, *self._waiting, strict=True))
         self._waiting.clear()
-        # One stable sort by query and key; equal ones stay in the order in which they came.
+        # One stable sort by query and key; equal keys stay in the order of their positions.
         order = (rows << 32 | _as_integers(keys)).argsort(kind="stable")
         counts = np.bincount(rows, minlength=num_queries)
         first = (np.cumsum(counts) - counts)[:, None] + np.arange(k)
@@ -94,8 +95,8 @@ class Nearest:
 
 
 def _as_integers(keys: np.ndarray) -> np.ndarray:
-    """Integers from 0 to 2^32 in the order of the keys; those of negative floats have their bits flipped."""
+    """Map keys to integers from 0 to 2^32 in the same order; for negative floats, the bits are flipped."""
     if keys.dtype != np.float32:
         return keys.astype(np.int64)
-    bits = (keys + np.float32(0)).view(np.int32)  # -0.0 becomes 0.0, which it equals.
+    bits = (keys + np.float32(0)).view(np.int32)  # -0.0 becomes 0.0, because they are equal as floats.
     return (bits ^ ((bits >> 31) & 0x7FFFFFFF)).astype(np.int64) + 2**31

@@ -1,4 +1,4 @@
-"""What a search finds, and joining what was found in the shards of a database."""
+"""The results of a search, and their merge over the shards of a database."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """The nearest items of each query, from the nearest on.
+    """The nearest items of each query, the nearest first.
 
     Attributes:
-        ids: The users' ids, a list of k for each of the Q queries; k is less than asked for if fewer items
-            are there or pass the filters.
-        scores: Shape (Q, k), falling; but Hamming distances of codes, which are whole numbers, are rising.
-        titles: What to show of the items, by their places in ``ids``; their ids where they came without titles.
-        score_name: What the scores are, for a heading: such as "cosine", which is at most 1, or "expected Jaccard",
-            which is from 0 to 1.
+        ids: Ids of the items, a list of k per query; fewer if fewer items exist or match the filters.
+        scores: Scores, shape (Q, k), in descending order; Hamming distances are whole numbers in ascending order.
+        titles: Titles of the items, in the order of ``ids``; an item without a title has its id.
+        score_name: Name of the score for a heading, such as "cosine", which is at most 1, or "expected Jaccard",
+            which is in [0, 1].
 
     Example:
         >>> import torch
@@ -37,10 +36,10 @@ class Neighbours:
 
 
 def check_k(k: Any) -> int:
-    """A whole number of Python or NumPy, of at least 1.
+    """Return ``k`` as an integer of Python.
 
     Raises:
-        ValueError: If it is anything else.
+        ValueError: If ``k`` is not a whole number of at least 1.
     """
     try:
         number = 0 if isinstance(k, bool) else operator.index(k)
@@ -52,18 +51,17 @@ def check_k(k: Any) -> int:
 
 
 def merge_neighbours(parts: Sequence[Neighbours], k: int) -> Neighbours:
-    """Join the neighbours that the same queries have in each shard of a database.
+    """Merge the neighbours of the same queries in several shards of a database.
 
-    Where every shard gave its own first k (or all that it has), the result is that of the whole database, the shards
-    one after the other; so a database may be shared out to processes, which gather what each has found.
+    If each part holds the first k neighbours of its shard, or all its items, the result is that of a search in the
+    concatenation of the shards. Several processes can thus search one shard each.
 
     Args:
-        parts: What a search gave in each shard, in the order of the shards; equal scores keep it.
-        k: How many neighbours; fewer are given if there are fewer.
+        parts: Results of the search in each shard, in the order of the shards; equal scores keep this order.
+        k: Number of neighbours; if the parts have fewer, all are returned.
 
     Raises:
-        ValueError: If there are no parts, they are not all of one score or not of the same number of queries, or ``k``
-            is less than 1.
+        ValueError: If there is no part, the parts differ in score or number of queries, or ``k`` is less than 1.
 
     Example:
         >>> import torch

@@ -27,18 +27,19 @@ OTHER = {"image": "text", "text": "image"}
 
 
 class Searcher:
-    """Images and texts, embedded by a method, and a search for the texts of an image or the images of a text.
+    """Embeds images and texts by a method, and searches for texts of an image or images of a text.
 
-    Threads may search at once; adding, removing and fitting wait for them and are then alone.
+    Several threads may search at the same time; `add`, `remove` and `fit` wait until no search is running.
 
     Args:
         method: A trained method; it is put into evaluation mode, and must not be changed afterwards.
-        index: Key of ``INDEXES``; by default the exact one for the method's similarity.
-        label_names: Labels to filter by, if items come by `add` alone; `fit` takes those of its data.
-        settings: Of the index, such as ``num_probes``; `build_index` tells them.
+        index: Name of the index in ``INDEXES``; by default the exact index for the method's similarity.
+        label_names: Names of the labels of the items, if items are only added by `add`; `fit` takes the labels of its
+            data.
+        settings: Settings of the index, such as ``num_probes``; see `build_index`.
 
     Raises:
-        ValueError: If there is no such index, it is not for the method's similarity, or a setting is wrong.
+        ValueError: If the index is unknown, does not have the method's similarity, or a setting is not valid.
         ImportError: If the index needs FAISS, which is not installed.
 
     Example:
@@ -70,10 +71,10 @@ class Searcher:
         self._reader = QueryReader(method)
 
     def __getstate__(self) -> dict[str, Any]:
-        """A snapshot, for copies and other processes."""
+        """Return a snapshot, so that a searcher can be copied and sent to other processes."""
         with self._lock.read():
-            kept = {name: getattr(self, name) for name in ("method", "index", "settings", "label_names")}
-            return {**kept, "sides": self._sides.snapshot()}
+            state = {name: getattr(self, name) for name in ("method", "index", "settings", "label_names")}
+            return {**state, "sides": self._sides.snapshot()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["method"], state["index"], state["label_names"], **state["settings"])  # type: ignore[misc]
@@ -93,27 +94,28 @@ class Searcher:
         advance: Callable[[int], object] | None = None,
         rows: Any = None,
     ) -> Self:
-        """Embed the images and texts of a data set and index them in place of all that was here.
+        """Embed and index the images and texts of a data set; items added before are removed.
 
         Args:
-            data: Pairs with distinct ids; a missing side is left out.
-            batch_size: How many to embed at a time.
-            advance: Called after each batch with its size; images and texts count one each.
-            rows: Row numbers of the items to index, such as ``data.rows("database")``, which are then not copied as
-                `CrossModalData.split` does; by default all.
+            data: Pairs with distinct ids; a missing side is not indexed.
+            batch_size: Number of images or texts to embed at a time.
+            advance: Function that is called after each batch with its size, to show progress; images and texts are
+                counted separately.
+            rows: Row numbers of the items to index, such as ``data.rows("database")``; by default all. Unlike
+                `CrossModalData.split`, this does not copy the data.
 
         Raises:
-            ValueError: If an id or a row is repeated, or the features are not those that the method takes.
+            ValueError: If an id or a row is repeated, or the features do not have the width that the method needs.
         """
         chosen = check_split("rows", torch.arange(len(data)) if rows is None else rows, len(data))
         distinct_ids([data.ids[row] for row in chosen.tolist()])
         sides = self._empty_sides(data.label_names)
         for column, side in enumerate(SIDES):
-            there = chosen[data.present[chosen, column]]
-            if len(there):
-                vectors = encode_side(self.method, side, data, batch_size, there, advance).vectors
-                ids, titles = ([names[row] for row in there.tolist()] for names in (data.ids, data.titles))
-                sides[side].add(ids, titles, vectors, data.labels[there].bool())
+            present = chosen[data.present[chosen, column]]
+            if len(present):
+                vectors = encode_side(self.method, side, data, batch_size, present, advance).vectors
+                ids, titles = ([names[row] for row in present.tolist()] for names in (data.ids, data.titles))
+                sides[side].add(ids, titles, vectors, data.labels[present].bool())
         with self._lock.write():
             self._sides, self.label_names = sides, tuple(data.label_names)
         return self
@@ -127,28 +129,28 @@ class Searcher:
         batch_size: int = 4096,
         titles: Sequence[str] | None = None,
     ) -> None:
-        """Add images, texts, or both, under ids that the side does not hold yet.
+        """Add images, texts, or both, with ids that are new on their side.
 
         Args:
-            ids: One of each row.
+            ids: One id per row.
             image: Image features (N, D_v), or of one item (D_v,).
             text: Text features (N, D_t), or of one item (D_t,).
-            labels: Multi-hot (N, C), in the order of ``label_names``; by default the items have no labels.
-            batch_size: How many to embed at a time.
-            titles: What to show of the items; by default their ids.
+            labels: Multi-hot labels (N, C), in the order of ``label_names``; by default the items have no labels.
+            batch_size: Number of images or texts to embed at a time.
+            titles: Titles of the items, to show in results; by default the ids.
 
         Raises:
-            ValueError: If ids are repeated or held already, or shapes disagree; nothing is added then.
+            ValueError: If an id is repeated or not new, or shapes disagree; nothing is added then.
         """
         ids = distinct_ids(ids)
         titles = ids if titles is None else as_names("titles", titles)
         if len(titles) != len(ids):
             raise ValueError(f"'titles' must have an entry per id, {len(ids)} (got {len(titles)})")
-        given = {side: features for side, features in zip(SIDES, (image, text), strict=True) if features is not None}
-        if not given:
+        sides = {side: features for side, features in zip(SIDES, (image, text), strict=True) if features is not None}
+        if not sides:
             raise ValueError("'image' or 'text' must be given (got neither)")
         vectors = {
-            side: encode_side(self.method, side, features, batch_size).vectors for side, features in given.items()
+            side: encode_side(self.method, side, features, batch_size).vectors for side, features in sides.items()
         }
         for side, rows in vectors.items():
             if len(rows) != len(ids):
@@ -157,12 +159,12 @@ class Searcher:
             self._sides.add(ids, titles, vectors, self._check_labels(labels, len(ids)))
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Remove items, their image and their text, as far as they are held.
+        """Remove the images and texts of items.
 
-        An HNSW index of FAISS is then built anew; remove many items at once.
+        An HNSW index of FAISS is built again after each call, so that it is faster to remove many items in one call.
 
         Raises:
-            ValueError: If an id is held on neither side; nothing is removed then.
+            ValueError: If neither side has an id; nothing is removed then.
         """
         ids = as_names("ids", ids)
         with self._lock.write():
@@ -181,66 +183,66 @@ class Searcher:
         labels: Any = None,
         ids: Any = None,
     ) -> Neighbours:
-        """Find the nearest items of images, texts, labels or other items; one of these is given.
+        """Find the nearest items of images, texts, labels or other items; give exactly one kind of query.
 
-        With a filter the search is exact, over the items that pass, whatever the index. Where several rankings are to
-        be joined, it is by `reciprocal_rank_fusion` of the first 1000, or 10 k, of each.
+        With a filter (``labels`` or ``ids``), the search is exact for every index. If several rankings are combined,
+        the first 1000, or 10 k if that is more, of each are joined by `reciprocal_rank_fusion`.
 
-        Words and picture files go through the encoders that the method keeps. If the method ranks by label
-        probabilities, the labels that a text names are certain: "red bird" looks for birds, whether or not "bird" is
-        among the words that the method was trained on.
+        Texts and picture files are encoded by the encoders that the training data recorded. If the method ranks by
+        label probabilities, a label that a text names gets the probability 1: "red bird" finds birds even if "bird" is
+        not in the vocabulary.
 
         Args:
             image: Image features (Q, D_v), or of one query (D_v,), or paths of picture files.
             text: Text features (Q, D_t) or (D_t,), or texts.
-            label: Names of labels, each a query; a tuple of names is one query for all of them.
-            like: Ids of items, each a query by its image, or if not all have one, by its text; they are not found
-                themselves.
-            k: How many neighbours.
-            within: Where to search: ``"pictures"``, ``"texts"``, or ``"both"``, which finds an item by either. By
-                default the texts of images and the pictures of texts and labels; the same side for ``like``.
-            lexical: Whether captions that share words with a text count beside, by BM25; for texts given as words.
-            labels: Only items with at least one of these labels, by name.
-            ids: Only items with one of these ids; such as are not held match nothing.
+            label: Names of labels, each a query; a tuple of names is one query for all of these labels.
+            like: Ids of items, each a query by its image, or if an item has no image, all by their texts. The items
+                themselves are left out of the results.
+            k: Number of neighbours.
+            within: Side to search: ``"pictures"``, ``"texts"``, or ``"both"``, where an item matches by either. By
+                default, images search texts, texts and labels search pictures, and ``like`` searches its own side.
+            lexical: Whether to also rank by the words that a text query shares with the captions (BM25).
+            labels: Names of labels; only items with at least one of them are returned.
+            ids: Only items with one of these ids are returned; unknown ids are ignored.
 
         Raises:
-            ValueError: If not exactly one query is given, it is not what the method takes, it has no word that the
-                method knows, ``k`` is less than 1, or a label is unknown.
+            ValueError: If not exactly one kind of query is given, the features do not have the width that the method
+                needs, a text has no known word, ``k`` is less than 1, or a label is unknown.
             ImportError: If an encoder or ``lexical`` needs a package that is not installed.
         """
         k, asked = check_k(k), {"image": image, "text": text, "label": label, "like": like}
-        given = [name for name, value in asked.items() if value is not None]
-        if len(given) != 1:
+        names = [name for name, value in asked.items() if value is not None]
+        if len(names) != 1:
             raise ValueError(
-                f"one of {', '.join(map(repr, asked))} must be given (got {' and '.join(given) or 'none'})"
+                f"one of {', '.join(map(repr, asked))} must be given (got {' and '.join(names) or 'none'})"
             )
         if within is not None:
             check_name("within", within, WITHIN)
         passing = None if labels is None else as_names("labels", labels), None if ids is None else as_names("ids", ids)
-        query = None if like is not None else self._query(given[0], asked[given[0]])
+        query = None if like is not None else self._query(names[0], asked[names[0]])
         with self._lock.read():
             query = query or self._sides.like(as_names("like", like))
             sides = WITHIN[within] if within else (query.side if query.other_than else OTHER[query.side],)
             filters = None if passing[0] is None else [self._column(name) for name in passing[0]], passing[1]
             return self._sides.search(query, k, sides, lexical, filters)
 
-    def _query(self, name: str, given: Any) -> Query:
-        items = as_items(given)
+    def _query(self, name: str, query: Any) -> Query:
+        items = as_items(query)
         if name == "label":
-            return self._reader.labels(given)
+            return self._reader.labels(query)
         if items is None:
-            return self._reader.features(name, given)
+            return self._reader.features(name, query)
         return self._reader.texts(list(map(str, items))) if name == "text" else self._reader.pictures(items)
 
     def save(self, folder: str | Path) -> None:
-        """Write the method and both sides into a folder, in place of what `save` wrote there before.
+        """Save the searcher atomically to a folder; a searcher that the folder already holds is replaced.
 
-        That stays whole and loadable until the new one is complete, even if saving is killed. Of two processes that
-        save at once, the searcher of one stays, whole.
+        The old searcher stays loadable until the new one is complete, even if the process is killed. If two processes
+        save at the same time, the searcher of one of them remains.
 
         Raises:
-            OSError: If the disk is full, the folder read-only, or the like.
-            ValueError: If the method cannot be saved, or ``index.json`` is a file of something else.
+            OSError: If the folder cannot be written, such as when the disk is full.
+            ValueError: If the method cannot be saved, or ``index.json`` is not a manifest of a searcher.
         """
         state = self.__getstate__()
         meaning = {name: state[name] for name in MEANING}
@@ -248,13 +250,13 @@ class Searcher:
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """Read what `save` wrote. Every file is checked by its SHA-256; nothing is unpickled.
+        """Load a saved searcher. Every file is checked by its SHA-256; no pickle is read.
 
-        Another process may save into the folder meanwhile: what is loaded is one version, whole.
+        If another process saves to the folder at the same time, one complete version is loaded.
 
         Raises:
-            FileNotFoundError: If the folder or a file of it is missing.
-            ValueError: If it is damaged or of another format.
+            FileNotFoundError: If the folder or one of its files is missing.
+            ValueError: If the folder is damaged or has another format.
             ImportError: If the index needs FAISS, which is not installed.
         """
         return read_searcher(Path(folder), cls._restored)
@@ -270,7 +272,7 @@ class Searcher:
         return Sides(lambda: build_index(self.index, similarity, num_labels, **self.settings), len(label_names))
 
     def _check_labels(self, labels: Any, size: int) -> Tensor:
-        """Multi-hot labels, bool, (size, C)."""
+        """Return multi-hot labels, bool, (size, C)."""
         if labels is None:
             return torch.zeros(size, len(self.label_names), dtype=torch.bool)
         hot = torch.from_numpy(check_multi_hot("labels", labels).toarray().astype(bool))

@@ -1,7 +1,8 @@
-"""A searcher on disk: the method, the vectors and what is known of the items, as one version of a folder.
+"""A searcher on disk: the method, and the vectors, ids, titles and labels of the items.
 
-The folder is one of `labelgraph._core.manifest`: ``index.json`` names its files and their checksums, and is replaced as
-a whole; another process that reads meanwhile sees one version, and of two that save at once one stays.
+The manifest ``index.json`` lists the files with their checksums and is replaced atomically; see
+`labelgraph._core.manifest`. A process that reads during a save sees one complete version. Of two simultaneous saves,
+one remains.
 """
 
 from __future__ import annotations
@@ -29,17 +30,17 @@ T = TypeVar("T")
 def write_searcher(
     folder: Path, method: Method, meaning: Mapping[str, Any], sides: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    """Write a searcher into a folder, in place of one that is there.
+    """Write a searcher into a folder; a searcher that the folder already holds is replaced.
 
     Args:
-        folder: Made if it is not there.
+        folder: Folder of the searcher; it is created if it does not exist.
         method: The method.
-        meaning: The entries `MEANING`.
-        sides: What `Sides.snapshot` gave.
+        meaning: The entries `MEANING` of the manifest.
+        sides: The items, from `Sides.snapshot`.
 
     Raises:
-        OSError: If the disk is full, the folder read-only, or the like; what was there before is kept.
-        ValueError: If the method cannot be saved, or `index.json` is a file of something else.
+        OSError: If the folder cannot be written, such as when the disk is full; the old searcher is then kept.
+        ValueError: If the method cannot be saved, or ``index.json`` is not a manifest of a searcher.
     """
     from safetensors.torch import save
 
@@ -50,7 +51,7 @@ def write_searcher(
             tensors[f"{side}.vectors"], tensors[f"{side}.labels"] = items["vectors"].contiguous(), items["labels"]
             for ending, content in items["files"].items():
                 writer.write(f"{side}.{ending}", content)
-            # None where the ids stand for the titles, which need not be kept twice.
+            # None if the titles are the ids, which are not stored twice.
             titles = None if items["titles"] == items["ids"] else items["titles"]
             names[side] = {"ids": items["ids"], "titles": titles}
         writer.write(TENSORS, save(tensors))
@@ -58,15 +59,15 @@ def write_searcher(
 
 
 def read_searcher(folder: Path, build: Callable[[Method, dict[str, Any], dict[str, Any]], T]) -> T:
-    """Read what `write_searcher` wrote; files are used only once their checksums have matched.
+    """Read a searcher of `write_searcher`; files are used only after their checksums are verified.
 
     Args:
-        folder: The folder.
-        build: Takes the method, the entries `MEANING` and what `Sides.restore` takes, and gives a searcher.
+        folder: Folder of the searcher.
+        build: Function from the method, the entries `MEANING`, and the argument of `Sides.restore`, to a searcher.
 
     Raises:
-        FileNotFoundError: If the folder or a file of it is missing.
-        ValueError: If it is damaged or of another format.
+        FileNotFoundError: If the folder or one of its files is missing.
+        ValueError: If the folder is damaged or has another format.
         ImportError: If the index needs FAISS, which is not installed.
     """
     with open_version(folder, SEARCHER_FORMAT) as version:

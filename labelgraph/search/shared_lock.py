@@ -8,7 +8,7 @@ from threading import Condition
 
 
 class SharedLock:
-    """Many may read at once; who writes is alone. Readers who come while someone waits to write wait too."""
+    """A lock that many readers or one writer can hold; new readers wait while a writer waits."""
 
     def __init__(self) -> None:
         self._changed = Condition()
@@ -17,7 +17,7 @@ class SharedLock:
 
     @contextmanager
     def read(self) -> Iterator[None]:
-        """Hold the lock with other readers; not to be taken twice by one thread."""
+        """Hold the lock together with other readers; a thread must not take it twice."""
         with self._changed:
             self._changed.wait_for(lambda: not self._writers)
             self._readers += 1

@@ -1,4 +1,4 @@
-"""The two sides of a searcher's items, changed together and searched alone or together."""
+"""The images and texts of a searcher, which are changed together, and searched separately or together."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from labelgraph.search.items import Items
 from labelgraph.search.neighbours import Neighbours
 from labelgraph.search.query_vectors import Query
 
-LEAST_DEPTH, DEPTH_PER_RESULT = 1000, 10  # How much of each ranking counts where several are fused.
+LEAST_DEPTH, DEPTH_PER_RESULT = 1000, 10  # Number of results of each ranking that are fused.
 Filters = tuple[list[int] | None, list[str] | None]
 
 
 class Sides(Mapping[str, Items]):
-    """Images and texts by side.
+    """The items of a searcher, by side.
 
     Args:
-        build: Gives an empty index.
+        build: Function that returns an empty index.
         num_labels: Number of labels C.
     """
 
@@ -41,14 +41,14 @@ class Sides(Mapping[str, Items]):
         return len(self._items)
 
     def add(self, ids: Sequence[str], titles: Sequence[str], vectors: Mapping[str, Tensor], labels: Tensor) -> None:
-        """Append items on one side or both, or, after an error, on neither.
+        """Append items to one side or both; after an error, neither side has changed.
 
         Raises:
-            ValueError: If an id is held already, or the index refuses the vectors.
+            ValueError: If a side already has an id, or the vectors are not valid for the index.
         """
         for side, rows in vectors.items():
             if held := next((each for each in ids if each in self[side]), None):
-                raise ValueError(f"'ids' must be new among the {side}s (got {held!r}, which is held)")
+                raise ValueError(f"'ids' must be new among the {side}s (got {held!r}, which the searcher already has)")
             self[side].index.check(side, rows)
         added = []
         try:
@@ -61,22 +61,22 @@ class Sides(Mapping[str, Items]):
             raise
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Take out items from both sides.
+        """Remove items from both sides.
 
         Raises:
-            ValueError: If one is on neither.
+            ValueError: If neither side has an id.
         """
         for each in ids:
             if not any(each in items for items in self.values()):
-                raise ValueError(f"'ids' must be held (got {each!r}, which is not)")
+                raise ValueError(f"'ids' must be ids of items of the searcher (got {each!r})")
         for items in self.values():
             items.remove(ids)
 
     def like(self, ids: list[str]) -> Query:
-        """Items as queries, by their images, or if not all have one, by their texts.
+        """Return items as queries: their images, or if an item has no image, their texts.
 
         Raises:
-            ValueError: If neither side has all of them.
+            ValueError: If neither side has all of the items.
         """
         for side in SIDES:
             if ids and all(each in self[side] for each in ids):
@@ -86,40 +86,40 @@ class Sides(Mapping[str, Items]):
         )
 
     def search(self, query: Query, k: int, sides: Sequence[str], lexical: bool, filters: Filters) -> Neighbours:
-        """Find neighbours on one side, or fuse what several rankings find."""
+        """Search one side, or fuse the rankings of several searches."""
         if lexical or len(sides) > 1:
             return self._fused(query, k, sides, lexical, filters)
         _check_known(query)
         return _without(self[sides[0]].search(query.vectors, k + len(query.other_than), *filters), query, k)
 
     def _fused(self, query: Query, k: int, sides: Sequence[str], lexical: bool, filters: Filters) -> Neighbours:
-        """Several rankings as one; a text of which no word is known counts for the captions alone."""
+        """Fuse several rankings; a text without a known word is ranked only by the captions."""
         depth = max(LEAST_DEPTH, DEPTH_PER_RESULT * k) + len(query.other_than)
-        found = [_without(self[side].search(query.vectors, depth, *filters), query, depth) for side in sides]
-        rankings, weights = [each.ids for each in found], [[1.0] * len(query.vectors) for _ in found]
+        results = [_without(self[side].search(query.vectors, depth, *filters), query, depth) for side in sides]
+        rankings, weights = [each.ids for each in results], [[1.0] * len(query.vectors) for _ in results]
         if lexical:
             if not query.texts:
                 raise ValueError("'lexical' needs 'text' as words (got another query)")
             if "text" not in sides:
                 raise ValueError("'lexical' needs 'within' to be 'texts' or 'both' (got 'pictures')")
-            weights = [[float(known) for known in query.known] for _ in found]
+            weights = [[float(known) for known in query.known] for _ in results]
             rankings.append(self["text"].captioned(query.texts, depth, *filters))
             weights.append([1.0] * len(query.texts))
         else:
             _check_known(query)
         fused = reciprocal_rank_fusion(rankings, k, weights)
         title_of: dict[str, str] = {}
-        for part in found:
+        for part in results:
             for ids, titles in zip(part.ids, part.titles, strict=True):
                 title_of.update(zip(ids, titles, strict=True))
         return replace(fused, titles=[[title_of.get(each, each) for each in row] for row in fused.ids])
 
     def snapshot(self) -> dict[str, dict[str, Any]]:
-        """What `restore` takes; later changes leave it as it is."""
+        """Return the content of both sides for `restore`; later changes do not affect it."""
         return {side: items.snapshot() for side, items in self.items()}
 
     def restore(self, snapshot: Mapping[str, Mapping[str, Any]]) -> None:
-        """Take what `snapshot` gave; errors as `Items.restore`."""
+        """Set the content from a `snapshot`; errors are those of `Items.restore`."""
         for side, items in self.items():
             items.restore(**snapshot[side])
 
@@ -130,14 +130,14 @@ def _check_known(query: Query) -> None:
             raise ValueError(f"'text' must have a word that the model knows (got {text!r})")
 
 
-def _without(found: Neighbours, query: Query, k: int) -> Neighbours:
-    """The first k of what was found beside the items that were asked for."""
+def _without(neighbours: Neighbours, query: Query, k: int) -> Neighbours:
+    """Return the first k results, without the items that are the queries."""
     if not query.other_than:
-        return found
-    places = [[place for place, each in enumerate(row) if each not in query.other_than][:k] for row in found.ids]
+        return neighbours
+    places = [[place for place, each in enumerate(row) if each not in query.other_than][:k] for row in neighbours.ids]
     ids, titles = (
-        [[row[place] for place in kept] for row, kept in zip(names, places, strict=True)]
-        for names in (found.ids, found.titles)
+        [[row[place] for place in chosen] for row, chosen in zip(names, places, strict=True)]
+        for names in (neighbours.ids, neighbours.titles)
     )
-    scores = found.scores.gather(1, torch.tensor(places, dtype=torch.long).view(len(places), -1))
-    return Neighbours(ids, scores, titles, found.score_name)
+    scores = neighbours.scores.gather(1, torch.tensor(places, dtype=torch.long).view(len(places), -1))
+    return Neighbours(ids, scores, titles, neighbours.score_name)

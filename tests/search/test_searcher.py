@@ -260,7 +260,7 @@ def test_a_method_is_put_into_evaluation_mode():
         (lambda s, d: s.add(["x", "item 4"], d.image[:2]), "'ids' must be new among the images .got 'item 4'"),
         (lambda s, d: s.add(["x"], d.image[:1], labels=[[1, 0]]), r"'labels' must have the shape \(1, 5\)"),
         (lambda s, d: s.add(["x"], d.image[:1], labels=[[2, 0, 0, 0, 0]]), "'labels' must be 0 or 1"),
-        (lambda s, d: s.remove(["item 1", "x"]), "'ids' must be held .got 'x'"),
+        (lambda s, d: s.remove(["item 1", "x"]), "'ids' must be ids of items .* .got 'x'"),
         (lambda s, d: Searcher(s.method, "faiss-binary-flat"), "'index' must be one of exact, .* for 'cosine'"),
         (lambda s, d: Searcher(s.method, "hamming"), "'index' must be one of exact, .* for 'cosine' .*got 'hamming'"),
         (lambda s, d: Searcher(s.method, "best"), "'index' must be one of exact, hamming"),

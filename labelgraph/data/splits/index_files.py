@@ -143,7 +143,7 @@ def _checked(path: Path, content: Mapping[str, Any], data: CrossModalData) -> di
     if content.get("items") != len(data) or content["digest"] != items_digest(data):
         items = quoted(content.get("items"))
         raise ValueError(
-            f"{path}: expected splits of these {len(data)} items (got splits of {items} items whose digest is another)"
+            f"{path}: expected splits of these {len(data)} items (got splits of {items} items with another digest)"
         )
     return dict(content["splits"])
 
@@ -161,7 +161,7 @@ def _read_index(path: Path, data: CrossModalData) -> Any:
     """Read one index vector from a ``.npy`` or ``.txt`` file."""
     if path.suffix == ".npy":
         return read_npy(path, "biufU")
-    with reading(path, "row numbers or ids, a line each"):
+    with reading(path, "row numbers or ids, one per line"):
         lines = [line.strip() for line in path.read_text(encoding="utf-8").split("\n")]
         lines = [line for line in lines if line]
         if set(lines) <= set(data.ids):
@@ -171,5 +171,5 @@ def _read_index(path: Path, data: CrossModalData) -> Any:
 
 def _row_number(path: Path, line: str) -> int:
     if len(line) > LONGEST_NUMBER or not line.isascii() or not line.isdigit():
-        raise ValueError(f"{path}: expected row numbers or ids of the data, a line each (got {quoted(line, 60)})")
+        raise ValueError(f"{path}: expected row numbers or ids of the data, one per line (got {quoted(line, 60)})")
     return int(line)

@@ -55,7 +55,7 @@ def training_splits(data: CrossModalData, select: str, seed: int, reads_labels: 
     try:
         return hold_out(data, held_out_share(len(data.splits["train"])), seed), True
     except ValueError as error:
-        raise ValueError(f"{error}; --select last needs none held out") from error
+        raise ValueError(f"{error}; --select last holds out no items") from error
 
 
 def held_out_share(num_items: int) -> float:
