@@ -1,4 +1,4 @@
-"""Train methods with hash codes of several lengths, and compare their mAP with that of no codes.
+"""Train methods with hash codes of several lengths, and compare their mAP with the mAP without codes.
 
 Examples:
   python -m benchmarks.bits --methods expected-relevance agah

@@ -37,14 +37,14 @@ def parser() -> argparse.ArgumentParser:
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.epilog = examples + "\nSettings for --set and --config are listed by --list-settings."
-    what = command.add_argument_group("what to run")
-    what.add_argument("--method", metavar="NAME", nargs="+", dest="methods",
+    command.epilog = examples + "\n--list-settings lists the settings for --set and --config."
+    contents = command.add_argument_group("what to run")
+    contents.add_argument("--method", metavar="NAME", nargs="+", dest="methods",
                       help=f"some of: {', '.join(METHODS)}; or 'all'")  # fmt: skip
-    what.add_argument("--dataset", metavar="NAME", default="openclipart",
-                      help=f"one of: {', '.join([*DATASETS, *KNOWN_SETS])} (benchmarks/README.md says where to get the "
+    contents.add_argument("--dataset", metavar="NAME", default="openclipart",
+                      help=f"one of: {', '.join([*DATASETS, *KNOWN_SETS])} (see benchmarks/README.md for the "
                       "files); or the path of a file or folder (default: openclipart)")  # fmt: skip
-    what.add_argument("--seeds", metavar="N", type=int, nargs="+", default=[0, 1, 2],
+    contents.add_argument("--seeds", metavar="N", type=int, nargs="+", default=[0, 1, 2],
                       help="random seeds, one training for each (default: 0 1 2)")  # fmt: skip
     how = command.add_argument_group("how")
     how.add_argument("--epochs", metavar="N", type=int, help="maximum number of epochs")
@@ -86,8 +86,8 @@ def _dispatch(options: argparse.Namespace) -> None:
     order = [*METHODS, "all"]
     methods = list(METHODS) if options.methods == ["all"] else sorted(options.methods or [], key=order.index)
     if options.list_settings:
-        given = _settings(options, methods)
-        for config in resolve_all(methods, options.dataset, options.seeds, options.config, given):
+        settings = _settings(options, methods)
+        for config in resolve_all(methods, options.dataset, options.seeds, options.config, settings):
             print(f"Settings of {config.method} on {config.dataset}:\n{describe(config)}")
         return
     path = options.eval or options.resume

@@ -1,4 +1,4 @@
-"""The published data sets that configurations are kept for: where their files go, and whose page has them."""
+"""Published data sets with configurations: the folders of their files, and the pages that link them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from labelgraph.data import CrossModalData
 
-# At the root of the checkout; git ignores it.
+# Folder in the root of the checkout; git ignores it.
 ROOT = Path(__file__).parents[2] / "data"
 
 SIX_FILES = ("train_img.mat", "train_txt.mat", "train_lab.mat", "test_img.mat", "test_txt.mat", "test_lab.mat")
@@ -22,12 +22,12 @@ class KnownSet:
     """A published data set.
 
     Args:
-        name: What ``--dataset`` takes, and the folder under ``data/``.
-        files: What the folder holds.
-        source: Whose page links the files with features.
+        name: Name for ``--dataset``, and of the folder under ``data/``.
+        files: Files of the folder.
+        source: Page that links the files with features.
         page: The official page, with the raw data.
-        reader: Name of the function of `labelgraph.data` that reads such a folder.
-        split: How the papers split it: key of ``SPLITS``, or None where the files are split already.
+        reader: Name of the function of `labelgraph.data` that reads the folder.
+        split: Strategy of the papers, a key of ``SPLITS``; None if the files have splits.
     """
 
     name: str
@@ -39,7 +39,7 @@ class KnownSet:
 
     @property
     def folder(self) -> Path:
-        """Where the files go."""
+        """The folder of the files."""
         return ROOT / self.name
 
 
@@ -78,21 +78,21 @@ def load_known(name: str) -> CrossModalData:
     """Load a known set from its folder.
 
     Raises:
-        FileNotFoundError: If the folder is absent or empty, or a file is; the message says what belongs there and
-            who has it.
-        ValueError: If the files cannot be read, or something is missing of them, which the message says too.
+        FileNotFoundError: If the folder is missing or empty, or a file is missing; the message lists the files and
+            their source.
+        ValueError: If a file cannot be read; the message also lists missing files.
     """
     from labelgraph.data import load_dataset
 
     known = KNOWN_SETS[name]
     if not known.folder.is_dir() or not any(known.folder.iterdir()):
         raise FileNotFoundError(
-            f"{known.folder}: the data set '{name}' is not here; expected {', '.join(known.files)} from {known.source} "
-            "(benchmarks/README.md says more)"
+            f"{known.folder}: no files of the data set '{name}'; expected {', '.join(known.files)} from {known.source} "
+            "(see benchmarks/README.md)"
         )
     try:
         return load_dataset(str(known.folder))
     except (FileNotFoundError, ValueError) as error:
         absent = [name for name in known.files if not (known.folder / name).is_file()]
-        advice = f" (missing of the files of '{name}': {', '.join(absent)}; {known.source} has them)" if absent else ""
+        advice = f" (missing files of '{name}': {', '.join(absent)}, from {known.source})" if absent else ""
         raise type(error)(f"{error}{advice}") from error

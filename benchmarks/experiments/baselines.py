@@ -43,7 +43,7 @@ class Sides:
 
     def __init__(self, train: CrossModalData) -> None:
         self.present = train.present.numpy().T
-        sides = [side[there] for side, there in zip(_sides(train), self.present, strict=True)]
+        sides = [side[present] for side, present in zip(_sides(train), self.present, strict=True)]
         self.scalers = [StandardScaler().fit(side) for side in sides]
         self.image, self.text = (scaler.transform(side) for scaler, side in zip(self.scalers, sides, strict=True))
 
@@ -73,7 +73,7 @@ def ridge(train: CrossModalData, penalties: Iterable[float] = PENALTIES) -> Iter
     sides, labels = Sides(train), train.labels.double().numpy()
     for penalty in penalties:
         pairs = zip((sides.image, sides.text), sides.present, strict=True)
-        image, text = (Ridge(penalty).fit(side, labels[there]) for side, there in pairs)
+        image, text = (Ridge(penalty).fit(side, labels[present]) for side, present in pairs)
         yield f"penalty {penalty:g}", _encoder(sides, image.predict, text.predict)
 
 

@@ -25,7 +25,7 @@ from benchmarks.experiments.run_folder import (
 from benchmarks.experiments.run_plots import draw_precision_recall, save
 from benchmarks.experiments.run_report import full_tables, how, picture, warning
 from benchmarks.experiments.run_settings import BASELINES, RunConfig, training_data
-from benchmarks.experiments.runner import Say, evaluate_run, histories, read_kept, run, run_baselines
+from benchmarks.experiments.runner import Say, evaluate_run, histories, read_saved, run, run_baselines
 from labelgraph._core.checked_config import check_value
 from labelgraph._core.files import write_text
 from labelgraph._core.json_files import write_json
@@ -106,7 +106,7 @@ def compare(comparison: Comparison, data: CrossModalData, say: Say = print) -> l
         say(f"{config.method}:")
         if not own.metrics.is_file():
             run_alone(own.path)
-        results += read_kept(own.metrics, config.eval.protocols)
+        results += read_saved(own.metrics, config.eval.protocols)
     about: dict[str, Any] = {
         "method": "all" if len(configs) == len(METHODS) else ", ".join(config.method for config in configs)
     }

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from benchmarks.experiments.parallel_options import check_workers
 from benchmarks.experiments.run_folder import RunFolder, load_data
 from benchmarks.experiments.run_settings import DataConfig, RunConfig, Training
-from benchmarks.experiments.runner import kept, train_one, training_graph
+from benchmarks.experiments.runner import saved_or_new, train_one, training_graph
 from labelgraph.cli.common import counted
 from labelgraph.data import CrossModalData
 from labelgraph.report import Result
@@ -85,7 +85,7 @@ def run_jobs(jobs: Iterable[Job], workers: int | None = None) -> dict[Path, list
 
 def run_job(job: Job) -> list[Result]:
     """Train and evaluate, or read the results of an earlier run."""
-    return kept(job.path, job.config.eval.protocols, functools.partial(_train, job))
+    return saved_or_new(job.path, job.config.eval.protocols, functools.partial(_train, job))
 
 
 def _train(job: Job) -> list[Any]:

@@ -50,9 +50,9 @@ class EvalConfig(CheckedConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, known in (("protocols", tuple(PROTOCOLS)), ("baselines", BASELINES)):
-            for given in getattr(self, name):
-                if given not in known:
-                    raise ValueError(f"'eval.{name}' must be among {', '.join(known)} (got {given!r})")
+            for value in getattr(self, name):
+                if value not in known:
+                    raise ValueError(f"'eval.{name}' must be among {', '.join(known)} (got {value!r})")
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,8 @@ class DataConfig(CheckedConfig):
     @property
     def sizes(self) -> dict[str, float]:
         """The given sizes, by split."""
-        given = {name: getattr(self, f"{name}_size") for name in ("train", "validation", "test", "query")}
-        return {name: size for name, size in given.items() if size is not None}
+        sizes = {name: getattr(self, f"{name}_size") for name in ("train", "validation", "test", "query")}
+        return {name: size for name, size in sizes.items() if size is not None}
 
 
 @dataclass(frozen=True)
@@ -160,11 +160,11 @@ def resolve(
         raise ValueError(f"'seeds' must be distinct and at least one (got {list(seeds)})")
     own = CONFIGS / dataset / f"{method}.yaml"
     values = merge_settings(sections(method), [own] if own.is_file() else [])
-    given = merge_settings(sections(method), [file] if file else [], settings)
+    overrides = merge_settings(sections(method), [file] if file else [], settings)
     embeds = "model.label_embedding" in setting_names(sections(method))
-    if given["data"].get("label_vectors") and embeds:  # Overrides the published setting, but not one of the user.
-        given["model"].setdefault("label_embedding", "given")
-    return _build(method, dataset, seeds, {group: {**values[group], **given[group]} for group in values})
+    if overrides["data"].get("label_vectors") and embeds:  # Overrides the published setting, but not one of the user.
+        overrides["model"].setdefault("label_embedding", "given")
+    return _build(method, dataset, seeds, {group: {**values[group], **overrides[group]} for group in values})
 
 
 def resolve_all(
@@ -184,8 +184,8 @@ def own_settings(settings: Sequence[str], method: str, methods: Sequence[str]) -
     """The settings that a method has, and those that no method has, which `resolve` refuses."""
     names = {each: setting_names(sections(each)) for each in methods}
     everyone = {name for own in names.values() for name in own}
-    given = [(parse_setting(setting)[0], setting) for setting in settings]
-    return [setting for name, setting in given if name in names[method] or name not in everyone]
+    named = [(parse_setting(setting)[0], setting) for setting in settings]
+    return [setting for name, setting in named if name in names[method] or name not in everyone]
 
 
 def describe(config: RunConfig) -> str:

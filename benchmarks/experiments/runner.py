@@ -41,9 +41,9 @@ def run(
     for seed in config.seeds:
         for training in todo:
             train = partial(train_one, training, seed, config, data, graph, folder, progress)
-            made = kept(folder.results(seed, training.variant), config.eval.protocols, train)
-            say(_line(made[0]))
-            results += made
+            finished = saved_or_new(folder.results(seed, training.variant), config.eval.protocols, train)
+            say(_line(finished[0]))
+            results += finished
     folder.write_metrics(config, results)
     model = folder.model(config.seeds[0], todo[-1].variant)
     write_plots(folder, config, graph, results, histories(folder, config), model)
@@ -60,9 +60,9 @@ def run_baselines(
     results = []
     for name in config.eval.baselines:
         make = partial(_baseline, name, config, training, data)
-        made = kept(folder.baseline(name), config.eval.protocols, make)
-        say(_line(made[0]))
-        results += made
+        finished = saved_or_new(folder.baseline(name), config.eval.protocols, make)
+        say(_line(finished[0]))
+        results += finished
     return results
 
 
@@ -178,21 +178,21 @@ def _baseline(name: str, config: RunConfig, training: CrossModalData, data: Cros
     return run_baseline(name, training, data, config.eval.protocols, select, **options)
 
 
-def kept(path: Path, protocols: Sequence[str], make: Callable[[], list[Result]]) -> list[Result]:
+def saved_or_new(path: Path, protocols: Sequence[str], make: Callable[[], list[Result]]) -> list[Result]:
     """Results that an earlier run has written, or else new ones, which are written.
 
     Raises:
         ValueError: If the file is damaged or of other protocols.
     """
     if path.is_file():
-        return read_kept(path, protocols)
+        return read_saved(path, protocols)
     done = make()
     path.parent.mkdir(parents=True, exist_ok=True)
     write_results(path, done)
     return done
 
 
-def read_kept(path: Path, protocols: Sequence[str]) -> list[Result]:
+def read_saved(path: Path, protocols: Sequence[str]) -> list[Result]:
     """Results of a run with these protocols.
 
     Raises:

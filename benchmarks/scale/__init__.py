@@ -1,1 +1,1 @@
-"""A million items, from a memory-mapped folder to answers."""
+"""Time and memory of the commands for a million items in a memory-mapped folder."""

@@ -76,7 +76,7 @@ def _report(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Write the data and run all commands."""
     started = time.perf_counter()
     make(folder, options.items, lambda done, total: _say(f"\r{done:,} of {total:,} items"))
-    made = time.perf_counter() - started
+    seconds = time.perf_counter() - started
     size = sum(path.stat().st_size for path in (folder / "data").rglob("*.*"))
     steps = []
     for step in measure(folder, options.method, options.threads):
@@ -87,7 +87,7 @@ def _report(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         "environment": {**environment(), "threads": options.threads},
         "items": options.items,
         "data_bytes": size,
-        "making_seconds": made,
+        "making_seconds": seconds,
         "steps": steps,
     }
 
@@ -97,7 +97,7 @@ def _say(text: str) -> None:
 
 
 def table(report: dict[str, Any]) -> str:
-    """Seconds and memory of each command."""
+    """Return a table of the time and memory of each command."""
     from labelgraph.report import markdown_table  # Here, so that help is fast.
 
     rows = [
@@ -105,8 +105,8 @@ def table(report: dict[str, Any]) -> str:
         for step in report["steps"]
     ]
     total = sum(step["seconds"] for step in report["steps"])
-    made = f"{report['items']:,} items, {report['data_bytes'] / 1e6:,.0f} MB on disk"
-    head = [made, "time", "peak memory", "own memory", "mapped files"]
+    size = f"{report['items']:,} items, {report['data_bytes'] / 1e6:,.0f} MB on disk"
+    head = [size, "time", "peak memory", "own memory", "mapped files"]
     return markdown_table(head, [*rows, ["all commands", f"{total:.1f} s", "", "", ""]])
 
 

@@ -1,4 +1,4 @@
-"""The steps of the scale benchmark, each in a process of its own."""
+"""The steps of the scale benchmark; each step runs in its own process."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ import numpy as np
 from benchmarks.synthetic.generate import SyntheticData
 from benchmarks.synthetic.sets import SETS, SyntheticSet
 
-INTERVAL = 0.02  # Seconds between two looks at a process's memory.
+INTERVAL = 0.02  # Seconds between two measurements of a process's memory.
 MEMORY = ("VmHWM", "RssAnon", "RssFile", "RssShmem")
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What a process took.
+    """Time, memory and output of a process.
 
     Args:
-        seconds: From its start to its end, imports included.
-        peak_bytes: Most memory held at a time, mapped pages of files included: the kernel's own mark, which it keeps
-            between two looks.
-        anonymous_bytes: Most memory of its own, which cannot be dropped for others, as it was seen every 20 ms.
-        mapped_bytes: Most pages of mapped files, seen in the same way; the kernel drops these when memory is short.
-        output: Its standard output.
+        seconds: Time from start to end, including imports.
+        peak_bytes: Peak memory, including mapped pages of files, as the kernel records it.
+        anonymous_bytes: Peak of the process's own memory, measured every 20 ms.
+        mapped_bytes: Peak of the mapped pages of files, measured every 20 ms; the kernel drops these pages if memory
+            is short.
+        output: Standard output.
     """
 
     seconds: float
@@ -43,10 +43,10 @@ class Finished:
 
 
 def run(command: Sequence[str], environment: Mapping[str, str]) -> Finished:
-    """Run a command to its end, and watch its memory; needs Linux.
+    """Run a command, and measure its time and memory; needs Linux.
 
     Raises:
-        RuntimeError: If it fails; the message has what it said last.
+        RuntimeError: If the command fails; the message ends with its last errors.
     """
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         started = time.perf_counter()
@@ -61,9 +61,9 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Finished:
 
 
 def _watch(process: subprocess.Popen[bytes]) -> dict[str, int]:
-    """Wait for a process; gives the most memory of each kind.
+    """Wait for a process, and return its peak memory of each kind.
 
-    What the kernel tells of an ended process counts the memory of the one that began it: it is looked at while it runs.
+    The memory is read while the process runs, because the kernel's figures of an ended process include its parent.
     """
     most = dict.fromkeys(MEMORY, 0)
     while process.poll() is None:
@@ -74,13 +74,13 @@ def _watch(process: subprocess.Popen[bytes]) -> dict[str, int]:
 
 
 def _memory(pid: int) -> dict[str, int]:
-    """Bytes by kind; nothing of a process that has just ended."""
+    """Return bytes by kind; empty for a process that has just ended."""
     lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines()
     entries = (line.partition(":") for line in lines)
     return {kind: 1024 * int(value.split()[0]) for kind, _, value in entries if kind in MEMORY}
 
 
-# As wide as embeddings of pictures are, with a bag of words; labels as those of MIRFlickr.
+# Image features of the width of usual embeddings, bags of words, and labels as in MIRFlickr.
 SPEC = replace(SETS["mirflickr"], image_channels=512, text_channels=512)
 QUERIES, NEIGHBOURS = 1_000, 100
 SETTINGS = {
@@ -90,20 +90,20 @@ SETTINGS = {
 
 
 def make(folder: Path, items: int, tell: Callable[[int, int], None]) -> None:
-    """Write the data, block by block, and beside them a file of queries, which are no items."""
+    """Write the data in blocks, and a file of queries that are not among the items."""
     from benchmarks.synthetic.write import write_items  # Here, so that help is fast.
 
-    write_items(SPEC, folder / "data", items, 0, tell=tell, about={"made_for": "benchmarks.scale"})
+    write_items(SPEC, folder / "data", items, 0, tell=tell, about={"purpose": "benchmarks.scale"})
     np.save(folder / "queries.npy", _queries(SPEC))
 
 
 def _queries(spec: SyntheticSet) -> np.ndarray:
-    """Image features of items after all others."""
+    """Return the image features of rows beyond all items."""
     return SyntheticData(spec).rows(2**40, 2**40 + QUERIES).image
 
 
 def commands(folder: Path, method: str) -> dict[str, list[str]]:
-    """What is run, by name, in turn."""
+    """Return the commands by name, in order."""
     data, model, index, queries = (str(folder / name) for name in ("data", "model", "index", "queries.npy"))
     settings = ["--set", *SETTINGS[method]]
     return {
@@ -117,7 +117,7 @@ def commands(folder: Path, method: str) -> dict[str, list[str]]:
 
 
 def measure(folder: Path, method: str, threads: int) -> Iterator[dict[str, Any]]:
-    """Run all commands; gives of each its name, its words, seconds and memory, and what it told."""
+    """Run all commands, and yield the name, command line, time, memory and results of each."""
     environment = {"OMP_NUM_THREADS": str(threads)}
     for name, words in commands(folder, method).items():
         finished = run([sys.executable, "-m", "labelgraph", *words], environment)
@@ -125,14 +125,14 @@ def measure(folder: Path, method: str, threads: int) -> Iterator[dict[str, Any]]
             "name": name,
             "command": " ".join(["labelgraph", *words]).replace(str(folder), "DIR"),
             **{key: value for key, value in asdict(finished).items() if key != "output"},
-            "told": _told(finished, folder),
+            "results": _results(finished, folder),
         }
 
 
-def _told(finished: Finished, folder: Path) -> dict[str, Any]:
-    """The plain numbers and words of a command's answer, without its lists; how many neighbours a search gave."""
+def _results(finished: Finished, folder: Path) -> dict[str, Any]:
+    """Return the numbers and texts of a command's JSON output, and the number of queries and neighbours of a search."""
     answer = json.loads(finished.output.replace(str(folder), "DIR"))
-    told: dict[str, Any] = {key: value for key, value in answer.items() if isinstance(value, str | int | float)}
+    results: dict[str, Any] = {key: value for key, value in answer.items() if isinstance(value, str | int | float)}
     if "queries" in answer:
-        told["neighbours"] = [len(answer["queries"]), len(answer["queries"][0]["neighbours"])]
-    return told
+        results["neighbours"] = [len(answer["queries"]), len(answer["queries"][0]["neighbours"])]
+    return results

@@ -41,7 +41,7 @@ CASES: LazyTable[Callable[[int], list[dict[str, Any]]]] = LazyTable(
 
 
 def alone(name: str, threads: int) -> list[dict[str, Any]]:
-    """Measure one case in a new process, so that its memory is its own."""
+    """Measure one case in a new process, so that its memory does not include other cases."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return pool.submit(in_process, name, threads).result()
 
@@ -93,12 +93,12 @@ def _measure(options: argparse.Namespace) -> None:
 
 
 def chosen(name: str, begins: list[str]) -> bool:
-    """Whether a case is measured."""
+    """Return whether a case is selected."""
     return not begins or name.startswith(tuple(begins))
 
 
 def table(figures: list[dict[str, Any]]) -> str:
-    """Medians, and ratios with their quartiles."""
+    """Return a table of medians, and of ratios with their quartiles."""
     from benchmarks.speed.search_speed import RECALL
     from labelgraph.report import markdown_table
 

@@ -17,14 +17,14 @@ SAMPLES, LABELS, A_ROW = 1_000_000, 10_000, 5
 
 
 def measure_cooccurrence(threads: int) -> list[dict[str, Any]]:
-    """One million samples with five of ten thousand labels each."""
+    """Count the co-occurrence of a million samples, each with five of ten thousand labels."""
     generator = np.random.default_rng(0)
     column = generator.integers(LABELS, size=(SAMPLES, A_ROW)).ravel()
     start = np.arange(0, SAMPLES * A_ROW + 1, A_ROW)
     labels = sp.csr_array((np.ones(column.size, dtype=np.int64), column, start), shape=(SAMPLES, LABELS))
     labels.sum_duplicates()
     labels.data[:] = 1
-    name = f"co-occurrence, {SAMPLES} x {LABELS} labels, {A_ROW} a row, against labels.T @ labels"
+    name = f"co-occurrence, {SAMPLES} x {LABELS} labels, {A_ROW} per row, against labels.T @ labels"
     return [pair(name, lambda: cooccurrence_graph(labels), lambda: labels.T.tocsr() @ labels, repeats=3)]
 
 
@@ -39,7 +39,7 @@ def measure_propagation(threads: int) -> list[dict[str, Any]]:
 
 
 def complete(size: int) -> dict[str, Any]:
-    """A complete graph: the layer against ``adj.t() @ (x @ W)``."""
+    """Measure propagation over a complete graph: the layer against ``adj.t() @ (x @ W)``."""
     generator = torch.Generator().manual_seed(size)
     label = torch.arange(size)
     edge_index = torch.cartesian_prod(label, label).t().contiguous()
@@ -59,7 +59,7 @@ def complete(size: int) -> dict[str, Any]:
 
 
 def sparse(threads: int) -> dict[str, Any]:
-    """A large sparse graph: peak memory against that of the layer's inputs and outputs."""
+    """Measure propagation over a large sparse graph: peak memory against the memory of inputs and outputs."""
     matrix = 4 * SPARSE_NODES * SPARSE_CHANNELS
     edges = SPARSE_EDGES * (8 + 8 + 4)
     held = 2 * matrix + edges + 4 * SPARSE_CHANNELS**2
@@ -76,7 +76,7 @@ def sparse(threads: int) -> dict[str, Any]:
 
 
 def make_sparse() -> Callable[[], float]:
-    """Inputs of the sparse case, and the pass over them."""
+    """Return the forward and backward pass of the sparse case."""
     generator = torch.Generator().manual_seed(0)
     edge_index = torch.randint(SPARSE_NODES, (2, SPARSE_EDGES), generator=generator)
     weight = torch.rand(SPARSE_EDGES, generator=generator).requires_grad_()

@@ -1,4 +1,4 @@
-"""How times and memory are taken."""
+"""Measurement of time and memory."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Make = Callable[[], Callable[[], object]]
 def pair(
     name: str, ours: Callable[[], object], rival: Callable[[], object], repeats: int = 15, warm_up: int = WARM_UP
 ) -> dict[str, Any]:
-    """Time two functions in turn, so that both see the same state of the machine; the first turns do not count.
+    """Time two functions alternately, so that changes of the machine affect both; the first turns are not counted.
 
     Returns:
-        Median and quartiles of both in seconds, and of the ratios ours / rival of each turn.
+        Median and quartiles of the seconds of both, and of the ratio ours / rival of each turn.
     """
     times: list[tuple[float, float]] = []
     for turn in range(warm_up + repeats):
@@ -38,14 +38,14 @@ def pair(
 
 
 def clock(function: Callable[[], object]) -> float:
-    """Seconds of one call."""
+    """Return the seconds of one call."""
     started = time.perf_counter()
     function()
     return time.perf_counter() - started
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """Median and quartiles; of one value, that value."""
+    """Return median and quartiles; for a single value, the value itself."""
     if len(values) == 1:
         return {"median": values[0], "lower": values[0], "upper": values[0]}
     lower, median, upper = statistics.quantiles(values, n=4, method="inclusive")
@@ -53,15 +53,15 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def peak_memory(make: Make, threads: int) -> dict[str, float]:
-    """Seconds and extra peak memory of one call, in a fresh process; needs Linux.
+    """Measure time and extra peak memory of one call in a new process; needs Linux.
 
     Args:
-        make: Makes the inputs and gives the function to measure; must be importable.
-        threads: For torch.
+        make: Function that creates the inputs and returns the function to measure; it must be importable.
+        threads: Number of threads of PyTorch.
 
     Returns:
-        ``seconds``, ``extra_bytes`` above what the process held with its inputs made, and ``value``, what
-        the function gave.
+        ``seconds``; ``extra_bytes``, the peak memory above the memory of the process with its inputs; and ``value``,
+        the result of the function.
     """
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_peak, (make, threads))
@@ -70,7 +70,7 @@ def peak_memory(make: Make, threads: int) -> dict[str, float]:
 def _peak(make: Make, threads: int) -> dict[str, Any]:
     torch.set_num_threads(threads)
     function = make()
-    # Linux forgets its high-water mark on this request, so that what making the inputs took is not counted.
+    # This resets the peak memory, so that the creation of the inputs is not counted.
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     before = _status("VmRSS")
     started = time.perf_counter()
@@ -80,6 +80,6 @@ def _peak(make: Make, threads: int) -> dict[str, Any]:
 
 
 def _status(name: str) -> int:
-    """A figure of this process's memory in bytes, as Linux keeps it."""
+    """Return one of Linux's figures of the memory of this process, in bytes."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return 1024 * int(next(line for line in lines if line.startswith(name + ":")).split()[1])

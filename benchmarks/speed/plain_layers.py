@@ -1,4 +1,4 @@
-"""Layers as plain PyTorch writes them, to compare with."""
+"""The layers in plain PyTorch, as a baseline."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 Parameters = dict[str, Tensor]
-Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # Of images, texts and labels.
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # A function of images, texts and labels.
 
 
 def linear(p: Parameters, name: str, x: Tensor) -> Tensor:
@@ -19,13 +19,13 @@ def linear(p: Parameters, name: str, x: Tensor) -> Tensor:
 
 
 def batch_norm(p: Parameters, name: str, x: Tensor) -> Tensor:
-    """Batch normalisation in training, running statistics included."""
+    """Batch normalisation in training mode, which updates the running statistics."""
     statistics = p[f"{name}.running_mean"], p[f"{name}.running_var"]
     return F.batch_norm(x, *statistics, p[f"{name}.weight"], p[f"{name}.bias"], training=True)
 
 
 def binary_matrix(labels: Tensor, threshold: float = 0.4) -> Tensor:
-    """The static matrix over the labels of the training items, which must all occur."""
+    """The static matrix over the labels of the training items; every label must occur."""
     joint = labels.t() @ labels
     count = joint.diagonal().clone()
     joint.fill_diagonal_(0)
@@ -33,13 +33,13 @@ def binary_matrix(labels: Tensor, threshold: float = 0.4) -> Tensor:
 
 
 def source_norm(adjacency: Tensor) -> Tensor:
-    """The matrix that multiplies the features, normalised by outgoing degrees."""
+    """The propagation matrix, normalised by outgoing degrees."""
     scale = torch.diag(adjacency.sum(1).pow(-0.5))
     return scale @ adjacency.t() @ scale
 
 
 def classifiers(p: Parameters, propagation: Tensor, layers: int) -> Tensor:
-    """Label embeddings to classifiers, by graph convolutions of which all hops count."""
+    """Compute classifiers from label embeddings, by graph convolutions whose hops are all used."""
     h, hops = p["label_branch.embedding.weight"], []
     for layer in range(layers):
         h = F.leaky_relu(propagation @ (h @ p[f"label_branch.encoder.convs.{layer}.weight"]), 0.2)
@@ -48,32 +48,32 @@ def classifiers(p: Parameters, propagation: Tensor, layers: int) -> Tensor:
 
 
 def scores(embedding: Tensor, classifier: Tensor) -> Tensor:
-    """Cosines with the classifiers."""
+    """Cosines between embeddings and classifiers."""
     return embedding @ classifier.t() / (embedding.norm(dim=1)[:, None] * classifier.norm(dim=1)[None, :] + 1e-6)
 
 
 def classification(score: Tensor, labels: Tensor) -> Tensor:
-    """Mean distance of the scores from the labels."""
+    """Mean distance between the scores and the labels."""
     return torch.mean(torch.sqrt(torch.sum((score - labels) ** 2, 1)))
 
 
 def pairwise(a: Tensor, b: Tensor, shared: Tensor) -> Tensor:
-    """Likelihood of the numbers of shared labels."""
+    """Mean negative log-likelihood of the numbers of shared labels."""
     theta = a @ b.t() / torch.clamp(a.norm(dim=1)[:, None] * b.norm(dim=1)[None, :], min=1e-6) / 2
     return torch.mean(torch.log(1 + torch.exp(theta)) - shared * theta)
 
 
 class Reversal(torch.autograd.Function):
-    """The identity, whose gradient changes sign."""
+    """The identity, with a gradient of the opposite sign."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        """Give ``x`` on."""
+        """Return ``x``."""
         return x.view_as(x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        """Give the gradient back, negative."""
+        """Return the negative gradient."""
         return -gradients[0]
 
 
@@ -83,19 +83,19 @@ def adversarial(p: Parameters, image: Tensor, text: Tensor, v: Tensor, t: Tensor
     if normalise:
         t, v = batch_norm(p, "image_generator.norm", t), batch_norm(p, "text_generator.norm", v)
     hidden = torch.relu(linear(p, "image_generator.lin1", t))
-    made_image = torch.relu(linear(p, "image_generator.lin2", hidden))
+    generated_image = torch.relu(linear(p, "image_generator.lin2", hidden))
     hidden = F.leaky_relu(linear(p, "text_generator.lin1", v), 0.2)
-    made_text = F.leaky_relu(linear(p, "text_generator.lin2", hidden), 0.2)
+    generated_text = F.leaky_relu(linear(p, "text_generator.lin2", hidden), 0.2)
     return (
         F.cross_entropy(judge(p, "image_discriminator", image, normalise), real)
-        + F.cross_entropy(judge(p, "image_discriminator", made_image, normalise), 1 - real)
-        + F.cross_entropy(judge(p, "text_discriminator", made_text, normalise), real)
+        + F.cross_entropy(judge(p, "image_discriminator", generated_image, normalise), 1 - real)
+        + F.cross_entropy(judge(p, "text_discriminator", generated_text, normalise), real)
         + F.cross_entropy(judge(p, "text_discriminator", text, normalise), 1 - real)
     )
 
 
 def judge(p: Parameters, name: str, x: Tensor, normalise: bool) -> Tensor:
-    """Logits of a discriminator; one that normalises has ReLUs as well."""
+    """Logits of a discriminator; with normalisation, it also has ReLUs."""
     x = Reversal.apply(x)
     if not normalise:
         return linear(p, f"{name}.lin3", linear(p, f"{name}.lin2", linear(p, f"{name}.lin1", x)))

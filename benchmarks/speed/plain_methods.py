@@ -1,7 +1,7 @@
-"""The methods written plainly: dense matrices, torch's own operations, one pass from features to loss.
+"""The methods in plain PyTorch: dense matrices, and one forward pass from the features to the loss.
 
-Each function takes the parameters by the names that the library gives them and the static matrix of the label
-graph, prepares what does not change, and gives the total loss of a batch of images, texts and labels.
+Each function has two arguments: the parameters, by their names in the library, and the static matrix of the label
+graph. It returns a function that computes the total loss of a batch of images, texts and labels.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from benchmarks.speed.plain_layers import (
 
 
 def algcn(p: Parameters, static: Tensor) -> Loss:
-    """Three layers over the adaptive matrix."""
+    """ALGCN: three layers over the adaptive matrix."""
 
     def loss(image: Tensor, text: Tensor, labels: Tensor) -> Tensor:
         propagation = source_norm(torch.relu(static + 0.5 * p["label_branch.adjacency.residual"]))
@@ -91,7 +91,7 @@ def i_gnn_con(p: Parameters, static: Tensor) -> Loss:
 
 
 def total(p: Parameters, propagation: Tensor, image: Tensor, text: Tensor, labels: Tensor) -> Tensor:
-    """The loss of both, given the matrix that multiplies the label embeddings."""
+    """The loss of both methods, for a propagation matrix over the labels."""
     z = classifiers(p, propagation, 5)
     v = torch.relu(linear(p, "image_projector.linear", batch_norm(p, "image_projector.norm", image)))
     t = torch.relu(linear(p, "text_projector.linear", batch_norm(p, "text_projector.norm", text)))
@@ -103,7 +103,7 @@ def total(p: Parameters, propagation: Tensor, image: Tensor, text: Tensor, label
 
 
 def contrastive(v: Tensor, t: Tensor, labels: Tensor) -> Tensor:
-    """Contrast between and within the sides."""
+    """Contrastive loss between the sides and within each side."""
     v, t = F.normalize(v), F.normalize(t)
     alike = torch.clamp(labels @ labels.t(), max=1)
     others = alike - torch.diag(torch.diag(alike))
@@ -115,19 +115,19 @@ def contrastive(v: Tensor, t: Tensor, labels: Tensor) -> Tensor:
 
 
 def likelihood(weight: Tensor, similarity: Tensor) -> Tensor:
-    """Mean over rows of the weighted log-probabilities."""
+    """Mean over rows of the weighted sum of log-probabilities."""
     log_probability = similarity - torch.log(torch.exp(1.06 * similarity).sum(1, keepdim=True))
     return torch.mean(torch.sum(weight * log_probability, 1))
 
 
 def cosines(x: Tensor) -> Tensor:
-    """Cosines between all rows, of one matrix or of several."""
+    """Cosines between all rows of a matrix, or of each matrix of a stack."""
     x = F.normalize(x, dim=-1)
     return x @ x.transpose(-1, -2)
 
 
 def prune(similarity: Tensor) -> Tensor:
-    """Nothing below the threshold."""
+    """Set values below the threshold to 0."""
     return torch.where(similarity < 0.4, 0.0, similarity)
 
 
@@ -148,7 +148,7 @@ def agah(p: Parameters, static: Tensor) -> Loss:
 
 
 def similarity(image: Tensor, text: Tensor) -> Tensor:
-    """How alike the items are by their features."""
+    """Similarity of the items by their features."""
     image, text = F.normalize(image), F.normalize(text)
     s_v = 2 * image @ image.t() - 1
     s_t = 2 * torch.sign(text @ text.t()) - 1

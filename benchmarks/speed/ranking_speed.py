@@ -1,4 +1,4 @@
-"""Mean average precision, against a loop over queries as it is usually written."""
+"""Mean average precision, against the usual loop over queries."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ QUERIES, DATABASE, WIDTH, BITS = 2_000, 200_000, 128, 64
 
 
 def measure(threads: int) -> list[dict[str, Any]]:
-    """The ratio at 5,000 x 5,000, and the memory at 20,000 x 20,000 and of few queries in a large database."""
+    """Measure the time at 5,000 x 5,000, and the memory at 20,000 x 20,000 and for few queries in a large database."""
     return [small(), large(threads), *searches(threads)]
 
 
 def small() -> dict[str, Any]:
-    """Ours against the loop; the loop is timed three times only, since it is slow."""
+    """Measure the library against the loop; the loop is timed only three times, because it is slow."""
     image, text, labels = items(ITEMS)
     arrays = image.numpy(), text.numpy(), labels.numpy()
 
@@ -43,7 +43,7 @@ def large(threads: int) -> dict[str, Any]:
 
 
 def searches(threads: int) -> list[dict[str, Any]]:
-    """The same of few queries in a large database, of embeddings and of codes."""
+    """Measure time and extra memory for few queries in a large database, with embeddings and with codes."""
     size = f"mAP, {QUERIES} x {DATABASE}"
     return [
         costs(f"{size} x {WIDTH}, extra memory", make_search, threads),
@@ -60,33 +60,35 @@ def costs(name: str, make: Callable[[], Callable[[], object]], threads: int) -> 
 
 
 def make_large() -> Callable[[], float]:
-    """Inputs of the large case, and the evaluation."""
+    """Return the evaluation of the large case."""
     image, text, labels = items(MANY)
     return lambda: mean_average_precision(image, text, labels, labels)
 
 
 def make_search() -> Callable[[], float]:
-    """Inputs of few queries in a large database, and the evaluation."""
+    """Return the evaluation of few queries in a large database."""
     query, database, *labels = search_items()
     return lambda: mean_average_precision(query, database, *labels)
 
 
 def make_code_search() -> Callable[[], float]:
-    """The same of packed codes."""
+    """Return the evaluation of few packed codes in a large database."""
     query, database, *labels = search_items()
     codes = pack_bits(query[:, :BITS]), pack_bits(database[:, :BITS])
     return lambda: mean_average_precision(*codes, *labels, similarity="hamming")
 
 
 def make_expected_search() -> Callable[[], object]:
-    """The same in expectation over the order of ties."""
-    query, database, asked, found = search_items()
+    """Return the same evaluation of codes, with the expected value over the orders of ties."""
+    query, database, query_labels, database_labels = search_items()
     left, right = pack_bits(query[:, :BITS]), pack_bits(database[:, :BITS])
-    return lambda: mean_average_precision(left, right, asked, found, similarity="hamming", ties="expected")
+    return lambda: mean_average_precision(
+        left, right, query_labels, database_labels, similarity="hamming", ties="expected"
+    )
 
 
 def search_items() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Random embeddings of queries and database, and labels as frequent as those of MIRFlickr."""
+    """Return random embeddings of queries and database, and random labels as frequent as in MIRFlickr."""
     generator = torch.Generator().manual_seed(0)
     query, database = (torch.randn(size, WIDTH, generator=generator) for size in (QUERIES, DATABASE))
     first, second = ((torch.rand(size, LABELS, generator=generator) < 0.15).float() for size in (QUERIES, DATABASE))
@@ -94,14 +96,14 @@ def search_items() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def items(size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Random embeddings of both sides, and labels as frequent as those of MIRFlickr."""
+    """Return random embeddings of both sides, and random labels as frequent as in MIRFlickr."""
     generator = torch.Generator().manual_seed(0)
     image, text = (torch.randn(size, CHANNELS, generator=generator) for _ in range(2))
     return image, text, (torch.rand(size, LABELS, generator=generator) < 0.15).float()
 
 
 def loop(query: np.ndarray, database: np.ndarray, labels: np.ndarray) -> float:
-    """All cosine distances by SciPy, then one query at a time."""
+    """Compute all cosine distances by SciPy, then the average precision of one query at a time."""
     distance = cdist(query, database, "cosine")
     precisions = []
     for row, own in zip(distance, labels, strict=True):

@@ -21,13 +21,13 @@ from labelgraph.search.faiss_index import import_faiss
 
 ITEMS, QUERIES, K = 1_000_000, 1_000, 100
 BITS, CHANNELS = 64, 128
-FEW_AT_A_TIME = 20  # Of NumPy, so that its matrices stay below a gigabyte.
+FEW_AT_A_TIME = 20  # Queries per block in NumPy, so that its matrices stay below a gigabyte.
 SortKind = Literal["stable", "quicksort"]
 SORTS: dict[SortKind, str] = {"stable": "stable argsort, ties in database order", "quicksort": "argsort, ties anyhow"}
 
 
 def hamming(threads: int, items: int = ITEMS, queries: int = QUERIES) -> list[dict[str, Any]]:
-    """Codes: ours against FAISS, and FAISS against NumPy, which takes minutes."""
+    """Search codes: the library against FAISS, and FAISS against NumPy, which takes minutes."""
     pin(threads)
     generator = torch.Generator().manual_seed(0)
     query, database = (torch.randn(size, BITS, generator=generator).sign() for size in (queries, items))
@@ -48,33 +48,33 @@ def hamming(threads: int, items: int = ITEMS, queries: int = QUERIES) -> list[di
 
 
 def cosine(threads: int, items: int = ITEMS, queries: int = QUERIES) -> list[dict[str, Any]]:
-    """Embeddings: against FAISS, with the time of the product alone."""
+    """Search embeddings: the library against FAISS, and the time of the matrix product alone."""
     pin(threads)
     generator = torch.Generator().manual_seed(0)
     query, database = (torch.randn(size, CHANNELS, generator=generator) for size in (queries, items))
     ours, faiss = filled("exact", database), filled("faiss-flat", database)
     check_same(ours.search(query, K)[0], faiss.search(query, K)[0])
     name = f"cosine search, {queries} queries in {items} x {CHANNELS}, top {K}, against FAISS"
-    found = pair(name, lambda: ours.search(query, K), lambda: faiss.search(query, K), repeats=5)
-    return [{**found, "product_seconds": min(clock(product(query, database)) for _ in range(5))}]
+    measured = pair(name, lambda: ours.search(query, K), lambda: faiss.search(query, K), repeats=5)
+    return [{**measured, "product_seconds": min(clock(product(query, database)) for _ in range(5))}]
 
 
 def pin(threads: int) -> None:
-    """Give torch, FAISS and NumPy as many threads each."""
+    """Set the number of threads of PyTorch, FAISS and NumPy."""
     torch.set_num_threads(threads)
     import_faiss().omp_set_num_threads(threads)
     threadpool_limits(threads)
 
 
 def filled(name: str, vectors: Tensor, **settings: int) -> Index:
-    """An index with vectors in it."""
+    """Build an index of vectors."""
     index = build_index(name, None, **settings)
     index.add(vectors)
     return index
 
 
 def product(query: Tensor, database: Tensor) -> Callable[[], object]:
-    """All products, block by block into the same place, and nothing done with them."""
+    """Compute all inner products in blocks, each into the same memory, and do not use them."""
     room = torch.empty(len(query), BLOCK_ITEMS)
 
     def multiply() -> None:
@@ -85,7 +85,7 @@ def product(query: Tensor, database: Tensor) -> Callable[[], object]:
 
 
 def by_numpy(query: np.ndarray, database: np.ndarray, k: int, kind: SortKind = "stable") -> np.ndarray:
-    """Hamming distances of codes of -1 and 1 as they are usually computed, and a full sort; some queries at a time."""
+    """Compute Hamming distances by a product of codes of -1 and 1, and sort all of them, in blocks of queries."""
     nearest = []
     for start in range(0, len(query), FEW_AT_A_TIME):
         distances = 0.5 * (query.shape[1] - query[start : start + FEW_AT_A_TIME] @ database.T)
@@ -95,7 +95,7 @@ def by_numpy(query: np.ndarray, database: np.ndarray, k: int, kind: SortKind = "
 
 
 def check_same(ours: Tensor, other: Tensor | np.ndarray) -> None:
-    """Compare the scores that two searches found; positions may differ where scores are equal.
+    """Check that two searches have the same scores; positions may differ if scores are equal.
 
     Raises:
         RuntimeError: If they differ by more than rounding.
@@ -106,17 +106,17 @@ def check_same(ours: Tensor, other: Tensor | np.ndarray) -> None:
 
 
 APPROXIMATE_ITEMS, APPROXIMATE_QUERIES, APPROXIMATE_CHANNELS, APPROXIMATE_K = 200_000, 1_000, 128, 10
-CENTRES, WITHIN = 1_000, 0.7  # Deviation within a cluster, that of the centres being 1.
+CENTRES, WITHIN = 1_000, 0.7  # Standard deviation within a cluster; that of the centres is 1.
 SETTINGS = {
     "faiss-ivf": ("num_probes", (1, 2, 4, 8, 16, 32, 64)),
     "faiss-hnsw": ("search_width", (16, 32, 64, 128, 256, 512)),
 }
-OFFSETS = ((4, -11), (-4, 6))  # Of the numbers at the points of each curve: one has them below, the other above.
+OFFSETS = ((4, -11), (-4, 6))  # Offsets of the numbers at the points of each curve: below one curve, above the other.
 RECALL = f"recall_at_{APPROXIMATE_K}"
 
 
 def measure(threads: int, items: int = APPROXIMATE_ITEMS, queries: int = APPROXIMATE_QUERIES) -> list[dict[str, Any]]:
-    """Each setting of IVF and HNSW against the built-in exact index, turn by turn."""
+    """Measure each setting of IVF and HNSW, alternating with the built-in exact index."""
     pin(threads)
     query, database = clustered(queries, items)
     exact = filled("exact", database)
@@ -139,19 +139,19 @@ def measure(threads: int, items: int = APPROXIMATE_ITEMS, queries: int = APPROXI
 
 
 def searching(index: Index, query: Tensor) -> Callable[[], object]:
-    """The search that is timed."""
+    """Return the search to time."""
     return lambda: index.search(query, APPROXIMATE_K)
 
 
 def with_setting(kind: str, whole: Index, settings: Mapping[str, int]) -> Index:
-    """The same index with other settings of its search; it is not built again."""
+    """Return the same index with another search setting; it is not built again."""
     index = build_index(kind, None, **settings)
     index.restore(whole.vectors, whole.dump())
     return index
 
 
 def clustered(queries: int, items: int) -> tuple[Tensor, Tensor]:
-    """Queries and items around common centres, with a spectrum that falls as that of embeddings does."""
+    """Return random queries and items in common clusters, with a falling spectrum like that of embeddings."""
     generator = torch.Generator().manual_seed(0)
     scale = torch.arange(1, APPROXIMATE_CHANNELS + 1).float().rsqrt()
     centres = torch.randn(CENTRES, APPROXIMATE_CHANNELS, generator=generator)
@@ -163,13 +163,13 @@ def clustered(queries: int, items: int) -> tuple[Tensor, Tensor]:
     return draw(queries), draw(items)
 
 
-def recall(found: Tensor, wanted: Tensor) -> float:
-    """Share of the wanted items that were found, mean over queries."""
-    return (found.unsqueeze(2) == wanted.unsqueeze(1)).any(1).double().mean().item()
+def recall(positions: Tensor, wanted: Tensor) -> float:
+    """Return the share of the exact neighbours among the results, mean over queries."""
+    return (positions.unsqueeze(2) == wanted.unsqueeze(1)).any(1).double().mean().item()
 
 
 def draw_recall(figures: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draw recall against the time of a query, a curve for each kind of index, and the exact search."""
+    """Plot recall against the time per query, with a curve for each kind of index, and the exact search."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 

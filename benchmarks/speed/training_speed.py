@@ -19,11 +19,11 @@ from labelgraph.methods import Method, method_class
 from labelgraph.train import RetrievalModule, TrainConfig
 
 Items = tuple[Tensor, Tensor, Tensor]  # Image features, text features and labels.
-Step = Callable[[], Tensor]  # Gives the loss before it.
+Step = Callable[[], Tensor]  # A training step; it returns the loss before the update.
 
 
 def library_step(method: Method, batch: Items, config: TrainConfig) -> Step:
-    """The step that `fit` takes."""
+    """The training step of `fit`."""
     optimizer = RetrievalModule(method, config).configure_optimizers()
     image, text, labels = batch
 
@@ -39,7 +39,7 @@ def library_step(method: Method, batch: Items, config: TrainConfig) -> Step:
 
 
 def plain_step(loss: Loss, parameters: Parameters, batch: Items, config: TrainConfig) -> Step:
-    """Loss, gradients and torch's optimiser with its defaults."""
+    """A training step in plain PyTorch: loss, gradients, and an optimiser with its defaults."""
     optimizer = plain_optimizer(parameters, config)
 
     def step() -> Tensor:
@@ -53,7 +53,7 @@ def plain_step(loss: Loss, parameters: Parameters, batch: Items, config: TrainCo
 
 
 def plain_optimizer(parameters: Parameters, config: TrainConfig) -> torch.optim.Optimizer:
-    """Of all that is trained; a residual of the label graph learns a hundred times faster."""
+    """Return the learning rate of each parameter; a residual of the label graph has a hundred times the usual rate."""
     trained = {name: tensor for name, tensor in parameters.items() if tensor.requires_grad}
     fast = trained.pop("label_branch.adjacency.residual", None)
     groups: list[dict[str, Any]] = [{"params": list(trained.values())}]
@@ -65,7 +65,7 @@ def plain_optimizer(parameters: Parameters, config: TrainConfig) -> torch.optim.
 
 
 def check_same(ours: Step, plain: Step) -> None:
-    """Take two steps of each, on the same draws; that the second losses agree shows that the gradients did.
+    """Check that both steps have equal losses in two steps on the same batches, and thus equal gradients in the first.
 
     Raises:
         RuntimeError: If a loss differs by more than rounding.
@@ -84,13 +84,13 @@ SGD = TrainConfig(batch_size=32, optimizer="sgd", lr=0.01, momentum=0.9, weight_
 
 
 def openclipart() -> Items:
-    """The training items of the bundled set."""
+    """Return the training items of the bundled set."""
     data = load_openclipart().split("train")
     return data.image, data.text_rows(), data.labels
 
 
 def mirflickr_size() -> Items:
-    """Random items of the size of MIRFlickr's; every second label brings the one before it along."""
+    """Return random items of the size of MIRFlickr; every second label occurs only with the label before it."""
     generator = torch.Generator().manual_seed(0)
     labels = (torch.rand(2_000, 24, generator=generator) < 0.15).float()
     labels[:, ::2] = torch.maximum(labels[:, ::2], labels[:, 1::2])
@@ -100,7 +100,7 @@ def mirflickr_size() -> Items:
 
 @dataclass(frozen=True)
 class Case:
-    """A method, its plain rival, what both train on, and how."""
+    """A method, its plain version, their training data, and the settings."""
 
     method: str
     plain: Callable[[Parameters, Tensor], Loss]
@@ -108,7 +108,7 @@ class Case:
     config: TrainConfig = ADAM
 
     def __call__(self, threads: int) -> list[dict[str, Any]]:
-        """Both steps on the same batch, and the rate of the image projector's product as the bound of both."""
+        """Measure both steps on the same batch, and the product of the image projector as a lower bound of both."""
         items = self.items()
         image, text, labels = batch_of(items, self.config)
         ours, plain = steps(self, items)
@@ -134,7 +134,7 @@ ALGCN_MIRFLICKR = Case("algcn", algcn, mirflickr_size)
 
 
 def steps(case: Case, items: Items, dtype: torch.dtype = torch.float32) -> tuple[Step, Step]:
-    """Ours and the plain one, from the same initial parameters and on the same first batch."""
+    """Return the step of the library and the plain one, with the same initial parameters and first batch."""
     torch.manual_seed(0)
     kind = method_class(case.method)
     method = kind.from_config(kind.Config(), items[0].size(1), items[1].size(1), cooccurrence_graph(items[2]))
@@ -145,7 +145,7 @@ def steps(case: Case, items: Items, dtype: torch.dtype = torch.float32) -> tuple
         parameters[name].requires_grad_(parameter.requires_grad)
     loss = case.plain(parameters, binary_matrix(items[2]).to(dtype))
     image, text, labels = batch
-    # Bags of words come to the library's step sparse, as its loader draws them.
+    # The library's step gets sparse bags of words, as from its data loader.
     ours = library_step(method, (image, text.to_sparse_csr(), labels), case.config)
     return ours, plain_step(loss, parameters, batch, case.config)
 

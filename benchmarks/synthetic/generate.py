@@ -1,4 +1,4 @@
-"""Synthetic labels and features, block by block."""
+"""Synthetic labels and features, generated in blocks."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from scipy.special import ndtri
 
 from benchmarks.synthetic.sets import SyntheticSet
 
-GENERAL = 4  # Topics beside the groups, which every label likes or avoids.
+GENERAL = 4  # Number of topics besides the groups; every label depends on each of them.
 GROUP_LOADING, GENERAL_LOADING = 0.85, 0.4
 SAMPLE, LABEL_ROUNDS = 32_768, 12
 
 
 class LabelModel:
-    r"""A label is on where a normal variable exceeds a threshold; the variables of a group share topics.
+    r"""A random model of labels: an item has a label if a normal variable exceeds the threshold of the label.
 
-    :math:`z_c = \lambda_c \cdot u + \sqrt{1 - |\lambda_c|^2} \, \epsilon_c` with topics :math:`u`, and label
-    :math:`c` is on where :math:`z_c > t_c`. An item without labels is drawn again; thresholds are such that the given
-    shares hold among those that have labels.
+    :math:`z_c = \lambda_c \cdot u + \sqrt{1 - |\lambda_c|^2} \, \epsilon_c` with topics :math:`u`; an item has label
+    :math:`c` if :math:`z_c > t_c`. Labels of a group share topics, so that they tend to occur together. An item without
+    labels is drawn again; the thresholds are set so that the shares hold among items with labels.
 
     Args:
-        shares: Of the items that have each label, (C,); the farther their sum is above 1, the better they are met.
+        shares: Share of the items that have each label, (C,); the larger their sum, the more exactly they are met.
         groups: Numbers of the labels of each group.
-        seed: Of the loadings.
+        seed: Random seed of the loadings.
     """
 
     def __init__(self, shares: np.ndarray, groups: Sequence[Sequence[int]], seed: int = 0) -> None:
@@ -34,7 +34,7 @@ class LabelModel:
         member = np.zeros((len(shares), len(groups)))
         for number, group in enumerate(groups):
             member[list(group), number] = 1
-        # A label of two groups is half in each.
+        # The weight of a label in two groups is divided between them.
         member *= GROUP_LOADING / np.sqrt(np.maximum(member.sum(1, keepdims=True), 1))
         general = rng.standard_normal((len(shares), GENERAL))
         general *= GENERAL_LOADING / np.linalg.norm(general, axis=1, keepdims=True)
@@ -43,7 +43,7 @@ class LabelModel:
         self.thresholds = self._calibrate(shares, rng)
 
     def _calibrate(self, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Thresholds for which the shares hold among items with labels: the shares of all items are smaller."""
+        """Return thresholds for which the shares hold among items with labels; among all items, they are smaller."""
         drawn = self._variables(rng, SAMPLE)[1]
         some = 1.0
         for _ in range(LABEL_ROUNDS):
@@ -57,7 +57,7 @@ class LabelModel:
         return topics, topics @ self.loadings.T + self.own * noise
 
     def draw(self, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Labels (size, C), bool, at least one a row, and the topics that they came from."""
+        """Draw labels (size, C), bool, at least one per row; return them with their topics."""
         labels = np.zeros((size, len(self.loadings)), dtype=bool)
         topics = np.zeros((size, self.loadings.shape[1]), dtype=np.float32)
         while len(bare := np.flatnonzero(~labels.any(1))):
@@ -67,24 +67,24 @@ class LabelModel:
 
 
 STYLE = 16
-LABEL_NOISE = 0.5  # In label space, so that no number of features averages it out.
-SHOWN = 2.0  # A label shows with a strength from 0 to this.
+LABEL_NOISE = 0.5  # Noise is added to the labels and not to the features, where averaging would remove it.
+SHOWN = 2.0  # Largest strength of a label in an item.
 WORD_BOOST = 0.8
 SPREAD = 2.0  # Shape of the gamma distribution of an item's number of words.
 FIT, ROUNDS = 1024, 6
 
 
 class FeatureModel:
-    """Features of items from their labels.
+    """A random model of features that depend on the labels.
 
-    Both sides see the same hidden vector (strength of each label, topics, style), each with its own noise. Images
-    are a random linear map of it, cut at 0 as after a ReLU. Words are drawn from frequencies that fall as a power of
-    their rank, raised or lowered by a random map.
+    Both sides are computed from the same hidden vector (strength of each label, topics, style), with independent noise.
+    Image features are a random linear map of this vector, followed by a ReLU. Words are drawn with frequencies that
+    fall as a power of their rank, and that a second random map raises or lowers.
 
     Args:
-        spec: Sizes.
-        labels: Where labels and topics come from.
-        seed: Of the maps.
+        spec: Description of the set.
+        labels: The model of labels and topics.
+        seed: Random seed of the maps.
     """
 
     def __init__(self, spec: SyntheticSet, labels: LabelModel, seed: int = 0) -> None:
@@ -100,14 +100,14 @@ class FeatureModel:
         self._calibrate(rng, labels)
 
     def _calibrate(self, rng: np.random.Generator, labels: LabelModel) -> None:
-        """Draw so many words that, with what is drawn twice, there are as many as there should be."""
+        """Return the number of draws for the desired mean number of distinct words; a word may be drawn twice."""
         shares = self._shares(rng, self.hidden(rng, *labels.draw(rng, FIT)))
         wanted = self.words
         for _ in range(ROUNDS):
             self.words *= wanted / self._words(rng, shares).sum(1).mean()
 
     def hidden(self, rng: np.random.Generator, labels: np.ndarray, topics: np.ndarray) -> np.ndarray:
-        """What both sides see of each item."""
+        """Return the hidden vector of each item, which both sides share."""
         shown = labels * rng.random(labels.shape, dtype=np.float32) * SHOWN
         style = rng.standard_normal((len(labels), STYLE), dtype=np.float32)
         return np.concatenate([shown, topics, style], axis=1)
@@ -122,29 +122,29 @@ class FeatureModel:
         return np.maximum(values, 0, out=values)
 
     def text(self, rng: np.random.Generator, hidden: np.ndarray) -> sp.csr_array:
-        """A bag of words, 0 or 1, at least one word a row."""
+        """Draw bags of words, 0 or 1, with at least one word per row."""
         return sp.csr_array(self._words(rng, self._shares(rng, hidden)), dtype=np.float32)
 
     def _shares(self, rng: np.random.Generator, hidden: np.ndarray) -> np.ndarray:
-        """How likely each word is to be the next of an item."""
+        """Return the probability of each word at each draw."""
         logits = self.frequency + self._seen(rng, hidden) @ self.to_words
         shares = np.exp(logits - logits.max(1, keepdims=True))
         return np.asarray(shares / shares.sum(1, keepdims=True))
 
     def _words(self, rng: np.random.Generator, shares: np.ndarray) -> np.ndarray:
         number = rng.gamma(SPREAD, self.words / SPREAD, (len(shares), 1)).astype(np.float32)
-        found = rng.random(shares.shape, dtype=np.float32) < -np.expm1(-shares * number)
-        bare = np.flatnonzero(~found.any(1))
-        found[bare, shares[bare].argmax(1)] = True
-        return found
+        words = rng.random(shares.shape, dtype=np.float32) < -np.expm1(-shares * number)
+        bare = np.flatnonzero(~words.any(1))
+        words[bare, shares[bare].argmax(1)] = True
+        return words
 
 
-CHUNK = 512  # Rows that one state of the random numbers gives.
+CHUNK = 512  # Number of rows that are drawn from one random state.
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Some items: float32 images, a sparse bag of words, 0/1 labels."""
+    """Rows of a synthetic set: float32 image features, sparse bags of words, and labels 0 or 1."""
 
     image: np.ndarray
     text: sp.csr_array
@@ -152,14 +152,14 @@ class Rows:
 
 
 class SyntheticData:
-    """A synthetic set, made as it is asked for.
+    """A synthetic set whose rows are generated on demand.
 
-    Random numbers are drawn anew for every 512 rows, from the seed and their place: rows do not depend on how many
-    are made at once, and a set of fewer items is the beginning of one of more.
+    Every 512 rows have their own random state, from the seed and their position. The rows therefore do not depend on
+    the size of a block, and a smaller set is the beginning of a larger one.
 
     Args:
-        spec: What to imitate.
-        seed: Of everything.
+        spec: Description of the set to imitate.
+        seed: Random seed.
     """
 
     def __init__(self, spec: SyntheticSet, seed: int = 0) -> None:
@@ -168,7 +168,7 @@ class SyntheticData:
         self.features = FeatureModel(spec, self.labels, seed)
 
     def rows(self, start: int, stop: int) -> Rows:
-        """The items from ``start`` to before ``stop``."""
+        """Generate the items from ``start`` to ``stop`` - 1."""
         parts = []
         for number in range(start // CHUNK, -(-stop // CHUNK)):
             first = number * CHUNK

@@ -1,4 +1,4 @@
-"""The sets that can be imitated: their sizes, and how often each label occurs."""
+"""Descriptions of the published sets to imitate: their sizes, and the frequency of each label."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ BLOCK = 4096  # Number of items in memory while a set is written.
 
 @dataclass(frozen=True)
 class SyntheticSet:
-    """What of a set is imitated.
+    """The statistics of a set that are imitated.
 
     Args:
-        items: Its size.
-        text_channels: Words.
-        labels: Share of the items that each label has, by name.
+        items: Number of items.
+        text_channels: Number of words in the vocabulary.
+        labels: Share of the items that have each label, by name.
         topics: Groups of labels, by number, that tend to occur together.
-        words: Mean number of words of an item.
-        stated: Which of these are the set's own, and which a model.
-        image_channels: Image features, as of the second last layer of a VGG network.
+        words: Mean number of words per item.
+        stated: Sentence on which of these numbers are published, and which are assumed.
+        image_channels: Number of image features, by default as in the second last layer of a VGG network.
     """
 
     items: int
@@ -33,22 +33,22 @@ class SyntheticSet:
 
 
 def _shares(counts: str, total: int) -> dict[str, float]:
-    """Shares of a list such as ``sky 10, sea 5``."""
+    """Convert a list of counts such as ``sky 10, sea 5`` to shares of the total."""
     pairs = (entry.strip().rpartition(" ") for entry in counts.replace("\n", " ").split(","))
     return {name: int(count) / total for name, _, count in pairs}
 
 
 def _groups(labels: dict[str, float], *groups: str) -> tuple[tuple[int, ...], ...]:
-    """Numbers of the labels of each group, that begin with one label and end with another: ``first..last``."""
+    """Return the numbers of the labels of each group; ``first..last`` is a range of labels."""
     names = list(labels)
-    found = []
+    numbers = []
     for group in groups:
         members: list[int] = []
         for part in group.split(", "):
             first, _, last = part.partition("..")
             members += range(names.index(first), names.index(last or first) + 1)
-        found.append(tuple(members))
-    return tuple(found)
+        numbers.append(tuple(members))
+    return tuple(numbers)
 
 
 # Counts of the 20,015 pairs of the usual hashing files.
@@ -59,7 +59,7 @@ MIRFLICKR = _shares(
     20_015,
 )
 
-# Images of each category in train2017 of MS-COCO, and of any: 117,266.
+# Number of images of each category in train2017 of MS-COCO; 117,266 images have a category.
 COCO = _shares(
     """person 64115, bicycle 3252, car 12251, motorcycle 3502, airplane 2986, bus 3952, train 3588, truck 6127,
     boat 3025, traffic light 4139, fire hydrant 1711, stop sign 1734, parking meter 705, bench 5570, bird 3237,
@@ -75,7 +75,7 @@ COCO = _shares(
     117_266,
 )
 
-# The least frequent of the 21 concepts has at least 5,000 images; the fall in between is a model.
+# Published: the rarest of the 21 concepts has at least 5,000 images. The geometric fall in between is assumed.
 NUS_WIDE = {f"concept {i + 1}": share for i, share in enumerate(np.geomspace(0.38, 5_500 / 195_834, 21).tolist())}
 
 SETS = {
@@ -93,8 +93,8 @@ SETS = {
             "food, indoor",
         ),
         words=4.64,
-        stated="Its own: sizes, share of each label, mean number of words, labels of the 20,015 pairs without any "
-        "unlabelled. A model: which labels occur together (six groups after their names), and all features.",
+        stated="Published: sizes, share of each label, mean number of words, labels of the 20,015 pairs without any "
+        "unlabelled. Assumed: which labels occur together (six groups after their names), and all features.",
     ),
     "nus-wide-tc21": SyntheticSet(
         items=195_834,
@@ -102,7 +102,7 @@ SETS = {
         labels=NUS_WIDE,
         topics=tuple(tuple(range(start, 21, 6)) for start in range(6)),
         words=6.0,
-        stated="Its own: sizes, the lowest share of a label (at least 5,000 images are stated). A model: the other "
+        stated="Published: sizes, the lowest share of a label (at least 5,000 images). Assumed: the other "
         "shares, a geometric fall from 0.38; which labels occur together; the number of words; all features.",
     ),
     "ms-coco": SyntheticSet(
@@ -124,7 +124,7 @@ SETS = {
             "book..toothbrush",
         ),
         words=14.0,
-        stated="Its own: sizes, share of each label in train2017, groups after the super-categories. A model: how "
+        stated="Published: sizes, share of each label in train2017, groups after the super-categories. Assumed: how "
         "strongly a group occurs together, the number of words, all features.",
     ),
 }

@@ -40,7 +40,7 @@ def write_set(
         seed: Random seed.
         split: Key of `labelgraph.data.SPLITS`; sizes are the published ones if all items are written.
         block: Number of items in memory.
-        tell: Called with the number of finished items and of all items.
+        tell: Function that is called with the number of finished items and of all items.
 
     Raises:
         ValueError: If the set is unknown, the folder exists, or a number is below 1.
@@ -79,8 +79,8 @@ def write_items(
         total: Number of items.
         seed: Random seed.
         block: Number of items in memory.
-        tell: Called with the number of finished items and of all items.
-        splits: Takes all labels, (N, C), and returns index vectors by name; by default none.
+        tell: Function that is called with the number of finished items and of all items.
+        splits: Function from all labels, (N, C), to index vectors by name; by default no splits.
         about: Entries for the manifest of the folder.
 
     Raises:
@@ -124,7 +124,7 @@ def _write_rows(
 
 
 class GrowingArray:
-    """A ``.npy`` file to which rows are appended; its header, which leaves room for that, is written again at the end.
+    """A ``.npy`` file to which rows are appended; its header is written again at the end, with the number of rows.
 
     Args:
         file: A new file, open for writing.

@@ -102,8 +102,8 @@ class Plan:
     def config(self, method: str, trial: int) -> RunConfig:
         """The settings of a trial; drawn settings override all others."""
         drawn = [f"{name}={value}" for name, value in self.trials[method][trial].items()]
-        given = own_settings(self.settings, method, self.methods)
-        return resolve(method, self.dataset, self.seeds, None, [*given, *drawn])
+        settings = own_settings(self.settings, method, self.methods)
+        return resolve(method, self.dataset, self.seeds, None, [*settings, *drawn])
 
 
 def trial_folder(path: Path, method: str, trial: int) -> RunFolder:
@@ -136,7 +136,7 @@ class Tuned:
 
 
 def search(plan: Plan, path: Path, data: CrossModalData, workers: int) -> list[Tuned]:
-    """Train all trials with the first seed, and the best of each method with all seeds; finished ones are kept."""
+    """Train all trials with the first seed, and the best trial of each method with all seeds; finished trials are kept."""
     count = len(plan.trials[RIDGE])
     print(f"{counted(count, 'trial')} of {', '.join(plan.methods)}", flush=True)
     trials = [(method, trial) for method in plan.methods for trial in range(count)]

@@ -115,14 +115,14 @@ def _shared(
 
 
 def _leaks(shared: dict[str, dict[str, int]], splits: dict[str, LabelFacts]) -> Iterator[str]:
-    for pair, found in shared.items():
+    for pair, counts in shared.items():
         one, other = pair.split(", ")
         of = f"of {splits[other].items:,} items of '{other}'"
-        if found["items"]:
-            yield f"{found['items']:,} {of} are items of '{one}' too"
-        if found["image"] > found["items"]:
-            copied = f"have the same image features as an item of '{one}', {found['both']:,} also the same text"
-            yield f"{found['image']:,} {of} {copied}"
+        if counts["items"]:
+            yield f"{counts['items']:,} {of} are items of '{one}' too"
+        if counts["image"] > counts["items"]:
+            copied = f"have the same image features as an item of '{one}', {counts['both']:,} also the same text"
+            yield f"{counts['image']:,} {of} {copied}"
 
 
 def _cautions(
@@ -134,14 +134,15 @@ def _cautions(
     duplicates: dict[str, int],
     shared: dict[str, dict[str, int]],
 ) -> Iterator[str]:
-    for pair, found in shared.items():
+    for pair, counts in shared.items():
         one, other = pair.split(", ")
-        if found["text"] > found["items"]:
-            yield f"{found['text']:,} of {splits[other].items:,} items of '{other}' have the same text as an item of '{one}'"
+        if counts["text"] > counts["items"]:
+            of = f"of {splits[other].items:,} items of '{other}'"
+            yield f"{counts['text']:,} {of} have the same text as an item of '{one}'"
     for kind, number in duplicates.items():
         if number and kind != "text":
-            what = "image and text features" if kind == "both" else "image features"
-            yield f"{number:,} of {items:,} items have the same {what} as an earlier item"
+            same = "image and text features" if kind == "both" else "image features"
+            yield f"{number:,} of {items:,} items have the same {same} as an earlier item"
     for name, side in (("image", image), ("text", text)):
         if side.zero_rows:
             yield f"{side.zero_rows:,} of {items - side.missing:,} items have {name} features that are all 0"
@@ -212,9 +213,9 @@ def _labels(name: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
 def _duplicates(card: Mapping[str, Any]) -> list[str]:
     kinds = ("image", "text", "both")
     rows = [("", *kinds, "shared items"), ("of an earlier item", *(f"{card['duplicates'][k]:,}" for k in kinds), "")]
-    for pair, found in card["shared"].items():
+    for pair, counts in card["shared"].items():
         one, other = pair.split(", ")
-        rows.append((f"in {other}, of {one}", *(f"{found[kind]:,}" for kind in (*kinds, "items"))))
+        rows.append((f"in {other}, of {one}", *(f"{counts[kind]:,}" for kind in (*kinds, "items"))))
     return list(_table(rows))
 
 

@@ -96,10 +96,11 @@ def _whole(path: Path, key: str, shape: tuple[None, None] | None) -> np.ndarray:
     return whole
 
 
-def _compare(path: Path, found: LabelCounts, wanted: LabelCounts) -> None:
-    if found.count.shape != wanted.count.shape:
-        raise ValueError(f"{path}: 'nums' must have an entry per label, {len(wanted.count)} (got {len(found.count)})")
-    for key, have, want in (("nums", found.count, wanted.count), ("adj", found.joint, wanted.joint)):
+def _compare(path: Path, counts: LabelCounts, expected: LabelCounts) -> None:
+    if counts.count.shape != expected.count.shape:
+        number = len(expected.count)
+        raise ValueError(f"{path}: 'nums' must have an entry per label, {number} (got {len(counts.count)})")
+    for key, have, want in (("nums", counts.count, expected.count), ("adj", counts.joint, expected.joint)):
         places = np.argwhere(have != want)
         if len(places):
             place = tuple(map(int, places[0]))

@@ -251,7 +251,9 @@ def _checked_splits(splits: Mapping[str, Any], size: int) -> dict[str, Tensor]:
     for spelling, index in splits.items():
         name = split_name(spelling)
         if name in checked:
-            raise ValueError(f"'splits' must name each split once (got {quoted(spelling, 60)} and another spelling for {name!r})")
+            raise ValueError(
+                f"'splits' must name each split once (got {quoted(spelling, 60)} and another spelling for {name!r})"
+            )
         checked[name] = check_split(name, index, size)
     return checked
 
@@ -289,8 +291,8 @@ def drop_modalities(data: CrossModalData, share: float = 0.8, image_only: float 
     cut = round(image_only * len(chosen))
     present = data.present.clone()
     # An item with one side keeps that side.
-    for items, lost, kept in ((chosen[:cut], 1, 0), (chosen[cut:], 0, 1)):
-        present[items[present[items, kept]], lost] = False
+    for items, lost, other_side in ((chosen[:cut], 1, 0), (chosen[cut:], 0, 1)):
+        present[items[present[items, other_side]], lost] = False
     return replace(data, present=present)
 
 

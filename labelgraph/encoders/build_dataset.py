@@ -16,10 +16,10 @@ import torch
 from labelgraph._core.reading import quoted
 from labelgraph.data import CrossModalData
 from labelgraph.encoders.bag_of_words import BagOfWords
+from labelgraph.encoders.data_warnings import warn_of_labels, warn_of_words
 from labelgraph.encoders.efficientnet import EfficientNetLite0
 from labelgraph.encoders.encoder import Encoder, Features
 from labelgraph.encoders.extraction import Failure, extract
-from labelgraph.encoders.losses_told import tell_labels, tell_words
 
 MISSING = ("mark", "drop")
 
@@ -87,27 +87,27 @@ def data_from_files(
     failures = [replace(failure, row=int(with_image[failure.row])) for failure in extraction.failures]
     _report_failures(failures, len(with_image), on_failure)
     present = _present(images, captions, failures)
-    kept = _kept(present, missing, failures)
-    parts = _random_splits(len(kept), seed) if splits is None else _renumbered(splits, kept, len(images))
-    learned = parts.get("train", np.arange(len(kept)))
-    rows = kept.tolist()
+    rows_kept = _rows_to_keep(present, missing, failures)
+    parts = _random_splits(len(rows_kept), seed) if splits is None else _renumbered(splits, rows_kept, len(images))
+    learned = parts.get("train", np.arange(len(rows_kept)))
+    rows = rows_kept.tolist()
     names, labels = _labels([tags[i] for i in rows], learned, min_tag_count)
     if "train" in parts:
         parts["train"] = learned[labels[learned].sum(1) > 0]
-    tell_labels([tags[i] for i in rows], labels, len(learned) - len(parts.get("train", learned)), min_tag_count)
+    warn_of_labels([tags[i] for i in rows], labels, len(learned) - len(parts.get("train", learned)), min_tag_count)
     texts = [captions[i] for i in rows]
     text_encoder = text_encoder or BagOfWords.fit((texts[i] for i in learned.tolist()), min_word_count)
     text = extract(text_encoder, texts, progress=False, batch_size=256, workers=1).features
-    tell_words(texts, text, text_encoder)
+    warn_of_words(texts, text, text_encoder)
     return CrossModalData(
-        image=torch.from_numpy(_spread(extraction.features, with_image, kept)),
+        image=torch.from_numpy(_spread(extraction.features, with_image, rows_kept)),
         text=text,
         labels=labels,
         label_names=names,
         splits=parts,
         ids=[ids[i] for i in rows],
         titles=[titles[i] for i in rows],
-        present=present[kept],
+        present=present[rows_kept],
         encoders={"image": image_encoder.settings, "text": text_encoder.settings},
     )
 
@@ -117,15 +117,15 @@ def _ids(images: Sequence[str | Path | None]) -> list[str]:
     return [str(row if image is None else image) for row, image in enumerate(images)]
 
 
-def _check(images: Sequence[str | Path | None], missing: str, **given: Sequence[Any]) -> None:
+def _check(images: Sequence[str | Path | None], missing: str, **arguments: Sequence[Any]) -> None:
     """Check that lengths agree and that there is a picture."""
-    for name, entries in given.items():
+    for name, entries in arguments.items():
         if len(entries) != len(images):
             raise ValueError(f"'{name}' must have an entry per picture, {len(images)} (got {len(entries)})")
     if missing not in MISSING:
         raise ValueError(f"'missing' must be one of {', '.join(MISSING)} (got {missing!r})")
     if all(image is None for image in images):
-        raise ValueError("'images' must have one that can be read (got none)")
+        raise ValueError("'images' must have a picture that can be read (got none)")
 
 
 def _report_failures(failures: Sequence[Failure], size: int, on_failure: Callable[[Failure], object] | None) -> None:
@@ -145,12 +145,12 @@ def _present(images: Sequence[str | Path | None], captions: Sequence[str], failu
     return np.stack([image, np.array([bool(caption.strip()) for caption in captions])], axis=1)
 
 
-def _kept(present: np.ndarray, missing: str, failures: Sequence[Failure]) -> np.ndarray:
+def _rows_to_keep(present: np.ndarray, missing: str, failures: Sequence[Failure]) -> np.ndarray:
     """Rows of the items to keep; a warning reports dropped items, except for pictures that cannot be read."""
     stays = np.asarray(present.all(1) if missing == "drop" else present.any(1))
     if not (stays & present[:, 0]).any():
         reason = f"; {failures[0].reason}" if failures else ""
-        raise ValueError(f"'images' must have one that can be read (got none{reason})")
+        raise ValueError(f"'images' must have a picture that can be read (got none{reason})")
     left_out = ~stays
     left_out[[failure.row for failure in failures]] = False
     if left_out.any():
@@ -162,10 +162,10 @@ def _kept(present: np.ndarray, missing: str, failures: Sequence[Failure]) -> np.
     return np.flatnonzero(stays)
 
 
-def _spread(features: Features, with_image: np.ndarray, kept: np.ndarray) -> np.ndarray:
+def _spread(features: Features, with_image: np.ndarray, rows_kept: np.ndarray) -> np.ndarray:
     """Image features of the kept items, 0 for items without a picture."""
-    rows = np.zeros((len(kept), features.shape[1]), np.float32)
-    to, of = np.intersect1d(kept, with_image, assume_unique=True, return_indices=True)[1:]
+    rows = np.zeros((len(rows_kept), features.shape[1]), np.float32)
+    to, of = np.intersect1d(rows_kept, with_image, assume_unique=True, return_indices=True)[1:]
     rows[to] = np.asarray(features[of])
     return rows
 
@@ -181,10 +181,10 @@ def _random_splits(size: int, seed: int) -> dict[str, np.ndarray]:
     return {name: np.sort(part) for name, part in parts.items()}
 
 
-def _renumbered(splits: Mapping[str, Any], kept: np.ndarray, size: int) -> dict[str, np.ndarray]:
+def _renumbered(splits: Mapping[str, Any], rows_kept: np.ndarray, size: int) -> dict[str, np.ndarray]:
     """Row numbers of the splits among the kept items."""
     place = np.full(size, -1)
-    place[kept] = np.arange(len(kept))
+    place[rows_kept] = np.arange(len(rows_kept))
     parts = {}
     for name, index in splits.items():
         rows = np.asarray(index)
@@ -202,8 +202,10 @@ def _labels(tags: Sequence[Collection[str]], learned: np.ndarray, min_count: int
     names = sorted((tag for tag, n in counts.items() if n >= min_count), key=lambda tag: (-counts[tag], tag))
     if not names:
         tag, count = max(counts.items(), key=lambda pair: pair[1], default=("", 0))
-        most = f"; the most frequent, {quoted(tag, 40)}, is of {count}" if counts else ""
-        raise ValueError(f"'tags' must have one that {min_count} items share (got none{most}); lower 'min_tag_count'")
+        most = f"; the most frequent tag, {quoted(tag, 40)}, has {count}" if counts else ""
+        raise ValueError(
+            f"'tags' must have a tag with at least {min_count} items (got none{most}); lower 'min_tag_count'"
+        )
     column = {name: j for j, name in enumerate(names)}
     places = [(i, column[tag]) for i, each in enumerate(tags) for tag in set(each) if tag in column]
     rows, columns = np.array(places).T

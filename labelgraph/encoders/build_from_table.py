@@ -54,9 +54,9 @@ def data_from_table(
         ImportError: If the table is Parquet and pyarrow is not installed, or a package of an encoder is missing.
     """
     path = Path(path)
-    given = {"image": image, "caption": caption, "tags": tags, "title": title, "split": split, "id": id}
-    columns = guess_columns(path, given)
-    _report_columns(path, columns, given)
+    named = {"image": image, "caption": caption, "tags": tags, "title": title, "split": split, "id": id}
+    columns = guess_columns(path, named)
+    _report_columns(path, columns, named)
     names: dict[str, Any] = {**columns, "id": columns["id"] or columns["image"]}
     with warnings.catch_warnings():  # Labels are chosen later, from frequent tags.
         warnings.filterwarnings("ignore", message=".* without a label")
@@ -65,7 +65,7 @@ def data_from_table(
         warnings.warn(f"{path}: '{table.separator}' separates the tags of the column '{columns['tags']}'", stacklevel=2)
     if columns["split"] and (without := len(table) - sum(map(len, table.splits.values()))):
         warnings.warn(f"{path}: {without} of {len(table)} items are in no split", stacklevel=2)
-    paths = _found_paths(path, table.image_paths)
+    paths = _existing_paths(path, table.image_paths)
     ids = table.ids if columns["id"] else _file_ids(table.ids, table.image_paths, paths)
     columns_read = {"ids": ids, "titles": table.titles, "splits": table.splits or None}
     data = data_from_files(paths, table.captions, table.tags, **{**columns_read, **options})
@@ -74,40 +74,41 @@ def data_from_table(
     return data
 
 
-def _report_columns(path: Path, columns: Mapping[str, str | None], given: Mapping[str, str | None]) -> None:
+def _report_columns(path: Path, columns: Mapping[str, str | None], named: Mapping[str, str | None]) -> None:
     """Warn of guessed columns with unusual names."""
-    guessed = {key: name for key, name in columns.items() if name and not given[key] and name != USUAL.get(key, key)}
+    guessed = {key: name for key, name in columns.items() if name and not named[key] and name != USUAL.get(key, key)}
     if guessed:
         guesses = ", ".join(f"'{name}' as {USUAL.get(key, key)}" for key, name in guessed.items())
         warnings.warn(f"{path}: read the column{'s' if len(guessed) > 1 else ''} {guesses}", stacklevel=3)
 
 
-def _found_paths(table: Path, paths: Sequence[Path | None]) -> list[Path | None]:
+def _existing_paths(table: Path, paths: Sequence[Path | None]) -> list[Path | None]:
     """Paths of the pictures; a missing file is replaced by the only file that differs in case alone."""
     listed: dict[Path, dict[str, list[str]]] = {}
-    found: list[Path | None] = []
+    existing: list[Path | None] = []
     for path in paths:
         if path is None or path.exists():
-            found.append(path)
+            existing.append(path)
             continue
         if path.parent not in listed:
             listed[path.parent] = _names_by_case(path.parent)
         meant = listed[path.parent].get(path.name.casefold(), [])
-        found.append(path.with_name(meant[0]) if len(meant) == 1 else path)
-    others = [path for path, other in zip(paths, found, strict=True) if path != other]
+        existing.append(path.with_name(meant[0]) if len(meant) == 1 else path)
+    others = [path for path, other in zip(paths, existing, strict=True) if path != other]
     if others and others[0] is not None:
-        noun = "picture is" if len(others) == 1 else "pictures are"
+        noun = "picture" if len(others) == 1 else "pictures"
         warnings.warn(
-            f"{table}: {len(others)} {noun} found by other capitals, the first: {others[0].name}", stacklevel=3
+            f"{table}: {len(others)} {noun} found although the case of the name differs, the first: {others[0].name}",
+            stacklevel=3,
         )
-    return found
+    return existing
 
 
-def _file_ids(ids: Sequence[str], listed: Sequence[Path | None], found: Sequence[Path | None]) -> list[str]:
+def _file_ids(ids: Sequence[str], listed: Sequence[Path | None], existing: Sequence[Path | None]) -> list[str]:
     """Ids that are paths, in the case of the file names, so that they lead to the pictures."""
     named = [
         id if file is None or path == file else id[: len(id) - len(file.name)] + file.name
-        for id, path, file in zip(ids, listed, found, strict=True)
+        for id, path, file in zip(ids, listed, existing, strict=True)
     ]
     return named if len(set(named)) == len(named) else list(ids)
 

@@ -106,7 +106,9 @@ def no_bar() -> Iterator[None]:
 def not_here(model: str, error: OSError) -> FileNotFoundError:
     """The error for a model that cannot be loaded."""
     reason = str(error).partition("\n")[0]
-    return FileNotFoundError(f"{model}: no such model here ({reason}); 'allow_download=True' asks the hub for it")
+    return FileNotFoundError(
+        f"{model}: no such model on this machine ({reason}); set 'allow_download=True' to download it"
+    )
 
 
 def model_name(model: str | Path) -> str:

@@ -66,7 +66,7 @@ class FeatureFile:
     def write(self, start: int, block: Features, failures: list[dict[str, Any]]) -> None:
         """Write the features of some items, then the progress; in this order, an interrupted run can resume."""
         if self._file is None:
-            raise ValueError(f"{self.path}: is whole already")
+            raise ValueError(f"{self.path}: the file is already complete")
         rows = np.ascontiguousarray(block, np.float32)
         with naming(self._part):
             self._file.seek(self._start + start * self._shape[1] * rows.itemsize)

@@ -111,29 +111,31 @@ def read_table(
         (('cat', 'dog', 'red'), [[1, 0, 1], [0, 1, 0]], ['A red cat', 'A dog'])
     """
     path = Path(path)
-    if separator == "" or (image is None and caption is None):
-        raise ValueError("'separator' must not be empty, nor both 'image' and 'caption' be None (got that)")
+    if separator == "":
+        raise ValueError("'separator' must be a text of at least one character (got '')")
+    if image is None and caption is None:
+        raise ValueError("'image' or 'caption' must be the name of a column (got None for both)")
     wanted = list(dict.fromkeys(name for name in (image, caption, tags, split, id, title) if name is not None))
     columns = read_columns(path, wanted)
     size = len(columns[tags])
     pictures, captions, splits, titles = (
         texts(path, name, columns[name]) if name is not None else [""] * size for name in (image, caption, split, title)
     )
-    kept = [row for row in range(size) if pictures[row] or captions[row]]
-    if not kept:
+    rows_kept = [row for row in range(size) if pictures[row] or captions[row]]
+    if not rows_kept:
         raise ValueError(f"{path}: expected rows with a picture or a caption (got {size} rows with neither)")
     every_tags, separator = tags_of(path, tags, columns[tags], separator)
-    labels, names = _multi_hot(path, [every_tags[row] for row in kept], min_count)
-    ids = ids_of(path, id, columns[id], kept, id == image) if id is not None else [str(row) for row in kept]
+    labels, names = _multi_hot(path, [every_tags[row] for row in rows_kept], min_count)
+    ids = ids_of(path, id, columns[id], rows_kept, id == image) if id is not None else [str(row) for row in rows_kept]
     table = Table(
-        image_paths=[path.parent / pictures[row] if pictures[row] else None for row in kept],
-        captions=[captions[row] for row in kept],
+        image_paths=[path.parent / pictures[row] if pictures[row] else None for row in rows_kept],
+        captions=[captions[row] for row in rows_kept],
         labels=labels,
         label_names=names,
         ids=ids,
-        titles=[titles[row] or captions[row] or name for row, name in zip(kept, ids, strict=True)],
-        splits=split_rows(path, split, [splits[row] for row in kept]) if split is not None else {},
-        empty=tuple(sorted(set(range(size)) - set(kept))),
+        titles=[titles[row] or captions[row] or name for row, name in zip(rows_kept, ids, strict=True)],
+        splits=split_rows(path, split, [splits[row] for row in rows_kept]) if split is not None else {},
+        empty=tuple(sorted(set(range(size)) - set(rows_kept))),
         unlabelled=tuple(np.flatnonzero(np.diff(labels.indptr) == 0).tolist()),
         separator=separator,
     )
@@ -158,6 +160,6 @@ def _report(path: Path, table: Table) -> None:
     for one, rows in reports.items():
         if rows:
             first, _, rest = one.partition(" ")
-            what = one if len(rows) == 1 else f"{first}s {rest}"
+            noun = one if len(rows) == 1 else f"{first}s {rest}"
             shown = ", ".join(map(str, rows[:5]))
-            warnings.warn(f"{path}: {len(rows)} {what}: {shown}{', ...' if len(rows) > 5 else ''}", stacklevel=3)
+            warnings.warn(f"{path}: {len(rows)} {noun}: {shown}{', ...' if len(rows) > 5 else ''}", stacklevel=3)

@@ -46,8 +46,8 @@ def build_encoder(
         >>> build_encoder("efficientnet-lite0", framing="drawing")
         EfficientNetLite0(image, 1280 channels)
     """
-    given = {"encoder": settings} if isinstance(settings, str) else dict(settings)
-    options = {**given, **options}
+    values = {"encoder": settings} if isinstance(settings, str) else dict(settings)
+    options = {**values, **options}
     name = options.pop("encoder", None)
     if "allow_download" in options:
         raise ValueError("'settings' must not have 'allow_download' (got it); it is an argument of build_encoder")

@@ -47,7 +47,7 @@ class OpenClip(Encoder):
             raise ValueError(f"'weights' must be a .safetensors file (got {self.weights}); convert it first")
         if not Path(self.weights).is_file() and not allow_download:
             raise FileNotFoundError(
-                f"{self.weights}: no such weights; 'allow_download=True' lets open_clip fetch those of a tag"
+                f"{self.weights}: no such weights; set 'allow_download=True' to download the weights of a tag"
             )
         self._channels = int(config["embed_dim"])
         network, _, self._transform = open_clip.create_model_and_transforms(architecture, pretrained=self.weights)

@@ -88,13 +88,13 @@ def _png_pixels(path: Path) -> bytes | None:
     content = path.read_bytes()
     if not content.startswith(PNG):
         return None
-    kept, place = [PNG], len(PNG)
+    chunks, place = [PNG], len(PNG)
     while place + 12 <= len(content):
         length = int.from_bytes(content[place : place + 4], "big")
         if content[place + 4 : place + 8] in PIXEL_CHUNKS:
-            kept.append(content[place : place + 12 + length])
+            chunks.append(content[place : place + 12 + length])
         place += 12 + length
-    bare = b"".join(kept)
+    bare = b"".join(chunks)
     return bare if len(bare) < len(content) else None
 
 
@@ -113,7 +113,7 @@ def _upright(picture: Image) -> Image:
     from PIL import Image
 
     if picture.mode == "F":
-        raise ValueError("floating point pixels, whose range nobody knows")
+        raise ValueError("floating point pixels, whose range is unknown")
     picture.load()
     try:
         turn = int(picture.getexif().get(ORIENTATION, 1))

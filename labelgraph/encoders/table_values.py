@@ -47,23 +47,23 @@ def texts(path: Path, name: str, values: Sequence[Any]) -> list[str]:
     return [as_text(f"{path}: column '{name}', row {row},", value) for row, value in enumerate(values)]
 
 
-def ids_of(path: Path, name: str, values: Sequence[Any], kept: Sequence[int], may_lack: bool) -> list[str]:
+def ids_of(path: Path, name: str, values: Sequence[Any], rows: Sequence[int], may_lack: bool) -> list[str]:
     """Convert a column to ids, which must be present and distinct in the kept rows.
 
     Args:
         path: The table.
         name: Name of the column.
         values: Values of the column.
-        kept: Rows to keep.
+        rows: Rows to keep.
         may_lack: Whether a missing id becomes ``item NUMBER``.
 
     Raises:
         ValueError: If an id is missing or repeated.
     """
     column = texts(path, name, values)
-    ids = [column[row] or (f"item {row}" if may_lack else "") for row in kept]
+    ids = [column[row] or (f"item {row}" if may_lack else "") for row in rows]
     if not all(ids):
-        raise ValueError(f"{path}: column '{name}' must have an id in each row (got none in row {kept[ids.index('')]})")
+        raise ValueError(f"{path}: column '{name}' must have an id in each row (got none in row {rows[ids.index('')]})")
     try:
         check_distinct(name, ids)
     except ValueError as error:
@@ -132,5 +132,5 @@ def _separator(path: Path, name: str, values: Sequence[str]) -> str:
     used = [mark for mark, count in counts.items() if count]
     if len(used) > 1:
         occurrences = " and ".join(f"'{mark}' in {counts[mark]} rows" for mark in used)
-        raise ValueError(f"{path}: column '{name}' has {occurrences}; tell by 'separator' which of them separates tags")
+        raise ValueError(f"{path}: column '{name}' has {occurrences}; set 'separator' to the one between tags")
     return used[0] if used else SEPARATORS[0]

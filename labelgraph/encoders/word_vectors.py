@@ -82,8 +82,8 @@ def read_label_vectors(path: str | Path, label_names: Sequence[str]) -> LabelVec
     words = [re.split(r"[\s_\-]+", name.casefold().strip("_- \t\n")) for name in label_names]
     wanted = {word for name in words for word in name if word}
     with reading(path, "word vectors"), gzip.open(path, "rb") if compressed else path.open("rb") as file:
-        found = _look_up(formats[ending](file, wanted), wanted)  # type: ignore[arg-type]
-    return _averaged(path, label_names, words, found)
+        vectors_of = _look_up(formats[ending](file, wanted), wanted)  # type: ignore[arg-type]
+    return _averaged(path, label_names, words, vectors_of)
 
 
 def encode_label_names(label_names: Sequence[str], encode: Callable[[list[str]], Any], template: str = "{}") -> Tensor:
@@ -125,16 +125,16 @@ def _finite(where: Path | str, vectors: Any) -> Tensor:
 
 
 def _averaged(
-    path: Path, label_names: Sequence[str], words: list[list[str]], found: Mapping[str, np.ndarray]
+    path: Path, label_names: Sequence[str], words: list[list[str]], vectors_of: Mapping[str, np.ndarray]
 ) -> LabelVectors:
-    missing = tuple(name for name, parts in zip(label_names, words, strict=True) if not found.keys() & set(parts))
+    missing = tuple(name for name, parts in zip(label_names, words, strict=True) if not vectors_of.keys() & set(parts))
     if len(missing) == len(label_names):
         raise ValueError(f"{path}: expected vectors of the label names (got none of {', '.join(missing[:5])})")
-    zero = np.zeros_like(next(iter(found.values())))
-    rows = [[found[word] for word in parts if word in found] or [zero] for parts in words]
+    zero = np.zeros_like(next(iter(vectors_of.values())))
+    rows = [[vectors_of[word] for word in parts if word in vectors_of] or [zero] for parts in words]
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        warnings.warn(f"{path}: no vectors of {len(missing)} label names, which are zero: {shown}", stacklevel=3)
+        warnings.warn(f"{path}: no word vectors for {len(missing)} label names, set to zero: {shown}", stacklevel=3)
     return LabelVectors(_finite(path, np.stack([np.mean(row, axis=0) for row in rows])), missing)
 
 

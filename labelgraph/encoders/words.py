@@ -38,14 +38,14 @@ def words_of(text: str) -> list[str]:
 
 
 def _folded(text: str) -> str:
-    kept, folds = [], False
+    characters, folds = [], False
     for character in unicodedata.normalize("NFKD", text):
         if unicodedata.category(character)[0] != "M":
             folds = _script(character) in FOLDED
-            kept.append(character)
+            characters.append(character)
         elif not folds:
-            kept.append(character)
-    return unicodedata.normalize("NFC", "".join(kept).lower())
+            characters.append(character)
+    return unicodedata.normalize("NFC", "".join(characters).lower())
 
 
 def _runs(text: str) -> Iterator[list[str]]:

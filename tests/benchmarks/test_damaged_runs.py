@@ -10,7 +10,7 @@ from benchmarks.experiments.comparison import Comparison
 from benchmarks.experiments.environment import environment
 from benchmarks.experiments.run_folder import RunFolder, create_plan, read_plan
 from benchmarks.experiments.run_settings import resolve, resolve_all
-from benchmarks.experiments.runner import read_kept
+from benchmarks.experiments.runner import read_saved
 from labelgraph.metrics import RetrievalReport
 from labelgraph.report import Result, write_results
 
@@ -110,7 +110,7 @@ def test_results_of_other_protocols(tmp_path):
     results = [Result("algcn", 0, "test-vs-test", report, report)]
     path = tmp_path / "results.json"
     write_results(path, results)
-    assert read_kept(path, ["test-vs-test"]) == results
-    one_line(lambda: read_kept(path, ["query-vs-database"]), str(path), "query-vs-database", "test-vs-test")
+    assert read_saved(path, ["test-vs-test"]) == results
+    one_line(lambda: read_saved(path, ["query-vs-database"]), str(path), "query-vs-database", "test-vs-test")
     write_results(path, [])
-    one_line(lambda: read_kept(path, ["test-vs-test"]), str(path), "no results")
+    one_line(lambda: read_saved(path, ["test-vs-test"]), str(path), "no results")

@@ -129,7 +129,7 @@ def test_a_known_set_that_is_absent_is_told_with_its_address(tmp_path, capsys, m
         prepare(tmp_path / "mirflickr")
         assert command.main(["--method", "algcn", "--dataset", "mirflickr", "--out", str(tmp_path / "run")]) == 2
         error = capsys.readouterr().err
-        assert "mirflickr' is not here; expected train_img.mat" in error and "https://github.com/LivXue/" in error
+        assert "mirflickr'; expected train_img.mat" in error and "https://github.com/LivXue/" in error
         assert error.count("\n") == 1 and not (tmp_path / "run").exists()
 
 
@@ -145,7 +145,7 @@ def test_files_of_a_known_set_that_are_absent_are_told(tmp_path, capsys, monkeyp
     savemat(tmp_path / name / there, {"LAll" if key == "lall" else key: np.ones((4, 3))})
     assert command.main(["--method", "agah", "--dataset", name, "--out", str(tmp_path / "run")]) == 2
     error = capsys.readouterr().err
-    assert f"(missing of the files of '{name}': {absent}; {known_sets.KNOWN_SETS[name].source} has them)" in error
+    assert f"(missing files of '{name}': {absent}, from {known_sets.KNOWN_SETS[name].source})" in error
 
 
 def test_a_known_set_is_loaded_from_its_folder(make_data, tmp_path, monkeypatch):

@@ -28,7 +28,9 @@ def test_a_leak_is_status_1_and_json_is_one_object(make_data, tmp_path, capsys):
     save_npz(replace(data, image=image), tmp_path / "mine.npz")
     assert check(tmp_path / "mine.npz", "--json") == 1
     card = json.loads(capsys.readouterr().out)
-    assert card["leaks"] == ["1 of 15 items of 'test' have the image features of an item of 'train', 0 the text too"]
+    assert card["leaks"] == [
+        "1 of 15 items of 'test' have the same image features as an item of 'train', 0 also the same text"
+    ]
     assert card["items"] == 60 and card["splits"]["train"]["items"] == 30
 
 
@@ -38,7 +40,7 @@ def test_a_caution_alone_is_status_0(make_data, tmp_path, capsys):
     text[data.splits["test"][0]] = text[data.splits["train"][0]]
     save_npz(replace(data, text=text), tmp_path / "mine.npz")
     assert check(tmp_path / "mine.npz") == 0
-    assert "have the text of an item of 'train'" in capsys.readouterr().out
+    assert "have the same text as an item of 'train'" in capsys.readouterr().out
 
 
 def test_the_help_tells_the_exit_status(capsys):

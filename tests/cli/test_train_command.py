@@ -306,7 +306,7 @@ def test_the_settings_are_listed(method, capsys):
         (["{data}x", "--out", "{out}"], "did you mean '{data}'?"),
         (["openclipat", "--out", "{out}"], "did you mean 'openclipart'?"),
         (["{cut}", "--out", "{out}"], "cut.npz: expected a readable .npz file"),
-        (["{eye}", "--out", "{out}"], "--select last needs none held out"),
+        (["{eye}", "--out", "{out}"], "--select last"),
     ],
 )
 def test_errors_are_one_line_and_leave_nothing(place, pairs, tmp_path, monkeypatch, capsys, arguments, message):

@@ -54,13 +54,14 @@ def test_every_count_by_hand(spoiled, as_sparse):
     assert card.shared["train, query"] == {"items": 1, "image": 3, "text": 2, "both": 2}
     assert card.shared["validation, test"] == {"items": 1, "image": 0, "text": 1, "both": 0}
     assert card.leaks == (
-        "1 of 3 items of 'test' have the image features of an item of 'train', 1 the text too",
+        "1 of 3 items of 'test' have the same image features as an item of 'train', 1 also the same text",
         "1 of 3 items of 'query' are items of 'train' too",
-        "3 of 3 items of 'query' have the image features of an item of 'train', 2 the text too",
+        "3 of 3 items of 'query' have the same image features as an item of 'train', 2 also the same text",
         "1 of 3 items of 'test' are items of 'validation' too",
     )
     said = "\n".join(card.warnings[len(card.leaks) :])
-    for part in ("2 of 3 items of 'test' have the text of an item of 'train'", "2 of 8 items have the image feat",
+    for part in ("2 of 3 items of 'test' have the same text as an item of 'train'",
+                 "2 of 8 items have the same image feat",
                  "1 of 8 items have image features that are all 0", "1 of 5 text features have one value for all items",
                  "1 of 7 items have text features that are all 0", "1 of 8 items have no label",
                  "1 of 4 labels never occur: unicorn", "labels that occur, but not in 'test': dog"):  # fmt: skip

@@ -35,9 +35,12 @@ def test_a_file_is_read_with_its_diagonal(tmp_path, diagonal, shape):
         ({"nums": [3, 2, np.nan, 0]}, "'nums' must be counts"),
         ({"nums": [3, 2, -2, 0]}, "'nums' must be counts"),
         ({"adj": np.triu(JOINT)}, "'adj' must be symmetric"),
-        ({"nums": [1, 1, 1, 0]}, "nowhere above 'nums'"),
-        ({"nums": [3, 2, 2, 1]}, r"'nums' must count the labels given, 0 at \(3,\) \(got 1, and 1 differences"),
-        ({"adj": np.zeros((4, 4))}, r"'adj' must count the labels given, 2 at \(0, 1\) \(got 0, and 6 differences"),
+        ({"nums": [1, 1, 1, 0]}, "no count larger than its 'nums'"),
+        ({"nums": [3, 2, 2, 1]}, r"'nums' must have the counts of 'labels', 0 at \(3,\) \(got 1, and 1 differences"),
+        (
+            {"adj": np.zeros((4, 4))},
+            r"'adj' must have the counts of 'labels', 2 at \(0, 1\) \(got 0, and 6 differences",
+        ),
     ],
 )
 def test_wrong_counts_are_refused(tmp_path, changes, message):

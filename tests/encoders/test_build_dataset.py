@@ -132,7 +132,7 @@ def test_own_text_encoder_ids_and_titles(made):
         (2, {}, r"'tags' must have an entry per picture, 40 \(got 39\)"),
         (None, {"ids": ["a"]}, "'ids' must have an entry per picture"),
         (None, {"missing": "keep"}, "'missing' must be one of mark, drop"),
-        (None, {"min_tag_count": 41}, "'tags' must have one that 41 items share"),
+        (None, {"min_tag_count": 41}, "'tags' must have a tag with at least 41 items"),
         (None, {"splits": {"train": [0, 40]}}, "'splits' must have row numbers below 40 in 'train'"),
         (None, {"splits": {"train": [-1]}}, "'splits' must have row numbers below 40 in 'train'"),
     ],
@@ -151,7 +151,7 @@ def test_tags_as_text_are_refused(made):
 @pytest.mark.filterwarnings("ignore:.*cannot be read")
 def test_pictures_of_which_none_can_be_read_are_refused(made):
     images, captions, tags = made
-    with pytest.raises(ValueError, match=r"'images' must have one that can be read .*none/00\.png: no such picture"):
+    with pytest.raises(ValueError, match=r"'images' must have a picture .*none/00\.png: no such picture"):
         make(([path.parent / "none" / path.name for path in images], captions, tags))
 
 
@@ -271,5 +271,5 @@ def test_pictures_elsewhere_and_rows_without_any_have_ids_that_tell_them_apart(t
 
 def test_without_any_picture_nothing_is_made(tmp_path):
     (tmp_path / "items.csv").write_text("file,caption,tags\n,A cat,cat\n")
-    with pytest.raises(ValueError, match=r"'images' must have one that can be read \(got none\)"):
+    with pytest.raises(ValueError, match=r"'images' must have a picture that can be read \(got none\)"):
         made_from_table(tmp_path / "items.csv")

@@ -49,7 +49,7 @@ def test_settings_build_it_again(packaged):
 
 
 def test_what_is_not_there_is_not_downloaded():
-    with pytest.raises(FileNotFoundError, match=r"nobody/nothing: no such model here .*allow_download"):
+    with pytest.raises(FileNotFoundError, match=r"nobody/nothing: no such model .*allow_download"):
         SentenceEncoder("nobody/nothing")
 
 

@@ -41,7 +41,7 @@ FILES = {
 @pytest.mark.parametrize("name", FILES)
 def test_names_are_looked_up_word_by_word(tmp_path, name):
     (tmp_path / name).write_bytes(FILES[name])
-    with pytest.warns(UserWarning, match=rf"{name}: no vectors of 1 label names, which are zero: unheard"):
+    with pytest.warns(UserWarning, match=rf"{name}: no word vectors for 1 label names, set to zero: unheard"):
         found = read_label_vectors(tmp_path / name, ["Night-Sky", "sky", "car", "unheard", "night_unheard", "the the"])
     assert found.vectors.dtype == torch.float32 and found.missing == ("unheard",)
     # The word as it is goes before the first with other capitals.

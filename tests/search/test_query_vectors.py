@@ -57,7 +57,7 @@ def test_labels_are_queries(searcher):
         ({"label": []}, "'label' must name at least one label"),
         ({"label": [3.5]}, "'label' must be texts or whole numbers .got 3.5"),
         ({"text": ["caw", "zebra"]}, "'text' must have a word that the model knows .got 'zebra'"),
-        ({"image": ["a.png"]}, "'image' must be features: .* do not record .*picture files"),
+        ({"image": ["a.png"]}, "'image' must be features, .* do not record .*picture files"),
         ({"text": ["caw"], "within": "captions"}, "'within' must be one of pictures, texts, both .got 'captions'"),
         ({"text": [[float("nan")] * 4]}, "'text' must be finite"),
         ({"text": [["caw"]]}, "'text' must be"),

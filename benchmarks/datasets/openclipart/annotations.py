@@ -24,13 +24,13 @@ PUBLIC_DOMAIN = {
     "http://web.resource.org/cc/PublicDomain",
     "Public Domain",
 }
-# The upload script of the time wrote the addresses of Perl hashes where it meant their contents.
+# Because of an error, the upload script wrote addresses of Perl hashes in place of their contents.
 PERL_HASH = re.compile(r"hash\(0x[0-9a-f]+\)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Record:
-    """One picture's metadata; the id is its path below svg/ or png/, without the extension."""
+    """The metadata of one picture; the id is its path below svg/ or png/, without the extension."""
 
     id: str
     title: str
@@ -46,12 +46,12 @@ class Record:
 
 
 def clean(text: str | None) -> str:
-    """Take out the upload script's hash addresses and collapse the whitespace."""
+    """Remove the hash addresses of the upload script, and collapse whitespace."""
     return " ".join(PERL_HASH.sub(" ", text or "").split())
 
 
 def first_text(works: list[ElementTree.Element], tag: str) -> str:
-    """Find the first text of a field that is not empty; a few pictures describe themselves twice."""
+    """Return the first text of a field that is not empty; a few pictures have a field twice."""
     texts = (clean(element.text) for work in works for element in work.findall(DUBLIN_CORE + tag))
     return next(filter(None, texts), "")
 
@@ -65,7 +65,7 @@ def agents(works: list[ElementTree.Element]) -> Iterator[str]:
 
 
 def states_public_domain(root: ElementTree.Element) -> bool:
-    """Tell whether some license element of the file names the public domain."""
+    """Return whether a license element of the file names the public domain."""
     licenses = [element for element in root.iter() if str(element.tag).endswith("}license")]
     stated = {value for element in licenses for value in (*element.attrib.values(), element.text or "")}
     return not {value.strip() for value in stated}.isdisjoint(PUBLIC_DOMAIN)
@@ -94,19 +94,23 @@ def read_records(folder: Path) -> list[Record]:
 MIN_WORD_COUNT = 3
 MARKUP = re.compile(r"<[^>]*>|&#?\w+;|(?:https?://|www\.)\S+|\S+@\S+")
 CAPITAL_AFTER_SMALL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-# Not people: their words (open, art, library) are no author's name.
+# Publishers that are no people: their words (open, art, library) are not names of authors.
 PUBLISHERS = re.compile(r"open clip ?art (library|project)|(www\.)?openclipart\.org", re.IGNORECASE)
-# Months and days are those of upload dates; the other words tell of files, tools and addresses.
+# Months and days come from upload dates; the other words are of files, tools and addresses.
 NOISE = {
     *("aug", "wed", "http", "www", "com", "org", "svg", "png", "eps", "hash", "converted", "untitled"),
     *("clipart", "cliparts", "openclipart", "inkscape", "sodipodi"),
 }
-# Keywords that file a picture rather than tell of it; some repeat the folder, some were put in by a script.
+# Keywords that do not describe the picture; some repeat the folder, some were added by a script.
 FILING = {
     *("appicon", "geometry", "icon", "icons", "lemon_theme_icon", "magick", "miscellany", "recreation"),
     *("shapes", "simple", "special", "theme", "unsorted"),
 }
-SIGNATURES = {"bwh", "fitzsimons", "ganson"}  # Authors' names that their pictures' creators do not spell out.
+SIGNATURES = {
+    "bwh",
+    "fitzsimons",
+    "ganson",
+}  # Names of authors that the creator field does not spell out.
 STOP_WORDS = ENGLISH_STOP_WORDS | NOISE | SIGNATURES
 
 
@@ -120,25 +124,25 @@ def file_words(record: Record) -> set[str]:
     return set(words_of(CAPITAL_AFTER_SMALL.sub(" ", record.stem)))
 
 
-def told_words(record: Record, merged: Collection[str]) -> set[str]:
+def described_words(record: Record, merged: Collection[str]) -> set[str]:
     """Collect the words of title, description and the keywords that are in no label."""
     keywords = [keyword for keyword in record.keywords if keyword not in merged and keyword not in FILING]
     return set(words_of(MARKUP.sub(" ", " ".join([record.title, record.description, *keywords]))))
 
 
 def names_in(record: Record, merged: Collection[str]) -> set[str]:
-    """Pick those of a picture's words that are its author's name."""
+    """Return the words of a picture that are part of its author's name."""
     authors = author_words(record)
-    # File names end in the author's name cut off anywhere, so there the start of a name is a name too.
+    # File names end in the author's name, possibly truncated; in a file name, the start of a name is also a name.
     cut = {word for word in file_words(record) if any(name.startswith(word) for name in authors)}
-    return cut | (authors & told_words(record, merged))
+    return cut | (authors & described_words(record, merged))
 
 
 def bags(records: Sequence[Record], merged: Collection[str]) -> list[set[str]]:
     """Collect the words of each picture, without stop words and authors' names."""
-    said = [told_words(record, merged) | file_words(record) for record in records]
+    said = [described_words(record, merged) | file_words(record) for record in records]
     names = [names_in(record, merged) for record in records]
-    # Where most pictures that carry a word are by its bearer, the others mean the bearer too.
+    # If most pictures with a word are by the author of this name, the word is a name in all pictures.
     carried = Counter(word for bag in said for word in bag)
     borne = Counter(word for bag in names for word in bag)
     everywhere = {word for word, count in borne.items() if 2 * count > carried[word]}
@@ -148,7 +152,7 @@ def bags(records: Sequence[Record], merged: Collection[str]) -> list[set[str]]:
 def word_matrix(
     records: Sequence[Record], merged: Collection[str], minimum: int = MIN_WORD_COUNT
 ) -> tuple[csr_array, list[str]]:
-    """Mark, (N, V) sparse uint8, the words that at least ``minimum`` pictures carry; and the sorted words."""
+    """Return bags of words, (N, V) sparse uint8, over the words in ``minimum`` or more pictures; and these words."""
     counter = CountVectorizer(analyzer=sorted, binary=True, min_df=minimum, dtype=np.uint8)
     matrix = csr_array(counter.fit_transform(bags(records, merged)))
     matrix.sort_indices()
@@ -165,7 +169,7 @@ def read_table(path: Path = TABLE) -> dict[str, list[str]]:
     """Read the merge table, label name -> keywords."""
     table: dict[str, list[str]] = yaml.safe_load(path.read_text(encoding="utf-8"))
     for name, keywords in table.items():
-        # YAML reads a bare `no` or `2600` as something else than a string.
+        # YAML reads `no` and `2600` without quotes as a boolean and a number.
         if not all(isinstance(keyword, str) for keyword in keywords):
             raise ValueError(f"{path}: quote the keywords of {name!r} that YAML does not read as text")
         if len(set(keywords)) != len(keywords):
@@ -174,7 +178,7 @@ def read_table(path: Path = TABLE) -> dict[str, list[str]]:
 
 
 def label_matrix(records: Sequence[Record], table: Table) -> np.ndarray:
-    """Mark, (N, C) uint8, which pictures carry some keyword of which label, columns as in the table."""
+    """Return multi-hot labels, (N, C) uint8: a picture has a label if it has a keyword of the label."""
     columns: dict[str, list[int]] = {}
     for column, keywords in enumerate(table.values()):
         for keyword in keywords:
@@ -186,6 +190,6 @@ def label_matrix(records: Sequence[Record], table: Table) -> np.ndarray:
 
 
 def without_rare(records: Sequence[Record], table: Table, minimum: int = MIN_LABEL_COUNT) -> dict[str, Sequence[str]]:
-    """Keep the part of the table whose labels have at least ``minimum`` of these pictures."""
+    """Return the entries of the table whose labels at least ``minimum`` of the pictures have."""
     positives = label_matrix(records, table).sum(axis=0, dtype=np.int64)
     return {name: table[name] for name, count in zip(table, positives, strict=True) if count >= minimum}

@@ -31,7 +31,7 @@ from labelgraph.encoders import BagOfWords
 
 @dataclass
 class Steps:
-    """The number of pictures after each step, printed as the steps finish."""
+    """The number of pictures after each step; it is printed when the step is finished."""
 
     counts: list[tuple[str, int]] = field(default_factory=list)
 
@@ -42,7 +42,7 @@ class Steps:
 
 
 def read_public_domain(source: Path, steps: Steps) -> list[Record]:
-    """Read the records of the pictures that state the public domain and have a PNG rendering."""
+    """Read the records of the pictures that are marked as public domain and have a PNG rendering."""
     for name in ("svg", "png"):
         if not (source / name).is_dir():
             raise ValueError(
@@ -65,30 +65,30 @@ def pick(records: Sequence[Record], indices: np.ndarray) -> list[Record]:
 
 
 def select(records: Sequence[Record], features: np.ndarray, steps: Steps) -> tuple[np.ndarray, Settled]:
-    """Choose the pictures that stay: their indices, and their labels and words."""
-    # Pictures without labels or words go first: were one of them the kept one of its group of
-    # near-duplicates, the whole group would be lost with it. Fewer pictures make some labels and words
-    # rare, so the same pass comes again afterwards; dropping pictures makes no new near-duplicates.
+    """Choose the pictures to keep; return their indices, and their labels and words."""
+    # Pictures without labels or words are dropped before near-duplicates. Otherwise such a picture could be the one
+    # kept of a group of near-duplicates, and the whole group would be lost. With fewer pictures, some labels and words
+    # become rare, so that `settle` is called again; it creates no new near-duplicates.
     first = settle(records, read_table())
-    steps.add("with a label and a word", len(first.kept))
-    unlike = deduplicate(features[first.kept], first.labels.sum(axis=1, dtype=np.int64))
+    steps.add("with a label and a word", len(first.indices))
+    unlike = deduplicate(features[first.indices], first.labels.sum(axis=1, dtype=np.int64))
     steps.add(f"no two with a cosine above {THRESHOLD}", len(unlike))
-    kept = first.kept[unlike]
-    second = settle(pick(records, kept), first.table)
-    kept = kept[second.kept]
-    steps.add("still with a label and a word, not counting the rare", len(kept))
-    return kept, second
+    chosen = first.indices[unlike]
+    second = settle(pick(records, chosen), first.table)
+    chosen = chosen[second.indices]
+    steps.add("still with a label and a word, not counting the rare", len(chosen))
+    return chosen, second
 
 
 def encoders(vocabulary: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Tell how the features were made, so that a picture or a sentence can be searched for."""
+    """Return the settings of the encoders, so that a picture or a sentence can be a query."""
     return {"image": ENCODER.settings, "text": BagOfWords(vocabulary).settings}
 
 
 def assemble(
     records: Sequence[Record], codes: np.ndarray, scale: np.ndarray, settled: Settled
 ) -> dict[str, np.ndarray]:
-    """Put together the arrays of openclipart.npz, of the kept records in their order."""
+    """Return the arrays of openclipart.npz for the kept records, in their order."""
     text = settled.text
     return {
         "image_codes": codes,
@@ -126,12 +126,12 @@ def build(source: Path, out: Path, cache: Path | None) -> None:
     shown = drawn(data, offsets)
     steps.add("not blank", len(shown))
     codes, scale = quantise(features[shown])
-    # All that follows sees the features as they are kept, so that what is promised of the file is true of it.
+    # The next steps use the quantised features, so that the near-duplicate threshold holds for the stored features.
     chosen, settled = select(pick(records, shown), dequantise(codes, scale), steps)
-    kept = shown[chosen]
-    arrays = assemble(pick(records, kept), codes[chosen], scale, settled)
-    write(out, arrays, take(data, offsets, kept), steps)
-    print(f"{settled.labels.shape[1]} labels, {settled.labels.sum() / len(kept):.2f} per picture")
+    indices = shown[chosen]
+    arrays = assemble(pick(records, indices), codes[chosen], scale, settled)
+    write(out, arrays, take(data, offsets, indices), steps)
+    print(f"{settled.labels.shape[1]} labels, {settled.labels.sum() / len(indices):.2f} per picture")
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""The data card beside the files."""
+"""The data card of the bundled set, README.md."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def wrapped(items: Iterable[str]) -> str:
-    """Join items by commas, in lines short enough to read."""
+    """Join items by commas, wrapped to short lines."""
     return textwrap.fill(", ".join(items), width=108, break_on_hyphens=False)
 
 

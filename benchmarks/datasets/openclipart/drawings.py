@@ -18,17 +18,17 @@ from labelgraph.encoders.pictures import cut_margins
 
 ENCODER = EfficientNetLite0(framing="drawing")
 THUMBNAIL_SIZE = 64
-MAX_PIXELS = 650_000_000  # The packages hold pictures of 623 million pixels, over Pillow's own limit.
+MAX_PIXELS = 650_000_000  # The packages contain pictures of 623 million pixels, more than Pillow's limit.
 
 
 def on_white_square(path: Path) -> Image.Image:
-    """Open a picture, put it on white ground, cut off the margins, and pad it to a square."""
+    """Open a picture on a white background, crop its margins, and pad it to a square."""
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     return cut_margins(open_picture(path, MAX_PIXELS))
 
 
 def to_thumbnail(picture: Image.Image) -> bytes:
-    """Encode a 64-pixel WebP."""
+    """Encode a picture as a WebP of 64 pixels."""
     buffer = io.BytesIO()
     small = picture.resize((THUMBNAIL_SIZE, THUMBNAIL_SIZE), Image.Resampling.LANCZOS)
     small.save(buffer, "WEBP", quality=60, method=6)
@@ -36,12 +36,12 @@ def to_thumbnail(picture: Image.Image) -> bytes:
 
 
 def blank_thumbnail() -> bytes:
-    """Encode the thumbnail of a page with nothing on it."""
+    """Encode the thumbnail of a blank page."""
     return to_thumbnail(Image.new("RGB", (THUMBNAIL_SIZE, THUMBNAIL_SIZE), "white"))
 
 
 def decoded(paths: Sequence[Path], batch_size: int) -> Iterator[tuple[list[np.ndarray], list[bytes]]]:
-    """Yield inputs and thumbnails batch by batch."""
+    """Yield inputs and thumbnails in batches."""
 
     def decode(path: Path) -> tuple[np.ndarray, bytes]:
         picture = on_white_square(path)
@@ -54,7 +54,7 @@ def decoded(paths: Sequence[Path], batch_size: int) -> Iterator[tuple[list[np.nd
 
 
 def embed(paths: Sequence[Path], batch_size: int = 32) -> tuple[np.ndarray, list[bytes]]:
-    """Features (N, 1280) of the encoder that the set names, and N thumbnails."""
+    """Return features (N, 1280) of the encoder of the set, and N thumbnails."""
     features: list[np.ndarray] = []
     thumbnails: list[bytes] = []
     with tqdm(total=len(paths), desc="pictures", unit="picture") as progress:
@@ -69,29 +69,29 @@ LEVELS = 255
 
 
 def quantise(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give codes (N, D) uint8 and scales (D,) float32: value = code * scale. No feature may be negative."""
+    """Return codes (N, D) uint8 and scales (D,) float32: value = code * scale. No feature may be negative."""
     if features.min() < 0:
         raise ValueError(f"features must be non-negative (got a minimum of {features.min()})")
     highest = features.max(axis=0)
-    # A feature that is zero everywhere keeps the scale 1: any would do but 0, which cannot be divided by.
+    # A feature that is zero everywhere has the scale 1, because a scale must not be 0.
     scale = np.where(highest > 0, highest / LEVELS, 1).astype(np.float32)
     return np.rint(features / scale).clip(0, LEVELS).astype(np.uint8), scale
 
 
 def dequantise(codes: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Give the (N, D) float32 features that the codes stand for."""
+    """Return the features (N, D), float32, of the codes."""
     values: np.ndarray = codes.astype(np.float32) * scale
     return values
 
 
 def take(data: np.ndarray, offsets: np.ndarray, pictures: np.ndarray) -> dict[str, np.ndarray]:
-    """Copy out some thumbnails, again one after the other."""
+    """Return the concatenated bytes of some thumbnails, and their offsets."""
     pieces = [data[offsets[index] : offsets[index + 1]] for index in pictures]
     return {"data": np.concatenate(pieces), "offsets": np.cumsum([0, *map(len, pieces)], dtype=np.int64)}
 
 
 def drawn(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Find the pictures that are not blank, as some PNG renderings are (those of most gradients)."""
+    """Find the pictures that are not blank; some PNG renderings, such as those of most gradients, are."""
     blank = blank_thumbnail()
     everything = data.tobytes()
     shown = [everything[start:end] != blank for start, end in pairwise(offsets.tolist())]

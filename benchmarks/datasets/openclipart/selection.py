@@ -1,4 +1,4 @@
-"""Which drawings the bundled set keeps, how they are split, and where they are saved."""
+"""Selection of the drawings of the bundled set, their splits, and the writing of files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from labelgraph.data.splits.strategies import by_rarest_label, systematic
 
 
 def read(cache: Path, ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Read features, thumbnail bytes and offsets, where the cache was made for just these pictures."""
+    """Read features, thumbnail bytes and offsets from a cache of exactly these pictures."""
     if not cache.exists():
         return None
     with np.load(cache, allow_pickle=False) as arrays:
@@ -26,10 +26,10 @@ def read(cache: Path, ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 def embed_cached(folder: Path, ids: Sequence[str], cache: Path | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give features (N, 1280), the bytes of N thumbnails one after the other, and offsets (N + 1,)."""
-    kept = read(cache, ids) if cache else None
-    if kept is not None:
-        return kept
+    """Return features (N, 1280), the concatenated bytes of N thumbnails, and their offsets (N + 1,)."""
+    cached = read(cache, ids) if cache else None
+    if cached is not None:
+        return cached
     features, thumbnails = embed([folder / f"{name}.png" for name in ids])
     data = np.frombuffer(b"".join(thumbnails), dtype=np.uint8)
     offsets = np.cumsum([0, *map(len, thumbnails)], dtype=np.int64)
@@ -44,8 +44,8 @@ ROWS = 1024
 
 
 def near_pairs(features: np.ndarray, threshold: float = THRESHOLD) -> csr_array:
-    """Mark, (N, N) sparse and symmetric, two different pictures whose cosine is above the threshold."""
-    # In float64, so that nobody who recomputes a cosine finds it on the other side of the threshold.
+    """Mark pairs of different pictures whose cosine is above the threshold, in a sparse symmetric (N, N) matrix."""
+    # In float64, so that rounding does not move a cosine to the other side of the threshold.
     unit = features.astype(np.float64)
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
     rows, columns = [], []
@@ -59,26 +59,26 @@ def near_pairs(features: np.ndarray, threshold: float = THRESHOLD) -> csr_array:
 
 
 def deduplicate(features: np.ndarray, richness: np.ndarray, threshold: float = THRESHOLD) -> np.ndarray:
-    """Keep, going from rich to poor and in order, those near to none kept before; return sorted indices.
+    """Keep pictures that are near to no picture kept before, the richest first; return sorted indices.
 
-    Greedy rather than one of each connected component: a series drawn step by step (the generated stars)
-    hangs together in one chain whose ends look nothing alike, and would be thinned to a single picture.
+    The selection is greedy, and does not keep one picture of each connected component: a series of drawings that change
+    step by step, such as the generated stars, is one component although its first and last drawings differ.
     """
     pairs = near_pairs(features, threshold)
     free = np.ones(len(features), dtype=bool)
-    kept = []
+    chosen = []
     for index in np.argsort(-richness, kind="stable"):
         if free[index]:
-            kept.append(index)
+            chosen.append(index)
             free[pairs.indices[pairs.indptr[index] : pairs.indptr[index + 1]]] = False
-    return np.sort(np.array(kept, dtype=np.int64))
+    return np.sort(np.array(chosen, dtype=np.int64))
 
 
 @dataclass(frozen=True)
 class Settled:
-    """The pictures that stay, as indices of those given, with their labels and words."""
+    """The pictures that are kept, as indices, with their labels and words."""
 
-    kept: np.ndarray
+    indices: np.ndarray
     table: Mapping[str, Sequence[str]]
     labels: np.ndarray
     text: csr_array
@@ -86,21 +86,21 @@ class Settled:
 
 
 def settle(records: Sequence[Record], table: Table) -> Settled:
-    """Drop rare labels, rare words and the pictures left without any of either, until nothing is dropped.
+    """Drop rare labels, rare words, and pictures without labels or words, until nothing more is dropped.
 
-    A picture dropped for its words may make a label rare, whose keywords are words from then on.
+    After a picture is dropped, one of its labels may be rare; the keywords of a rare label become words.
     """
-    kept = np.arange(len(records))
+    indices = np.arange(len(records))
     while True:
-        remaining = [records[index] for index in kept.tolist()]
+        remaining = [records[index] for index in indices.tolist()]
         table = without_rare(remaining, table)
         labels = label_matrix(remaining, table)
         merged = {keyword for keywords in table.values() for keyword in keywords}
         text, vocabulary = word_matrix(remaining, merged)
         described = labels.any(axis=1) & (np.diff(text.indptr) > 0)
         if described.all():
-            return Settled(kept, table, labels, text, vocabulary)
-        kept = kept[described]
+            return Settled(indices, table, labels, text, vocabulary)
+        indices = indices[described]
 
 
 VALIDATION = 300
@@ -111,7 +111,7 @@ SEED = 0
 def split(
     labels: np.ndarray, validation: int = VALIDATION, test: int = TEST, seed: int = SEED
 ) -> dict[str, np.ndarray]:
-    """Split into train, validation, test; query is the test, database all the rest. Sorted int32 indices."""
+    """Split into train, validation and test; the queries are test, the database all others. Sorted int32 indices."""
     rng = np.random.default_rng(seed)
     test_items, rest = systematic(by_rarest_label(labels, rng), test, rng)
     validation_items, train_items = systematic(rest, validation, rng)

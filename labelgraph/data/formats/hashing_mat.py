@@ -128,20 +128,22 @@ def _keys(files: list[Path]) -> dict[str, list[Path]]:
     return keys
 
 
-def _read(path: Path, keys: dict[str, list[Path]], names: Sequence[str], what: str) -> Any:
-    found = [(name, file) for name in names for file in keys.get(name.casefold(), [])]
-    if len(found) == 1:
-        return read_mat(found[0][1], found[0][0])
+def _read(path: Path, keys: dict[str, list[Path]], names: Sequence[str], description: str) -> Any:
+    matches = [(name, file) for name in names for file in keys.get(name.casefold(), [])]
+    if len(matches) == 1:
+        return read_mat(matches[0][1], matches[0][0])
     wanted = " or ".join(f"'{name}'" for name in names)
-    if found:
-        raise ValueError(f"{path}: expected one array {wanted} (got {', '.join(f'{n} in {f.name}' for n, f in found)})")
+    if matches:
+        raise ValueError(
+            f"{path}: expected one array {wanted} (got {', '.join(f'{n} in {f.name}' for n, f in matches)})"
+        )
     pictures = any(name.casefold() in keys for name in PICTURES)
     advice = (
         "; make features of the raw pictures 'IAll' first, labelgraph.encoders.extract(EfficientNetLite0(), "
         "MatPictures(FILE)).features, and give them to load_hashing_files as 'image'"
     )
     raise ValueError(
-        f"{path}: expected the {what} {wanted} (got {', '.join(sorted(keys)) or 'none'})"
+        f"{path}: expected the {description} {wanted} (got {', '.join(sorted(keys)) or 'none'})"
         f"{advice if pictures and names is IMAGE else ''}"
     )
 
@@ -199,15 +201,15 @@ def mat_splits(path: Path, key: str, size: int, train: int, seed: int) -> dict[s
         ValueError: If the struct cannot be read, or a field does not hold distinct indices.
     """
     with reading(path, READABLE):
-        found = _indices(path, key)
-    first = 0 if any((index == 0).any() for index in found.values()) else 1
-    for name, index in found.items():
+        indices = _indices(path, key)
+    first = 0 if any((index == 0).any() for index in indices.values()) else 1
+    for name, index in indices.items():
         if index.min() < first or index.max() >= size + first or len(np.unique(index)) < len(index):
             raise ValueError(
                 f"{path}: the indices of '{name}' in '{key}' must be distinct, {first} to {size - 1 + first} "
                 f"(got {len(np.unique(index))} of {len(index)}, {index.min()} to {index.max()})"
             )
-    return _completed({name: index - first for name, index in found.items()}, size, train, seed)
+    return _completed({name: index - first for name, index in indices.items()}, size, train, seed)
 
 
 def _indices(path: Path, key: str) -> dict[str, np.ndarray]:
@@ -240,13 +242,13 @@ def _vector(group: Any, field: str) -> np.ndarray:
     return whole
 
 
-def _completed(found: dict[str, np.ndarray], size: int, train: int, seed: int) -> dict[str, Tensor]:
+def _completed(indices: dict[str, np.ndarray], size: int, train: int, seed: int) -> dict[str, Tensor]:
     """Add missing splits: the database is all items but the queries, and training items are drawn from it."""
-    if "database" not in found and "query" in found:
-        found["database"] = np.setdiff1d(np.arange(size), found["query"])
-    if "train" not in found and "database" in found:
-        found["train"] = np.random.default_rng(seed).permutation(found["database"])[:train]
-    return complete_splits({name: torch.from_numpy(np.sort(index)) for name, index in found.items()})
+    if "database" not in indices and "query" in indices:
+        indices["database"] = np.setdiff1d(np.arange(size), indices["query"])
+    if "train" not in indices and "database" in indices:
+        indices["train"] = np.random.default_rng(seed).permutation(indices["database"])[:train]
+    return complete_splits({name: torch.from_numpy(np.sort(index)) for name, index in indices.items()})
 
 
 class MatPictures:

@@ -98,21 +98,21 @@ def read_mat(
     path = Path(path)
     variables = mat_variables(path)
     name = find_key(path, variables, key, alone)
-    kind, found = variables[name]
+    kind, actual = variables[name]
     if kind not in NUMBERS:
-        raise ValueError(f"{path}: '{name}' must be an array of real numbers (got class {kind}, shape {found})")
-    if 0 in found or not found:
-        raise ValueError(f"{path}: '{name}' must not be empty (got shape {found})")
-    wanted = shape if shape is not None else (None,) * len(found)
-    if len(found) != len(wanted) or any(w not in (None, f) for w, f in zip(wanted, found, strict=True)):
+        raise ValueError(f"{path}: '{name}' must be an array of real numbers (got class {kind}, shape {actual})")
+    if 0 in actual or not actual:
+        raise ValueError(f"{path}: '{name}' must not be empty (got shape {actual})")
+    wanted = shape if shape is not None else (None,) * len(actual)
+    if len(actual) != len(wanted) or any(w not in (None, f) for w, f in zip(wanted, actual, strict=True)):
         sides = ", ".join("any" if side is None else str(side) for side in wanted)
-        raise ValueError(f"{path}: '{name}' must have the shape ({sides}) (got {found})")
+        raise ValueError(f"{path}: '{name}' must have the shape ({sides}) (got {actual})")
     read = read5 if mat_version(path) == "5" else read73
     with reading(path, READABLE):
         try:
             array = read(path, name)
         except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
-            raise ValueError(f"'{name}' {found}: {one_line(error)}") from error
+            raise ValueError(f"'{name}' {actual}: {one_line(error)}") from error
     return array if sp.issparse(array) else array.astype(array.dtype.newbyteorder("="), copy=False)
 
 

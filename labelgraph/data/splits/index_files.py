@@ -113,8 +113,8 @@ def _rows(path: Path, splits: Mapping[str, Any], data: CrossModalData) -> dict[s
         try:
             index = np.asarray(items)
         except (ValueError, OverflowError) as error:
-            what = f"{path}: {quoted(spelling)} must be a vector of row numbers or ids"
-            raise ValueError(f"{what} (got {one_line(error)})") from error
+            expected = f"{path}: {quoted(spelling)} must be a vector of row numbers or ids"
+            raise ValueError(f"{expected} (got {one_line(error)})") from error
         if index.dtype.kind == "U":
             mixed = isinstance(items, list) and not all(isinstance(item, str) for item in items)
             unknown = items if mixed else [item for item in index.ravel().tolist() if item not in place]

@@ -239,6 +239,8 @@ def hold_out(data: CrossModalData, share: float = 0.1, seed: int = 0) -> CrossMo
     free[len(order) - 1 - labels.argmax(0)[labels.any(0)]] = False
     held_out = order[free][: max(1, round(share * len(train)))].sort().values
     if not len(held_out):
-        raise ValueError(f"'data' must have a training item whose labels all occur in other training items too (got none of {len(train)})")
+        raise ValueError(
+            f"'data' must have a training item whose labels occur in other training items (got none of {len(train)})"
+        )
     remaining = train[~torch.isin(train, held_out)]
     return data.with_splits({**data.splits, "train": remaining, "validation": held_out})

@@ -63,9 +63,9 @@ def held_out_share(num_items: int) -> float:
     return min(HELD_OUT, MOST_HELD_OUT / num_items)
 
 
-def describe_splits(given: CrossModalData, data: CrossModalData, held_out: bool, seed: int) -> Iterable[str]:
+def describe_splits(before: CrossModalData, data: CrossModalData, held_out: bool, seed: int) -> Iterable[str]:
     """Sentences that describe the splits that `training_splits` added."""
-    if "train" not in given.splits:
+    if "train" not in before.splits:
         size = len(data.splits["train"]) + (len(data.splits["validation"]) if held_out else 0)
         yield f"no split 'train' in the data: training on {size:,} of {len(data):,} items"
     if held_out:

@@ -52,7 +52,7 @@ def test_items_go_from_a_folder_to_answers(tmp_path, capsys):
     assert "600 items" in printed and printed.count("MB") > 12
     report = json.loads((tmp_path / "report.json").read_text())
     train, index, one, many = report["steps"]
-    assert train["told"]["method"] == "agah" and index["told"]["images"] == index["told"]["texts"] == 600
-    assert one["told"]["neighbours"] == [1, 10] and many["told"]["neighbours"] == [1000, 100]
+    assert train["results"]["method"] == "agah" and index["results"]["images"] == index["results"]["texts"] == 600
+    assert one["results"]["neighbours"] == [1, 10] and many["results"]["neighbours"] == [1000, 100]
     assert str(tmp_path) not in " ".join(step["command"] for step in report["steps"])
     assert {path.name for path in (tmp_path / "kept").iterdir()} == {"data", "index", "model", "queries.npy"}

@@ -20,8 +20,8 @@ def test_chosen_pictures_are_described_and_unlike():
     features = rng.random((80, 30))
     features[50:60] = features[:10]
     steps = build.Steps()
-    kept, settled = build.select(records, features, steps)
-    assert kept.tolist() == list(range(50))
+    chosen, settled = build.select(records, features, steps)
+    assert chosen.tolist() == list(range(50))
     assert [count for _, count in steps.counts] == [60, 50, 50]
     assert settled.text.shape == (50, 2)
 

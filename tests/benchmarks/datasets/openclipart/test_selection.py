@@ -30,13 +30,13 @@ def test_a_chain_is_thinned_not_collapsed():
 def test_nothing_near_is_left_and_nothing_far_is_lost():
     rng = np.random.default_rng(0)
     features = rng.random((300, 3))
-    kept = deduplicate(features, rng.integers(1, 4, 300), threshold=0.95)
+    chosen = deduplicate(features, rng.integers(1, 4, 300), threshold=0.95)
     unit = features / np.linalg.norm(features, axis=1, keepdims=True)
     cosine = unit @ unit.T
-    assert np.sort(cosine[np.ix_(kept, kept)], axis=1)[:, -2].max() <= 0.95
-    dropped = np.setdiff1d(np.arange(300), kept)
+    assert np.sort(cosine[np.ix_(chosen, chosen)], axis=1)[:, -2].max() <= 0.95
+    dropped = np.setdiff1d(np.arange(300), chosen)
     assert 0 < len(dropped) < 300
-    assert cosine[np.ix_(dropped, kept)].max(axis=1).min() > 0.95
+    assert cosine[np.ix_(dropped, chosen)].max(axis=1).min() > 0.95
 
 
 def test_quantised_features_are_within_half_a_step():
@@ -65,7 +65,7 @@ def test_dropping_goes_on_until_nothing_is_rare():
         *[("barking", "unsorted")] * 2,
     ]
     settled = selection.settle([record(number, *item) for number, item in enumerate(given)], TABLE)
-    assert settled.kept.tolist() == list(range(30))
+    assert settled.indices.tolist() == list(range(30))
     assert list(settled.table) == ["animal"]
     assert settled.vocabulary == ["barking"]
     assert settled.labels.all()
@@ -77,7 +77,7 @@ def test_promises_hold_on_random_records():
     keywords = rng.choice(["dog", "cat", "rose", "unsorted"], 300).tolist()
     given = [record(number, titles[number], keywords[number]) for number in range(300)]
     settled = selection.settle(given, TABLE)
-    assert 0 < len(settled.kept) < 300
+    assert 0 < len(settled.indices) < 300
     assert settled.labels.any(axis=1).all()
     assert settled.labels.sum(axis=0, dtype=int).min() >= MIN_LABEL_COUNT
     assert settled.text.sum(axis=1).min() >= 1

@@ -1,4 +1,4 @@
-"""Warnings that report how many items have no label or no known word, and why."""
+"""Warnings on items without a label or without a known word, with the reasons."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from labelgraph._core.reading import quoted
 
 
-def tell_labels(tags: Sequence[Collection[str]], labels: sp.csr_array, left_out: int, min_count: int) -> None:
+def warn_of_labels(tags: Sequence[Collection[str]], labels: sp.csr_array, left_out: int, min_count: int) -> None:
     """Warn of items without a label, rare tags, and items that are removed from the training split.
 
     Args:
@@ -26,9 +26,10 @@ def tell_labels(tags: Sequence[Collection[str]], labels: sp.csr_array, left_out:
     rare = int(bare.sum()) - untagged
     dropped = len({tag for item_tags in tags for tag in item_tags}) - labels.shape[1]
     reasons = [f"{untagged} without tags"] if untagged else []
-    reasons += [f"{rare} whose tags fewer than {min_count} items share ('min_tag_count')"] if rare else []
+    reasons += [f"{rare} whose tags are rarer than {min_count} items ('min_tag_count')"] if rare else []
     if dropped:
-        _warn(f"{_counted(dropped, 'tag')} of fewer than {min_count} items became no label; {labels.shape[1]} did")
+        rare_tags = f"{_counted(dropped, 'tag')} with fewer than {min_count} items"
+        _warn(f"{rare_tags} left out; {labels.shape[1]} became labels")
     if reasons:
         _warn(f"{_counted(int(bare.sum()), 'item')} of {len(tags)} {'has' if bare.sum() == 1 else 'have'} no label: "
               f"{', '.join(reasons)}")  # fmt: skip
@@ -37,7 +38,7 @@ def tell_labels(tags: Sequence[Collection[str]], labels: sp.csr_array, left_out:
               "'train'")  # fmt: skip
 
 
-def tell_words(captions: Sequence[str], text: Any, encoder: Any) -> None:
+def warn_of_words(captions: Sequence[str], text: Any, encoder: Any) -> None:
     """Warn of captions without a word in the vocabulary of a bag of words.
 
     Args:
@@ -52,7 +53,7 @@ def tell_words(captions: Sequence[str], text: Any, encoder: Any) -> None:
     if rows:
         first = quoted(captions[rows[0]], 60)
         _warn(f"{_counted(len(rows), 'caption')} of {len(captions)} without a known word, the first: {first}; "
-              f"{len(encoder.vocabulary)} words are known, those of enough captions ('min_word_count')")  # fmt: skip
+              f"the vocabulary has {len(encoder.vocabulary)} words of enough captions ('min_word_count')")  # fmt: skip
 
 
 def _counted(count: int, noun: str) -> str:
