@@ -38,15 +38,15 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.epilog = examples + "\n--list-settings lists the settings for --set and --config."
-    contents = command.add_argument_group("what to run")
-    contents.add_argument("--method", metavar="NAME", nargs="+", dest="methods",
+    task = command.add_argument_group("methods and data")
+    task.add_argument("--method", metavar="NAME", nargs="+", dest="methods",
                       help=f"some of: {', '.join(METHODS)}; or 'all'")  # fmt: skip
-    contents.add_argument("--dataset", metavar="NAME", default="openclipart",
+    task.add_argument("--dataset", metavar="NAME", default="openclipart",
                       help=f"one of: {', '.join([*DATASETS, *KNOWN_SETS])} (see benchmarks/README.md for the "
                       "files); or the path of a file or folder (default: openclipart)")  # fmt: skip
-    contents.add_argument("--seeds", metavar="N", type=int, nargs="+", default=[0, 1, 2],
+    task.add_argument("--seeds", metavar="N", type=int, nargs="+", default=[0, 1, 2],
                       help="random seeds, one training for each (default: 0 1 2)")  # fmt: skip
-    how = command.add_argument_group("how")
+    how = command.add_argument_group("training")
     how.add_argument("--epochs", metavar="N", type=int, help="maximum number of epochs")
     how.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], dest="settings",
                      help="change settings, such as model.alpha=0.3 train.batch_size=256")  # fmt: skip

@@ -136,7 +136,7 @@ class Tuned:
 
 
 def search(plan: Plan, path: Path, data: CrossModalData, workers: int) -> list[Tuned]:
-    """Train all trials with the first seed, and the best trial of each method with all seeds; finished trials are kept."""
+    """Train all trials with the first seed, and the best of each method with all seeds; keep finished trainings."""
     count = len(plan.trials[RIDGE])
     print(f"{counted(count, 'trial')} of {', '.join(plan.methods)}", flush=True)
     trials = [(method, trial) for method in plan.methods for trial in range(count)]
