@@ -102,8 +102,8 @@ def _text(name: str, row: int, value: Any) -> str:
         value = value.item()
     missing = value is None or (isinstance(value, float) and value != value)
     if missing or (isinstance(value, bytes | bytearray | Collection) and not isinstance(value, str)):
-        what = "a missing value" if missing else quoted(value, 60)
-        raise ValueError(f"'{name}' must be texts (got {what} at {row})")
+        value_text = "a missing value" if missing else quoted(value, 60)
+        raise ValueError(f"'{name}' must be texts (got {value_text} at {row})")
     text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
     if not text.isascii():
         try:

@@ -10,7 +10,7 @@ SIDES = ("image", "text")  # The order of the sides in every tuple and axis.
 MANY = 100_000  # The comparison of more names would take seconds.
 
 
-def did_you_mean(given: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return the suggestion for an error on an unknown name; an empty text if no known name is near.
 
     Example:
@@ -19,18 +19,18 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
         "; did you mean 'algcn'?"
     """
     names = list(known)
-    near = difflib.get_close_matches(given, names, n=1) if len(names) <= MANY else []
+    near = difflib.get_close_matches(name, names, n=1) if len(names) <= MANY else []
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def check_name(argument: str, given: str, known: Iterable[str]) -> None:
+def check_name(argument: str, name: str, known: Iterable[str]) -> None:
     """Check that a name is known.
 
     Raises:
         ValueError: If the name is unknown; the message lists known names and suggests the nearest one.
     """
     names = list(known)
-    if given in names:
+    if name in names:
         return
     listed = ", ".join(names[:10]) + (f", ... ({len(names)})" if len(names) > 10 else "")
-    raise ValueError(f"'{argument}' must be one of {listed or 'none'} (got {given!r}){did_you_mean(given, names)}")
+    raise ValueError(f"'{argument}' must be one of {listed or 'none'} (got {name!r}){did_you_mean(name, names)}")

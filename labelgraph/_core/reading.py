@@ -11,14 +11,14 @@ LONGEST = 200  # Most characters that an error quotes of a value or of another l
 
 
 @contextmanager
-def reading(path: str | Path, what: str) -> Iterator[None]:
+def reading(path: str | Path, content: str) -> Iterator[None]:
     """Turn any exception of a parser on a damaged file into one error that names the file.
 
     Errors that begin with the path, errors on missing packages and system errors on the file itself pass unchanged.
 
     Args:
         path: Path of the file or folder.
-        what: Expected content, such as ``"a Parquet table"``.
+        content: Expected content, such as ``"a Parquet table"``.
 
     Raises:
         ValueError: If the file does not have the expected content.
@@ -41,7 +41,7 @@ def reading(path: str | Path, what: str) -> Iterator[None]:
         if isinstance(error, ValueError | OSError) and _names(error, path):
             raise
         kind = "" if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: "
-        raise ValueError(f"{path}: expected {what} (got {kind}{one_line(error)})") from error
+        raise ValueError(f"{path}: expected {content} (got {kind}{one_line(error)})") from error
 
 
 def _names(error: ValueError | OSError, path: str | Path) -> bool:

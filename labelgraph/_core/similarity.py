@@ -172,12 +172,12 @@ def _unchecked(vectors: Tensor, similarity: str, num_labels: int | None) -> Embe
 Vectors = Embeddings | Tensor | np.ndarray | Sequence[Any]
 
 
-def as_embeddings(name: str, given: Any, similarity: str | None = None, num_labels: int | None = None) -> Embeddings:
+def as_embeddings(name: str, values: Any, similarity: str | None = None, num_labels: int | None = None) -> Embeddings:
     """Check embeddings, or convert a plain matrix and its similarity to embeddings.
 
     Args:
         name: Name of the argument in error messages.
-        given: `Embeddings`, or a matrix of torch, NumPy or lists.
+        values: `Embeddings`, or a matrix of torch, NumPy or lists.
         similarity: Similarity of a plain matrix; defaults to cosine, but is required for codes.
         num_labels: Number of label columns of a plain matrix; see `Embeddings`.
 
@@ -186,14 +186,14 @@ def as_embeddings(name: str, given: Any, similarity: str | None = None, num_labe
     """
     if similarity is not None:
         check_similarity(similarity)
-    if isinstance(given, Embeddings):
-        if similarity not in (None, given.similarity):
+    if isinstance(values, Embeddings):
+        if similarity not in (None, values.similarity):
             raise ValueError(
-                f"'similarity' must be {given.similarity!r}, as in '{name}', or left out (got {similarity!r})"
+                f"'similarity' must be {values.similarity!r}, as in '{name}', or left out (got {similarity!r})"
             )
-        _check_rows(name, given.vectors)
-        return given
-    vectors = as_matrix(name, given)
+        _check_rows(name, values.vectors)
+        return values
+    vectors = as_matrix(name, values)
     _check_rows(name, vectors)
     if similarity is None and vectors.dtype == torch.uint8:
         raise ValueError(f"'similarity' must be given where '{name}' is uint8; use 'hamming' for packed codes")
@@ -201,24 +201,24 @@ def as_embeddings(name: str, given: Any, similarity: str | None = None, num_labe
     return _unchecked(vectors, similarity, _check_vectors(name, vectors, similarity, num_labels))
 
 
-def as_matrix(name: str, given: Any) -> Tensor:
+def as_matrix(name: str, values: Any) -> Tensor:
     """Convert a matrix of torch, NumPy (any byte order and strides) or lists to a tensor without gradients.
 
     Raises:
-        ValueError: If ``given`` is not a matrix of real numbers.
+        ValueError: If ``values`` is not a matrix of real numbers.
     """
-    if not isinstance(given, Tensor):
-        array = np.asarray(given.toarray() if hasattr(given, "toarray") else given)
+    if not isinstance(values, Tensor):
+        array = np.asarray(values.toarray() if hasattr(values, "toarray") else values)
         if array.dtype.kind not in "fiub":
-            raise ValueError(f"'{name}' must be a matrix of numbers (got {type(given).__name__} of {array.dtype})")
-        given = torch.from_numpy(np.ascontiguousarray(array, array.dtype.newbyteorder("=")))
-    if given.layout != torch.strided:
-        given = given.to_dense()
-    if given.ndim != 2:
-        raise ValueError(f"'{name}' must be a matrix with at least one row (got shape {tuple(given.shape)})")
-    if given.is_complex():
-        raise ValueError(f"'{name}' must be real numbers (got {given.dtype})")
-    return given.detach()
+            raise ValueError(f"'{name}' must be a matrix of numbers (got {type(values).__name__} of {array.dtype})")
+        values = torch.from_numpy(np.ascontiguousarray(array, array.dtype.newbyteorder("=")))
+    if values.layout != torch.strided:
+        values = values.to_dense()
+    if values.ndim != 2:
+        raise ValueError(f"'{name}' must be a matrix with at least one row (got shape {tuple(values.shape)})")
+    if values.is_complex():
+        raise ValueError(f"'{name}' must be real numbers (got {values.dtype})")
+    return values.detach()
 
 
 def check_similarity(similarity: Any) -> None:

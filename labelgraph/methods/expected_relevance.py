@@ -216,7 +216,7 @@ def _shortened(text: Tensor, share: float) -> Tensor:
         return torch.where(shortened.any(1, keepdim=True), shortened, text)  # No text loses all words.
     rows = torch.repeat_interleave(torch.arange(len(text), device=text.device), text.crow_indices().diff())
     values = text.values()
-    kept = torch.rand_like(values) < rates[rows, 0]
-    has_words = torch.zeros(len(text), dtype=torch.bool, device=text.device).index_put((rows[kept],), kept[kept])
-    values = values * (kept | ~has_words[rows])
+    stays = torch.rand_like(values) < rates[rows, 0]
+    has_words = torch.zeros(len(text), dtype=torch.bool, device=text.device).index_put((rows[stays],), stays[stays])
+    values = values * (stays | ~has_words[rows])
     return new_csr(text.crow_indices(), text.col_indices(), values, text.shape)

@@ -139,18 +139,18 @@ def check_labels(
         )
 
 
-def _labels(name: str, given: Any) -> Tensor | None:
+def _labels(name: str, values: Any) -> Tensor | None:
     """Convert labels of torch, NumPy, SciPy or lists to a tensor; `check_labels` refuses wrong dimensions."""
-    if given is None or (isinstance(given, Tensor) and given.layout == torch.strided):
-        return given
-    return as_matrix(name, given) if np.ndim(given) == 2 or hasattr(given, "shape") else torch.as_tensor(given)
+    if values is None or (isinstance(values, Tensor) and values.layout == torch.strided):
+        return values
+    return as_matrix(name, values) if np.ndim(values) == 2 or hasattr(values, "shape") else torch.as_tensor(values)
 
 
-def _ids(name: str, given: Any, rows: int) -> Tensor | None:
+def _ids(name: str, values: Any, rows: int) -> Tensor | None:
     """Convert ids of torch, NumPy or lists to a tensor with one id per row."""
-    if given is None:
+    if values is None:
         return None
-    ids = given if isinstance(given, Tensor) else torch.as_tensor(np.asarray(given))
+    ids = values if isinstance(values, Tensor) else torch.as_tensor(np.asarray(values))
     if tuple(ids.shape) != (rows,):
         raise ValueError(f"'{name}' must have the shape ({rows},) (got {tuple(ids.shape)})")
     return ids

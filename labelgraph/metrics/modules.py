@@ -40,9 +40,9 @@ class _Gathered(Metric):
         for name in ("kind", "label_columns"):  # Stored as numbers, so that a process without batches receives them.
             self.add_state(name, torch.tensor(-1), dist_reduce_fx="max")
 
-    def _vectors(self, name: str, given: Vectors, rows: int | None = None) -> Tensor:
+    def _vectors(self, name: str, values: Vectors, rows: int | None = None) -> Tensor:
         """Check the embeddings of a batch, and that all batches have the same similarity."""
-        embeddings = as_embeddings(name, given, self.similarity)
+        embeddings = as_embeddings(name, values, self.similarity)
         if rows is not None and len(embeddings) != rows:
             raise ValueError(f"'{name}' must have {rows} rows, as 'labels' has (got {len(embeddings)})")
         kind = list(SIMILARITIES).index(embeddings.similarity)
@@ -93,16 +93,16 @@ def _check_options(metrics: Sequence[str], options: dict[str, Any]) -> None:
             raise ValueError(f"'similarity' must be 'hamming' for {metric.full!r} in 'metrics' (got {similarity!r})")
 
 
-def _ids(given: Any, rows: int, device: torch.device, before: list[Tensor]) -> Tensor:
+def _ids(values: Any, rows: int, device: torch.device, before: list[Tensor]) -> Tensor:
     """Return the ids of a batch, or -1 without ids; either all batches have ids, or none has."""
-    without = given is None
+    without = values is None
     if before and bool((before[0] < 0).all()) != without:
         raise ValueError(
             f"'ids' must be given in every update or in none (got {'none after ids' if without else 'ids after none'})"
         )
     if without:
         return torch.full((rows,), -1, device=device)
-    ids = torch.as_tensor(given, device=device)
+    ids = torch.as_tensor(values, device=device)
     if tuple(ids.shape) != (rows,) or ids.is_floating_point() or (rows and ids.min() < 0):
         raise ValueError(
             f"'ids' must be {rows} whole numbers from 0, one for each row of 'labels' "

@@ -56,10 +56,10 @@ def contact_sheet(
         raise ValueError("'pictures' must have at least 1 entry (got none)")
     if columns < 1:
         raise ValueError(f"'columns' must be at least 1 (got {columns})")
-    for name, given in (("captions", captions), ("scores", scores), ("frames", frames)):
-        if given is not None and len(given) != len(pictures):
+    for name, entries in (("captions", captions), ("scores", scores), ("frames", frames)):
+        if entries is not None and len(entries) != len(pictures):
             expected = f"{len(pictures)} {'entry' if len(pictures) == 1 else 'entries'}"
-            raise ValueError(f"'{name}' must have {expected}, one for each picture (got {len(given)})")
+            raise ValueError(f"'{name}' must have {expected}, one for each picture (got {len(entries)})")
     from PIL import Image, ImageDraw
 
     columns = min(columns, len(pictures))

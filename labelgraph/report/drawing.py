@@ -52,11 +52,11 @@ def draw_graph(data: Data, ax: Axes | None = None, max_edges: int = 150) -> Axes
         '3 labels, 4 edges'
     """
     ax = _new_axes() if ax is None else ax
-    graph, given = to_networkx(data), _given(data)
+    graph, condition = to_networkx(data), _condition(data)
     graph.remove_edges_from(list(nx.selfloop_edges(graph)))
     total = graph.number_of_edges()
     heaviest = sorted(graph.edges(data="weight"), key=lambda edge: -abs(edge[2]))[:max_edges]
-    if given == "target":
+    if condition == "target":
         heaviest = [(target, source, weight) for source, target, weight in heaviest]
     graph.remove_edges_from(list(graph.edges))
     graph.add_weighted_edges_from(heaviest)
@@ -70,7 +70,7 @@ def draw_graph(data: Data, ax: Axes | None = None, max_edges: int = 150) -> Axes
     if any(weights):
         _draw_edges(graph, place, ax, heaviest, sizes)
     _write_names(graph, place, ax, sizes)
-    _add_key(ax, highest if any(counts.values()) else 0, weights, given is not None)
+    _add_key(ax, highest if any(counts.values()) else 0, weights, condition is not None)
     ax.set_title(f"{len(graph)} labels, {len(heaviest)} edges" + (f" of {total}" if total > len(heaviest) else ""))
     ax.margins(0.06)
     ax.set_axis_off()
@@ -83,7 +83,7 @@ def _new_axes() -> Axes:
     return Figure(figsize=(11, 9), layout="constrained").subplots()
 
 
-def _given(data: Data) -> str | None:
+def _condition(data: Data) -> str | None:
     """The end of the edges that their weights are conditioned on; none if they are not conditional probabilities."""
     if data.get("edge_count") is None or data.get("count") is None or not data.num_edges:
         return None

@@ -210,7 +210,7 @@ def build_settings(defaults: Groups, values: Mapping[str, Mapping[str, Any]]) ->
     return settings
 
 
-def describe_settings(made: Mapping[str, Any]) -> str:
+def describe_settings(settings: Mapping[str, Any]) -> str:
     """Describe all settings, one ``group.name = value`` in a line.
 
     Example:
@@ -220,7 +220,7 @@ def describe_settings(made: Mapping[str, Any]) -> str:
     """
     return "\n".join(
         f"  {group}.{field.name} = {_text(getattr(values, field.name))}"
-        for group, values in made.items()
+        for group, values in settings.items()
         for field in fields(values)
     )
 
