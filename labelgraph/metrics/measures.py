@@ -62,12 +62,12 @@ class _PrecisionAtMin(Metric):
     meaning = "share of relevant items among the first K, or among the first R if only R < K items are relevant"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
-        depth = ranking.found.clamp(max=self.depth)[:, None]
+        depth = ranking.num_relevant.clamp(max=self.depth)[:, None]
         inside = torch.arange(ranking.relevant.shape[1], device=depth.device) < depth
         return (ranking.relevant * inside).sum(1, dtype=torch.float64) / depth[:, 0].clamp(min=1)
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
-        depth = buckets.ties.found.clamp(max=self.depth)
+        depth = buckets.ties.num_relevant.clamp(max=self.depth)
         return _hits(buckets, depth[:, None]) / depth.clamp(min=1)
 
 
@@ -76,10 +76,10 @@ class _RecallAt(Metric):
     meaning = "share of the relevant items that are among the first K"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
-        return ranking.relevant[:, : self.cut].sum(1, dtype=torch.float64) / ranking.found.clamp(min=1)
+        return ranking.relevant[:, : self.cut].sum(1, dtype=torch.float64) / ranking.num_relevant.clamp(min=1)
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
-        return _hits(buckets, self.depth) / buckets.ties.found.clamp(min=1)
+        return _hits(buckets, self.depth) / buckets.ties.num_relevant.clamp(min=1)
 
 
 class _RPrecision(Metric):
@@ -90,7 +90,7 @@ class _RPrecision(Metric):
         return r_precision(ranking.relevant)
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
-        num_relevant = buckets.ties.found
+        num_relevant = buckets.ties.num_relevant
         return _hits(buckets, num_relevant[:, None]) / num_relevant.clamp(min=1)
 
 
@@ -144,7 +144,7 @@ class _RecallWithin(_Within):
     meaning = "share of the relevant items that are within the Hamming radius"
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
-        return _within(buckets.relevant, self.depth) / buckets.ties.found.clamp(min=1)
+        return _within(buckets.relevant, self.depth) / buckets.ties.num_relevant.clamp(min=1)
 
 
 class _LookupWithin(_Within):
@@ -160,10 +160,10 @@ class _Relevant(Metric):
     meaning = "number of relevant items"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
-        return ranking.found.double()
+        return ranking.num_relevant.double()
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
-        return buckets.ties.found.double()
+        return buckets.ties.num_relevant.double()
 
 
 class _MeanValue(Metric):

@@ -42,7 +42,7 @@ class Ranking:
         return self.relevant.cumsum(1)
 
     @cached_property
-    def found(self) -> Tensor:
+    def num_relevant(self) -> Tensor:
         """Number of relevant items of each query, (b,)."""
         return self.relevant.sum(1)
 

@@ -205,13 +205,13 @@ def _check_cuts(ks: Sequence[int]) -> None:
         raise ValueError(f"'ks' must be at least 1 (got {min(ks) if ks else 'none'})")
 
 
-def hits_needed(found: Tensor, recall: Sequence[float]) -> Tensor:
+def hits_needed(num_relevant: Tensor, recall: Sequence[float]) -> Tensor:
     """Return the number of hits of each query that reaches each recall level, (Q, |recall|)."""
-    levels = torch.tensor(recall, dtype=torch.float64, device=found.device)
+    levels = torch.tensor(recall, dtype=torch.float64, device=num_relevant.device)
     if ((levels < 0) | (levels > 1)).any():
         raise ValueError(f"'recall' must be in [0, 1] (got {list(recall)})")
     # Subtracting 1e-9 keeps rounding errors from asking for a fourth hit at a level of 0.3 of 10 items.
-    return (levels * found[:, None] - 1e-9).ceil().clamp(min=1).long()
+    return (levels * num_relevant[:, None] - 1e-9).ceil().clamp(min=1).long()
 
 
 def check_average_precision(k: int | None, definition: str) -> None:

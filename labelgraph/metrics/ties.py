@@ -26,7 +26,7 @@ class Ties:
     def __init__(self, total: Tensor, relevant: Tensor) -> None:
         self.total, self.relevant = (F.pad(side.long(), (0, 1)) for side in (total, relevant))
         self.before, self.hits = (side.cumsum(1) - side for side in (self.total, self.relevant))
-        self.found = self.relevant.sum(1)
+        self.num_relevant = self.relevant.sum(1)
         self.size = int(self.total.sum(1).max())
         ranks = torch.arange(1, self.size + 1, dtype=torch.float64, device=total.device)
         self.harmonic = torch.cat([ranks.new_zeros(1), ranks.reciprocal().cumsum(0)])
@@ -42,11 +42,11 @@ class Ties:
         spread = self.harmonic[before + drawn] - self.harmonic[before]
         return relevant.double() / size.clamp(min=1) * (slope * drawn + (hits + 1 - slope * (before + 1)) * spread)
 
-    def precisions(self, k: int, kept: Tensor | None = None) -> Tensor:
-        """Expected sum of the precisions at hits among the first k items, over the buckets in ``kept``."""
+    def precisions(self, k: int, mask: Tensor | None = None) -> Tensor:
+        """Expected sum of the precisions at hits among the first k items, over the buckets in ``mask``."""
         drawn = (k - self.before).clamp(min=0).minimum(self.total)
         sums = self.over(drawn, self.total, self.relevant, self.before, self.hits)
-        return (sums if kept is None else sums * kept).sum(1)
+        return (sums if mask is None else sums * mask).sum(1)
 
     def sums(self, gains: Tensor, prefix: Tensor, k: Tensor | int) -> Tensor:
         """Expected sum of gain times weight over the first k places.
@@ -112,12 +112,12 @@ def expected_average_precision(
     check_average_precision(k, definition)
     ties = Ties(total, relevant)
     if k is None or k >= ties.size:
-        return ties.precisions(ties.size) / ties.found.clamp(min=1)
+        return ties.precisions(ties.size) / ties.num_relevant.clamp(min=1)
     if definition == "topk":
         return _cut_by_rank(ties, k)
     if definition == "first-k":
         return _cut_by_hits(ties, k)
-    return ties.precisions(k) / ties.found.clamp(min=1, max=k if definition == "min(k,R)" else None)
+    return ties.precisions(k) / ties.num_relevant.clamp(min=1, max=k if definition == "min(k,R)" else None)
 
 
 def expected_precision_at_recall(total: Tensor, relevant: Tensor, recall: Sequence[float]) -> Tensor:
@@ -142,7 +142,7 @@ def expected_precision_at_recall(total: Tensor, relevant: Tensor, recall: Sequen
     """
     ties = Ties(total, relevant)
     columns = []
-    for needed in hits_needed(ties.found, recall).split(1, 1):
+    for needed in hits_needed(ties.num_relevant, recall).split(1, 1):
         size, num_relevant, before, hits = ties.bucket(first(ties.hits + ties.relevant >= needed))
         place = _places(size)
         chance = _chance_of_place(place, size, num_relevant, needed - hits)
@@ -170,7 +170,7 @@ def _cut_by_hits(ties: Ties, k: int) -> Tensor:
     earlier = (place - 1).minimum(size)
     sums = ties.over(earlier, earlier, needed - 1, before, hits) + (hits + needed).double() / (before + place)
     last = (_chance_of_place(place, size, relevant, needed) * sums).sum(1)
-    return (ties.precisions(ties.size, whole) + last) / ties.found.clamp(min=1, max=k)
+    return (ties.precisions(ties.size, whole) + last) / ties.num_relevant.clamp(min=1, max=k)
 
 
 def _places(size: Tensor) -> Tensor:
