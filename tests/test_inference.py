@@ -99,20 +99,20 @@ def build(data, name="algcn", config=None):
 def test_blocks_do_not_change_label_scores(make_data, batch_size):
     data = make_data()
     method = build(data)
-    outputs, found = method(data.image, data.text), label_scores(method, data, batch_size)
+    outputs, result = method(data.image, data.text), label_scores(method, data, batch_size)
     for side in ("image", "text"):
-        torch.testing.assert_close(found[side], outputs[f"{side}_scores"].detach())
+        torch.testing.assert_close(result[side], outputs[f"{side}_scores"].detach())
 
 
 def test_missing_sides_are_not_used_for_calibration(make_data):
     data = make_data()
     present = torch.ones(60, 2)
     present[5:, 1] = 0
-    there = CrossModalData(data.image, data.text, data.labels, present=present)
+    data_with_gaps = CrossModalData(data.image, data.text, data.labels, present=present)
     method = build(data)
-    found = held_out_scores(method, there)
-    assert torch.equal(found["image"][1], data.labels) and torch.equal(found["text"][1], data.labels[:5])
-    torch.testing.assert_close(found["text"][0], label_scores(method, data)["text"][:5])
+    result = held_out_scores(method, data_with_gaps)
+    assert torch.equal(result["image"][1], data.labels) and torch.equal(result["text"][1], data.labels[:5])
+    torch.testing.assert_close(result["text"][0], label_scores(method, data)["text"][:5])
     present[:, 1] = 0
     assert set(held_out_scores(method, CrossModalData(data.image, data.text, data.labels, present=present))) == {
         "image"
@@ -132,11 +132,11 @@ def test_a_score_compares_calibrated_probabilities(make_data, score, similarity,
     data = make_data()
     method, held_out, test = build(data), data.split("validation"), data.split("test")
     image, text = relevance_encoder(method, held_out, score, kind="platt", shrinkage=5.0)(test)
-    for side, found in (("image", image), ("text", text)):
+    for side, result in (("image", image), ("text", text)):
         calibration = Calibration(5).fit(label_scores(method, held_out)[side], held_out.labels, "platt", 5.0)
         probabilities = calibration(label_scores(method, test)[side]).sigmoid()
-        torch.testing.assert_close(found.vectors, features(probabilities))
-        assert found.similarity == similarity
+        torch.testing.assert_close(result.vectors, features(probabilities))
+        assert result.similarity == similarity
         own = label_probabilities(method, test, {"image": calibration, "text": calibration})[side]
         torch.testing.assert_close(own, probabilities)
 
@@ -150,10 +150,10 @@ def test_the_calibrations_of_the_method_are_the_default(make_data):
     data = make_data()
     method = build(data, "expected-relevance", ExpectedRelevanceConfig(hidden_channels=8))
     method.calibrate(held_out_scores(method, data.split("validation")))
-    found = label_probabilities(method, data)
+    result = label_probabilities(method, data)
     for side in ("image", "text"):
         wanted = method.label_probabilities(side, getattr(data, side)).detach()
-        torch.testing.assert_close(found[side], wanted)
+        torch.testing.assert_close(result[side], wanted)
     with pytest.raises(ValueError, match="'calibrations' must be given for 'algcn'"):
         label_probabilities(build(data), data)
 
@@ -168,13 +168,13 @@ def test_features_follow_the_precision_of_the_parameters(make_data, name, dtype,
     torch.manual_seed(0)
     method = build_method(name, 12, 9, cooccurrence_graph(data.labels)).eval()
     whole = encode(method, data)
-    for found, wanted in zip(encode(method.to(dtype), data), whole, strict=True):
-        assert found.similarity == wanted.similarity
+    for result, wanted in zip(encode(method.to(dtype), data), whole, strict=True):
+        assert result.similarity == wanted.similarity
         if wanted.similarity == "hamming":
-            assert found.vectors.dtype == torch.uint8
+            assert result.vectors.dtype == torch.uint8
         else:
-            assert found.vectors.dtype == torch.promote_types(dtype, torch.float32)
-            torch.testing.assert_close(found.vectors.float(), wanted.vectors, rtol=0.1, atol=0.05)
+            assert result.vectors.dtype == torch.promote_types(dtype, torch.float32)
+            torch.testing.assert_close(result.vectors.float(), wanted.vectors, rtol=0.1, atol=0.05)
     if method.scores_labels:
         assert label_scores(method, data)["text"].dtype == torch.promote_types(dtype, torch.float32)
 
@@ -193,8 +193,8 @@ def test_some_rows_are_encoded_with_progress(method, make_data):
     data, steps = make_data(), []
     rows = torch.tensor([4, 2, 31])
     some = encode(method, data, 2, steps.append, rows)
-    for found, wanted in zip(some, encode(method, data), strict=True):
-        torch.testing.assert_close(found.vectors, wanted.vectors[rows])
+    for result, wanted in zip(some, encode(method, data), strict=True):
+        torch.testing.assert_close(result.vectors, wanted.vectors[rows])
     assert steps == [2, 1, 2, 1]
 
 

@@ -77,7 +77,7 @@ def test_a_method_is_trained_searched_and_added(tmp_path, monkeypatch, capsys, r
         # Two epochs show as much as five, and the tests stay quick.
         exec(compile(block.replace("epochs=5", "epochs=2"), "docs", "exec"), names)
     assert float(capsys.readouterr().out.splitlines()[-1]) > 0.4
-    assert [len(row) for row in names["found"].ids] == [5, 5, 5]
+    assert [len(row) for row in names["results"].ids] == [5, 5, 5]
 
     save_npz(make_data(size=80), tmp_path / "small.npz")
     small = ["model.hidden_channels=8", "model.sharpness=5", "eval.baselines=[random]"]

@@ -28,9 +28,9 @@ KINDS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("given", KINDS.values(), ids=KINDS)
-def test_arrays_of_every_kind(given):
-    array = plain_array("image", given)
+@pytest.mark.parametrize("values", KINDS.values(), ids=KINDS)
+def test_arrays_of_every_kind(values):
+    array = plain_array("image", values)
     assert array.dtype.isnative and min(array.strides) > 0
     assert torch.from_numpy(array).double().tolist() == VALUES.tolist()
 
@@ -42,13 +42,13 @@ def test_arrays_that_fit_are_not_copied():
 
 
 @pytest.mark.parametrize(
-    "given",
+    "values",
     [{1, 2}, {"a": 1}, "text", b"bytes", np.ma.masked_equal(VALUES, 1), [[1, 2], [3]]],
     ids=lambda x: type(x).__name__,
 )
-def test_unsupported_kinds_of_arrays_are_refused(given):
+def test_unsupported_kinds_of_arrays_are_refused(values):
     with pytest.raises(ValueError, match="'image' must"):
-        plain_array("image", given)
+        plain_array("image", values)
 
 
 @pytest.mark.parametrize("layout", ["to_sparse", "to_sparse_csr", "to_sparse_csc"])
@@ -59,31 +59,31 @@ def test_sparse_tensors(layout, dtype):
     assert as_sparse("text", getattr(dense.to(dtype), layout)()).toarray().tolist() == dense.tolist()
 
 
-@pytest.mark.parametrize("given", [sp.csr_array(np.eye(2) * 1j), np.array([["a"]]), np.array([[{}]])])
-def test_matrices_must_be_real_numbers(given):
+@pytest.mark.parametrize("values", [sp.csr_array(np.eye(2) * 1j), np.array([["a"]]), np.array([[{}]])])
+def test_matrices_must_be_real_numbers(values):
     with pytest.raises(ValueError, match="'text' must be"):
-        as_sparse("text", given)
+        as_sparse("text", values)
 
 
 @pytest.mark.parametrize(
-    ("given", "texts"),
+    ("values", "texts"),
     [
         (["a", "ü"], ("a", "ü")), (torch.tensor([12, 3]), ("12", "3")), (np.arange(2), ("0", "1")),
         ([np.int64(4), torch.tensor(5), 2.0, 2.5], ("4", "5", "2", "2.5")), (range(2), ("0", "1")),
         (np.array(["a", "b"]), ("a", "b")), ((each for each in "ab"), ("a", "b")), ([], ()),
     ],
 )  # fmt: skip
-def test_texts(given, texts):
-    assert as_texts("ids", given) == texts
+def test_texts(values, texts):
+    assert as_texts("ids", values) == texts
 
 
 @pytest.mark.parametrize(
-    "given",
+    "values",
     ["12", b"12", {"a"}, ["a", None], [float("nan")], [np.nan, "a"], [b"a"], [["a"]], ["\ud800"], torch.tensor(3)],
 )
-def test_values_that_are_not_texts_are_refused(given):
+def test_values_that_are_not_texts_are_refused(values):
     with pytest.raises(ValueError, match="'ids' must be"):
-        as_texts("ids", given)
+        as_texts("ids", values)
 
 
 def test_repeated_texts_are_named_with_their_positions():

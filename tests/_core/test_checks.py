@@ -40,12 +40,12 @@ def test_multi_hot_of_every_format(convert):
 
 
 def test_multi_hot_drops_stored_zeros_and_leaves_the_input_alone():
-    given = sp.csr_matrix((np.array([1, 0, 1]), np.array([1, 0, 0]), np.array([0, 2, 3])), shape=(2, 2))
-    before = [part.copy() for part in (given.data, given.indices, given.indptr)]
-    for part in (given.data, given.indices, given.indptr):
+    matrix = sp.csr_matrix((np.array([1, 0, 1]), np.array([1, 0, 0]), np.array([0, 2, 3])), shape=(2, 2))
+    before = [part.copy() for part in (matrix.data, matrix.indices, matrix.indptr)]
+    for part in (matrix.data, matrix.indices, matrix.indptr):
         part.flags.writeable = False
-    assert check_multi_hot("labels", given).nnz == 2
-    for part, old in zip((given.data, given.indices, given.indptr), before, strict=True):
+    assert check_multi_hot("labels", matrix).nnz == 2
+    for part, old in zip((matrix.data, matrix.indices, matrix.indptr), before, strict=True):
         np.testing.assert_array_equal(part, old)
 
 
@@ -126,8 +126,8 @@ def test_encoders_must_be_plain_values():
 
 
 def test_encoders_are_converted_as_by_json():
-    given = {"text": {"encoder": "bag-of-words", "vocabulary": ("cat", "dog")}}
-    assert check_encoders(given) == {"text": {"encoder": "bag-of-words", "vocabulary": ["cat", "dog"]}}
+    encoders = {"text": {"encoder": "bag-of-words", "vocabulary": ("cat", "dog")}}
+    assert check_encoders(encoders) == {"text": {"encoder": "bag-of-words", "vocabulary": ["cat", "dog"]}}
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -19,11 +19,11 @@ def codes(size, bits, seed=0):
 
 @pytest.mark.parametrize("bits", [1, 7, 8, 9, 16, 61, 128])
 def test_packing_agrees_with_numpy_and_unpacks(bits):
-    given = codes(13, bits)
-    packed = pack_bits(given)
-    assert np.array_equal(packed.numpy(), np.packbits(given.numpy() > 0, axis=1))
+    signs = codes(13, bits)
+    packed = pack_bits(signs)
+    assert np.array_equal(packed.numpy(), np.packbits(signs.numpy() > 0, axis=1))
     assert packed.dtype == torch.uint8 and packed.shape == (13, -(-bits // 8))
-    assert torch.equal(unpack_bits(packed, bits), given.to(torch.int8))
+    assert torch.equal(unpack_bits(packed, bits), signs.to(torch.int8))
 
 
 def test_floats_are_packed_by_sign_and_zero_is_negative():
@@ -125,9 +125,9 @@ def test_codes_rank_by_distance_and_then_by_place(bits, highest, with_ids, block
     )  # fmt: skip
     ranked = torch.cat(list(blocks)).tolist()
     for row, distance in enumerate(slow_distances(query, database)):
-        kept = [i for i in range(50) if not with_ids or ids[1][i] != row]
-        order = sorted(kept, key=lambda i, distance=distance: (distance[i], i))
-        assert ranked[row] == [int(grades[row, i]) for i in order] + [0] * (50 - len(kept))
+        others = [i for i in range(50) if not with_ids or ids[1][i] != row]
+        order = sorted(others, key=lambda i, distance=distance: (distance[i], i))
+        assert ranked[row] == [int(grades[row, i]) for i in order] + [0] * (50 - len(others))
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,8 @@ def test_a_signal_prints_one_line_sets_the_exit_status_and_leaves_no_file(tmp_pa
     process = start(WORK, tmp_path)
     process.send_signal(number)
     process.send_signal(number)  # As `timeout` sends it.
-    _, told = process.communicate(timeout=20)
-    assert (process.returncode, told) == (128 + number, f"{line}; the same command goes on\n")
+    _, printed = process.communicate(timeout=20)
+    assert (process.returncode, printed) == (128 + number, f"{line}; the same command goes on\n")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -201,7 +201,7 @@ sys.exit(run_command(work, final=True))
 """
     process = start(code)
     process.send_signal(number)
-    _, told = process.communicate(timeout=30)
+    _, printed = process.communicate(timeout=30)
     line = "interrupted" if number == signal.SIGINT else "stopped by SIGTERM"
-    assert process.returncode == 128 + number and told.endswith(f"{line}; the same command goes on\n")
-    assert "Traceback" not in told
+    assert process.returncode == 128 + number and printed.endswith(f"{line}; the same command goes on\n")
+    assert "Traceback" not in printed

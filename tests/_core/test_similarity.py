@@ -74,8 +74,8 @@ def test_scores_of_codes_fall_with_the_distance(sides):
 
 def test_a_slice_of_the_queries_can_be_scored(sides):
     query, database = (Embeddings(side, "dot") for side in sides)
-    found = list(score_blocks(query, database, 2, slice(1, 4)))
-    assert [(rows.start, rows.stop) for rows, _ in found] == [(1, 3), (3, 4)]
+    result = list(score_blocks(query, database, 2, slice(1, 4)))
+    assert [(rows.start, rows.stop) for rows, _ in result] == [(1, 3), (3, 4)]
     torch.testing.assert_close(scores(query, database, among=slice(1, 4)), scores(query, database)[1:4])
 
 
@@ -89,7 +89,7 @@ def test_lengths_do_not_change_cosines(sides, dtype):
 
 
 @pytest.mark.parametrize(
-    "given",
+    "values",
     [
         [[1.0, 2.0], [3.0, 4.0]],
         np.array([[3.0, 4.0], [1.0, 2.0]])[::-1],
@@ -100,14 +100,14 @@ def test_lengths_do_not_change_cosines(sides, dtype):
         torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True),
     ],
 )
-def test_matrices_of_all_kinds_are_taken(given):
-    taken = as_embeddings("query", given)
+def test_matrices_of_all_kinds_are_taken(values):
+    taken = as_embeddings("query", values)
     assert taken.similarity == "cosine" and taken.vectors.tolist() == [[1, 2], [3, 4]]
     assert not taken.vectors.requires_grad
 
 
 @pytest.mark.parametrize(
-    ("given", "similarity", "facts"),
+    ("values", "similarity", "facts"),
     [
         (torch.ones(2, 3, dtype=torch.uint8), None, ("'similarity'", "'query'", "uint8", "'hamming'")),
         (Embeddings(torch.ones(2, 3), "dot"), "cosine", ("'similarity'", "'dot'", "'cosine'")),
@@ -125,9 +125,9 @@ def test_matrices_of_all_kinds_are_taken(given):
         (torch.ones(1, 1, dtype=torch.complex64), None, ("'query'", "complex64")),
     ],
 )
-def test_wrong_embeddings_are_named(given, similarity, facts):
+def test_wrong_embeddings_are_named(values, similarity, facts):
     with pytest.raises(ValueError) as caught:
-        as_embeddings("query", given, similarity)
+        as_embeddings("query", values, similarity)
     assert all(fact in str(caught.value) for fact in facts)
 
 

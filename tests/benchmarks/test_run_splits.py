@@ -59,10 +59,10 @@ def test_a_run_keeps_the_indices_that_it_names(small_file, tmp_path, capsys):
 
 def test_splits_of_the_data_stay_by_default(make_data):
     data = make_data(size=80)
-    kept = split_data(config(), data)
-    assert all(torch.equal(kept.splits[name], index) for name, index in data.splits.items())
+    unchanged = split_data(config(), data)
+    assert all(torch.equal(unchanged.splits[name], index) for name, index in data.splits.items())
     other = split_data(config("data.split=uniform"), data)
-    assert not torch.equal(kept.splits["test"], other.splits["test"])
+    assert not torch.equal(unchanged.splits["test"], other.splits["test"])
 
 
 def test_data_with_training_and_test_items_alone_get_what_every_protocol_needs(make_data):
@@ -83,8 +83,8 @@ def test_index_files_of_ones_own(make_data, tmp_path):
 
 def test_published_sizes_are_those_of_the_data_set_unless_given(make_data):
     data = make_data(size=400)
-    given = split_data(config("data.split=dcmh", "data.query_size=30", "data.train_size=90", dataset="mirflickr"), data)
-    assert len(given.splits["query"]) == 30
+    drawn = split_data(config("data.split=dcmh", "data.query_size=30", "data.train_size=90", dataset="mirflickr"), data)
+    assert len(drawn.splits["query"]) == 30
     with pytest.raises(ValueError, match=r"'query' must give 1 to 399 of 400 items \(got 2000"):
         split_data(config("data.split=dcmh", dataset="mirflickr"), data)
 
@@ -134,15 +134,15 @@ def test_a_known_set_that_is_absent_is_told_with_its_address(tmp_path, capsys, m
 
 
 @pytest.mark.parametrize(
-    ("name", "there", "absent"),
+    ("name", "file", "absent"),
     [("mirflickr", "train_img.mat", "train_txt.mat, train_lab.mat, test_img.mat, test_txt.mat, test_lab.mat"),
      ("nus-wide-tc10", "nus-wide-tc10-lall.mat", "nus-wide-tc10-xall-vgg.mat, nus-wide-tc10-yall.mat")],
 )  # fmt: skip
-def test_files_of_a_known_set_that_are_absent_are_told(tmp_path, capsys, monkeypatch, name, there, absent):
+def test_files_of_a_known_set_that_are_absent_are_told(tmp_path, capsys, monkeypatch, name, file, absent):
     monkeypatch.setattr(known_sets, "ROOT", tmp_path)
     (tmp_path / name).mkdir()
-    key = there.partition(".")[0].rpartition("-")[2]
-    savemat(tmp_path / name / there, {"LAll" if key == "lall" else key: np.ones((4, 3))})
+    key = file.partition(".")[0].rpartition("-")[2]
+    savemat(tmp_path / name / file, {"LAll" if key == "lall" else key: np.ones((4, 3))})
     assert command.main(["--method", "agah", "--dataset", name, "--out", str(tmp_path / "run")]) == 2
     error = capsys.readouterr().err
     assert f"(missing files of '{name}': {absent}, from {known_sets.KNOWN_SETS[name].source})" in error

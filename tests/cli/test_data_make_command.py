@@ -37,7 +37,7 @@ SMALL_COUNTS = ("--min-tag-count", "2", "--min-word-count", "2")
 
 @pytest.fixture(scope="module")
 def summary(folder, tmp_path_factory):
-    out = tmp_path_factory.mktemp("made") / "mine.npz"
+    out = tmp_path_factory.mktemp("data") / "mine.npz"
     assert make(folder, "--out", out, *SMALL_COUNTS, "--missing", "mark", "--quiet") == 0
     return out
 
@@ -109,10 +109,10 @@ def test_what_was_made_trains_and_is_searched_by_a_sentence_and_a_picture(folder
     assert main(["train", str(summary), "--out", str(tmp_path / "model"), *how]) == 0
     capsys.readouterr()
     search = ["search", tmp_path / "model", "--data", summary, "-k", "3", "--json", "--pictures", folder]
-    assert main(list(map(str, [*search, "--text", "red picture", "--sheet", tmp_path / "found.png"]))) == 0
+    assert main(list(map(str, [*search, "--text", "red picture", "--sheet", tmp_path / "results.png"]))) == 0
     (query,) = json.loads(capsys.readouterr().out)["queries"]
     assert len(query["neighbours"]) == 3 and "3.png" not in {each["id"] for each in query["neighbours"]}
-    with Image.open(tmp_path / "found.png") as sheet:
+    with Image.open(tmp_path / "results.png") as sheet:
         pixels = np.asarray(sheet)
         assert sheet.width > 3 * 128 and {(255, 0, 0), (0, 0, 255)} & set(map(tuple, pixels.reshape(-1, 3).tolist()))
     assert main(list(map(str, [*search, "--image", folder / "1.png", "--sheet", tmp_path / "texts.png"]))) == 0

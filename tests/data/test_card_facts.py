@@ -13,9 +13,9 @@ def test_equal_rows_and_they_alone_hash_alike(rows):
     rng = np.random.default_rng(rows)
     matrix = rng.integers(0, 3, (rows, 4)).astype(np.float32)
     expected = np.unique(matrix, axis=0, return_inverse=True)[1].ravel()
-    found = groups(row_hashes(torch.from_numpy(matrix)))
-    np.testing.assert_array_equal(found[:, None] == found, expected[:, None] == expected)
-    assert copies(found) == rows - len(np.unique(expected))
+    result = groups(row_hashes(torch.from_numpy(matrix)))
+    np.testing.assert_array_equal(result[:, None] == result, expected[:, None] == expected)
+    assert copies(result) == rows - len(np.unique(expected))
 
 
 def test_a_difference_in_the_last_bit_is_a_difference():

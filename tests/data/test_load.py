@@ -78,7 +78,7 @@ def test_nothing_at_the_path(tmp_path):
 
 @pytest.mark.parametrize("kind", ["folder", "file", "mat", "empty"])
 def test_what_is_not_understood_tells_what_was_found_and_what_is(tmp_path, kind):
-    path, found = {
+    path, result = {
         "folder": (tmp_path, r"a folder with a\.mat, b\.txt"), "file": (tmp_path / "b.txt", "another file"),
         "mat": (tmp_path / "a.mat", r"a file with x double \(2, 2\)"),
         "empty": (tmp_path / "c", "a folder with nothing"),
@@ -88,7 +88,7 @@ def test_what_is_not_understood_tells_what_was_found_and_what_is(tmp_path, kind)
     else:
         (tmp_path / "b.txt").write_text("hello")
         savemat(tmp_path / "a.mat", {"x": np.eye(2)})
-    with pytest.raises(ValueError, match=rf"\(got {found}") as error:
+    with pytest.raises(ValueError, match=rf"\(got {result}") as error:
         load_dataset(str(path))
     assert all(kind.description in str(error.value) for kind in FORMATS)
 

@@ -20,8 +20,8 @@ READERS = (
 @pytest.fixture(scope="module")
 def outcomes():
     command = [sys.executable, "-m", "tests.data.mutate_files"]
-    found = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
-    return json.loads(found.stdout)
+    result = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    return json.loads(result.stdout)
 
 
 @pytest.mark.slow

@@ -156,8 +156,8 @@ def test_missing_sides_are_zero_and_others_as_they_were(make_data):
     whole = make_data(size=200)
     data = drop_modalities(whole)
     for side, before, now in ((0, whole.image, data.image), (1, whole.text, data.text)):
-        there = data.present[:, side]
-        assert torch.equal(now[there], before[there]) and not now[~there].any() and (~there).sum() == 40
+        present = data.present[:, side]
+        assert torch.equal(now[present], before[present]) and not now[~present].any() and (~present).sum() == 40
     assert torch.equal(data.labels, whole.labels) and "80 incomplete" in repr(data) and "incomplete" not in repr(whole)
 
 

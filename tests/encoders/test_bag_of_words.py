@@ -23,10 +23,10 @@ def test_it_is_what_scikit_learn_counts(binary, min_count):
     counter = CountVectorizer(analyzer=words_of, binary=binary, min_df=min_count)
     wanted = counter.fit_transform(TEXTS)
     assert encoder.vocabulary == tuple(counter.get_feature_names_out())
-    found = encoder.encode(TEXTS)
-    assert isinstance(found, sp.csr_array) and found.dtype == np.float32
-    found.check_format()
-    assert np.array_equal(found.toarray(), wanted.toarray())
+    result = encoder.encode(TEXTS)
+    assert isinstance(result, sp.csr_array) and result.dtype == np.float32
+    result.check_format()
+    assert np.array_equal(result.toarray(), wanted.toarray())
 
 
 def test_the_most_frequent_words_stay_and_stop_words_go():
@@ -71,8 +71,8 @@ def test_titles_of_the_bundled_set_give_words_that_are_in_their_rows():
     data = load_openclipart()
     encoder = build_encoder(data.encoders["text"])
     assert encoder.channels == data.text_channels
-    found = encoder.encode(data.titles).astype(bool)
+    result = encoder.encode(data.titles).astype(bool)
     rows = data.text.astype(bool)
-    both = found.multiply(rows).sum()
-    assert both > 0.99 * found.sum()
+    both = result.multiply(rows).sum()
+    assert both > 0.99 * result.sum()
     assert both > 0.5 * rows.sum()

@@ -30,7 +30,7 @@ COLOURS = ["red", "lime", "blue", "white"]
 
 
 @pytest.fixture
-def made(tmp_path):
+def items(tmp_path):
     """Forty pictures with captions and tags; the tag `rare` comes twice."""
     images, captions, tags = [], [], []
     for i in range(40):
@@ -42,13 +42,13 @@ def made(tmp_path):
     return images, captions, tags
 
 
-def make(made, **options):
-    return data_from_files(*made, **{"image_encoder": MeanColour(), "progress": False, **options})
+def make(items, **options):
+    return data_from_files(*items, **{"image_encoder": MeanColour(), "progress": False, **options})
 
 
-def test_features_labels_and_settings(made):
-    data = make(made, splits={"train": range(40)})
-    images, captions, tags = made
+def test_features_labels_and_settings(items):
+    data = make(items, splits={"train": range(40)})
+    images, captions, tags = items
     assert len(data) == 40 and data.is_complete
     assert data.image[1].tolist() == [0, 255, 0]
     assert data.label_names == ("even", "blue", "lime", "red", "white")
@@ -59,8 +59,8 @@ def test_features_labels_and_settings(made):
     assert (data.ids[5], data.titles[5]) == (str(images[5]), captions[5])
 
 
-def test_random_splits_cover_all_and_repeat(made):
-    data, again, other = (make(made, min_tag_count=2, seed=seed) for seed in (0, 0, 1))
+def test_random_splits_cover_all_and_repeat(items):
+    data, again, other = (make(items, min_tag_count=2, seed=seed) for seed in (0, 0, 1))
     splits = {name: index.tolist() for name, index in data.splits.items()}
     assert splits == {name: index.tolist() for name, index in again.splits.items()}
     assert splits["test"] != other.splits["test"].tolist()
@@ -69,8 +69,8 @@ def test_random_splits_cover_all_and_repeat(made):
     assert splits["query"] == splits["test"] and sorted(splits["database"] + splits["query"]) == list(range(40))
 
 
-def test_labels_and_words_are_learned_from_the_training_items(made):
-    images, captions, tags = made
+def test_labels_and_words_are_learned_from_the_training_items(items):
+    images, captions, tags = items
     captions = [caption + " seen" if i < 3 else caption for i, caption in enumerate(captions)]
     data = make((images, captions, tags), splits={"train": range(3, 40), "test": range(3)}, min_tag_count=2)
     assert "rare" in data.label_names
@@ -79,8 +79,8 @@ def test_labels_and_words_are_learned_from_the_training_items(made):
     assert "rare" not in data.label_names
 
 
-def test_training_items_without_labels_leave_the_training_split(made):
-    images, captions, tags = made
+def test_training_items_without_labels_leave_the_training_split(items):
+    images, captions, tags = items
     tags = [[] if i == 5 else tags[i] for i in range(40)]
     data = make((images, captions, tags), splits={"train": range(10), "test": [*range(5, 40)]}, min_tag_count=1)
     assert data.splits["train"].tolist() == [0, 1, 2, 3, 4, 6, 7, 8, 9]
@@ -88,9 +88,9 @@ def test_training_items_without_labels_leave_the_training_split(made):
 
 
 @pytest.fixture
-def incomplete(made):
+def incomplete(items):
     """Picture 2 is damaged, caption 4 is blank, 6 is both."""
-    images, captions, tags = made
+    images, captions, tags = items
     for row in (2, 6):
         images[row].write_bytes(images[row].read_bytes()[:30])
     return images, ["  " if i in (4, 6) else caption for i, caption in enumerate(captions)], tags
@@ -118,9 +118,9 @@ def test_incomplete_items_are_dropped_where_asked(incomplete, tmp_path):
     assert np.load(out).shape == (40, 3)
 
 
-def test_own_text_encoder_ids_and_titles(made):
+def test_own_text_encoder_ids_and_titles(items):
     encoder, names = BagOfWords(["blue", "red"]), [f"n{i}" for i in range(40)]
-    data = make(made, text_encoder=encoder, ids=names, titles=names[::-1])
+    data = make(items, text_encoder=encoder, ids=names, titles=names[::-1])
     assert data.text_channels == 2 and data.encoders["text"] == encoder.settings
     assert data.ids == tuple(names) and data.titles == tuple(names[::-1])
 
@@ -137,20 +137,20 @@ def test_own_text_encoder_ids_and_titles(made):
         (None, {"splits": {"train": [-1]}}, "'splits' must have row numbers below 40 in 'train'"),
     ],
 )
-def test_wrong_arguments_are_refused(made, change, options, message):
-    made = tuple(given[:-1] if i == change else given for i, given in enumerate(made))
+def test_wrong_arguments_are_refused(items, change, options, message):
+    items = tuple(column[:-1] if i == change else column for i, column in enumerate(items))
     with pytest.raises(ValueError, match=message):
-        make(made, **options)
+        make(items, **options)
 
 
-def test_tags_as_text_are_refused(made):
+def test_tags_as_text_are_refused(items):
     with pytest.raises(ValueError, match=r"'tags' must have a collection of tags per picture \(got the text 'red'\)"):
-        make((*made[:2], ["red"] * 40))
+        make((*items[:2], ["red"] * 40))
 
 
 @pytest.mark.filterwarnings("ignore:.*cannot be read")
-def test_pictures_of_which_none_can_be_read_are_refused(made):
-    images, captions, tags = made
+def test_pictures_of_which_none_can_be_read_are_refused(items):
+    images, captions, tags = items
     with pytest.raises(ValueError, match=r"'images' must have a picture .*none/00\.png: no such picture"):
         make(([path.parent / "none" / path.name for path in images], captions, tags))
 
@@ -230,7 +230,7 @@ e,,,cat,test
 """
 
 
-def made_from_table(path, **options):
+def from_table(path, **options):
     encoders = {"image_encoder": Brightness(), "text_encoder": BagOfWords(["cat", "chat"])}
     return data_from_table(path, **encoders, min_tag_count=1, progress=False, **options)
 
@@ -240,7 +240,7 @@ def test_columns_by_name_splits_and_what_is_missing(tmp_path):
     (tmp_path / "items.csv").write_text(TABLE)
     failures = []
     with pytest.warns(UserWarning, match=r"items\.csv: 1 row left out, with no picture and no caption: 4"):
-        data = made_from_table(tmp_path / "items.csv", **COLUMNS, separator="|", on_failure=failures.append)
+        data = from_table(tmp_path / "items.csv", **COLUMNS, separator="|", on_failure=failures.append)
     assert data.ids == ("a", "b", "c", "d") and data.titles == ("A cat asleep", "Le chat", "A cat", "d")
     assert data.present.tolist() == [[True, True], [False, True], [False, True], [True, False]]
     assert data.image.flatten().tolist() == [0, 0, 0, 20]
@@ -252,7 +252,7 @@ def test_columns_by_name_splits_and_what_is_missing(tmp_path):
 
 def test_a_folder_is_its_table(tmp_path):
     whole = read(folder_with(tmp_path, LINES))
-    again = made_from_table(tmp_path / "captions.csv", splits={"train": range(3)})
+    again = from_table(tmp_path / "captions.csv", splits={"train": range(3)})
     assert whole.ids == again.ids and whole.titles == again.titles and whole.label_names == again.label_names
     np.testing.assert_array_equal(whole.image, again.image)
 
@@ -264,7 +264,7 @@ def test_pictures_elsewhere_and_rows_without_any_have_ids_that_tell_them_apart(t
     lines = ["file,caption,tags", f"{elsewhere / 'in' / '1.png'},A cat,cat", ",A chat,cat", ",Another cat,cat"]
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables" / "items.csv").write_text("\n".join(lines))
-    data = made_from_table(tmp_path / "tables" / "items.csv", splits={"train": [0, 1, 2]})
+    data = from_table(tmp_path / "tables" / "items.csv", splits={"train": [0, 1, 2]})
     assert data.ids == (str(elsewhere / "in" / "1.png"), "item 1", "item 2")
     assert data.image.flatten().tolist() == [10, 0, 0]
 
@@ -272,4 +272,4 @@ def test_pictures_elsewhere_and_rows_without_any_have_ids_that_tell_them_apart(t
 def test_without_any_picture_nothing_is_made(tmp_path):
     (tmp_path / "items.csv").write_text("file,caption,tags\n,A cat,cat\n")
     with pytest.raises(ValueError, match=r"'images' must have a picture that can be read \(got none\)"):
-        made_from_table(tmp_path / "items.csv")
+        from_table(tmp_path / "items.csv")

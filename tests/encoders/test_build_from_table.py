@@ -37,7 +37,7 @@ def folder_of(place, lines, header="file,caption,tags", table="captions.csv", en
     return place
 
 
-def told(call):
+def with_warnings(call):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         data = call()
@@ -50,7 +50,7 @@ OPTIONS = {"image_encoder": Colour(), "min_tag_count": 3, "min_word_count": 3, "
 def test_other_columns_and_separators_are_read_and_told(tmp_path):
     lines = [f'{i}.png,"a {("red", "blue")[i % 2]} thing","{("red", "blue")[i % 2]}, plain"' for i in range(12)]
     folder = folder_of(tmp_path, lines, "filename,text,Labels")
-    data, messages = told(lambda: data_from_folder(folder, **OPTIONS))
+    data, messages = with_warnings(lambda: data_from_folder(folder, **OPTIONS))
     assert set(data.label_names) == {"plain", "red", "blue"} and data.ids[0] == "0.png"
     assert (
         f"{folder / 'captions.csv'}: read the columns 'filename' as file, 'text' as caption, 'Labels' as tags"
@@ -62,7 +62,7 @@ def test_other_columns_and_separators_are_read_and_told(tmp_path):
 def test_usual_tables_need_no_telling(tmp_path):
     lines = [f"{i}.png,a red thing,red;plain,{('train', 'test')[i > 8]}" for i in range(12)]
     folder = folder_of(tmp_path, lines, "file,caption,tags,split")
-    _, messages = told(lambda: data_from_folder(folder, separator=";", **OPTIONS))
+    _, messages = with_warnings(lambda: data_from_folder(folder, separator=";", **OPTIONS))
     assert messages == []
 
 
@@ -70,7 +70,7 @@ def test_what_is_lost_is_told_with_its_reason(tmp_path):
     lines = [f"{i}.png,a red thing,red,train" for i in range(8)]
     lines += ["8.png,a red thing,rare,train", "9.png,zebra,red,train", "10.png,a red thing,,test", "11.png,red,red,"]
     folder = folder_of(tmp_path, lines, "file,caption,tags,split")
-    data, messages = told(lambda: data_from_folder(folder, separator=";", **OPTIONS))
+    data, messages = with_warnings(lambda: data_from_folder(folder, separator=";", **OPTIONS))
     joined = "\n".join(messages)
     assert "1 tag with fewer than 3 items left out; 1 became" in joined
     assert (
@@ -85,7 +85,7 @@ def test_what_is_lost_is_told_with_its_reason(tmp_path):
 def test_pictures_whose_paths_differ_in_capitals(tmp_path):
     lines = [f"{i}.PNG,a red thing,red" for i in range(12)]
     folder = folder_of(tmp_path, lines)
-    data, messages = told(lambda: data_from_folder(folder, **OPTIONS))
+    data, messages = with_warnings(lambda: data_from_folder(folder, **OPTIONS))
     assert len(data) == 12 and data.present.all() and data.ids[0] == "0.png"
     assert any("12 pictures" in message and "case" in message and "the first: 0.PNG" in message for message in messages)
 
@@ -100,14 +100,14 @@ def test_files_that_differ_only_in_capitals_stay_apart(tmp_path):
     )
     Image.new("RGB", (4, 4), "red").save(folder / "A.png")
     Image.new("RGB", (4, 4), "blue").save(folder / "a.png")
-    data, _ = told(lambda: data_from_folder(folder, **OPTIONS))
+    data, _ = with_warnings(lambda: data_from_folder(folder, **OPTIONS))
     assert data.image[data.ids.index("A.png")].tolist() == [255, 0, 0]
     assert data.image[data.ids.index("a.png")].tolist() == [0, 0, 255]
 
 
 def test_the_table_of_a_folder(tmp_path):
     folder = folder_of(tmp_path, [f"{i}.png;a red thing;red" for i in range(12)], "file;caption;tags", "mine.csv")
-    assert len(told(lambda: data_from_folder(folder, **OPTIONS))[0]) == 12
+    assert len(with_warnings(lambda: data_from_folder(folder, **OPTIONS))[0]) == 12
     (folder / "other.tsv").write_text("x")
     with pytest.raises(ValueError, match=r"expected one table.*got mine\.csv, other\.tsv"):
         data_from_folder(folder)

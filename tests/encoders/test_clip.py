@@ -59,11 +59,11 @@ def whole(model):
 def test_texts_are_what_the_whole_model_gives(model):
     texts = ["a red bird", "a bird", "blue"]
     encoder = Clip(model, "text")
-    found = encoder.encode(texts)
-    assert (encoder.side, encoder.channels, found.shape, found.dtype) == ("text", 12, (3, 12), np.float32)
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    result = encoder.encode(texts)
+    assert (encoder.side, encoder.channels, result.shape, result.dtype) == ("text", 12, (3, 12), np.float32)
+    np.testing.assert_allclose(np.linalg.norm(result, axis=1), 1, atol=1e-5)
     tokenizer = transformers.CLIPTokenizer.from_pretrained(model)
-    for text, row in zip(texts, found, strict=True):
+    for text, row in zip(texts, result, strict=True):
         with torch.inference_mode():
             image = torch.zeros(1, 3, 32, 32)
             alone = whole(model)(pixel_values=image, **tokenizer(text, return_tensors="pt")).text_embeds[0]
@@ -79,14 +79,14 @@ def test_pictures_are_what_the_whole_model_gives(model, tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     encoder = Clip(model, "image")
-    found = encoder.encode([tmp_path / "a.png", tmp_path / "a.png"])
-    assert (encoder.side, encoder.channels, found.shape, found.dtype) == ("image", 12, (2, 12), np.float32)
+    result = encoder.encode([tmp_path / "a.png", tmp_path / "a.png"])
+    assert (encoder.side, encoder.channels, result.shape, result.dtype) == ("image", 12, (2, 12), np.float32)
     mean, deviation = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
     values = torch.tensor((pixels / 255 - mean) / deviation, dtype=torch.float32).permute(2, 0, 1)[None]
     with torch.inference_mode():
         tokens = torch.tensor([[0]])
         alone = whole(model)(pixel_values=values, input_ids=tokens).image_embeds[0]
-    np.testing.assert_allclose(found[1], alone / alone.norm(), atol=1e-4)
+    np.testing.assert_allclose(result[1], alone / alone.norm(), atol=1e-4)
 
 
 def test_settings_build_it_again_from_elsewhere(model, monkeypatch, tmp_path):

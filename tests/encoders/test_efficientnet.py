@@ -46,9 +46,9 @@ def test_features_are_means_of_the_last_maps(drawing):
     ellipse = page.crop((300, 40, 461, 141))
     square = Image.new("RGB", (161, 161), "white")
     square.paste(ellipse, (0, 30))
-    found = EfficientNetLite0("drawing").encode([drawing])
-    assert found.shape == (1, 1280) and found.dtype == np.float32 and found.min() >= 0
-    np.testing.assert_allclose(found[0], plainly(square), atol=1e-5)
+    result = EfficientNetLite0("drawing").encode([drawing])
+    assert result.shape == (1, 1280) and result.dtype == np.float32 and result.min() >= 0
+    np.testing.assert_allclose(result[0], plainly(square), atol=1e-5)
 
 
 def test_the_middle_square_is_seen(drawing, tmp_path):
@@ -56,8 +56,8 @@ def test_the_middle_square_is_seen(drawing, tmp_path):
     page.paste((0, 90, 200), (200, 100, 290, 220))
     page.paste((0, 0, 0), (0, 0, 50, 300))  # Not in the middle.
     page.save(tmp_path / "a.png")
-    found = EfficientNetLite0().encode([drawing, tmp_path / "a.png"])
-    np.testing.assert_allclose(found[1], plainly(page.crop((100, 0, 400, 300))), atol=1e-5)
+    result = EfficientNetLite0().encode([drawing, tmp_path / "a.png"])
+    np.testing.assert_allclose(result[1], plainly(page.crop((100, 0, 400, 300))), atol=1e-5)
 
 
 def test_the_input_is_the_middle_square():

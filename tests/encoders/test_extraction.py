@@ -55,9 +55,9 @@ FAILED = [Failure(2, "bad", "bad: is bad"), Failure(5, "bad", "bad: is bad")]
 @pytest.mark.parametrize("file", [False, True])
 def test_batches_give_what_all_at_once_gives(tmp_path, batch_size, file):
     out = tmp_path / "deep" / "features.npy" if file else None
-    found = extract(Lengths(), WORDS, out, batch_size=batch_size, on_error="skip", progress=False)
-    assert np.array_equal(found.features, WANTED) and found.features.dtype == np.float32
-    assert found.failures == FAILED
+    result = extract(Lengths(), WORDS, out, batch_size=batch_size, on_error="skip", progress=False)
+    assert np.array_equal(result.features, WANTED) and result.features.dtype == np.float32
+    assert result.failures == FAILED
     if out:
         assert np.array_equal(np.load(out), WANTED)
         assert sorted(path.name for path in out.parent.iterdir()) == ["features.npy", "features.npy.json"]
@@ -66,10 +66,10 @@ def test_batches_give_what_all_at_once_gives(tmp_path, batch_size, file):
 @pytest.mark.parametrize("batch_size", [1, 2, 50])
 def test_sparse_features_keep_empty_rows_of_failures(batch_size):
     texts = ["a cat", 3.5, "cat and dog", 7, "no more"]
-    found = extract(BagOfWords(["cat", "dog"]), texts, batch_size=batch_size, on_error="skip", progress=False)
-    assert isinstance(found.features, sp.csr_array) and found.features.dtype == np.float32
-    assert found.features.toarray().tolist() == [[1, 0], [0, 0], [1, 1], [0, 0], [0, 0]]
-    assert [failure.row for failure in found.failures] == [1, 3]
+    result = extract(BagOfWords(["cat", "dog"]), texts, batch_size=batch_size, on_error="skip", progress=False)
+    assert isinstance(result.features, sp.csr_array) and result.features.dtype == np.float32
+    assert result.features.toarray().tolist() == [[1, 0], [0, 0], [1, 1], [0, 0], [0, 0]]
+    assert [failure.row for failure in result.failures] == [1, 3]
 
 
 def test_an_error_is_raised_with_what_went_before_kept(tmp_path):
@@ -135,9 +135,9 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been_killed(tmp_path):
         assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == -signal.SIGKILL
         assert not out.exists()
     encoder = Lengths()
-    found = extract(encoder, items, out, batch_size=7, progress=False)
+    result = extract(encoder, items, out, batch_size=7, progress=False)
     assert sum(encoder.batches) == 50 - 5 * 4
-    assert np.array_equal(found.features, Lengths().encode(items))
+    assert np.array_equal(result.features, Lengths().encode(items))
 
 
 def test_the_next_batch_is_read_while_one_is_embedded():
@@ -203,10 +203,10 @@ def test_pictures_of_a_matlab_file_are_read_batch_by_batch(tmp_path, monkeypatch
     read, blocks = MatPictures.__getitem__, []
     monkeypatch.setattr(MatPictures, "__getitem__", lambda self, index: blocks.append(index) or read(self, index))
     pictures, out = MatPictures(tmp_path / "iall.mat"), tmp_path / "features.npy"
-    found = extract(Means(), pictures, out, batch_size=2, on_error="skip", progress=False)
-    assert found.features[:, 0].tolist() == [7, 0, 9, 11, 13]
-    assert found.failures == [Failure(1, f"{tmp_path / 'iall.mat'} IAll[1]", "too bright")]
+    result = extract(Means(), pictures, out, batch_size=2, on_error="skip", progress=False)
+    assert result.features[:, 0].tolist() == [7, 0, 9, 11, 13]
+    assert result.failures == [Failure(1, f"{tmp_path / 'iall.mat'} IAll[1]", "too bright")]
     assert blocks == [slice(0, 2), slice(2, 4), slice(4, 6)]
     again = Means()
-    np.testing.assert_array_equal(extract(again, pictures, out, progress=False).features, found.features)
+    np.testing.assert_array_equal(extract(again, pictures, out, progress=False).features, result.features)
     assert not again.asked

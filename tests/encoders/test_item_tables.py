@@ -29,9 +29,9 @@ def path(tmp_path):
 
 
 def test_a_table_gives_items_labels_and_splits(path):
-    with pytest.warns(UserWarning) as told:
+    with pytest.warns(UserWarning) as warned:
         table = read_table(path, **COLUMNS)
-    assert [str(warning.message) for warning in told] == [
+    assert [str(warning.message) for warning in warned] == [
         f"{path}: 1 row left out, with no picture and no caption: 3", f"{path}: 1 item without a label: 3",
     ]  # fmt: skip
     assert table.image_paths == [path.parent / "a" / "1.jpg", None, path.parent / "3.jpg", path.parent / "5.jpg"]
@@ -122,18 +122,18 @@ def test_any_text_is_read_as_it_was_written(rows, ending):
             with path.open("w", encoding="utf-8", newline="") as file:
                 table = csv.writer(file, delimiter="\t" if ending == ".tsv" else ",")
                 table.writerows([["file", "caption", "tags"], *zip(names, captions, map(";".join, tags), strict=True)])
-        kept = [row for row in range(len(rows)) if names[row].strip() or captions[row].strip()]
-        wanted = [sorted({tag.strip() for tag in tags[row]} - {""}) for row in kept]
+        numbers = [row for row in range(len(rows)) if names[row].strip() or captions[row].strip()]
+        wanted = [sorted({tag.strip() for tag in tags[row]} - {""}) for row in numbers]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if not any(wanted):
                 with pytest.raises(ValueError, match=r"items\.\w+: expected"):
                     read_table(path, separator=";")
                 return
-            found = read_table(path, separator=";")
-    assert found.captions == [captions[row].strip() for row in kept]
-    assert [found.tags[place] for place in range(len(kept))] == wanted
-    assert found.empty == tuple(sorted(set(range(len(rows))) - set(kept)))
+            result = read_table(path, separator=";")
+    assert result.captions == [captions[row].strip() for row in numbers]
+    assert [result.tags[place] for place in range(len(numbers))] == wanted
+    assert result.empty == tuple(sorted(set(range(len(rows))) - set(numbers)))
 
 
 def parquet_tags(tmp_path, values, **columns):

@@ -22,7 +22,7 @@ class Network(torch.nn.Module):
 
 
 @pytest.fixture
-def made(monkeypatch):
+def created(monkeypatch):
     """What the stand-in was asked to make."""
     asked = []
 
@@ -47,38 +47,38 @@ def weights(tmp_path):
     return path
 
 
-def test_pictures(made, weights, tmp_path):
+def test_pictures(created, weights, tmp_path):
     Image.new("RGB", (2, 2), (30, 40, 9)).save(tmp_path / "a.png")
     encoder = OpenClip("Tiny", weights, "image")
-    found = encoder.encode([tmp_path / "a.png"])
-    assert found.dtype == np.float32 and encoder.channels == 2
-    np.testing.assert_allclose(found, [[0.6, 0.8]], atol=1e-6)
-    assert made == [("Tiny", str(weights.resolve()))] and not encoder._network.training
+    result = encoder.encode([tmp_path / "a.png"])
+    assert result.dtype == np.float32 and encoder.channels == 2
+    np.testing.assert_allclose(result, [[0.6, 0.8]], atol=1e-6)
+    assert created == [("Tiny", str(weights.resolve()))] and not encoder._network.training
 
 
-def test_texts_and_settings(made, weights):
+def test_texts_and_settings(created, weights):
     encoder = build_encoder(OpenClip("Tiny", weights, "text").settings)
-    found = encoder.encode(["aaab", "bbb"])
-    assert found.dtype == np.float32 and encoder.side == "text"
-    np.testing.assert_allclose(found, [[0.8, 0.6], [1, 0]], atol=1e-6)
+    result = encoder.encode(["aaab", "bbb"])
+    assert result.dtype == np.float32 and encoder.side == "text"
+    np.testing.assert_allclose(result, [[0.8, 0.6], [1, 0]], atol=1e-6)
 
 
-def test_what_is_not_there_is_not_downloaded(made):
+def test_what_is_not_there_is_not_downloaded(created):
     with pytest.raises(FileNotFoundError, match=r"openai: no such weights; .*'allow_download=True'"):
         OpenClip("Tiny", "openai", "text")
-    assert made == []
+    assert created == []
     OpenClip("Tiny", "openai", "text", allow_download=True)
-    assert made == [("Tiny", "openai")]
+    assert created == [("Tiny", "openai")]
 
 
-def test_wrong_arguments_are_refused(made, weights):
+def test_wrong_arguments_are_refused(created, weights):
     with pytest.raises(ValueError, match=r"'architecture' must be one of .*\(got 'Huge'\)"):
         OpenClip("Huge", weights, "text")
     with pytest.raises(ValueError, match="'side' must be one of image, text"):
         OpenClip("Tiny", weights, "sound")
 
 
-def test_files_that_may_be_pickles_are_refused(made, tmp_path):
+def test_files_that_may_be_pickles_are_refused(created, tmp_path):
     (tmp_path / "weights.pt").write_bytes(b"")
     with pytest.raises(ValueError, match=r"'weights' must be a \.safetensors file .*weights\.pt"):
         OpenClip("Tiny", tmp_path / "weights.pt", "text")

@@ -50,8 +50,8 @@ def test_grey_and_black_and_white(tmp_path, mode):
 @pytest.mark.parametrize("kind", ["a.png", "a.tiff"])
 def test_sixteen_bits_keep_their_shades(tmp_path, kind):
     values = np.array([[0, 257, 128 * 257, 65535]], dtype=np.uint16)
-    found = pixels(saved(Image.fromarray(values), tmp_path / kind))
-    assert found.tolist() == [[[v] * 3 for v in (0, 1, 128, 255)]]
+    result = pixels(saved(Image.fromarray(values), tmp_path / kind))
+    assert result.tolist() == [[[v] * 3 for v in (0, 1, 128, 255)]]
 
 
 def test_cmyk(tmp_path):
@@ -65,9 +65,9 @@ def test_it_is_turned_as_the_camera_was_held(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # Turn by a quarter, clockwise.
     path = saved(picture, tmp_path / "a.png", exif=exif)
-    found = pixels(path)
-    assert found.shape == (4, 2, 3)
-    assert found[0, 1].tolist() == [255, 0, 0]
+    result = pixels(path)
+    assert result.shape == (4, 2, 3)
+    assert result[0, 1].tolist() == [255, 0, 0]
 
 
 def test_the_first_frame_of_an_animation(tmp_path):

@@ -19,11 +19,11 @@ def packaged():
 
 
 def test_alike_sentences_are_near(packaged):
-    found = packaged.encode(TEXTS)
+    result = packaged.encode(TEXTS)
     assert (packaged.side, packaged.channels) == ("text", 384)
-    assert found.shape == (4, 384) and found.dtype == np.float32
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
-    assert found[0] @ found[1] > found[0] @ found[2] + 0.2
+    assert result.shape == (4, 384) and result.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(result, axis=1), 1, atol=1e-5)
+    assert result[0] @ result[1] > result[0] @ result[2] + 0.2
 
 
 def test_it_is_the_mean_of_the_tokens(packaged):

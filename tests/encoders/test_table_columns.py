@@ -20,14 +20,14 @@ def table(tmp_path, header):
     ],
 )
 def test_usual_names(tmp_path, header, image, caption, tags):
-    found = guess_columns(table(tmp_path, header))
-    assert (found["image"], found["caption"], found["tags"]) == (image, caption, tags)
-    assert found["id"] == ("id" if "id" in header.split(",") else None)
+    result = guess_columns(table(tmp_path, header))
+    assert (result["image"], result["caption"], result["tags"]) == (image, caption, tags)
+    assert result["id"] == ("id" if "id" in header.split(",") else None)
 
 
 def test_a_column_that_is_given_is_not_guessed_again(tmp_path):
-    found = guess_columns(table(tmp_path, "file,text,caption,tags"), {"image": "caption", "caption": None})
-    assert (found["image"], found["caption"]) == ("caption", "text")
+    result = guess_columns(table(tmp_path, "file,text,caption,tags"), {"image": "caption", "caption": None})
+    assert (result["image"], result["caption"]) == ("caption", "text")
 
 
 def test_what_is_missing_is_told(tmp_path):

@@ -42,10 +42,10 @@ FILES = {
 def test_names_are_looked_up_word_by_word(tmp_path, name):
     (tmp_path / name).write_bytes(FILES[name])
     with pytest.warns(UserWarning, match=rf"{name}: no word vectors for 1 label names, set to zero: unheard"):
-        found = read_label_vectors(tmp_path / name, ["Night-Sky", "sky", "car", "unheard", "night_unheard", "the the"])
-    assert found.vectors.dtype == torch.float32 and found.missing == ("unheard",)
+        result = read_label_vectors(tmp_path / name, ["Night-Sky", "sky", "car", "unheard", "night_unheard", "the the"])
+    assert result.vectors.dtype == torch.float32 and result.missing == ("unheard",)
     # The word as it is goes before the first with other capitals.
-    assert found.vectors.tolist() == [[0.5, 2, 0], [0, 4, 0], [0, 0, 8], [0, 0, 0], [1, 0, 0], [9, 9, 9]]
+    assert result.vectors.tolist() == [[0.5, 2, 0], [0, 4, 0], [0, 0, 8], [0, 0, 0], [1, 0, 0], [9, 9, 9]]
 
 
 def test_vectors_are_the_x_of_a_graph(tmp_path):

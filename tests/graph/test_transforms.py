@@ -123,9 +123,9 @@ def test_transforms_compose(graph):
 def test_threshold_keeps_weights_of_at_least_the_threshold(threshold):
     edges = [(0, 1, 0.25), (1, 0, 0.5), (2, 0, 0.75), (3, 0, 1.0), (0, 3, 0.0)]
     after = Threshold(threshold)(weighted(edges, edge_count=torch.arange(5)))
-    kept = [i for i, (*_, weight) in enumerate(edges) if weight >= threshold]
-    assert after.edge_count.tolist() == kept
-    assert after.edge_weight.tolist() == [edges[i][2] for i in kept]
+    remaining = [i for i, (*_, weight) in enumerate(edges) if weight >= threshold]
+    assert after.edge_count.tolist() == remaining
+    assert after.edge_weight.tolist() == [edges[i][2] for i in remaining]
 
 
 @pytest.mark.parametrize("threshold", [0.2, 0.4])
@@ -161,11 +161,11 @@ def test_reweight_shares_p_among_the_neighbours(graph, p):
 
 
 def slow_knn(edges, k):
-    kept = []
+    remaining = []
     for target in {edge[1] for edge in edges}:
         into = sorted((edge for edge in edges if edge[1] == target), key=lambda edge: (-edge[2], edge[0]))
-        kept += into[:k]
-    return set(kept)
+        remaining += into[:k]
+    return set(remaining)
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 100])
@@ -175,9 +175,9 @@ def test_knn_against_a_loop_with_ties_and_shuffled_edges(k, seed):
     pairs = [(i, j) for i in range(7) for j in range(7) if i != j and j != 5 and random.random() < 0.7]
     edges = [(i, j, float(random.integers(1, 4)) / 4) for i, j in random.permutation(pairs).tolist()]
     after = KNN(k)(weighted(edges, num_nodes=7, edge_count=torch.arange(len(edges))))
-    kept = [edges[place] for place in after.edge_count.tolist()]
-    assert after.edge_index.T.tolist() == [[i, j] for i, j, _ in kept]
-    assert set(kept) == slow_knn(edges, k)
+    remaining = [edges[place] for place in after.edge_count.tolist()]
+    assert after.edge_index.T.tolist() == [[i, j] for i, j, _ in remaining]
+    assert set(remaining) == slow_knn(edges, k)
     assert after.edge_count.tolist() == sorted(after.edge_count.tolist())
 
 

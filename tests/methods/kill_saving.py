@@ -27,8 +27,8 @@ def main():
         shutil.rmtree(folder)
         first.save_pretrained(folder)
         alive = survives(lambda: second.save_pretrained(folder), step)
-        found = load_method(folder).state_dict()
-        print(*(name for name, state in weights.items() if all(torch.equal(state[key], found[key]) for key in state)))
+        result = load_method(folder).state_dict()
+        print(*(name for name, state in weights.items() if all(torch.equal(state[key], result[key]) for key in state)))
         # The next save succeeds and deletes files that were left over.
         third.save_pretrained(folder)
         load_method(folder)

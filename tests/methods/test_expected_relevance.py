@@ -76,13 +76,13 @@ def test_bags_of_words_lose_words_in_training_only(make_data, layout):
     words[torch.arange(400), torch.arange(400) % 9] = 1.0
     words[torch.arange(400), (torch.arange(400) + 4) % 9] = 1.0
     method = build(data, word_dropout=1.0, dropout=0.0)
-    given = words.to_sparse_csr() if layout == "sparse" else words
+    text = words.to_sparse_csr() if layout == "sparse" else words
     method.projectors["image"] = method.projectors["text"] = Dense()
     method.classifier = torch.nn.Linear(9, 9)
-    left = method.train()(torch.zeros(400, 9), given)["text_pair"]
+    left = method.train()(torch.zeros(400, 9), text)["text_pair"]
     assert ((left == 0) | (left == words)).all() and left.any(1).all()
     assert 0.1 < 1 - left.sum() / words.sum() < 0.5
-    assert torch.equal(method.eval()(torch.zeros(400, 9), given)["text_pair"], words)
+    assert torch.equal(method.eval()(torch.zeros(400, 9), text)["text_pair"], words)
     dense = torch.rand(400, 9) + 0.1  # Not bags of words.
     assert torch.equal(method.train()(torch.zeros(400, 9), dense)["text_pair"], dense)
 

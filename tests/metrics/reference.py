@@ -61,10 +61,10 @@ def within(name, grades, distances):
     """A metric of the items within a Hamming radius."""
     kind, _, radius = name.partition("@r")
     inside = [grade for grade, distance in zip(grades, distances, strict=True) if distance <= int(radius)]
-    hits, found = sum(map(bool, inside)), sum(map(bool, grades))
+    hits, result = sum(map(bool, inside)), sum(map(bool, grades))
     if kind == "lookup":
         return float(hits > 0)
-    divisor = len(inside) if kind == "precision" else found
+    divisor = len(inside) if kind == "precision" else result
     return hits / divisor if divisor else 0.0
 
 

@@ -382,15 +382,15 @@ def measure_all(group):
         ("hamming", "expected"): (pack_bits(image), pack_bits(text)),
     }
     ids = torch.arange(23)
-    found = {}
+    result = {}
     for (similarity, ties), sides in kinds.items():
         names = [*NAMES, "precision@r6"] if similarity == "hamming" else NAMES
         for block_size in BLOCK_SIZES:
-            found[similarity, ties, block_size] = query_metrics(
+            result[similarity, ties, block_size] = query_metrics(
                 *sides, labels, labels, names, similarity=similarity, ties=ties, block_size=block_size,
                 query_ids=ids, database_ids=ids, group=group,
             )  # fmt: skip
-    return found
+    return result
 
 
 def measure_batches(rank, num_processes):
@@ -422,11 +422,11 @@ def of_two(tmp_path_factory):
 
 def test_two_processes_give_the_values_of_one_bit_for_bit(of_two):
     alone = measure_all(None)
-    for found, *_ in of_two:
-        assert found.keys() == alone.keys()
+    for result, *_ in of_two:
+        assert result.keys() == alone.keys()
         for case, values in alone.items():
-            assert found[case].keys() == values.keys()
-            assert all(torch.equal(found[case][name], column) for name, column in values.items()), case
+            assert result[case].keys() == values.keys()
+            assert all(torch.equal(result[case][name], column) for name, column in values.items()), case
             assert values["map"].max() > values["map"].min()
 
 

@@ -46,9 +46,9 @@ def test_a_given_matrix_needs_no_labels(dtype):
 def test_a_function_receives_the_labels_of_a_block(block_size):
     seen = []
 
-    def same_number(asked, found):
+    def same_number(asked, result):
         seen.append(len(asked))
-        return asked.sum(1)[:, None] == found.sum(1)
+        return asked.sum(1)[:, None] == result.sum(1)
 
     blocks = ranked_relevance(QUERY, DATABASE, QUERY_LABELS, DATABASE_LABELS, "dot", block_size, relevance=same_number)
     assert torch.cat(list(blocks)).tolist() == [[0, 0, 1, 0], [0, 0, 0, 0]]
@@ -58,12 +58,12 @@ def test_a_function_receives_the_labels_of_a_block(block_size):
 def test_items_of_the_same_id_rank_last_and_are_not_relevant():
     ids = torch.tensor([7, 8]), torch.tensor([7, 9, 8, 7])
     grades = torch.tensor([[1, 2, 3, 4], [1, 2, 3, 4]])
-    given = grades.clone()
+    copy = grades.clone()
     assert ranked(None, None, relevance=grades, query_ids=ids[0], database_ids=ids[1]).tolist() == [
         [2, 3, 0, 0],
         [2, 4, 1, 0],
     ]
-    assert torch.equal(grades, given)
+    assert torch.equal(grades, copy)
 
 
 def test_leaving_items_out_equals_a_database_without_them():

@@ -25,15 +25,15 @@ def test_batches_of_pairs_are_measured_together_in_both_directions(pairs):
     metric = CrossModalMetrics(["map", "recall@3"], similarity="dot")
     for batch in torch.arange(20).split(7):
         metric.update(*(side[batch] for side in pairs))
-    there = retrieval_metrics(image, text, labels, labels, ["map", "recall@3"], similarity="dot")
-    back = retrieval_metrics(text, image, labels, labels, ["map", "recall@3"], similarity="dot")
+    image_to_text = retrieval_metrics(image, text, labels, labels, ["map", "recall@3"], similarity="dot")
+    text_to_image = retrieval_metrics(text, image, labels, labels, ["map", "recall@3"], similarity="dot")
     assert {name: value.item() for name, value in metric.compute().items()} == {
-        "image_to_text/map": there["map"],
-        "image_to_text/recall@3": there["recall@3"],
-        "text_to_image/map": back["map"],
-        "text_to_image/recall@3": back["recall@3"],
+        "image_to_text/map": image_to_text["map"],
+        "image_to_text/recall@3": image_to_text["recall@3"],
+        "text_to_image/map": text_to_image["map"],
+        "text_to_image/recall@3": text_to_image["recall@3"],
     }
-    assert there["map"] != back["map"]
+    assert image_to_text["map"] != text_to_image["map"]
     assert not metric.image[0].requires_grad
 
 
@@ -185,5 +185,5 @@ def test_an_unknown_side_is_named():
 
 def test_torchmetrics_is_imported_only_with_the_module():
     code = "import sys, labelgraph.metrics; print('torchmetrics' in sys.modules)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert found.strip() == "False"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert result.strip() == "False"

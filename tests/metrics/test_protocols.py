@@ -247,8 +247,8 @@ def test_own_pairs_are_identified_if_sides_are_missing(make_data):
     present[test[0], 0] = present[test[1], 1] = False
     incomplete = CrossModalData(data.image, data.text, data.labels, splits=data.splits, present=present)
     got = protocol_metrics(encode, incomplete, metrics=["relevant"], leave_out_own=True)["image_to_text"]["relevant"]
-    asked, found = [i for i in test if i != test[0]], [i for i in test if i != test[1]]
-    shared = [sum(bool(data.labels[i] @ data.labels[j]) for j in found if j != i) for i in asked]
+    asked, result = [i for i in test if i != test[0]], [i for i in test if i != test[1]]
+    shared = [sum(bool(data.labels[i] @ data.labels[j]) for j in result if j != i) for i in asked]
     assert got == pytest.approx(sum(shared) / len(shared))
 
 

@@ -62,10 +62,10 @@ def test_against_a_loop(monkeypatch, sparse):
 def test_against_pyg_with_its_gradients(monkeypatch, sparse):
     if sparse:
         make_sparse(monkeypatch)
-    conv, there = layer(), WEIGHTS > 0
+    conv, present = layer(), WEIGHTS > 0
     other = twin(conv)
     ours, theirs = X.clone().requires_grad_(), X.clone().requires_grad_()
-    out, expected = conv(ours, EDGES, WEIGHTS), other(theirs, EDGES.flip(0)[:, there])
+    out, expected = conv(ours, EDGES, WEIGHTS), other(theirs, EDGES.flip(0)[:, present])
     torch.testing.assert_close(out, expected)
     goal = torch.randn(7, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     (out * goal).sum().backward(), (expected * goal).sum().backward()

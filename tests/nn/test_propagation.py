@@ -253,11 +253,11 @@ def test_forward_derivatives(way):
 def test_mapped_over_features_weights_or_both(way, in_dims):
     x, edge_index, edge_weight = random_graph_propagation()
     many = [value.unsqueeze(0) * torch.arange(1, 5).view(-1, *[1] * value.ndim) for value in (x, edge_weight)]
-    given = [
+    arguments = [
         one if dim is None else all_.movedim(0, dim)
         for one, all_, dim in zip((x, edge_weight), many, in_dims, strict=True)
     ]
-    out = torch.func.vmap(lambda x, w: propagate(x, edge_index, w).sin(), in_dims)(*given)
+    out = torch.func.vmap(lambda x, w: propagate(x, edge_index, w).sin(), in_dims)(*arguments)
     for i in range(4):
         own_x, own_weight = (
             value if dim is None else all_[i] for value, all_, dim in zip((x, edge_weight), many, in_dims, strict=True)

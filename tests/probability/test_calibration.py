@@ -19,9 +19,9 @@ def drawn(size, slope, intercept, seed=0):
 
 def test_the_fit_recovers_random_lines():
     slope, intercept = [0.5, 2.0, 4.0], [0.0, -3.0, 1.0]
-    found = platt_scaling(*drawn(30_000, slope, intercept), shrinkage=1e-3)
-    torch.testing.assert_close(found[0], torch.tensor(slope), atol=0.15, rtol=0)
-    torch.testing.assert_close(found[1], torch.tensor(intercept), atol=0.15, rtol=0)
+    result = platt_scaling(*drawn(30_000, slope, intercept), shrinkage=1e-3)
+    torch.testing.assert_close(result[0], torch.tensor(slope), atol=0.15, rtol=0)
+    torch.testing.assert_close(result[1], torch.tensor(intercept), atol=0.15, rtol=0)
 
 
 def test_lines_with_little_shrinkage_equal_logistic_regressions():

@@ -82,14 +82,14 @@ def drawn_expected_relevance(size, num_labels, seed=0):
 
 
 def by_loop_expected_relevance(p, q):
-    found = torch.empty(len(p), len(q), dtype=torch.float64)
+    result = torch.empty(len(p), len(q), dtype=torch.float64)
     for i, x in enumerate(p.tolist()):
         for j, y in enumerate(q.tolist()):
             none = 1.0
             for a, b in zip(x, y, strict=True):
                 none *= 1 - a * b
-            found[i, j] = 1 - none
-    return found
+            result[i, j] = 1 - none
+    return result
 
 
 @pytest.mark.parametrize(("queries", "items", "labels"), [(7, 5, 3), (1, 1, 1), (3, 0, 4), (0, 2, 4)])
@@ -237,7 +237,7 @@ def test_errors_name_values_that_are_not_probabilities(score):
 def test_arrays_lists_and_whole_numbers_are_accepted(score):
     p, q = [[1, 0, 1], [0, 0, 1]], [[1, 1, 1]]
     expected = score(torch.tensor(p).float(), torch.tensor(q).float())
-    for given in (lambda x: x, torch.tensor, lambda x: torch.tensor(x).float().numpy()[::-1][::-1]):
-        torch.testing.assert_close(score(given(p), given(q)), expected)
+    for convert in (lambda x: x, torch.tensor, lambda x: torch.tensor(x).float().numpy()[::-1][::-1]):
+        torch.testing.assert_close(score(convert(p), convert(q)), expected)
     with pytest.raises(ValueError, match="'p' must be an array or a list"):
         score({1, 2}, q)

@@ -56,9 +56,9 @@ def test_precision_recall_curves_are_means_over_seeds():
         result("algcn", 1, [0.5, 0.25], [0.6, 0.4]),
     ]
     plot_precision_recall(results, axes)
-    there, back = map(curves, axes)
-    assert there == {"algcn": ([0.0, 1.0], [0.75, 0.375]), "ridge": ([0.0, 1.0], [0.5, 0.1])}
-    assert back["algcn"][1] == pytest.approx([0.7, 0.3])
+    left, right = map(curves, axes)
+    assert left == {"algcn": ([0.0, 1.0], [0.75, 0.375]), "ridge": ([0.0, 1.0], [0.5, 0.1])}
+    assert right["algcn"][1] == pytest.approx([0.7, 0.3])
     assert [ax.get_title() for ax in axes] == ["Image to text", "Text to image"]
 
 

@@ -15,9 +15,9 @@ def report(value, per_class=(0.5, 1.0)):
     return RetrievalReport(value, list(per_class), [1, 5], [0.2, 0.1], [0.0, 1.0], [1.0, value], 7, 1)
 
 
-def result(there, back, **changes):
+def result(image, text, **changes):
     settings = {"method": "algcn", "seed": 0, "protocol": "test-vs-test", "selected_on": "validation"}
-    return Result(**settings | {"image_to_text": report(there), "text_to_image": report(back)} | changes)
+    return Result(**settings | {"image_to_text": report(image), "text_to_image": report(text)} | changes)
 
 
 THREE = [
@@ -126,10 +126,12 @@ def test_variants_are_summed_up_apart_and_peaks_are_the_largest():
 
 
 def test_measures_are_averaged_over_directions_and_kept(tmp_path):
-    there = replace(report(0.5), metrics={"own-rank": 2.0, "jaccard@10": 0.25})
-    back = replace(report(0.5), metrics={"own-rank": 5.0, "jaccard@10": 0.75})
+    image_to_text = replace(report(0.5), metrics={"own-rank": 2.0, "jaccard@10": 0.25})
+    text_to_image = replace(report(0.5), metrics={"own-rank": 5.0, "jaccard@10": 0.75})
     labels = QueryReport(0.5, 0.25, 1, [0.25, math.nan], {"3-5": 0.25})
-    measured = replace(THREE[0], image_to_text=there, text_to_image=back, short_queries={"labels": labels})
+    measured = replace(
+        THREE[0], image_to_text=image_to_text, text_to_image=text_to_image, short_queries={"labels": labels}
+    )
     expected = {"own-rank": 3.5, "jaccard@10": 0.5, "labels@10": 0.5, "labels-map": 0.25, "labels-map/3-5": 0.25}
     assert measured.measures == expected
     (summary,) = summarize_results([measured])

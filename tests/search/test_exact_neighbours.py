@@ -53,8 +53,8 @@ def test_search_by_table_is_the_same(monkeypatch):
     query, database = pack_bits(codes(5, 128, 0)), pack_bits(codes(70, 128, 1))
     wanted = nearest_neighbours(query, database, 9, "hamming")
     monkeypatch.setattr(exact_neighbours, "count_bits", count_bits_by_table)
-    for found, each in zip(nearest_neighbours(query, database, 9, "hamming"), wanted, strict=True):
-        assert torch.equal(found, each)
+    for result, each in zip(nearest_neighbours(query, database, 9, "hamming"), wanted, strict=True):
+        assert torch.equal(result, each)
 
 
 @pytest.mark.parametrize(("num_queries", "size"), [(0, 4), (3, 0)])

@@ -31,9 +31,9 @@ def exact(similarity, vectors):
     return index
 
 
-def recall(found, wanted):
+def recall(result, wanted):
     """Share of the found whose score is at least as near as the last wanted: equal ones may stand for another."""
-    return (found <= wanted[:, -1:]).double().mean().item()
+    return (result <= wanted[:, -1:]).double().mean().item()
 
 
 def keys(similarity, scores):
@@ -101,19 +101,19 @@ def test_recall(index, similarity):
 def test_settings_matter():
     query = clustered("cosine", 50, seed=2)
     wanted = keys("cosine", exact("cosine", clustered("cosine", 3000)).search(query, 10)[0]) + 1e-6
-    found = {}
+    result = {}
     for name, settings in (("faiss-ivf", {"num_probes": 1}), ("faiss-hnsw", {"num_links": 2, "search_width": 1})):
         index = build_index(name, **settings)
         index.add(clustered("cosine", 3000))
-        found[name] = recall(keys("cosine", index.search(query, 10)[0]), wanted)
-    assert all(each < 0.9 for each in found.values()), found
+        result[name] = recall(keys("cosine", index.search(query, 10)[0]), wanted)
+    assert all(each < 0.9 for each in result.values()), result
 
 
 def test_a_choice_among_positions_is_exact(index, similarity):
     query, among = clustered(similarity, 5, seed=2), torch.arange(0, 3000, 7)
     exactly = exact(similarity, clustered(similarity, 3000)).search(query, 9, among)
-    for found, wanted in zip(index.search(query, 9, among), exactly, strict=True):
-        assert torch.equal(found, wanted)
+    for result, wanted in zip(index.search(query, 9, among), exactly, strict=True):
+        assert torch.equal(result, wanted)
 
 
 def test_every_item_is_found_if_asked_for(index, similarity):
@@ -131,8 +131,8 @@ def test_removal_and_addition(index, similarity):
     index.add(more)
     left.add(more)
     query = clustered(similarity, 50, seed=2)
-    found, wanted = (keys(similarity, each.search(query, 10)[0]) for each in (index, left))
-    assert recall(found, wanted + 1e-6) > 0.9
+    result, wanted = (keys(similarity, each.search(query, 10)[0]) for each in (index, left))
+    assert recall(result, wanted + 1e-6) > 0.9
     _, positions = index.search(more, 1)
     if similarity == "jaccard":  # Others may share more labels with an item than it does with itself.
         assert torch.equal(positions, left.search(more, 1)[1])
@@ -160,8 +160,8 @@ def test_what_is_dumped_can_be_restored(name, index, similarity):
     again = build_index(name, similarity)
     again.restore(index.vectors, index.dump())
     query = clustered(similarity, 20, seed=2)
-    for found, wanted in zip(again.search(query, 5), index.search(query, 5), strict=True):
-        assert torch.equal(found, wanted)
+    for result, wanted in zip(again.search(query, 5), index.search(query, 5), strict=True):
+        assert torch.equal(result, wanted)
     again.add(query)
     assert len(again) == 3020
 
@@ -272,10 +272,10 @@ def test_candidates_hold_the_first_by_expected_jaccard(name, num_labels, pair):
     database, query = (realistic(size, num_labels, seed, pair) for size, seed in ((20_000, 0), (100, 1)))
     query[:50] = seen_again(database[:50], num_labels)
     settings = {"num_probes": 32} if pair and name == "faiss-ivf" else {}
-    found, wanted = build_index(name, "jaccard", num_labels, **settings), ExactIndex("jaccard", num_labels)
-    for index in (found, wanted):
+    result, wanted = build_index(name, "jaccard", num_labels, **settings), ExactIndex("jaccard", num_labels)
+    for index in (result, wanted):
         index.add(database)
-    scores, positions = found.search(query, 10)
+    scores, positions = result.search(query, 10)
     best, _ = wanted.search(query, 10)
     assert recall(-scores, -best + 1e-6) >= 0.95
     for row in range(3):  # The scores are the exact ones.

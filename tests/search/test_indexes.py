@@ -77,8 +77,8 @@ def test_a_choice_among_positions(similarity, k):
     scores, positions = index.search(query, k, among)
     for row in range(6):
         everything = index.search(query, 40)
-        kept = [i for i in everything[1][row].tolist() if i in among.tolist()][:k]
-        assert positions[row].tolist() == kept
+        allowed = [i for i in everything[1][row].tolist() if i in among.tolist()][:k]
+        assert positions[row].tolist() == allowed
     assert scores.shape == (6, min(k, 7))
     assert index.search(query, k, among[:0])[1].shape == (6, 0)
 
@@ -102,8 +102,8 @@ def test_what_is_dumped_can_be_restored(similarity):
     index.add(MAKE[similarity](10))
     again.restore(index.vectors, index.dump())
     query = MAKE[similarity](3, 1)
-    for found, wanted in zip(again.search(query, 4), index.search(query, 4), strict=True):
-        assert torch.equal(found, wanted)
+    for result, wanted in zip(again.search(query, 4), index.search(query, 4), strict=True):
+        assert torch.equal(result, wanted)
 
 
 @pytest.mark.parametrize(

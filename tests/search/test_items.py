@@ -14,7 +14,7 @@ from tests.search.probable import Probable, pictures
 
 
 @pytest.mark.parametrize(
-    ("given", "names"),
+    ("values", "names"),
     [
         ("12", ["12"]), (12, ["12"]), (["12", 3], ["12", "3"]), (np.array([1, 2]), ["1", "2"]),
         (torch.tensor([1, 2]), ["1", "2"]), (torch.tensor(7), ["7"]), ([torch.tensor(7), np.int64(8)], ["7", "8"]),
@@ -22,17 +22,17 @@ from tests.search.probable import Probable, pictures
         ({"a"}, ["a"]),
     ],
 )  # fmt: skip
-def test_names(given, names):
-    assert as_names("ids", given) == names
+def test_names(values, names):
+    assert as_names("ids", values) == names
 
 
 NO_NAMES = [b"12", [b"12"], [None], None, [1.5], [float("nan")], [True], {"a": 1}, 2.5, ["\ud800"]]
 
 
-@pytest.mark.parametrize("given", NO_NAMES)
-def test_what_is_no_name_is_refused(given):
+@pytest.mark.parametrize("values", NO_NAMES)
+def test_what_is_no_name_is_refused(values):
     with pytest.raises(ValueError, match=r"'ids' must be texts or whole numbers \(got "):
-        as_names("ids", given)
+        as_names("ids", values)
 
 
 def test_one_id_as_a_text_is_one_id():

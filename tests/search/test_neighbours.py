@@ -55,9 +55,9 @@ def test_titles_go_with_their_ids():
 
 def test_a_shard_without_items_changes_nothing():
     query, database = items("hamming")
-    found = find("hamming", query, database, 0, SIZE, 3)
+    result = find("hamming", query, database, 0, SIZE, 3)
     empty = Neighbours([[] for _ in range(QUERIES)], torch.empty(QUERIES, 0, dtype=torch.int32))
-    assert merge_neighbours([empty, found, empty], 3).ids == found.ids
+    assert merge_neighbours([empty, result, empty], 3).ids == result.ids
     assert merge_neighbours([empty], 3).ids == empty.ids
 
 
@@ -79,14 +79,14 @@ def process(rank, folder):
     """Holds half of the database, searches it, and gathers what both found."""
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
-    bounds, found = BOUNDS[2], {}
+    bounds, result = BOUNDS[2], {}
     for index in ("hamming", "exact"):
         query, database = items(index)
         parts = [None, None]
         dist.all_gather_object(parts, find(index, query, database, *bounds[rank : rank + 2], 9))
         merged = merge_neighbours(parts, 9)
-        found[index] = merged.ids, merged.scores
-    torch.save(found, folder / f"{rank}.pt")
+        result[index] = merged.ids, merged.scores
+    torch.save(result, folder / f"{rank}.pt")
     dist.destroy_process_group()
 
 
@@ -94,7 +94,7 @@ def process(rank, folder):
 def test_a_database_shared_out_to_two_processes_is_searched_as_one(tmp_path):
     multiprocessing.spawn(process, (tmp_path,), nprocs=2)
     for rank in (0, 1):
-        found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
-        for index, (ids, scores) in found.items():
+        result = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        for index, (ids, scores) in result.items():
             whole = find(index, *items(index), 0, SIZE, 9)
             assert ids == whole.ids and torch.equal(scores, whole.scores)

@@ -18,8 +18,8 @@ def searcher():
     return Searcher(Probable()).fit(pictures())
 
 
-def first(found, n=1):
-    return [row[:n] for row in found.ids]
+def first(result, n=1):
+    return [row[:n] for row in result.ids]
 
 
 def test_texts_are_searched_as_their_features_are(searcher):
@@ -42,11 +42,11 @@ def test_label_names_are_query_words(searcher):
 
 
 def test_labels_are_queries(searcher):
-    found = searcher.search(label=["bird", ("tree", "bird")], k=2)
-    assert set(found.ids[0]) == {"bird 1", "bird 2"} and found.ids[1][0] == "tree 2"
-    assert found.scores[0].tolist() == pytest.approx([0.9, 0.9])  # 0.9 / (1 + 0.9 - 0.9)
-    assert found.score_name == "expected Jaccard"
-    assert searcher.search(label="bird", k=2).ids == found.ids[:1]
+    result = searcher.search(label=["bird", ("tree", "bird")], k=2)
+    assert set(result.ids[0]) == {"bird 1", "bird 2"} and result.ids[1][0] == "tree 2"
+    assert result.scores[0].tolist() == pytest.approx([0.9, 0.9])  # 0.9 / (1 + 0.9 - 0.9)
+    assert result.score_name == "expected Jaccard"
+    assert searcher.search(label="bird", k=2).ids == result.ids[:1]
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_picture_files_go_through_the_encoder_that_the_method_keeps(tmp_path):
     method = build_method("algcn", features.shape[1], 2, cooccurrence_graph(data.labels))
     method.encoders = {"image": settings}
     searcher = Searcher(method).fit(data)
-    found, wanted = searcher.search(image=[str(paths[0]), paths[1]]), searcher.search(image=features)
-    assert found.ids == wanted.ids and torch.equal(found.scores, wanted.scores)
+    result, wanted = searcher.search(image=[str(paths[0]), paths[1]]), searcher.search(image=features)
+    assert result.ids == wanted.ids and torch.equal(result.scores, wanted.scores)
 
 
 @pytest.mark.slow

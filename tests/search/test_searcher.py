@@ -38,11 +38,11 @@ def method(index):
 
 @pytest.fixture
 def data(make_data):
-    given = make_data()
+    data = make_data()
     return CrossModalData(
-        image=given.image,
-        text=given.text,
-        labels=given.labels,
+        image=data.image,
+        text=data.text,
+        labels=data.labels,
         label_names=list("abcde"),
         ids=[f"item {i}" for i in range(60)],
     )
@@ -65,31 +65,31 @@ def ranked(method, data, side):
     return scores
 
 
-def assert_nearest(found, scores, allowed, ids, k):
+def assert_nearest(result, scores, allowed, ids, k):
     """Each query has its k best scores among the allowed rows, under ids of such scores; ties may change places."""
     row_of = {each: row for row, each in enumerate(ids)}
-    for row, each in enumerate(found.ids):
+    for row, each in enumerate(result.ids):
         rows = [row_of[one] for one in each]
         assert len(set(rows)) == len(rows) == min(k, len(allowed)) and set(rows) <= set(allowed)
-        given = scores[row].to(found.scores.dtype)
-        torch.testing.assert_close(found.scores[row], given[rows])
-        best = given[allowed].sort(descending=found.scores.is_floating_point()).values[:k]
-        torch.testing.assert_close(found.scores[row], best)
+        values = scores[row].to(result.scores.dtype)
+        torch.testing.assert_close(result.scores[row], values[rows])
+        best = values[allowed].sort(descending=result.scores.is_floating_point()).values[:k]
+        torch.testing.assert_close(result.scores[row], best)
 
 
 @pytest.mark.parametrize("side", ["image", "text"])
 @pytest.mark.parametrize("k", [1, 5, 100])
 def test_neighbours_come_from_the_other_side(searcher, method, data, side, k):
-    found = searcher.search(**{side: getattr(data, side)}, k=k)
-    assert_nearest(found, ranked(method, data, side), list(range(60)), data.ids, k)
-    assert found.scores.shape == (60, min(k, 60))
+    result = searcher.search(**{side: getattr(data, side)}, k=k)
+    assert_nearest(result, ranked(method, data, side), list(range(60)), data.ids, k)
+    assert result.scores.shape == (60, min(k, 60))
 
 
 def test_exact_ties_keep_the_order_of_addition(data):
     searcher = Searcher(build("hamming")).fit(data)
-    found = searcher.search(image=data.image, k=60)
+    result = searcher.search(image=data.image, k=60)
     order = ranked(searcher.method, data, "image").sort(stable=True, dim=1).indices
-    assert found.ids == [[data.ids[i] for i in row] for row in order.tolist()]
+    assert result.ids == [[data.ids[i] for i in row] for row in order.tolist()]
 
 
 def test_a_single_query_is_a_batch_of_one(searcher, data):
@@ -106,13 +106,13 @@ def test_filters(searcher, method, data, labels, ids):
         for row in range(60)
         if data.labels[row, columns].any() and (ids is None or data.ids[row] in ids)
     ]  # fmt: skip
-    found = searcher.search(image=data.image[:9], k=5, labels=labels, ids=ids)
-    assert_nearest(found, ranked(method, data, "image"), allowed, data.ids, 5)
+    result = searcher.search(image=data.image[:9], k=5, labels=labels, ids=ids)
+    assert_nearest(result, ranked(method, data, "image"), allowed, data.ids, 5)
 
 
 def test_filter_by_ids_alone(searcher, method, data):
-    found = searcher.search(image=data.image[:9], k=3, ids=["item 8", "item 2", "item 2", "item 59", "item 30"])
-    assert_nearest(found, ranked(method, data, "image"), [2, 8, 30, 59], data.ids, 3)
+    result = searcher.search(image=data.image[:9], k=3, ids=["item 8", "item 2", "item 2", "item 59", "item 30"])
+    assert_nearest(result, ranked(method, data, "image"), [2, 8, 30, 59], data.ids, 3)
 
 
 def test_adding_and_removing_is_fitting_what_is_left(searcher, method, index, data):
@@ -122,9 +122,9 @@ def test_adding_and_removing_is_fitting_what_is_left(searcher, method, index, da
     left = data.select(rows)
     scores = ranked(method, left, "text")
     for labels in (None, ["c"]):
-        found = searcher.search(text=left.text, k=6, labels=labels)
+        result = searcher.search(text=left.text, k=6, labels=labels)
         allowed = [row for row in range(len(rows)) if labels is None or left.labels[row, 2]]
-        assert_nearest(found, scores, allowed, left.ids, 6)
+        assert_nearest(result, scores, allowed, left.ids, 6)
     assert repr(searcher) == f"Searcher({method.name}, {index}, 40 images, 40 texts, 5 labels)"
 
 
@@ -165,8 +165,8 @@ def test_some_rows_are_fitted_as_their_copy_is(method, index, data):
     some, copied = Searcher(method, index).fit(data, rows=rows), Searcher(method, index).fit(data.select(rows))
     assert repr(some) == repr(copied)
     for query in ({"image": data.image[:5]}, {"text": data.text[:5]}):
-        found, wanted = (each.search(**query, k=4, labels=["a", "c"]) for each in (some, copied))
-        assert found.ids == wanted.ids and torch.equal(found.scores, wanted.scores)
+        result, wanted = (each.search(**query, k=4, labels=["a", "c"]) for each in (some, copied))
+        assert result.ids == wanted.ids and torch.equal(result.scores, wanted.scores)
 
 
 @pytest.mark.parametrize("rows", [[60], [], [1, 1]])
@@ -179,8 +179,8 @@ def test_sparse_texts(searcher, data):
     text = sp.csr_array(data.text.numpy())
     wanted = searcher.search(text=data.text[:5], k=3), searcher.search(image=data.image[:5], k=3)
     searcher.fit(CrossModalData(image=data.image, text=text, labels=data.labels, ids=data.ids))
-    found = searcher.search(text=text[:5], k=3), searcher.search(image=data.image[:5], k=3)
-    assert [each.ids for each in found] == [each.ids for each in wanted]
+    result = searcher.search(text=text[:5], k=3), searcher.search(image=data.image[:5], k=3)
+    assert [each.ids for each in result] == [each.ids for each in wanted]
 
 
 def test_batches_do_not_matter(method, index, data):
@@ -217,8 +217,8 @@ def test_searches_while_others_write_see_whole_states(searcher, data):
 
     def read():
         while not stop.is_set():
-            found = searcher.search(text=data.text[0], k=60)
-            scores = dict(zip(found.ids[0], found.scores[0].tolist(), strict=True))
+            result = searcher.search(text=data.text[0], k=60)
+            scores = dict(zip(result.ids[0], result.scores[0].tolist(), strict=True))
             wrong = [each for each, score in scores.items() if abs(wanted[each] - score) > 1e-5]
             if wrong or len(scores.keys() & {"item 1", "item 2"}) == 1:
                 errors.append((wrong, scores))
@@ -287,8 +287,8 @@ def test_titles_go_with_their_items(method, index, data, tmp_path):
     searcher.add("untitled", image=data.image[2])
     searcher.save(tmp_path)
     for each in (searcher, Searcher.load(tmp_path)):
-        found = each.search(text=data.text[:3], k=99)
-        for ids, titles in zip(found.ids, found.titles, strict=True):
+        result = each.search(text=data.text[:3], k=99)
+        for ids, titles in zip(result.ids, result.titles, strict=True):
             shown = {"new": "a new one", "newer": "a newer one", "untitled": "untitled"}
             assert titles == [shown.get(name, name.replace("item", "title")) for name in ids] and len(ids) == 61
     with pytest.raises(ValueError, match=r"'titles' must have an entry per id, 1 \(got 2\)"):
@@ -308,9 +308,9 @@ def test_embeddings_of_products_are_searched_by_products(data, kind):
     torch.manual_seed(0)
     graph = cooccurrence_graph(data.labels, data.label_names)
     method = build_method("expected-relevance", 12, 9, graph, score="expected_relevance").eval()
-    found = Searcher(method, kind).fit(data).search(image=data.image, k=4)
+    result = Searcher(method, kind).fit(data).search(image=data.image, k=4)
     with torch.no_grad():
         products = method.encode_image(data.image) @ method.encode_text(data.text).t()
-    torch.testing.assert_close(found.scores, products.topk(4).values)
+    torch.testing.assert_close(result.scores, products.topk(4).values)
     with pytest.raises(ValueError, match=r"'index' must be one of exact, faiss-flat.* for 'dot' \(got 'hamming'\)"):
         Searcher(method, "hamming")

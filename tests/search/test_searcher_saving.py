@@ -46,13 +46,13 @@ def answers(searcher):
     """Neighbours both ways, with and without filters, exactly."""
     generator = torch.Generator().manual_seed(7)
     image, text = torch.randn(5, 6, generator=generator), torch.randn(5, 5, generator=generator)
-    found = [
+    result = [
         searcher.search(image=image, k=7),
         searcher.search(text=text, k=SIZE),
         searcher.search(text=text, k=4, labels=["été"]),
         searcher.search(image=image, k=4, ids=["item 0 3", "item 0 4"]),
     ]
-    return [(each.ids, each.scores.tolist()) for each in found]
+    return [(each.ids, each.scores.tolist()) for each in result]
 
 
 @pytest.fixture(params=INDEXES)
@@ -275,15 +275,15 @@ def test_loading_while_another_process_saves_gives_one_of_both(tmp_path):
     for searcher, folder in zip(searchers, folders[:2], strict=True):
         searcher.save(folder)
     searchers[0].save(folders[2])
-    wanted, found = [answers(searcher) for searcher in searchers], []
+    wanted, result = [answers(searcher) for searcher in searchers], []
     command = [sys.executable, "-c", SAVE, *folders]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as saver:
         try:
             assert saver.stdout.readline() == "ready\n"
-            found = [wanted.index(answers(Searcher.load(folders[2]))) for _ in range(25)]
+            result = [wanted.index(answers(Searcher.load(folders[2]))) for _ in range(25)]
         finally:
             saver.kill()
-    assert set(found) == {0, 1}
+    assert set(result) == {0, 1}
 
 
 KILL = """
@@ -315,8 +315,8 @@ def test_killed_at_random_moments_one_of_both_is_there(tmp_path):
     for searcher, folder in zip(searchers, folders[:2], strict=True):
         searcher.save(folder)
     done = subprocess.run([sys.executable, "-c", KILL, *folders], capture_output=True, text=True, check=True)
-    found = re.findall(r"Neighbours\(.*?\]\]\)\)", done.stdout, flags=re.DOTALL)
-    assert len(found) == 40
-    assert set(found) == {repr(searcher.search(image=[0.5] * 6, k=1000)) for searcher in searchers}
+    result = re.findall(r"Neighbours\(.*?\]\]\)\)", done.stdout, flags=re.DOTALL)
+    assert len(result) == 40
+    assert set(result) == {repr(searcher.search(image=[0.5] * 6, k=1000)) for searcher in searchers}
     searchers[0].save(folders[2])
     assert len(list((tmp_path / "both").iterdir())) == 5

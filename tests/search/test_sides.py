@@ -24,8 +24,8 @@ def test_each_side_is_searched_by_name(searcher):
         q = vectors[side]
         both = p @ q.t()
         scores = both / (p.sum(1)[:, None] + q.sum(1) - both)
-        found = searcher.search(text=data.text[:3], k=4, within=within)
-        torch.testing.assert_close(found.scores, scores.topk(4).values)
+        result = searcher.search(text=data.text[:3], k=4, within=within)
+        torch.testing.assert_close(result.scores, scores.topk(4).values)
     assert searcher.search(text=data.text[:3]).ids == searcher.search(text=data.text[:3], within="pictures").ids
     assert searcher.search(image=data.image[:3]).ids == searcher.search(image=data.image[:3], within="texts").ids
 
@@ -42,21 +42,21 @@ def fused_by_hand(rankings, k):
 @pytest.mark.parametrize("filters", [{}, {"labels": ["bird", "fish"]}, {"ids": ["bird 1", "tree 2", "fish 1"]}])
 def test_both_sides_are_fused_by_reciprocal_ranks(searcher, filters):
     sides = [searcher.search(text=["caw"], k=8, within=within, **filters) for within in ("pictures", "texts")]
-    found = searcher.search(text=["caw"], k=5, within="both", **filters)
+    result = searcher.search(text=["caw"], k=5, within="both", **filters)
     wanted, total = fused_by_hand([each.ids[0] for each in sides], 5)
-    assert found.scores[0].tolist() == pytest.approx(wanted) and found.score_name == "reciprocal rank"
-    assert [total[each] for each in found.ids[0]] == pytest.approx(wanted)
+    assert result.scores[0].tolist() == pytest.approx(wanted) and result.score_name == "reciprocal rank"
+    assert [total[each] for each in result.ids[0]] == pytest.approx(wanted)
     data = pictures()
     title_of = dict(zip(data.ids, data.titles, strict=True))
-    assert found.titles == [[title_of[each] for each in found.ids[0]]]
+    assert result.titles == [[title_of[each] for each in result.ids[0]]]
 
 
 def test_an_item_without_a_picture_is_found_by_its_caption(searcher):
     searcher.remove(["bird 1", "bird 2"])
-    searcher.add("told", text=pictures().text[0], titles="a caw above")
-    assert "told" not in searcher.search(text=["caw"], k=8).ids[0]
-    found = searcher.search(text=["caw"], k=7, within="both")
-    assert "told" in found.ids[0] and found.scores.max() <= 1
+    searcher.add("titled", text=pictures().text[0], titles="a caw above")
+    assert "titled" not in searcher.search(text=["caw"], k=8).ids[0]
+    result = searcher.search(text=["caw"], k=7, within="both")
+    assert "titled" in result.ids[0] and result.scores.max() <= 1
 
 
 def test_captions_that_share_words_count(searcher):
@@ -84,8 +84,8 @@ def test_captions_follow_what_is_added_and_removed(searcher):
 
 
 def test_items_like_others(searcher):
-    found = searcher.search(like=["bird 1", "tree 1"], k=2)
-    assert found.ids[0] == ["bird 2", "fish 2"] and found.ids[1][0] == "tree 2"
+    result = searcher.search(like=["bird 1", "tree 1"], k=2)
+    assert result.ids[0] == ["bird 2", "fish 2"] and result.ids[1][0] == "tree 2"
     everything = searcher.search(like="bird 1", k=100)
     assert sorted(everything.ids[0]) == sorted(each for each in pictures().ids if each != "bird 1")
     by_features = searcher.search(image=pictures().image[:1], k=8, within="pictures")

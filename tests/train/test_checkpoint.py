@@ -69,8 +69,8 @@ def test_an_optimiser_continues_from_its_state(tmp_path):
 
 
 def test_ordered_dictionaries_paths_and_devices_become_plain_values(tmp_path):
-    given = {"state": OrderedDict(b=1, a=2), "path": Path("x/y"), "device": torch.device("cpu")}
-    IO.save_checkpoint(given, tmp_path / "a.ckpt")
+    state = {"state": OrderedDict(b=1, a=2), "path": Path("x/y"), "device": torch.device("cpu")}
+    IO.save_checkpoint(state, tmp_path / "a.ckpt")
     loaded = IO.load_checkpoint(tmp_path / "a.ckpt")
     assert loaded == {"state": {"b": 1, "a": 2}, "path": "x/y", "device": "cpu"}
     assert list(loaded["state"]) == ["b", "a"]
@@ -161,6 +161,6 @@ print(SafetensorsCheckpointIO().load_checkpoint(sys.argv[1]))
 """
     command = [sys.executable, "-c", code, str(tmp_path / "last.ckpt")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    message, kept = done.stdout.splitlines()
-    assert "last.ckpt: cannot save (" in message and "too large" in message and kept == "{'a': 1}"
+    message, content = done.stdout.splitlines()
+    assert "last.ckpt: cannot save (" in message and "too large" in message and content == "{'a': 1}"
     assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]

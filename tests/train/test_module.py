@@ -62,10 +62,10 @@ def test_the_message_names_every_term_that_is_not_finite(module, make_data, monk
 
 
 def test_the_method_receives_its_epoch(module, monkeypatch):
-    told = []
-    monkeypatch.setattr(module.method, "on_epoch", told.append)
+    epochs = []
+    monkeypatch.setattr(module.method, "on_epoch", epochs.append)
     module.on_train_epoch_start()
-    assert told == [0]
+    assert epochs == [0]
 
 
 def test_sgd_follows_the_settings(module):

@@ -180,8 +180,8 @@ def test_a_small_set_has_a_higher_learning_rate(data):
 @pytest.mark.parametrize("method", METHODS)
 def test_the_rates_of_small_sets_depend_on_the_number_of_items_and_on_the_user(method):
     settings = published_settings(method_class(method))
-    kept, change = with_small_set_rates(settings, {}, 5_000)
-    assert kept == settings and change == ""
+    unchanged, change = with_small_set_rates(settings, {}, 5_000)
+    assert unchanged == settings and change == ""
     few, change = with_small_set_rates(settings, {"train": {"epochs": 3}}, 4_999)
     rates = {"algcn": 2e-4, "dagnn": 2e-4, "p-gnn-con": 5e-4, "i-gnn-con": 5e-4}
     assert few["train"] == replace(settings["train"], lr=rates.get(method, settings["train"].lr))

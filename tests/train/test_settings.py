@@ -70,8 +70,8 @@ def test_a_method_without_published_training_has_the_defaults():
 
 def test_values_are_checked_in_their_group():
     published = published_settings(METHODS["dagnn"])
-    made = build_settings(published, merge_settings(published, settings=["stage2.lr=1e-6", "model.beta=1"]))
-    assert (made["stage2"].lr, made["model"].beta, made["train"]) == (1e-6, 1.0, published["train"])
+    built = build_settings(published, merge_settings(published, settings=["stage2.lr=1e-6", "model.beta=1"]))
+    assert (built["stage2"].lr, built["model"].beta, built["train"]) == (1e-6, 1.0, published["train"])
     with pytest.raises(ValueError, match=r"'stage2\.lr' must be a positive number \(got 0\)"):
         build_settings(published, {"stage2": {"lr": 0}})
 

@@ -27,21 +27,21 @@ def jobs_in(make_data, tmp_path):
 @pytest.mark.slow
 def test_two_at_a_time_give_what_one_after_the_other_gives(jobs_in):
     threads = torch.get_num_threads()
-    found = [run_jobs(jobs_in(f"workers-{count}"), count) for count in (1, 2)]
-    alone, together = ([result.average for results in each.values() for result in results] for each in found)
+    output = [run_jobs(jobs_in(f"workers-{count}"), count) for count in (1, 2)]
+    alone, together = ([result.average for results in each.values() for result in results] for each in output)
     assert together == pytest.approx(alone) and len(set(alone)) > 2
     assert torch.get_num_threads() == threads
 
 
 def test_the_same_training_asked_for_twice_is_done_once(jobs_in):
     first, *_ = jobs_in("once")
-    found = run_jobs([first, first], 1)
-    assert list(found) == [first.path] and len(found[first.path]) == 2  # A result a protocol.
+    result = run_jobs([first, first], 1)
+    assert list(result) == [first.path] and len(result[first.path]) == 2  # A result a protocol.
 
 
 def test_what_is_done_is_read_with_the_splits_it_was_made_with(jobs_in):
     first, *_ = jobs_in("again")
     assert first.data() is first.data()
-    made = run_jobs([first], 1)
+    results = run_jobs([first], 1)
     when = first.path.stat().st_mtime_ns
-    assert run_jobs([first], 1) == made and first.path.stat().st_mtime_ns == when
+    assert run_jobs([first], 1) == results and first.path.stat().st_mtime_ns == when

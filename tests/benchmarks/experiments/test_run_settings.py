@@ -7,8 +7,8 @@ from benchmarks.experiments.run_settings import describe, from_dict, resolve, re
 from labelgraph.methods import METHODS
 
 
-def settings(*given, **options):
-    return resolve("algcn", "openclipart", [0], settings=given, **options)
+def settings(*entries, **options):
+    return resolve("algcn", "openclipart", [0], settings=entries, **options)
 
 
 def test_sources_in_their_rank(tmp_path):
@@ -26,11 +26,11 @@ def test_data_set_goes_over_the_published_settings():
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("number", "expected"),
     [("1e-3", 1e-3), ("0.25", 0.25), ("2", 2.0), ("5.0E-05", 5e-5)],
 )
-def test_numbers_as_people_write_them(given, expected):
-    assert settings(f"train.lr={given}").train.lr == expected
+def test_numbers_as_people_write_them(number, expected):
+    assert settings(f"train.lr={number}").train.lr == expected
 
 
 def test_lists_and_null():

@@ -14,9 +14,9 @@ pytest.importorskip("faiss")
 @pytest.mark.parametrize(("case", "figures"), [(search_speed.hamming, 3), (search_speed.cosine, 1)])
 def test_the_exact_cases_run_when_small(case, figures, monkeypatch):
     monkeypatch.setattr(search_speed, "pin", lambda threads: None)
-    found = case(1, items=3_000, queries=7)
-    assert len(found) == figures and all(each["ratio"]["median"] > 0 for each in found)
-    assert "7 queries" in table(found)
+    result = case(1, items=3_000, queries=7)
+    assert len(result) == figures and all(each["ratio"]["median"] > 0 for each in result)
+    assert "7 queries" in table(result)
 
 
 def test_the_plain_search_finds_the_nearest_codes():

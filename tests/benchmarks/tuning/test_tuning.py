@@ -30,8 +30,8 @@ def test_every_method_has_as_many_trials_and_the_best_all_seeds(small_file, tmp_
     assert {name: len(trials) for name, trials in plan["trials"].items()} == {
         "algcn": 2, "expected-relevance": 2, "ridge": 2,
     }  # fmt: skip
-    found = json.loads((out / "tuning.json").read_text())["methods"]
-    for name, each in found.items():
+    result = json.loads((out / "tuning.json").read_text())["methods"]
+    for name, each in result.items():
         best = each["tried"].index(max(each["tried"]))
         assert each["settings"] == plan["trials"][name][best]
         assert each["validation"][0] == max(each["tried"])  # The first seed is that of the trials.
@@ -39,7 +39,7 @@ def test_every_method_has_as_many_trials_and_the_best_all_seeds(small_file, tmp_
         if name != "ridge":
             assert len(list((out / name / f"trial-{best}").glob("seed-*"))) == 2
             assert len(list((out / name / f"trial-{1 - best}").glob("seed-*"))) == 1
-    assert len(found["algcn"]["expected_relevance"]) == 2 and not found["expected-relevance"]["expected_relevance"]
+    assert len(result["algcn"]["expected_relevance"]) == 2 and not result["expected-relevance"]["expected_relevance"]
     assert (out / "plots" / "tuned.png").stat().st_size > 5_000
 
     report = (out / "report.md").read_text()

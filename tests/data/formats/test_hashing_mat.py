@@ -153,13 +153,13 @@ def test_pictures_are_read_block_by_block(tmp_path, program, last):
     else:
         with h5py.File(path, "w") as file:
             file["IAll"] = stored
-    found = MatPictures(path)
-    assert found.shape == (7, 3, 4, 6) and len(found) == 7
+    result = MatPictures(path)
+    assert result.shape == (7, 3, 4, 6) and len(result) == 7
     for index in ([5, 0, 5], slice(2, 4), 3, np.array([6])):
-        np.testing.assert_array_equal(found[index], pictures[index])
-    np.testing.assert_array_equal(np.concatenate(list(found.blocks(3))), pictures)
+        np.testing.assert_array_equal(result[index], pictures[index])
+    np.testing.assert_array_equal(np.concatenate(list(result.blocks(3))), pictures)
     with pytest.raises(IndexError):
-        found[7]
+        result[7]
 
 
 def test_pictures_that_cannot_be_read_lazily_say_so(tmp_path):

@@ -12,25 +12,25 @@ import torch
 from labelgraph.data import CrossModalData, folder_writer, load_dataset, load_folder, save_folder
 
 
-def made(sparse_text=False, sparse_labels=False, **changes):
+def pairs(sparse_text=False, sparse_labels=False, **changes):
     random = np.random.default_rng(0)
     text = random.random((6, 4)).astype(np.float32)
     labels = np.eye(6, 40) if sparse_labels else np.array([[1, 0], [0, 1], [1, 1], [0, 0], [1, 0], [0, 1]])
-    given = {
+    arguments = {
         "image": random.random((6, 3)).astype(np.float32),
         "text": sp.csr_array(text * (text > 0.5)) if sparse_text else text,
         "labels": labels, "splits": {"train": [3, 1], "odd/name %": [0]}, "ids": ["a", "b", "c", "d", "e", "10"],
         "titles": ["", "two\nwords", "ü", "|", "x", "y"], "encoders": {"text": {"encoder": "bag", "vocabulary": ["é"]}},
         "present": np.array([[1, 1]] * 5 + [[1, 0]]),
     }  # fmt: skip
-    return CrossModalData(**(given | changes))
+    return CrossModalData(**(arguments | changes))
 
 
 @pytest.mark.parametrize("memory_map", [True, False])
 @pytest.mark.parametrize("sparse_text", [True, False])
 @pytest.mark.parametrize("sparse_labels", [True, False])
 def test_round_trip(tmp_path, memory_map, sparse_text, sparse_labels):
-    data = made(sparse_text, sparse_labels)
+    data = pairs(sparse_text, sparse_labels)
     save_folder(data, tmp_path / "mine")
     again = load_folder(tmp_path / "mine", memory_map)
     assert torch.equal(again.image, data.image) and torch.equal(again.text_rows(), data.text_rows())
@@ -45,13 +45,13 @@ def test_round_trip(tmp_path, memory_map, sparse_text, sparse_labels):
 
 
 def test_a_text_without_any_word(tmp_path):
-    data = made(text=sp.csr_array((6, 4)))
+    data = pairs(text=sp.csr_array((6, 4)))
     save_folder(data, tmp_path / "mine")
     assert load_folder(tmp_path / "mine").text.nnz == 0
 
 
 def test_arrays_are_mapped_and_changes_stay_in_memory(tmp_path):
-    save_folder(made(present=None), tmp_path / "mine")
+    save_folder(pairs(present=None), tmp_path / "mine")
     (file,) = (tmp_path / "mine").glob("image-*.npy")
     before = file.read_bytes()
     data = load_folder(tmp_path / "mine")
@@ -65,18 +65,18 @@ def test_arrays_are_mapped_and_changes_stay_in_memory(tmp_path):
 
 
 def test_saving_replaces_a_folder_and_only_such(tmp_path):
-    save_folder(made(True), tmp_path / "mine")
-    save_folder(made(False), tmp_path / "mine")
+    save_folder(pairs(True), tmp_path / "mine")
+    save_folder(pairs(False), tmp_path / "mine")
     assert isinstance(load_folder(tmp_path / "mine").text, torch.Tensor)
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").write_text("mine")
     with pytest.raises(ValueError, match=r"photos: expected a folder with data\.json, or nothing"):
-        save_folder(made(), tmp_path / "photos")
+        save_folder(pairs(), tmp_path / "photos")
     assert (tmp_path / "photos" / "a.jpg").exists()
 
 
 def test_an_interrupted_writer_leaves_what_was_there(tmp_path):
-    save_folder(made(), tmp_path / "mine")
+    save_folder(pairs(), tmp_path / "mine")
     kinds = {"image": ((9, 2), "f4"), "text": ((9, 2), "f4"), "labels": ((9, 1), "u1")}
     with pytest.raises(KeyboardInterrupt), folder_writer(tmp_path / "mine", kinds) as arrays:
         arrays["image"][:4] = 1
@@ -122,7 +122,7 @@ def write_by_hand(data, folder):
 @pytest.mark.parametrize("memory_map", [True, False])
 @pytest.mark.parametrize("sparse_text", [True, False])
 def test_a_folder_written_by_hand(tmp_path, memory_map, sparse_text):
-    data = made(sparse_text)
+    data = pairs(sparse_text)
     write_by_hand(data, tmp_path / "mine")
     again = load_folder(tmp_path / "mine", memory_map)
     for attribute in ("label_names", "ids", "titles", "encoders"):
@@ -130,7 +130,7 @@ def test_a_folder_written_by_hand(tmp_path, memory_map, sparse_text):
     assert torch.equal(again.image, data.image) and torch.equal(again.text_rows(), data.text_rows())
     assert {name: index.tolist() for name, index in again.splits.items()} == {"train": [3, 1], "odd/name %": [0]}
     with pytest.raises(ValueError, match=r"data\.json: .*move it away"):
-        save_folder(made(image=np.ones((6, 3))), tmp_path / "mine")
+        save_folder(pairs(image=np.ones((6, 3))), tmp_path / "mine")
 
 
 def change_settings(folder, **changes):
@@ -155,7 +155,7 @@ def change_settings(folder, **changes):
     ],
 )  # fmt: skip
 def test_errors_name_the_file(tmp_path, change, message):
-    write_by_hand(made(sparse_text=True), tmp_path / "mine")
+    write_by_hand(pairs(sparse_text=True), tmp_path / "mine")
     change(tmp_path / "mine")
     with pytest.raises(ValueError, match=message) as error:
         load_folder(tmp_path / "mine")
@@ -163,7 +163,7 @@ def test_errors_name_the_file(tmp_path, change, message):
 
 
 def test_a_header_of_more_than_the_file_is_refused_before_it_is_read(tmp_path):
-    write_by_hand(made(), tmp_path / "mine")
+    write_by_hand(pairs(), tmp_path / "mine")
     path = tmp_path / "mine" / "image.npy"
     content = path.read_bytes()
     path.write_bytes(content.replace(b"(6, 3)", b"(6, 1073741824)").replace(b" " * 12, b"  ", 1))
@@ -174,7 +174,7 @@ def test_a_header_of_more_than_the_file_is_refused_before_it_is_read(tmp_path):
 
 @pytest.mark.parametrize("name", ["data.json", "image.npy", "text.npy", "labels.npy"])
 def test_a_missing_file_is_named(tmp_path, name):
-    write_by_hand(made(), tmp_path / "mine")
+    write_by_hand(pairs(), tmp_path / "mine")
     (tmp_path / "mine" / name).unlink()
     with pytest.raises(FileNotFoundError, match=name):
         load_folder(tmp_path / "mine")
@@ -183,7 +183,7 @@ def test_a_missing_file_is_named(tmp_path, name):
 @pytest.mark.parametrize("name", ["image", "text", "labels", "names", "splits-train"])
 @pytest.mark.parametrize("damage", ["flip", "cut", "missing"])
 def test_a_damaged_file_of_a_version_is_named(tmp_path, name, damage):
-    save_folder(made(), tmp_path / "mine")
+    save_folder(pairs(), tmp_path / "mine")
     (file,) = (tmp_path / "mine").glob(f"{name}-*")
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
@@ -197,7 +197,7 @@ def test_a_damaged_file_of_a_version_is_named(tmp_path, name, damage):
 
 @pytest.mark.parametrize("indptr", [[0, 5, 0, 0, 0, 0, 0], [0, 1, 1, 1, 1, 1, 2], [-1, 0, 0, 0, 0, 0, 0]])
 def test_rows_of_sparse_parts_are_checked_where_no_entry_is(tmp_path, indptr):
-    write_by_hand(made(text=sp.csr_array((6, 4), dtype=np.float32)), tmp_path / "mine")
+    write_by_hand(pairs(text=sp.csr_array((6, 4), dtype=np.float32)), tmp_path / "mine")
     np.save(tmp_path / "mine" / "text_indptr.npy", np.array(indptr, np.int32))
     with pytest.raises(ValueError, match=r"mine: 'text' must be CSR parts"):
         load_folder(tmp_path / "mine")

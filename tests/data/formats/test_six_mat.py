@@ -34,8 +34,8 @@ def test_every_row_is_where_its_split_says(tmp_path, version):
     assert list(data.splits) == ["train", "validation", "test"]
     for split, prefix in (("train", "train"), ("validation", "val"), ("test", "test")):
         part = data.split(split)
-        for side, found in (("img", part.image), ("txt", part.text_rows()), ("lab", part.labels)):
-            np.testing.assert_array_equal(found.numpy(), arrays[f"{prefix}_{side}"].astype(np.float32))
+        for side, result in (("img", part.image), ("txt", part.text_rows()), ("lab", part.labels)):
+            np.testing.assert_array_equal(result.numpy(), arrays[f"{prefix}_{side}"].astype(np.float32))
 
 
 def test_a_validation_split_is_split_off_by_share_and_seed(tmp_path):

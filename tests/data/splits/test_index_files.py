@@ -21,8 +21,8 @@ def test_saved_splits_come_back_onto_the_same_items(data, tmp_path):
     splits["train"] = splits["train"].flip(0)  # Training depends on the order.
     save_splits(splits, data, tmp_path / "splits.json", split="dcmh", seed=4)
     other_features = replace(data, image=torch.ones(30, 2), text=torch.ones(30, 3))
-    for found in (load_splits(tmp_path / "splits.json", other_features), read_splits(tmp_path / "splits.json", data)):
-        assert list(found) == list(splits) and all(torch.equal(found[name], splits[name]) for name in splits)
+    for result in (load_splits(tmp_path / "splits.json", other_features), read_splits(tmp_path / "splits.json", data)):
+        assert list(result) == list(splits) and all(torch.equal(result[name], splits[name]) for name in splits)
     assert json.loads((tmp_path / "splits.json").read_text())["about"] == {"split": "dcmh", "seed": 4}
     assert [file.name for file in tmp_path.iterdir()] == ["splits.json"]
 
@@ -65,15 +65,15 @@ def index_files(kind, path, values):
 def test_index_files_by_row_and_by_id(data, tmp_path, kind, by):
     rows = {"train": [4, 0, 17], "test": [29]}
     values = {name: np.array([data.ids[i] for i in v]) if by == "id" else np.array(v) for name, v in rows.items()}
-    found = read_splits(index_files(kind, tmp_path, values), data)
-    assert {name: index.tolist() for name, index in found.items()} == {"train": [4, 0, 17], "test": [29]}
+    result = read_splits(index_files(kind, tmp_path, values), data)
+    assert {name: index.tolist() for name, index in result.items()} == {"train": [4, 0, 17], "test": [29]}
 
 
 def test_lines_that_are_ids_are_ids(data, tmp_path):
     numbered = replace(data, ids=[str(i) for i in range(100, 130)])
     path = index_files("txt", tmp_path, {"train": [100, 129], "test": [1, 2]})
-    found = read_splits(path, numbered)
-    assert found["train"].tolist() == [0, 29] and found["test"].tolist() == [1, 2]
+    result = read_splits(path, numbered)
+    assert result["train"].tolist() == [0, 29] and result["test"].tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(

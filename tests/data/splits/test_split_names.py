@@ -5,9 +5,9 @@ import pytest
 from labelgraph.data.splits.split_names import split_name
 
 
-@pytest.mark.parametrize("given", ["validation", "Validation", " VAL\t", "val", "Valid", "dev", "DEVELOPMENT"])
-def test_spellings_of_validation(given):
-    assert split_name(given) == "validation"
+@pytest.mark.parametrize("name", ["validation", "Validation", " VAL\t", "val", "Valid", "dev", "DEVELOPMENT"])
+def test_spellings_of_validation(name):
+    assert split_name(name) == "validation"
 
 
 def test_other_names_stay():

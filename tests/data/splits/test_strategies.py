@@ -166,8 +166,8 @@ def test_stratified_gives_the_rarest_label_its_share():
     labels[:50, 1] = True
     for seed in range(5):
         splits = make_splits(labelled(labels), "stratified", seed, test=0.2, validation=0.1)
-        found = [labels[splits[name], 1].sum() for name in ("test", "validation", "train")]
-        assert np.abs(np.array(found) - [10, 5, 35]).max() <= 1
+        result = [labels[splits[name], 1].sum() for name in ("test", "validation", "train")]
+        assert np.abs(np.array(result) - [10, 5, 35]).max() <= 1
 
 
 def test_splits_that_follow_from_others_are_added():

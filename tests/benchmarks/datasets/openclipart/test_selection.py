@@ -58,13 +58,13 @@ def record(number, title, keyword):
 
 def test_dropping_goes_on_until_nothing_is_rare():
     # Three roses lack words, which leaves 24 of 27: too few for a label, so they all go and the dogs stay.
-    given = [
+    items = [
         *[("barking", "dog")] * 30,
         *[("thorny", "rose")] * 24,
         *[("", "rose")] * 3,
         *[("barking", "unsorted")] * 2,
     ]
-    settled = selection.settle([record(number, *item) for number, item in enumerate(given)], TABLE)
+    settled = selection.settle([record(number, *item) for number, item in enumerate(items)], TABLE)
     assert settled.indices.tolist() == list(range(30))
     assert list(settled.table) == ["animal"]
     assert settled.vocabulary == ["barking"]
@@ -75,8 +75,8 @@ def test_promises_hold_on_random_records():
     rng = np.random.default_rng(0)
     titles = rng.choice(["", "barking loudly", "thorny", "green leaves"], 300).tolist()
     keywords = rng.choice(["dog", "cat", "rose", "unsorted"], 300).tolist()
-    given = [record(number, titles[number], keywords[number]) for number in range(300)]
-    settled = selection.settle(given, TABLE)
+    records = [record(number, titles[number], keywords[number]) for number in range(300)]
+    settled = selection.settle(records, TABLE)
     assert 0 < len(settled.indices) < 300
     assert settled.labels.any(axis=1).all()
     assert settled.labels.sum(axis=0, dtype=int).min() >= MIN_LABEL_COUNT
