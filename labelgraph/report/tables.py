@@ -57,7 +57,7 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def results_table(results: Sequence[Result], protocol: str, kind: str = "main") -> str:
-    """A table of all methods under a protocol: a row a method, with mean and standard deviation over seeds.
+    """A table of all methods under a protocol: one row per method, with mean and standard deviation over seeds.
 
     A run whose best epoch was chosen on the test split is marked. Columns without any value are left out.
 

@@ -84,7 +84,7 @@ def test_data_without_splits_have_a_tenth_held_out(place, tmp_path, capsys):
     assert train(place / "bare.npz", tmp_path / "model", quiet=False) == 0
     printed = capsys.readouterr()
     assert "no split 'train' in the data: training on 60 of 60 items" in printed.err
-    assert "no split 'validation' in the data: 6 random training items (seed 0) are held out" in printed.err
+    assert "'validation' in the data: 6 random training items (seed 0)" in printed.err
     assert "Trained algcn on 54 items" in printed.out and "mAP" in printed.out
     assert json.loads((tmp_path / "model" / "training.json").read_text())["held_out"] == 0.1
 
@@ -395,7 +395,8 @@ def test_label_vectors_are_what_labels_start_from(place, pairs, tmp_path, capsys
     assert (
         train(place / "data.npz", tmp_path / "model", "--label-vectors", str(tmp_path / "glove.txt"), quiet=False) == 0
     )
-    assert "has no vector for 1 of 5 labels, whose embeddings start at zero: 'été'" in capsys.readouterr().err
+    noted = capsys.readouterr().err
+    assert "has no vector for 1 of 5 labels" in noted and "'été'" in noted
     loaded = load_method(tmp_path / "model")
     wanted = torch.tensor([[1, 0, 0.5], [0, 0, 0], [0, 1, 1], [0, 2, 0], [0, 0, 3]])
     assert loaded.config.label_embedding == "given"
