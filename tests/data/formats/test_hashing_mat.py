@@ -119,9 +119,7 @@ def test_a_struct_of_version_5_is_told_not_to_be_read(tmp_path):
 def test_raw_pictures_alone_need_features_first(tmp_path):
     for part, array in (("IAll", np.zeros((4, 4, 3, 9), np.uint8)), ("YAll", TEXT), ("LAll", LABELS)):
         save73(tmp_path / f"mirflickr25k-{part.lower()}.mat", {part: array})
-    with pytest.raises(
-        ValueError, match=r"'IAll' .*labelgraph\.encoders\.extract"
-    ):
+    with pytest.raises(ValueError, match=r"'IAll' .*labelgraph\.encoders\.extract"):
         load_dataset(tmp_path)
     np.testing.assert_allclose(load_hashing_files(tmp_path, image=IMAGE).image, IMAGE, rtol=1e-6)
 
