@@ -41,8 +41,10 @@ def _ablate(options: argparse.Namespace) -> None:
     check_workers(options.jobs)
     # Here, so that help is fast.
     from benchmarks.experiments.ablation import ablate, begin_ablation
+    from benchmarks.experiments.run_folder import RunFolder, working
 
-    ablate(*begin_ablation(options), options.jobs)
+    with working(options, options.dataset, f"{options.method}-ablation") as path:
+        ablate(*begin_ablation(options, RunFolder(path)), RunFolder(path), options.jobs)
 
 
 if __name__ == "__main__":

@@ -41,8 +41,10 @@ def _measure(options: argparse.Namespace) -> None:
         raise ValueError(f"'--bits' must be distinct and at least 1 (got {' '.join(map(str, options.bits))})")
     # Here, so that help is fast.
     from benchmarks.experiments.code_lengths import begin_bits, measure
+    from benchmarks.experiments.run_folder import RunFolder, working
 
-    measure(*begin_bits(options), options.jobs)
+    with working(options, options.dataset, "bits") as path:
+        measure(begin_bits(options, RunFolder(path)), RunFolder(path), options.jobs)
 
 
 if __name__ == "__main__":

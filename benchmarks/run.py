@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,7 +120,7 @@ def _run(options: argparse.Namespace, configs: Sequence[RunConfig], several: boo
     """Start or resume a run, and print its tables."""
     from benchmarks.experiments.comparison import Comparison, compare
     from benchmarks.experiments.environment import environment
-    from benchmarks.experiments.run_folder import RunFolder, load_data
+    from benchmarks.experiments.run_folder import RunFolder, load_data, working
     from benchmarks.experiments.run_report import tables
     from benchmarks.experiments.run_settings import training_data
     from benchmarks.experiments.runner import run
@@ -139,17 +138,17 @@ def _run(options: argparse.Namespace, configs: Sequence[RunConfig], several: boo
     for config in configs:
         check_device(config.train.device)
         training_data(config, data)
-    path = options.resume or options.out or _new_folder(first.dataset, "all" if several else first.method)
-    print(f"{', '.join(c.method for c in configs)}, seeds {' '.join(map(str, first.seeds))}, run folder {path}")
-    if several:
-        if not options.resume:
-            Comparison(path).create(configs, environment())
-        results = compare(Comparison(path), data)
-    else:
-        if not options.resume:
-            RunFolder(path).create(first, environment())
-        results = run(first, data, RunFolder(path))
-    print(f"\n{tables(results, first)}\n\nReport: {path / 'report.md'}")
+    with working(options, first.dataset, "all" if several else first.method) as path:
+        print(f"{', '.join(c.method for c in configs)}, seeds {' '.join(map(str, first.seeds))}, run folder {path}")
+        if several:
+            if not options.resume:
+                Comparison(path).create(configs, environment())
+            results = compare(Comparison(path), data)
+        else:
+            if not options.resume:
+                RunFolder(path).create(first, environment())
+            results = run(first, data, RunFolder(path))
+        print(f"\n{tables(results, first)}\n\nReport: {path / 'report.md'}")
 
 
 def _settings(options: argparse.Namespace, methods: Sequence[str]) -> list[str]:
@@ -160,10 +159,6 @@ def _settings(options: argparse.Namespace, methods: Sequence[str]) -> list[str]:
     if options.epochs is not None:
         settings.append(f"train.epochs={options.epochs}")
     return [*settings, *options.settings]
-
-
-def _new_folder(dataset: str, method: str) -> Path:
-    return Path("runs") / f"{Path(dataset).stem}-{method}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 from benchmarks.experiments.ablation_report import Variation, write_ablation
@@ -21,21 +20,18 @@ from labelgraph._core.reading import reading
 MARKER = "ablation.txt"
 
 
-def begin_ablation(options: argparse.Namespace) -> tuple[RunConfig, list[str], RunFolder]:
-    """The settings, factors and folder of a new ablation, or of one that is resumed."""
+def begin_ablation(options: argparse.Namespace, folder: RunFolder) -> tuple[RunConfig, list[str]]:
+    """The settings and factors of a new ablation, or of one that is resumed."""
     if options.resume:
-        folder = RunFolder(options.resume)
-        return folder.config(), _read_factors(options.resume / MARKER), folder
+        return folder.config(), _read_factors(folder.path / MARKER)
     base = resolve(options.method, options.dataset, options.seeds, None, options.settings)
     if base.data.incomplete:
         raise ValueError(f"'data.incomplete' must be 0 for an ablation (got {base.data.incomplete})")
-    data = load_data(base)  # Before the folder is created, so that a wrong name leaves no folder behind.
-    name = f"{Path(options.dataset).stem}-{options.method}-ablation-{datetime.now():%Y%m%d-%H%M%S}"
-    folder = RunFolder(options.out or Path("runs") / name)
+    data = load_data(base)  # Before a file is written, so that a wrong name leaves no folder behind.
     folder.create(base, environment())
     keep_splits(base, data, folder)
     write_text(folder.path / MARKER, "\n".join(options.over) + "\n")
-    return base, options.over, folder
+    return base, options.over
 
 
 def _read_factors(path: Path) -> list[str]:

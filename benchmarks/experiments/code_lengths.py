@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
-from pathlib import Path
 
 from benchmarks.experiments.bits_report import write_bits
 from benchmarks.experiments.environment import environment
@@ -37,17 +35,16 @@ class Plan:
         return configs
 
 
-def begin_bits(options: argparse.Namespace) -> tuple[Plan, RunFolder]:
-    """The plan and the folder of a new run, or of a run that is resumed."""
+def begin_bits(options: argparse.Namespace, folder: RunFolder) -> Plan:
+    """The plan of a new run, or of a run that is resumed."""
     if options.resume:
-        return read_plan(Plan, options.resume), RunFolder(options.resume)
+        return read_plan(Plan, folder.path)
     plan = Plan(options.dataset, options.methods, options.bits, options.seeds, options.settings)
     first = next(iter(plan.configs().values()))
-    data = load_data(first)  # Before the folder is created, so that a wrong name leaves no folder behind.
-    folder = RunFolder(options.out or Path("runs") / f"{Path(plan.dataset).stem}-bits-{datetime.now():%Y%m%d-%H%M%S}")
+    data = load_data(first)  # Before a file is written, so that a wrong name leaves no folder behind.
     create_plan(plan, folder.path, environment())
     keep_splits(first, data, folder)
-    return plan, folder
+    return plan
 
 
 def measure(plan: Plan, folder: RunFolder, workers: int | None) -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 from benchmarks.experiments.environment import environment
@@ -48,22 +47,28 @@ def tune(options: argparse.Namespace) -> None:
     """Start or resume a search, and print its tables."""
     check_workers(options.jobs)
     # Here, so that help is fast.
+    from benchmarks.experiments.run_folder import working
+
+    with working(options, options.dataset, "tuning") as path:
+        _tune(options, path)
+
+
+def _tune(options: argparse.Namespace, path: Path) -> None:
     from benchmarks.experiments.run_folder import RunFolder, create_plan, keep_splits, load_data, read_plan
     from benchmarks.tuning.trials import Plan, search
     from benchmarks.tuning.tuning_report import write_tuning
 
     if options.resume:
-        plan, path = read_plan(Plan, options.resume), options.resume
+        plan = read_plan(Plan, path)
         data = load_data(plan.config(plan.methods[0], 0), RunFolder(path))
     else:
         plan = Plan.draw(options.dataset, options.methods, options.seeds, options.settings, options.trials,
                          options.search_seed)  # fmt: skip
-        # Before the folder is created, so that a wrong name leaves no folder behind.
+        # Before a file is written, so that a wrong name leaves no folder behind.
         configs = [plan.config(method, 0) for method in plan.methods]
         if any(config.train.select == "last" for config in configs):
             raise ValueError("'train.select' must be a split, so that trials can be chosen on it (got 'last')")
         data = load_data(configs[0])
-        path = options.out or Path("runs") / f"{Path(plan.dataset).stem}-tuning-{datetime.now():%Y%m%d-%H%M%S}"
         create_plan(plan, path, environment())
         keep_splits(configs[0], data, RunFolder(path))
     print(f"{plan.dataset}: {data}\nfolder {path}", flush=True)

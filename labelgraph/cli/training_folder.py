@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -11,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
+from labelgraph._core.held_folder import LOCK, held
 from labelgraph._core.json_files import read_json, write_json
 from labelgraph._core.temporary import remove_stale
 
-STATE, LOCK = "training.json", "lock"
+STATE = "training.json"
 STAGES = ("train", "stage2")
 
 
@@ -41,32 +39,17 @@ class TrainingFolder:
     def held(self) -> Iterator[None]:
         """Lock the folder against other processes; create it first, and delete it afterwards if nothing was trained.
 
-        ``lock`` holds the process id. The system releases the lock when the process ends, even if it is killed.
-
         Raises:
             ValueError: If another process holds the lock.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        path = self.path / LOCK
-        lock = FileLock(path, timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            process = path.read_text(encoding="utf-8", errors="replace") or "unknown"
-            raise ValueError(
-                f"{self.path}: the process {process} is training in this folder; wait for it, or choose another --out"
-            ) from None
-        try:
-            path.write_text(str(os.getpid()), encoding="utf-8")
-            yield
-        finally:
-            if not any((self.path / stage).exists() for stage in STAGES):
-                (self.path / STATE).unlink(missing_ok=True)  # There is no checkpoint to resume from.
-            with suppress(OSError):  # Windows does not delete open files.
-                path.unlink(missing_ok=True)
-            lock.release()
-            with suppress(OSError):
-                self.path.rmdir()
+        with held(self.path, "training"):
+            try:
+                yield
+            finally:
+                if not any((self.path / stage).exists() for stage in STAGES):
+                    (self.path / STATE).unlink(missing_ok=True)  # There is no checkpoint to resume from.
+        with suppress(OSError):
+            self.path.rmdir()
 
     def begin(self, about: Mapping[str, Any], restart: bool) -> bool:
         """Start a training in the folder, or resume the unfinished one.

@@ -1,6 +1,7 @@
 """The command, end to end on a small file."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 
 from benchmarks import run as command
 from benchmarks.experiments.run_folder import RunFolder
+from labelgraph._core.held_folder import held
 from labelgraph.data import save_npz
 from labelgraph.methods import load_method
 
@@ -194,6 +196,24 @@ def test_full_folder_is_kept(small_file, tmp_path, capsys):
     assert start(small_file, tmp_path / "run") == 2
     assert "'--out' must be a new or an empty folder" in capsys.readouterr().err
     assert (tmp_path / "run" / "thesis.tex").read_text() == "all I have"
+
+
+def test_two_runs_of_one_folder_are_refused(small_file, tmp_path, capsys):
+    assert start(small_file, tmp_path / "run", seeds=[0]) == 0
+    with held(tmp_path / "run", "working"):
+        assert start(small_file, tmp_path / "run", seeds=[1]) == 2
+        assert command.main(["--resume", str(tmp_path / "run")]) == 2
+        assert capsys.readouterr().err.count(f"the process {os.getpid()} is working in this folder") == 2
+    assert not (tmp_path / "run" / "seed-1").exists()
+
+
+@pytest.mark.parametrize("content", ['{"labelgraph": "0.1"}', '{"mine": 1}'])
+def test_a_run_that_was_killed_before_it_started_can_be_given_again(small_file, tmp_path, content):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "environment.json").write_text(content)
+    ours = "labelgraph" in content
+    assert start(small_file, tmp_path / "run", seeds=[0]) == (0 if ours else 2)
+    assert ours or (tmp_path / "run" / "environment.json").read_text() == content
 
 
 def test_run_of_another_version(small_file, tmp_path, capsys):
