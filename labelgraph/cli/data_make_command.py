@@ -22,7 +22,7 @@ import errno
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 COLUMNS = {"file": "image", "caption": "caption", "tags": "tags", "title": "title", "split": "split", "id": "id"}
 SHOWN = 10
+FEATURES = "image.npy"
 
 
 def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -96,7 +97,7 @@ def run(options: argparse.Namespace) -> None:
                 table, **columns, image_encoder=encoders["image"], text_encoder=encoders["text"],
                 min_tag_count=options.min_tag_count, min_word_count=options.min_word_count, missing=options.missing,
                 seed=options.seed, batch_size=options.batch_size, workers=options.workers,
-                separator=options.separator, out=work_folder / "image.npy", progress=not options.quiet,
+                separator=options.separator, out=work_folder / FEATURES, progress=not options.quiet,
                 on_failure=failures.append,
             )  # fmt: skip
         _save(data, options.out)
@@ -108,17 +109,24 @@ def _resumable(options: argparse.Namespace) -> Iterator[Path]:
     """Create the folder with the features of an unfinished run, and delete it after success."""
     work_folder: Path = options.out.absolute().with_name(options.out.name + ".making")
     if options.restart and work_folder.is_dir():
-        shutil.rmtree(work_folder)
+        _delete(work_folder)
     try:
         yield work_folder
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):  # The features that were kept to resume take space, too.
-            shutil.rmtree(work_folder, ignore_errors=True)
+            _delete(work_folder, quietly=True)
         raise
     except ValueError as error:
         again = "; --restart starts again" if str(error).startswith(str(work_folder)) else ""
         raise ValueError(_as_typed(f"{error}{again}")) from error
-    shutil.rmtree(work_folder, ignore_errors=True)
+    _delete(work_folder, quietly=True)
+
+
+def _delete(work_folder: Path, quietly: bool = False) -> None:
+    """Delete the folder, first the features: if it is interrupted, no features without their description are left."""
+    with suppress(OSError) if quietly else nullcontext():
+        (work_folder / FEATURES).unlink(missing_ok=True)
+    shutil.rmtree(work_folder, ignore_errors=quietly)
 
 
 @contextmanager

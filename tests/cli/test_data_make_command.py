@@ -1,6 +1,7 @@
 """`labelgraph data make`: from pictures with captions and tags to a data file, that trains and answers."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -101,6 +102,21 @@ def test_a_killed_one_goes_on_and_another_does_not(folder, tmp_path, monkeypatch
     assert make(*options) == 0
     assert asked == [4, 4] and len(load_dataset(tmp_path / "mine.npz")) == 11
     assert not (tmp_path / "mine.npz.making").exists()
+
+
+def test_one_that_is_stopped_while_it_deletes_the_kept_features_goes_on(folder, tmp_path, monkeypatch):
+    remove = shutil.rmtree
+
+    def stop(place, **_):
+        (place / "image.npy.json").unlink()  # In the order of the file system, which may be any.
+        raise KeyboardInterrupt
+
+    options = (folder, "--out", tmp_path / "mine.npz", *SMALL_COUNTS, "--quiet")
+    monkeypatch.setattr(shutil, "rmtree", stop)
+    assert make(*options) == 130
+    monkeypatch.setattr(shutil, "rmtree", remove)
+    assert make(*options) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.npz"]
 
 
 @pytest.mark.slow
