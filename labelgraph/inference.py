@@ -12,7 +12,7 @@ from torch import Tensor
 
 from labelgraph._core.checks import check_features
 from labelgraph._core.names import SIDES, check_name
-from labelgraph._core.packed_bits import pack_bits
+from labelgraph._core.packed_bits import NonFiniteError, pack_bits
 from labelgraph._core.similarity import Embeddings, as_embeddings
 from labelgraph.data import CrossModalData, csr_tensor
 from labelgraph.methods import Method
@@ -111,9 +111,18 @@ def encode_labels(method: Method) -> Embeddings | None:
 
 
 def _carry(method: Method, name: str, vectors: Tensor) -> Embeddings:
-    """Return embeddings with the similarity of the method; codes are packed."""
-    vectors = pack_bits(vectors) if method.similarity == "hamming" else _at_least_float32(vectors)
-    return as_embeddings(name, vectors, method.similarity, method.similarity_labels)
+    """Return embeddings with the similarity of the method; codes are packed.
+
+    Raises:
+        NonFiniteError: If they are not finite; the message names the folder that the method was loaded from.
+    """
+    try:
+        vectors = pack_bits(vectors) if method.similarity == "hamming" else _at_least_float32(vectors)
+        return as_embeddings(name, vectors, method.similarity, method.similarity_labels)
+    except NonFiniteError as error:
+        if method._source is None:
+            raise
+        raise NonFiniteError(f"{method._source}: {error}") from error
 
 
 def label_scores(method: Method, data: CrossModalData, batch_size: int = 4096) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from labelgraph.inference import (
     label_scores,
     relevance_encoder,
 )
-from labelgraph.methods import METHODS, AGAHConfig, ALGCNConfig, ExpectedRelevanceConfig, build_method
+from labelgraph.methods import METHODS, AGAHConfig, ALGCNConfig, ExpectedRelevanceConfig, build_method, load_method
 from labelgraph.metrics import mean_average_precision, pack_bits
 from labelgraph.probability import Calibration, relevance_features
 from labelgraph.train import TrainConfig, fit
@@ -203,6 +203,28 @@ def test_embeddings_that_are_not_finite_name_their_side(method, make_data):
         method.text_projector.linear.bias[0] = torch.nan
     with pytest.raises(ValueError, match="'text embeddings' must be finite"):
         encode(method, make_data())
+
+
+@pytest.mark.parametrize("side", ["image", "text"])
+def test_embeddings_that_overflow_name_the_folder_of_the_model(method, make_data, tmp_path, side):
+    with torch.no_grad():
+        for parameter in method.parameters():
+            parameter.fill_(3e38)
+    method.save_pretrained(tmp_path / "model")
+    with pytest.raises(ValueError, match=f"model: '{side} embeddings' must") as error:
+        encode_side(load_method(tmp_path / "model"), side, make_data())
+    assert str(error.value).startswith(str(tmp_path / "model"))
+
+
+def test_a_trained_method_no_longer_names_the_folder_that_it_started_from(method, make_data, tmp_path):
+    data = make_data()
+    method.save_pretrained(tmp_path / "model")
+    loaded = load_method(tmp_path / "model")
+    fit(loaded, data, TrainConfig(epochs=1, batch_size=20, device="cpu"), tmp_path / "run", progress=False)
+    with torch.no_grad():
+        loaded.text_projector.linear.bias[0] = torch.nan
+    with pytest.raises(ValueError, match="^'text embeddings' must be finite"):
+        encode(loaded, data)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from typing import Any, BinaryIO
 
 from labelgraph._core.digests import sha256_json
 from labelgraph._core.json_files import LIMIT, parse_json, read_at_most
+from labelgraph._core.reading import quoted
 from labelgraph._core.temporary import NO_LINK
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}-(?P<digest>[0-9a-f]{16})(\.\w{1,16})?", re.ASCII)
@@ -97,7 +98,9 @@ class Manifest:
         if not isinstance(whole, dict) or whole.get("format") != kind.name:
             raise ValueError(f"{path}: expected a {kind.name} (got something else)")
         if whole.get("version") != kind.version:
-            raise ValueError(f"{path}: expected a {kind.name} of version {kind.version} (got {whole.get('version')!r})")
+            raise ValueError(
+                f"{path}: expected a {kind.name} of version {kind.version} (got {quoted(whole.get('version'))})"
+            )
         checksum = whole.pop("checksum", None)
         if checksum != _checksum(whole, path):
             raise ValueError(f"{path}: expected content that matches its checksum; the file is damaged")
@@ -122,7 +125,9 @@ def _file_entry(name: str, entry: Any, path: Path) -> FileEntry:
         match = FILE_NAME.fullmatch(file) if fits else None
         if match and SHA256.fullmatch(digest) and digest.startswith(match["digest"]):
             return FileEntry(file, size, digest)
-    raise ValueError(f"{path}: expected a file of this folder for {name!r}, with size and SHA-256 (got {entry!r})")
+    raise ValueError(
+        f"{path}: expected a file of this folder for {quoted(name)}, with size and SHA-256 (got {quoted(entry)})"
+    )
 
 
 def open_regular(path: Path) -> BinaryIO:

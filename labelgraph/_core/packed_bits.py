@@ -12,6 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
+class NonFiniteError(ValueError):
+    """A loss term, a parameter, a buffer or an embedding became NaN or infinite. The message names it."""
+
+
 def pack_bits(codes: Tensor) -> Tensor:
     """Pack codes of -1 and 1 into bytes; the first of eight bits is the highest, as in ``numpy.packbits``.
 
@@ -22,7 +26,8 @@ def pack_bits(codes: Tensor) -> Tensor:
         Packed codes, uint8, shape (N, ceil(bits / 8)).
 
     Raises:
-        ValueError: If ``codes`` is not a matrix, or holds NaN.
+        ValueError: If ``codes`` is not a matrix.
+        NonFiniteError: If ``codes`` holds NaN.
 
     Example:
         >>> import torch
@@ -33,7 +38,7 @@ def pack_bits(codes: Tensor) -> Tensor:
     if codes.ndim != 2 or codes.size(1) == 0:
         raise ValueError(f"'codes' must have the shape (N, bits) (got {tuple(codes.shape)})")
     if codes.is_floating_point() and codes.isnan().any():
-        raise ValueError("'codes' must be numbers (got NaN)")
+        raise NonFiniteError("'codes' must be numbers (got NaN)")
     bits = F.pad((codes > 0).to(torch.uint8), (0, -codes.size(1) % 8)).view(len(codes), -1, 8)
     return (bits << _shifts(codes.device)).sum(-1, dtype=torch.uint8)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from labelgraph._core.names import did_you_mean
-from labelgraph._core.packed_bits import unpack_bits
+from labelgraph._core.packed_bits import NonFiniteError, unpack_bits
 
 LONGEST = 1e19  # The product of two rows of this length fits float32.
 SHORT = 1e-12  # The squares of shorter rows lose digits in float32.
@@ -245,14 +245,18 @@ def check_comparable(query: Embeddings, database: Embeddings, names: tuple[str, 
 
 
 def check_finite(name: str, embedding: Tensor) -> None:
-    """Check that embeddings are finite, and short enough for finite products in float32."""
+    """Check that embeddings are finite, and short enough for finite products in float32.
+
+    Raises:
+        NonFiniteError: If they are not.
+    """
     numbers = embedding.detach() if embedding.is_floating_point() else embedding.float()
     length = torch.linalg.vector_norm(numbers, dim=1, dtype=torch.promote_types(numbers.dtype, torch.float32))
     if (length < LONGEST).all():
         return
     if not torch.isfinite(numbers).all():
-        raise ValueError(f"'{name}' must be finite (got NaN or infinity)")
-    raise ValueError(f"'{name}' must have rows no longer than {LONGEST:g} (got {length.max().item():.3g})")
+        raise NonFiniteError(f"'{name}' must be finite (got NaN or infinity)")
+    raise NonFiniteError(f"'{name}' must have rows no longer than {LONGEST:g} (got {length.max().item():.3g})")
 
 
 def _check_rows(name: str, vectors: Tensor) -> None:

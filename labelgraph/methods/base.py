@@ -46,6 +46,7 @@ class Method(nn.Module, ABC):
     # `from_config` sets these attributes; `save_pretrained` stores them, so that the parts can be built again.
     _graph: Data | StoredGraph | None = None
     _channels: tuple[int, int] | None = None
+    _source: Path | None = None  # The folder that it was loaded from, for messages; training forgets it.
 
     # Settings of the feature encoders by side, as in `CrossModalData.encoders`; training sets them.
     encoders: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
@@ -205,6 +206,6 @@ class Method(nn.Module, ABC):
             graph = saved.graph if cls.counts_labels or saved.graph is None else saved.graph.to_data()
             with AllocationLimit(saved.state):
                 method = cls.from_config(config, *saved.channels, graph)
-        method.encoders = saved.encoders
+        method.encoders, method._source = saved.encoders, version.folder
         saved.load_into(method)
         return method.eval()

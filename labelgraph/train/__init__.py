@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 from labelgraph._core.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from labelgraph._core.packed_bits import NonFiniteError
     from labelgraph.train.datamodule import Batch, CrossModalDataModule
     from labelgraph.train.fitting import FitResult, check_device, check_incomplete, fit
-    from labelgraph.train.module import NonFiniteError, RetrievalModule
+    from labelgraph.train.module import RetrievalModule
     from labelgraph.train.process import peak_memory, reset_peak_memory
     from labelgraph.train.recipe import TrainedMethod, train_method
     from labelgraph.train.settings import (

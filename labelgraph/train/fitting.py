@@ -18,6 +18,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
+from labelgraph._core.packed_bits import NonFiniteError
 from labelgraph.data import CrossModalData
 from labelgraph.inference import held_out_scores
 from labelgraph.methods import METHODS, Method
@@ -97,12 +98,13 @@ def fit(
     Raises:
         ValueError: If the data do not fit, see `CrossModalDataModule`; if training items are incomplete and the method
             has no generators; if ``config`` sets an option in ``trainer_options``; or if a checkpoint does not fit.
-        NonFiniteError: If a loss term, a parameter or a buffer becomes NaN or infinite.
+        NonFiniteError: If a loss term, a parameter, a buffer or an embedding becomes NaN or infinite. The message names
+            the folder.
     """
     check_process()
     check_device(config.device)
     check_incomplete(method, data)
-    method.encoders = data.encoders
+    method.encoders, method._source = data.encoders, None
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     size = _batch_size(config, len(data.rows("train")))
@@ -188,9 +190,12 @@ def _naming_checkpoint(path: Path) -> Iterator[None]:
 
     Raises:
         ValueError: In place of an exception that the content of the checkpoint causes.
+        NonFiniteError: With the folder, because the weights of the checkpoint may be the cause.
     """
     try:
         yield
+    except NonFiniteError as error:
+        raise NonFiniteError(f"{path.parent}: {error}") from error
     except (OSError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:

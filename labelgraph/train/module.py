@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from labelgraph._core.names import SIDES
+from labelgraph._core.packed_bits import NonFiniteError
 from labelgraph._core.similarity import Embeddings
 from labelgraph.inference import encode_batch
 from labelgraph.methods import Method
@@ -17,10 +18,7 @@ from labelgraph.train.datamodule import Batch
 from labelgraph.train.settings import TrainConfig
 
 MONITOR = "validation_map"  # Metric that selects the best epoch.
-
-
-class NonFiniteError(RuntimeError):
-    """A loss term, a parameter or a buffer became NaN or infinite. The message names it."""
+ADVICE = "a lower 'lr' or scaled features may help"
 
 
 class RetrievalModule(L.LightningModule):
@@ -70,7 +68,7 @@ class RetrievalModule(L.LightningModule):
             wrong = [name for name, term in terms.items() if not torch.isfinite(term)]
             raise NonFiniteError(
                 f"the loss term {' and '.join(wrong) or 'total'} is not finite in epoch {self.current_epoch}, "
-                f"step {batch_idx} ({values}); a lower 'lr' or scaled features may help"
+                f"step {batch_idx} ({values}); {ADVICE}"
             )
         self._log({**terms, "total": total, **self.method.diagnostics(outputs)}, len(labels))
         return total
@@ -82,8 +80,7 @@ class RetrievalModule(L.LightningModule):
         if wrong:
             more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
             raise NonFiniteError(
-                f"{', '.join(wrong[:3])}{more} of the method: not finite after epoch "
-                f"{self.current_epoch}; a lower 'lr' or scaled features may help"
+                f"{', '.join(wrong[:3])}{more} of the method: not finite after epoch {self.current_epoch}; {ADVICE}"
             )
 
     def _log(self, terms: dict[str, Tensor], batch_size: int) -> None:
@@ -96,7 +93,10 @@ class RetrievalModule(L.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Embed a batch of the validation split."""
-        embeddings = [encode_batch(self.method, side, getattr(batch, side)) for side in SIDES]
+        try:
+            embeddings = [encode_batch(self.method, side, getattr(batch, side)) for side in SIDES]
+        except NonFiniteError as error:
+            raise NonFiniteError(f"{error} after epoch {self.current_epoch}; {ADVICE}") from error
         self._held_out.append((*embeddings, batch.labels, batch.present))
 
     def on_validation_epoch_end(self) -> None:

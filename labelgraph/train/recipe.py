@@ -99,7 +99,7 @@ def train_method(
     Raises:
         ValueError: If a setting is wrong, a training item lacks a side and the method has no generators, or the data
             have no training items.
-        NonFiniteError: If a loss term, a parameter or a buffer becomes NaN or infinite.
+        NonFiniteError: If a loss term, a parameter, a buffer or an embedding becomes NaN or infinite.
 
     Example:
         >>> import torch

@@ -67,6 +67,16 @@ def test_a_damaged_file_entry_is_refused(tmp_path, entry):
 
 
 @pytest.mark.parametrize(
+    "changes",
+    [{"version": "x" * 100_000}, {"files": {"x" * 100_000: None}}, {"files": {"weights": {"file": "x\n" * 100_000}}}],
+)
+def test_a_message_is_one_short_line_whatever_the_file_holds(tmp_path, changes):
+    with pytest.raises(ValueError, match=r"model\.json: expected") as error:
+        changed(tmp_path, **changes)
+    assert len(str(error.value)) < 1000 and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
     ("changes", "expected"),
     [
         ({"format": "other"}, "expected a test model"),

@@ -398,6 +398,31 @@ def test_errors_are_one_line_and_leave_nothing(place, tmp_path, capsys, argument
     assert not (tmp_path / "index").exists()
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["evaluate", "{model}", "{place}/data.npz"],
+        ["index", "{model}", "{place}/data.npz", "--out", "{out}", "--quiet"],
+        ["search", "{model}", "--data", "{place}/data.npz", "--text-id", "item-1"],
+        ["search", "{index}", "--data", "{place}/data.npz", "--text-id", "item-1"],
+    ],
+)
+def test_weights_that_overflow_are_one_line_with_the_folder(place, pairs, tmp_path, capsys, arguments):
+    method = load_method(place / "model")
+    searcher = Searcher(method).fit(pairs)
+    with torch.no_grad():
+        for parameter in method.parameters():
+            parameter.fill_(3e38)
+    names = {"place": place, "out": tmp_path / "out", "model": tmp_path / "model", "index": tmp_path / "index"}
+    method.save_pretrained(names["model"])
+    searcher.save(names["index"])
+    assert main([each.format(**names) for each in arguments]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.count("\n") == 1
+    assert printed.err.startswith(f"error: {arguments[1].format(**names)}: '") and "must be finite" in printed.err
+    assert not names["out"].exists()
+
+
 @pytest.mark.slow
 def test_killed_at_random_points_the_previous_or_the_new_index_is_there(tmp_path):
     command = [sys.executable, "-m", "tests.cli.kill_command", "index", tmp_path]

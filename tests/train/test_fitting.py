@@ -248,6 +248,22 @@ def test_a_loss_that_is_not_finite_stops_with_its_name(data, tmp_path, bad, valu
         fit(method, data, config(), tmp_path, progress=False)
 
 
+class Overflow(L.Callback):
+    def on_train_epoch_end(self, trainer, pl_module):
+        with torch.no_grad():
+            for parameter in pl_module.method.parameters():
+                parameter.fill_(3e38)
+
+
+@pytest.mark.parametrize("select", ["validation", "last"])
+def test_a_resumed_training_that_overflows_names_its_folder(data, tmp_path, select):
+    settings = config(epochs=1, checkpoint_every=1, select=select)
+    fit(build(data), data, settings, tmp_path, progress=False, keep_checkpoints=True, callbacks=(Overflow(),))
+    with pytest.raises(NonFiniteError, match="finite") as error:
+        train(data, tmp_path, epochs=2, checkpoint_every=1, select=select)
+    assert str(error.value).startswith(f"{tmp_path}: ")
+
+
 @pytest.mark.parametrize("size", [1, 3, 7, 60, 1000])
 def test_every_batch_size_gives_the_same_embeddings(data, size):
     method = build(data).eval()

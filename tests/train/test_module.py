@@ -46,6 +46,14 @@ def test_validation_in_batches_retrieves_among_all_items(module, make_data, monk
     assert not module._held_out
 
 
+@pytest.mark.parametrize("side", ["image", "text"])
+def test_embeddings_that_are_not_finite_stop_the_validation(module, make_data, side):
+    with torch.no_grad():
+        getattr(module.method, f"{side}_projector").linear.bias.fill_(torch.nan)
+    with pytest.raises(NonFiniteError, match=f"'{side} embeddings' must be finite .* after epoch 0; a lower 'lr'"):
+        module.validation_step(batch_of(make_data()), 0)
+
+
 @pytest.mark.parametrize(
     ("terms", "named"),
     [
