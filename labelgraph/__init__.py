@@ -1,5 +1,8 @@
 """Label graphs that guide image-text retrieval, on PyTorch Geometric."""
 
+from labelgraph._core import early_signals  # noqa: F401  First, so that a signal during all other imports is handled.
+
+# isort: split
 from typing import TYPE_CHECKING
 
 from labelgraph._core.lazy import lazy_exports

@@ -223,7 +223,7 @@ def test_a_trained_method_no_longer_names_the_folder_that_it_started_from(method
     fit(loaded, data, TrainConfig(epochs=1, batch_size=20, device="cpu"), tmp_path / "run", progress=False)
     with torch.no_grad():
         loaded.text_projector.linear.bias[0] = torch.nan
-    with pytest.raises(ValueError, match="^'text embeddings' must be finite"):
+    with pytest.raises(ValueError, match=r"^'text embeddings' must be finite"):
         encode(loaded, data)
 
 

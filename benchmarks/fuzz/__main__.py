@@ -29,6 +29,7 @@ from benchmarks.fuzz.damaged_reads import BYTES, REPAIRED, read_damaged, reprodu
 from benchmarks.fuzz.failure_tables import count_reads, failures_of, grouped, tables
 from benchmarks.fuzz.interruption import interrupt
 from benchmarks.fuzz.reader_cases import READERS
+from labelgraph.cli.common import guarded
 
 PARTS = ("readers", "outputs", "commands")
 
@@ -82,6 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known = {*READERS, *OUTPUTS, *COMMANDS}
     if unknown := sorted({*(options.only or ())} - known):
         command.error(f"'--only' must be among {', '.join(sorted(known))} (got {unknown[0]!r})")
+    return guarded(lambda: _fuzz(command, options), "run the command again to start over")
+
+
+def _fuzz(command: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     out = options.out.absolute()
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)  # A fork has no threads of its parent.
@@ -90,7 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     preset = SHORT if options.short else LONG
     size = Size(**{name: getattr(preset, name) if (given := getattr(options, name)) is None else given
                    for name in vars(preset)})  # fmt: skip
-    content = fuzz(size, options.seed, set(options.only or known), options.parts, out)
+    names = set(options.only or [*READERS, *OUTPUTS, *COMMANDS])
+    content = fuzz(size, options.seed, names, options.parts, out)
     return int(bool(content["failures"]))
 
 

@@ -21,6 +21,7 @@ from benchmarks.fuzz.commands import COMMANDS, Command
 from benchmarks.fuzz.content import content_digest
 from benchmarks.fuzz.forked_child import Child
 from benchmarks.fuzz.outcomes import OURS, PROJECT, of_error
+from labelgraph._core.early_signals import handle_early
 
 KILL, TERMINATE, INTERRUPT = signal.SIGKILL, signal.SIGTERM, signal.SIGINT
 SIGNALS = (KILL, TERMINATE, INTERRUPT)
@@ -186,7 +187,11 @@ def _begin_fork(module: str, arguments: list[str], errors: Path) -> int:
         return pid
     status = 1
     try:
+        signal.signal(TERMINATE, signal.SIG_DFL)
         signal.signal(INTERRUPT, signal.default_int_handler)
+        if module.partition(".")[0] in ("labelgraph", "benchmarks"):  # As when these packages are imported.
+            handle_early()
+        sys.unraisablehook = sys.__unraisablehook__
         file, nothing = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), os.open(os.devnull, os.O_RDWR)
         for number, target in ((nothing, 0), (nothing, 1), (file, 2)):
             os.dup2(number, target)
