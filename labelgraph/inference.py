@@ -202,7 +202,7 @@ def _checked(method: Method, side: str, features: Any) -> Tensor | sp.csr_array:
         matrix = getattr(features, side)
     else:
         if isinstance(features, Tensor | np.ndarray | list) and np.ndim(features) == 1:
-            features = torch.as_tensor(features).unsqueeze(0)
+            features = features[None] if not isinstance(features, list) else [features]
         matrix = check_features(side, features)
     wanted = matrix.shape[1] if method._channels is None else method._channels[SIDES.index(side)]
     if matrix.shape[1] != wanted:

@@ -11,22 +11,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from labelgraph._core.array_kinds import plain_array
+
 
 class NonFiniteError(ValueError):
     """A loss term, a parameter, a buffer or an embedding became NaN or infinite. The message names it."""
 
 
-def pack_bits(codes: Tensor) -> Tensor:
+def pack_bits(codes: Any) -> Tensor:
     """Pack codes of -1 and 1 into bytes; the first of eight bits is the highest, as in ``numpy.packbits``.
 
     Args:
-        codes: Codes, shape (N, bits). Positive entries become 1, all other entries 0. The last byte is padded with 0.
+        codes: Codes of torch, NumPy or lists, shape (N, bits). Positive entries become 1, all other entries 0. The last
+            byte is padded with 0.
 
     Returns:
         Packed codes, uint8, shape (N, ceil(bits / 8)).
 
     Raises:
-        ValueError: If ``codes`` is not a matrix.
+        ValueError: If ``codes`` is not a matrix of numbers.
         NonFiniteError: If ``codes`` holds NaN.
 
     Example:
@@ -35,6 +38,7 @@ def pack_bits(codes: Tensor) -> Tensor:
         >>> pack_bits(torch.tensor([[1, -1, -1, -1, -1, -1, -1, 1, 1]]))
         tensor([[129, 128]], dtype=torch.uint8)
     """
+    codes = _as_tensor("codes", codes)
     if codes.ndim != 2 or codes.size(1) == 0:
         raise ValueError(f"'codes' must have the shape (N, bits) (got {tuple(codes.shape)})")
     if codes.is_floating_point() and codes.isnan().any():
@@ -43,11 +47,11 @@ def pack_bits(codes: Tensor) -> Tensor:
     return (bits << _shifts(codes.device)).sum(-1, dtype=torch.uint8)
 
 
-def unpack_bits(packed: Tensor, bits: int) -> Tensor:
+def unpack_bits(packed: Any, bits: int) -> Tensor:
     """Unpack the result of `pack_bits` to codes of -1 and 1, int8, shape (N, bits).
 
     Args:
-        packed: Packed codes, uint8, shape (N, ceil(bits / 8)).
+        packed: Packed codes of torch or NumPy, uint8, shape (N, ceil(bits / 8)).
         bits: Number of bits of a code.
 
     Example:
@@ -56,6 +60,7 @@ def unpack_bits(packed: Tensor, bits: int) -> Tensor:
         >>> unpack_bits(torch.tensor([[160]], dtype=torch.uint8), 3)
         tensor([[ 1, -1,  1]], dtype=torch.int8)
     """
+    packed = _as_tensor("packed", packed)
     if packed.dtype != torch.uint8 or packed.ndim != 2 or not 8 * packed.size(1) - 8 < bits <= 8 * packed.size(1):
         raise ValueError(
             f"'packed' must be bytes of shape (N, {-(-bits // 8)}) for {bits} bits "
@@ -63,6 +68,15 @@ def unpack_bits(packed: Tensor, bits: int) -> Tensor:
         )
     unpacked = (packed.unsqueeze(-1) >> _shifts(packed.device)) & 1
     return unpacked.view(len(packed), -1)[:, :bits].to(torch.int8) * 2 - 1
+
+
+def _as_tensor(name: str, given: Any) -> Tensor:
+    if isinstance(given, Tensor):
+        return given
+    array = plain_array(name, given)
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        raise ValueError(f"'{name}' must be a matrix of numbers (got {array.dtype})")
+    return torch.from_numpy(array)
 
 
 def _shifts(device: torch.device) -> Tensor:

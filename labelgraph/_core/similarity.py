@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labelgraph._core.array_kinds import plain_array
 from labelgraph._core.names import did_you_mean
 from labelgraph._core.packed_bits import NonFiniteError, unpack_bits
 
@@ -205,13 +206,13 @@ def as_matrix(name: str, values: Any) -> Tensor:
     """Convert a matrix of torch, NumPy (any byte order and strides) or lists to a tensor without gradients.
 
     Raises:
-        ValueError: If ``values`` is not a matrix of real numbers.
+        ValueError: If ``values`` is not a matrix of real numbers, or has masked values.
     """
     if not isinstance(values, Tensor):
-        array = np.asarray(values.toarray() if hasattr(values, "toarray") else values)
-        if array.dtype.kind not in "fiub":
+        array = plain_array(name, values.toarray() if hasattr(values, "toarray") else values)
+        if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
             raise ValueError(f"'{name}' must be a matrix of numbers (got {type(values).__name__} of {array.dtype})")
-        values = torch.from_numpy(np.ascontiguousarray(array, array.dtype.newbyteorder("=")))
+        values = torch.from_numpy(np.ascontiguousarray(array))
     if values.layout != torch.strided:
         values = values.to_dense()
     if values.ndim != 2:

@@ -102,7 +102,8 @@ def query_metrics(
         relevance: See `ranked_relevance`; an item with a grade above 0 is relevant.
         ties: ``"database"``: items of equal score keep the order of the database. ``"expected"``: the expectation over
             a random order of tied items, in closed form, which is fair to short codes with many ties.
-        query_ids: Ids of the queries. The own pair of a query is the item of ``database_ids`` with the same id.
+        query_ids: Ids of the queries, whole numbers or texts. The own pair of a query is the item of ``database_ids``
+            with the same id.
         database_ids: Ids of the database; see ``query_ids``.
         leave_out_own: Whether to leave a query's own pair out of the ranking, if ids are given. ``own@K`` and
             ``own-rank`` require False.

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labelgraph._core.array_kinds import as_texts, plain_array
 from labelgraph._core.packed_bits import code_words, pack_bits
 from labelgraph._core.similarity import as_matrix
 
@@ -29,8 +30,8 @@ class RelevanceRows:
             of the database. Grades are whole numbers from 0 (not relevant) to 255, or bool.
         query_labels: Multi-hot labels, shape :math:`(Q, C)`; none if ``relevance`` is a matrix.
         database_labels: Multi-hot labels, shape :math:`(N, C)`; none if ``relevance`` is a matrix.
-        query_ids: Ids of the queries, whole numbers, shape :math:`(Q,)`.
-        database_ids: Ids of the database, whole numbers, shape :math:`(N,)`.
+        query_ids: Ids of the queries, whole numbers or texts, shape :math:`(Q,)`.
+        database_ids: Ids of the database, of the same kind, shape :math:`(N,)`.
         size: Numbers of queries and of items, :math:`(Q, N)`.
         leave_out_own: Whether to leave out the items that have the id of the query.
 
@@ -51,9 +52,7 @@ class RelevanceRows:
         if not isinstance(relevance, str) and not callable(relevance):
             relevance = as_matrix("relevance", relevance)
         labels = _labels("query_labels", query_labels), _labels("database_labels", database_labels)
-        ids = _ids("query_ids", query_ids, size[0]), _ids("database_ids", database_ids, size[1])
-        if (ids[0] is None) != (ids[1] is None):
-            raise ValueError("'query_ids' and 'database_ids' must be given together (got one of them)")
+        ids = _ids(query_ids, database_ids, size)
         if isinstance(relevance, str) and relevance not in RELEVANCES:
             raise ValueError(
                 f"'relevance' must be one of {', '.join(RELEVANCES)}, a matrix or a function (got {relevance!r})"
@@ -124,6 +123,8 @@ def check_labels(
     """Check that labels are matrices with one row per item and one column per label; multi-hot labels are 0 or 1."""
     sides = (("query", query_labels, size[0]), ("database", database_labels, size[1]))
     for name, labels, rows in sides:
+        if labels is not None and labels.ndim == 1 and len(labels) == rows:
+            raise ValueError(f"'{name}_labels' must be multi-hot, shape ({rows}, C) (got shape ({rows},))")
         if labels is None or labels.ndim != 2 or len(labels) != rows:
             got = "none" if labels is None else f"shape {tuple(labels.shape)}"
             raise ValueError(f"'{name}_labels' must have {rows} rows, as '{name}' has (got {got})")
@@ -143,17 +144,29 @@ def _labels(name: str, values: Any) -> Tensor | None:
     """Convert labels of torch, NumPy, SciPy or lists to a tensor; `check_labels` refuses wrong dimensions."""
     if values is None or (isinstance(values, Tensor) and values.layout == torch.strided):
         return values
-    return as_matrix(name, values) if np.ndim(values) == 2 or hasattr(values, "shape") else torch.as_tensor(values)
+    return as_matrix(name, values)
 
 
-def _ids(name: str, values: Any, rows: int) -> Tensor | None:
-    """Convert ids of torch, NumPy or lists to a tensor with one id per row."""
-    if values is None:
-        return None
-    ids = values if isinstance(values, Tensor) else torch.as_tensor(np.asarray(values))
-    if tuple(ids.shape) != (rows,):
-        raise ValueError(f"'{name}' must have the shape ({rows},) (got {tuple(ids.shape)})")
-    return ids
+def _ids(query_ids: Any, database_ids: Any, size: tuple[int, int]) -> tuple[Tensor | None, Tensor | None]:
+    """Convert ids of torch, NumPy or lists to tensors with one id per row; texts become their numbers."""
+    by_name = {"query_ids": query_ids, "database_ids": database_ids}
+    if all(ids is None for ids in by_name.values()):
+        return None, None
+    if any(ids is None for ids in by_name.values()):
+        raise ValueError("'query_ids' and 'database_ids' must be by_name together (got one of them)")
+    known = {
+        name: ids if isinstance(ids, Tensor) else plain_array(name, list(ids) if isinstance(ids, range) else ids)
+        for name, ids in by_name.items()
+    }
+    for (name, ids), rows in zip(known.items(), size, strict=True):
+        if tuple(ids.shape) != (rows,):
+            raise ValueError(f"'{name}' must have the shape ({rows},) (got {tuple(ids.shape)})")
+    if not all(isinstance(ids, Tensor) or ids.dtype.kind in "iu" for ids in known.values()):
+        texts = [text for name, ids in known.items() for text in as_texts(name, ids.tolist())]
+        numbers = np.unique(np.array(texts, dtype=object), return_inverse=True)[1]
+        known = dict(zip(known, np.split(numbers, [size[0]]), strict=True))
+    query, database = (torch.as_tensor(ids) for ids in known.values())
+    return query, database
 
 
 def _check_size(name: str, grades: Tensor, size: tuple[int, int]) -> None:

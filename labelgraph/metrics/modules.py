@@ -14,7 +14,9 @@ from torchmetrics.utilities import dim_zero_cat
 from labelgraph._core.names import check_name
 from labelgraph._core.similarity import SIMILARITIES, Embeddings, Vectors, as_embeddings, as_matrix, check_similarity
 from labelgraph.metrics.compute import read_metrics
+from labelgraph.metrics.metric import Metric as NamedMetric
 from labelgraph.metrics.metric_options import DEFAULT_METRICS, DIRECTIONS, WITHOUT_RELEVANT
+from labelgraph.metrics.ranked import check_cuts
 from labelgraph.metrics.retrieval_report import evaluate
 
 OPTIONS = ("similarity", "relevance", "ties", "without_relevant", "leave_out_own", "block_size")
@@ -33,7 +35,7 @@ class _Gathered(Metric):
     def __init__(self, metrics: Sequence[str], options: dict[str, Any]) -> None:
         super().__init__()
         self.metrics, self.options = tuple(metrics) if isinstance(metrics, list | tuple) else metrics, options
-        _check_options(metrics, options)
+        self.read = _check_options(metrics, options)
         self.similarity = options.get("similarity")
         for name in self.tables:
             self.add_state(name, [], dist_reduce_fx="cat")
@@ -51,9 +53,23 @@ class _Gathered(Metric):
             raise ValueError(
                 f"'{name}' must have the similarity {before!r} of the batches before it (got {embeddings.similarity!r})"
             )
+        if embeddings.similarity != "hamming" and (needs := [each.full for each in self.read if each.needs_distances]):
+            raise ValueError(
+                f"'{name}' must be codes, with the similarity 'hamming', for {needs[0]!r} in 'metrics' "
+                f"(got {embeddings.similarity!r})"
+            )
         self.kind.fill_(kind)
         self.label_columns.fill_(-1 if embeddings.num_labels is None else embeddings.num_labels)
         return embeddings.vectors
+
+    def _hot(self, labels: Any, before: list[Tensor]) -> Tensor:
+        """Check the labels of a batch; a relevance function may use labels that are not 0 or 1."""
+        hot = as_matrix("labels", labels)
+        wrong = hot[(hot != 0) & (hot != 1)]
+        if isinstance(self.options.get("relevance", "shared"), str) and len(wrong):
+            raise ValueError(f"'labels' must be 0 or 1 (got {wrong[0].item():g})")
+        _check_widths("labels", hot, before)
+        return hot
 
     def _embeddings(self, name: str) -> Embeddings:
         labels = int(self.label_columns)
@@ -80,17 +96,26 @@ class _Gathered(Metric):
         super()._sync_dist(*args, **options)
 
 
-def _check_options(metrics: Sequence[str], options: dict[str, Any]) -> None:
-    """Check the options now, before `evaluate` checks them at the end of an epoch."""
+def _check_options(metrics: Sequence[str], options: dict[str, Any]) -> list[NamedMetric]:
+    """Check the options now, before `evaluate` checks them at the end of an epoch; return the metrics."""
     for name in options:
         check_name("options", name, OPTIONS)
     check_name("without_relevant", options.get("without_relevant", "zero"), WITHOUT_RELEVANT)
     similarity = options.get("similarity")
     if similarity is not None:
         check_similarity(similarity)
-    for metric in read_metrics(metrics, options.get("ties", "database")):
+    if options.get("block_size") is not None:
+        check_cuts([options["block_size"]], "block_size")
+    read = read_metrics(metrics, options.get("ties", "database"))
+    for metric in read:
         if metric.needs_distances and similarity not in (None, "hamming"):
             raise ValueError(f"'similarity' must be 'hamming' for {metric.full!r} in 'metrics' (got {similarity!r})")
+    return read
+
+
+def _check_widths(name: str, rows: Tensor, other: list[Tensor], which: str = "earlier batches have") -> None:
+    if other and rows.shape[1] != other[0].shape[1]:
+        raise ValueError(f"'{name}' must have {other[0].shape[1]} columns, as {which} (got {rows.shape[1]})")
 
 
 def _ids(values: Any, rows: int, device: torch.device, before: list[Tensor]) -> Tensor:
@@ -159,8 +184,10 @@ class CrossModalMetrics(_Gathered):
         Raises:
             ValueError: If the numbers of rows do not match, or only some updates have ids.
         """
-        hot = as_matrix("labels", labels)
+        hot = self._hot(labels, self.labels)
         sides = [self._vectors(name, side, len(hot)) for name, side in (("image", image), ("text", text))]
+        _check_widths("text", sides[1], sides[:1], "'image' has")
+        _check_widths("image", sides[0], self.image)
         numbers = _ids(ids, len(hot), hot.device, self.ids)
         for table, rows in zip(self.tables, (*sides, hot, numbers), strict=True):
             getattr(self, table).append(rows)
@@ -171,7 +198,7 @@ class CrossModalMetrics(_Gathered):
         image, text = self._embeddings("image"), self._embeddings("text")
         options = {"leave_out_own": False, **self.options}
         if (ids >= 0).all():
-            places = once(ids)
+            places = once(ids, labels)
             image, text, labels = image[places], text[places], labels[places]
             options |= {"query_ids": ids[places], "database_ids": ids[places]}
         else:
@@ -204,6 +231,10 @@ class RetrievalMetrics(_Gathered):
     """
 
     tables = ("query", "query_labels", "query_ids", "database", "database_labels", "database_ids")
+    query: list[Tensor]
+    database: list[Tensor]
+    query_labels: list[Tensor]
+    database_labels: list[Tensor]
 
     def __init__(self, metrics: Sequence[str] = DEFAULT_METRICS, **options: Any) -> None:
         super().__init__(metrics, options)
@@ -222,8 +253,9 @@ class RetrievalMetrics(_Gathered):
         """
         if side not in ("query", "database"):
             raise ValueError(f"'side' must be 'query' or 'database' (got {side!r})")
-        hot = as_matrix("labels", labels)
+        hot = self._hot(labels, self.query_labels or self.database_labels)
         vectors = self._vectors("embedding", embedding, len(hot))
+        _check_widths("embedding", vectors, self.query or self.database)
         numbers = _ids(ids, len(hot), hot.device, getattr(self, f"{side}_ids"))
         for table, rows in ((side, vectors), (f"{side}_labels", hot), (f"{side}_ids", numbers)):
             getattr(self, table).append(rows)
@@ -242,7 +274,7 @@ class RetrievalMetrics(_Gathered):
         labels, ids = self._seen(f"{side}_labels"), self._seen(f"{side}_ids")
         embeddings = self._embeddings(side)
         if (ids >= 0).all():
-            places = once(ids)
+            places = once(ids, labels)
             return embeddings[places], labels[places], ids[places]
         _check_repeats(embeddings.vectors)
         return embeddings, labels, None
@@ -258,9 +290,18 @@ def _check_repeats(vectors: Tensor) -> None:
         )
 
 
-def once(ids: Tensor) -> Tensor:
-    """Return the position of the first item of each id, in the order of the ids."""
+def once(ids: Tensor, labels: Tensor) -> Tensor:
+    """Return the position of the first item of each id, in the order of the ids.
+
+    Raises:
+        ValueError: If items of one id have different labels, so that they are not repeated but different items.
+    """
     ordered, places = ids.sort(stable=True)
     new = torch.ones_like(ordered, dtype=torch.bool)
     new[1:] = ordered[1:] != ordered[:-1]
-    return places[new]
+    places = places[new]
+    kept = places[torch.searchsorted(ids[places], ids)]
+    differ = (labels[kept] != labels).any(1)
+    if differ.any():
+        raise ValueError(f"'ids' must differ between items (got {ids[differ][0].item()} with different labels)")
+    return places

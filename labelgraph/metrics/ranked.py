@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -117,7 +119,7 @@ def precision_at(relevance: Any, ks: Sequence[int]) -> Tensor:
         >>> precision_at(torch.tensor([[1, 0, 0, 1]]), [1, 2, 4])
         tensor([[1.0000, 0.5000, 0.5000]], dtype=torch.float64)
     """
-    _check_cuts(ks)
+    ks = check_cuts(ks)
     relevance = as_relevance(relevance)
     return torch.stack([relevance[:, :k].sum(1, dtype=torch.float64) / k for k in ks], 1)
 
@@ -144,6 +146,7 @@ def recall_at(relevance: Any, ks: Sequence[int]) -> Tensor:
         tensor([[0.5000, 1.0000]], dtype=torch.float64)
     """
     relevance = as_relevance(relevance)
+    ks = check_cuts(ks)
     hits = precision_at(relevance, ks) * torch.tensor(ks, device=relevance.device)
     return hits / relevance.sum(1, keepdim=True).clamp(min=1)
 
@@ -200,16 +203,43 @@ def precision_of_hits(hits: Tensor, recall: Sequence[float]) -> Tensor:
     return torch.where(hits[:, -1:] > 0, needed.double() / (place + 1), 0.0)
 
 
-def _check_cuts(ks: Sequence[int]) -> None:
-    if not ks or min(ks) < 1:
-        raise ValueError(f"'ks' must be at least 1 (got {min(ks) if ks else 'none'})")
+def check_cuts(ks: Sequence[int], name: str = "ks") -> list[int]:
+    """Return cut-offs as whole numbers of Python.
+
+    Raises:
+        ValueError: If there is none, or one is not a whole number of at least 1.
+    """
+    if not isinstance(ks, Iterable) or isinstance(ks, str):
+        raise ValueError(f"'{name}' must be a list of whole numbers (got {ks!r})")
+    cuts = list(ks)
+    if not cuts:
+        raise ValueError(f"'{name}' must be at least 1 (got none)")
+    for k in cuts:
+        if isinstance(k, bool | np.bool_) or not hasattr(k, "__index__"):
+            raise ValueError(f"'{name}' must be whole numbers (got {k!r})")
+        if k < 1:
+            raise ValueError(f"'{name}' must be at least 1 (got {k})")
+    return [operator.index(k) for k in cuts]
+
+
+def check_levels(recall: Sequence[float]) -> list[float]:
+    """Return recall levels as floats of Python.
+
+    Raises:
+        ValueError: If one is not a number in [0, 1].
+    """
+    try:
+        levels = [float(level) for level in recall if not isinstance(level, str)]
+    except TypeError:
+        levels = []
+    if not isinstance(recall, Iterable) or len(levels) < len(list(recall)) or any(not 0 <= x <= 1 for x in levels):
+        raise ValueError(f"'recall' must be in [0, 1] (got {recall!r})")
+    return levels
 
 
 def hits_needed(num_relevant: Tensor, recall: Sequence[float]) -> Tensor:
     """Return the number of hits of each query that reaches each recall level, (Q, |recall|)."""
-    levels = torch.tensor(recall, dtype=torch.float64, device=num_relevant.device)
-    if ((levels < 0) | (levels > 1)).any():
-        raise ValueError(f"'recall' must be in [0, 1] (got {list(recall)})")
+    levels = torch.tensor(check_levels(recall), dtype=torch.float64, device=num_relevant.device)
     # Subtracting 1e-9 keeps rounding errors from asking for a fourth hit at a level of 0.3 of 10 items.
     return (levels * num_relevant[:, None] - 1e-9).ceil().clamp(min=1).long()
 
@@ -218,8 +248,8 @@ def check_average_precision(k: int | None, definition: str) -> None:
     """Check the cut-off and the definition of `average_precision`."""
     if definition not in DEFINITIONS:
         raise ValueError(f"'definition' must be one of {', '.join(DEFINITIONS)} (got {definition!r})")
-    if k is not None and k < 1:
-        raise ValueError(f"'k' must be at least 1 (got {k})")
+    if k is not None:
+        check_cuts([k], "k")
 
 
 GAINS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -258,7 +288,7 @@ def ndcg_at(grades: Any, ks: Sequence[int | None], gain: str = "linear") -> Tens
     """
     if gain not in GAINS:
         raise ValueError(f"'gain' must be one of {', '.join(GAINS)} (got {gain!r})")
-    _check_cuts([k for k in ks if k is not None] or [1])
+    check_cuts([k for k in ks if k is not None] or [1])
     grades = as_grades(grades)
     cuts = [min(k or grades.shape[1], grades.shape[1]) for k in ks]
     gains = GAINS[gain](grades[:, : max(cuts)])

@@ -124,9 +124,9 @@ def ranked_relevance(
             item is the number of labels that it shares with the query. A matrix: the grades, shape :math:`(Q, N)`,
             whole numbers from 0 to 255 or bool. A function: it computes the grades, shape :math:`(b, N)`, from the
             labels of :math:`b` queries and the labels of the database.
-        query_ids: Ids of the queries, whole numbers, shape :math:`(Q,)`. An item with the same id as the query is left
-            out: it is at the end of the ranking and not relevant, so that no metric counts it.
-        database_ids: Ids of the database, whole numbers, shape :math:`(N,)`; see ``query_ids``.
+        query_ids: Ids of the queries, whole numbers or texts, shape :math:`(Q,)`. An item with the same id as the query
+            is left out: it is at the end of the ranking and not relevant, so that no metric counts it.
+        database_ids: Ids of the database, of the same kind, shape :math:`(N,)`; see ``query_ids``.
 
     Yields:
         Relevance in ranked order, shape :math:`(b, N)`, block by block: 0 or 1, uint8; or grades, int32.

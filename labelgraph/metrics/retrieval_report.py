@@ -18,7 +18,7 @@ from labelgraph.metrics.grades import Relevance
 from labelgraph.metrics.measures import parse_metric
 from labelgraph.metrics.metric import Metric
 from labelgraph.metrics.metric_options import DEFAULT_METRICS, METRICS, OWN_METRICS, WITHOUT_RELEVANT
-from labelgraph.metrics.ranked import check_average_precision
+from labelgraph.metrics.ranked import check_average_precision, check_cuts, check_levels
 
 DEFAULT_KS = (1, 5, 10, 50, 100)
 DEFAULT_RECALL = tuple(i / 20 for i in range(21))
@@ -144,10 +144,7 @@ def default_metrics(labels: bool, own: bool) -> list[str]:
 
 def _precisions(ks: Sequence[int], recall: Sequence[float]) -> tuple[list[Metric], list[Metric]]:
     """Return the metrics of precision at cut-offs and at recall levels."""
-    if any(k < 1 for k in ks):
-        raise ValueError(f"'ks' must be at least 1 (got {min(ks)})")
-    if any(not 0 <= level <= 1 for level in recall):
-        raise ValueError(f"'recall' must be in [0, 1] (got {list(recall)})")
+    ks, recall = check_cuts(ks) if len(ks) else [], check_levels(recall)
     at, at_recall = METRICS["precision@K"], METRICS["precision@recallLEVEL"]
     return (
         [at(f"precision@{k}", cut=k) for k in dict.fromkeys(ks)],

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from labelgraph._core.packed_bits import code_words, count_codes, in_parts
+from labelgraph._core.similarity import as_matrix
 from labelgraph.metrics.ranked import GAINS, check_average_precision, count_grades, hits_needed
 from labelgraph.metrics.ranking import CACHED_KEYS, CACHED_RELEVANCE, RankingInputs, graded_blocks, rows_a_block
 
@@ -72,9 +74,25 @@ def log_choose(n: Tensor, k: Tensor) -> Tensor:
     return torch.where((k >= 0) & (k <= n), ways, -torch.inf)
 
 
-def expected_average_precision(
-    total: Tensor, relevant: Tensor, k: int | None = None, definition: str = "topk"
-) -> Tensor:
+def _checked(total: Any, relevant: Any) -> tuple[Tensor, Tensor]:
+    """Return the numbers of items and of relevant items in each bucket, of torch, NumPy or lists, as int64.
+
+    Raises:
+        ValueError: If they are not matrices of one shape, or not whole numbers with 0 <= relevant <= total.
+    """
+    sides = {name: as_matrix(name, side) for name, side in (("total", total), ("relevant", relevant))}
+    for name, side in sides.items():
+        if 0 in side.shape or (side != side.long()).any() or (side < 0).any():
+            raise ValueError(
+                f"'{name}' must be whole numbers from 0, shape (Q, K) (got {side.dtype}, {tuple(side.shape)})"
+            )
+    if sides["total"].shape != sides["relevant"].shape or (sides["relevant"] > sides["total"]).any():
+        shapes = " and ".join(str(tuple(side.shape)) for side in sides.values())
+        raise ValueError(f"'relevant' must have the shape of 'total', and at most its numbers (got {shapes})")
+    return sides["total"].long(), sides["relevant"].long()
+
+
+def expected_average_precision(total: Any, relevant: Any, k: int | None = None, definition: str = "topk") -> Tensor:
     r"""Expected average precision over a random order of the items in each bucket.
 
     Consider a bucket of :math:`n` items, :math:`r` of them relevant, after :math:`N_0` items, :math:`R_0` of them
@@ -99,7 +117,7 @@ def expected_average_precision(
         Expected values, shape :math:`(Q,)`, float64. A query without relevant items scores 0.
 
     Raises:
-        ValueError: If ``k`` is less than 1 or the definition is unknown.
+        ValueError: If ``k`` is less than 1, the definition is unknown, or ``total`` and ``relevant`` are not counts.
 
     Example:
         One of two tied items is relevant, and is first or second.
@@ -110,7 +128,7 @@ def expected_average_precision(
         tensor([0.7500], dtype=torch.float64)
     """
     check_average_precision(k, definition)
-    ties = Ties(total, relevant)
+    ties = Ties(*_checked(total, relevant))
     if k is None or k >= ties.size:
         return ties.precisions(ties.size) / ties.num_relevant.clamp(min=1)
     if definition == "topk":
@@ -120,7 +138,7 @@ def expected_average_precision(
     return ties.precisions(k) / ties.num_relevant.clamp(min=1, max=k if definition == "min(k,R)" else None)
 
 
-def expected_precision_at_recall(total: Tensor, relevant: Tensor, recall: Sequence[float]) -> Tensor:
+def expected_precision_at_recall(total: Any, relevant: Any, recall: Sequence[float]) -> Tensor:
     r"""Expected precision at recall levels over the order within buckets; see `precision_at_recall`.
 
     Args:
@@ -132,7 +150,7 @@ def expected_precision_at_recall(total: Tensor, relevant: Tensor, recall: Sequen
         Shape :math:`(Q, |recall|)`, float64.
 
     Raises:
-        ValueError: If a level is not in [0, 1].
+        ValueError: If a level is not in [0, 1], or ``total`` and ``relevant`` are not counts.
 
     Example:
         >>> import torch
@@ -140,7 +158,7 @@ def expected_precision_at_recall(total: Tensor, relevant: Tensor, recall: Sequen
         >>> expected_precision_at_recall(torch.tensor([[2]]), torch.tensor([[1]]), [1.0])
         tensor([[0.7500]], dtype=torch.float64)
     """
-    ties = Ties(total, relevant)
+    ties = Ties(*_checked(total, relevant))
     columns = []
     for needed in hits_needed(ties.num_relevant, recall).split(1, 1):
         size, num_relevant, before, hits = ties.bucket(first(ties.hits + ties.relevant >= needed))

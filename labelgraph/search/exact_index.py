@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from labelgraph._core.similarity import Embeddings, as_embeddings
+from labelgraph._core.similarity import Embeddings, as_embeddings, as_matrix
 from labelgraph.search.exact_neighbours import comparable, find
 from labelgraph.search.neighbours import check_k
 
@@ -97,13 +98,14 @@ class ExactIndex:
             )
         self.held = Embeddings(vectors, self.similarity, self.num_labels) if vectors.shape[1] else None
 
-    def check(self, name: str, vectors: Tensor) -> Embeddings:
+    def check(self, name: str, vectors: Any) -> Embeddings:
         """Check vectors or codes of items or queries, and scale vectors for cosines to unit length.
 
         Raises:
             ValueError: If the vectors are not a matrix of the width of the index, are not finite, are not probabilities
                 for ``"jaccard"``, or are codes and not uint8.
         """
+        vectors = vectors if isinstance(vectors, Tensor) else as_matrix(name, vectors)
         width = self.vectors.shape[1]
         if vectors.ndim != 2 or vectors.shape[1] == 0 or (width and vectors.shape[1] != width):
             raise ValueError(f"'{name}' must have the shape (N, {width or 'H'}) (got {tuple(vectors.shape)})")

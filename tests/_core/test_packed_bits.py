@@ -158,3 +158,13 @@ def test_items_are_counted_by_distance_and_grade(bits, filled_up, highest, with_
 def test_codes_of_nan_are_refused():
     with pytest.raises(ValueError, match=r"'codes'.*NaN"):
         pack_bits(torch.full((2, 8), torch.nan))
+
+
+def test_codes_of_numpy_and_lists_are_packed():
+    codes = [[1, -1, -1, -1, -1, -1, -1, 1, 1], [-1, 1, 1, 1, 1, 1, 1, 1, -1]]
+    wanted = pack_bits(torch.tensor(codes))
+    for each in (codes, np.array(codes, np.float16), np.array(codes, ">i4")):
+        assert torch.equal(pack_bits(each), wanted)
+    assert unpack_bits(wanted.numpy(), 9).tolist() == codes
+    with pytest.raises(ValueError, match="'codes' must"):
+        pack_bits(["text"])

@@ -471,3 +471,30 @@ def test_the_memory_of_blocks_is_reused():
     """All blocks together take some 240 MiB."""
     shown = subprocess.run([sys.executable, "-c", HEAP], capture_output=True, text=True, check=True).stdout
     assert int(shown) < 80
+
+
+@pytest.mark.parametrize("kinds", [(str, str), (str, int), (int, str)])
+def test_ids_may_be_texts(kinds):
+    generator = torch.Generator().manual_seed(0)
+    vectors, labels = torch.randn(12, 4, generator=generator), (torch.rand(12, 3, generator=generator) < 0.5).float()
+    numbers = torch.randperm(12, generator=generator).tolist()
+    texts = [[kind(number) for number in numbers] for kind in kinds]
+    wanted, got, without = (
+        query_metrics(vectors, vectors, labels, labels, ["map"], query_ids=query_ids, database_ids=database_ids)
+        for query_ids, database_ids in ((numbers, numbers), texts, (None, None))
+    )
+    assert torch.equal(wanted["map"], got["map"])
+    assert not torch.equal(got["map"], without["map"])
+
+
+def test_masked_values_are_refused():
+    masked = np.ma.masked_equal(np.eye(3), 1)
+    with pytest.raises(ValueError, match="'query' must have no masked values"):
+        query_metrics(masked, np.eye(3), np.eye(3), np.eye(3))
+    with pytest.raises(ValueError, match="'database_labels' must have no masked values"):
+        query_metrics(np.eye(3), np.eye(3), np.eye(3), masked)
+
+
+def test_class_numbers_are_no_labels():
+    with pytest.raises(ValueError, match=r"'query_labels' must be multi-hot, shape \(3, C\) .*\(3,\)"):
+        query_metrics(np.eye(3), np.eye(3), torch.arange(3), np.eye(3))

@@ -187,3 +187,49 @@ def test_torchmetrics_is_imported_only_with_the_module():
     code = "import sys, labelgraph.metrics; print('torchmetrics' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert result.strip() == "False"
+
+
+BATCH = (torch.eye(4), torch.eye(4), torch.eye(4))
+
+
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        ((torch.eye(4), torch.eye(4)[:, :3], torch.eye(4)), r"'text' must have 4 columns, as 'image' has \(got 3\)"),
+        ((torch.eye(4, 5), torch.eye(4, 5), torch.eye(4)), r"'image' must have 4 columns, .* \(got 5\)"),
+        ((torch.eye(4), torch.eye(4), torch.eye(4, 5)), r"'labels' must have 4 columns, .* \(got 5\)"),
+        ((torch.eye(4), torch.eye(4), 2 * torch.eye(4)), r"'labels' must be 0 or 1 \(got 2\)"),
+        ((torch.eye(4), torch.eye(4), torch.full((4, 4), torch.nan)), r"'labels' must be 0 or 1 \(got nan\)"),
+    ],
+)
+def test_a_batch_that_does_not_fit_is_refused_by_update(batch, message):
+    metric = CrossModalMetrics(["map"])
+    metric.update(*BATCH)
+    with pytest.raises(ValueError, match=message):
+        metric.update(*batch)
+    assert metric.compute()["image_to_text/map"] == 1
+
+
+def test_queries_and_database_have_one_width():
+    metric = RetrievalMetrics(["map"])
+    metric.update(torch.eye(4), torch.eye(4), "database")
+    with pytest.raises(ValueError, match=r"'embedding' must have 4 columns, .* \(got 3\)"):
+        metric.update(torch.eye(4)[:, :3], torch.eye(4))
+
+
+def test_a_radius_is_refused_in_the_first_batch_without_codes():
+    with pytest.raises(ValueError, match=r"'image' must be codes, .* 'precision@r2' in 'metrics'"):
+        CrossModalMetrics(["map", "precision@r2"]).update(*BATCH)
+
+
+@pytest.mark.parametrize("size", [0, 1.5, True])
+def test_a_wrong_block_size_is_refused_at_once(size):
+    with pytest.raises(ValueError, match=f"'block_size' .*got {size}"):
+        CrossModalMetrics(["map"], block_size=size)
+
+
+def test_one_id_for_different_items_is_refused():
+    metric = CrossModalMetrics(["map"])
+    metric.update(*BATCH, [0, 1, 1, 2])
+    with pytest.raises(ValueError, match=r"'ids' must differ between items \(got 1"):
+        metric.compute()

@@ -205,3 +205,18 @@ def test_other_relevance_is_refused(name, rows):
         return  # Grades.
     with pytest.raises(ValueError, match=r"'(relevance|grades)'"):
         FUNCTIONS[name](torch.tensor(rows))
+
+
+@pytest.mark.parametrize("wrong", [0, 1.5, True, np.True_, "1"])
+@pytest.mark.parametrize("measure", [precision_at, recall_at, ndcg_at])
+def test_cut_offs_are_whole_numbers(measure, wrong):
+    with pytest.raises(ValueError, match="'ks'"):
+        measure(torch.tensor([[1, 0]]), [wrong])
+    with pytest.raises(ValueError, match="'k'"):
+        average_precision(torch.tensor([[1, 0]]), wrong)
+
+
+@pytest.mark.parametrize("wrong", [["a"], [1.1], [float("nan")], 1, "1"])
+def test_recall_levels_are_numbers(wrong):
+    with pytest.raises(ValueError, match="'recall'"):
+        precision_at_recall(torch.tensor([[1, 0]]), wrong)

@@ -1,5 +1,8 @@
 """Expectations over the order of ties against the mean over all orders."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -101,3 +104,22 @@ def test_large_buckets_of_one_kind_are_exact():
 def test_wrong_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call(torch.ones(1, 1))
+
+
+@pytest.mark.parametrize("kind", [np.array, lambda rows: rows, torch.tensor])
+def test_counts_of_every_kind_are_taken(kind):
+    assert expected_average_precision(kind([[2]]), kind([[1]])).item() == 0.75
+    assert expected_precision_at_recall(kind([[2]]), kind([[1]]), [1.0]).item() == 0.75
+
+
+@pytest.mark.parametrize(
+    ("total", "relevant", "named"),
+    [
+        ([[2.5]], [[1]], "total"), ([[-1]], [[0]], "total"), ([[math.nan]], [[0]], "total"), ([2], [1], "total"),
+        ([[2]], [[3]], "relevant"), ([[2]], [[-1]], "relevant"), ([[2, 1]], [[1]], "relevant"),
+    ],
+)  # fmt: skip
+def test_what_is_no_count_is_refused(total, relevant, named):
+    for measure in (expected_average_precision, lambda *counts: expected_precision_at_recall(*counts, [0.5])):
+        with pytest.raises(ValueError, match=f"'{named}' must"):
+            measure(torch.tensor(total), torch.tensor(relevant))

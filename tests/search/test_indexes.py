@@ -2,6 +2,7 @@
 
 import sys
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
@@ -183,3 +184,12 @@ def test_without_faiss_the_extra_is_named(monkeypatch, name):
 def test_wrong_arguments_are_named_of_index_kinds(name, settings, message):
     with pytest.raises(ValueError, match=message):
         build_index(name, **settings)
+
+
+@pytest.mark.parametrize("name", ["exact", "faiss-flat"])
+def test_numpy_arrays_of_every_kind_are_taken(name):
+    vectors = np.random.default_rng(0).standard_normal((9, 4))
+    for given in (vectors, vectors[::-1][::-1], vectors.astype(">f4"), vectors.tolist()):
+        index = build_index(name)
+        index.add(given)
+        assert index.search(given[:3], 1)[1].flatten().tolist() == [0, 1, 2]
