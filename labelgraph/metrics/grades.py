@@ -153,7 +153,7 @@ def _ids(query_ids: Any, database_ids: Any, size: tuple[int, int]) -> tuple[Tens
     if all(ids is None for ids in by_name.values()):
         return None, None
     if any(ids is None for ids in by_name.values()):
-        raise ValueError("'query_ids' and 'database_ids' must be by_name together (got one of them)")
+        raise ValueError("'query_ids' and 'database_ids' must be given together (got one of them)")
     known = {
         name: ids if isinstance(ids, Tensor) else plain_array(name, list(ids) if isinstance(ids, range) else ids)
         for name, ids in by_name.items()
