@@ -9,7 +9,7 @@ from labelgraph._core.lazy import lazy_exports
 from labelgraph.version import __version__
 
 if TYPE_CHECKING:
-    from labelgraph.data import CrossModalData, load_dataset, load_openclipart
+    from labelgraph.data import CrossModalData, load_dataset, load_openclipart, load_openclipart_keywords
     from labelgraph.graph import cooccurrence_graph, summarize
     from labelgraph.methods import METHODS, Method, build_method, load_method
     from labelgraph.metrics import evaluate
@@ -31,6 +31,7 @@ __all__ = [
     "load_dataset",
     "load_method",
     "load_openclipart",
+    "load_openclipart_keywords",
     "summarize",
 ]
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from labelgraph.data import CrossModalData
 
-DATA_HELP = "data set: a file, a folder, or openclipart, the bundled set"
+DATA_HELP = "data set: a file, a folder, or a bundled set: openclipart, openclipart-keywords"
 
 
 def load(name: str) -> CrossModalData:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from labelgraph._core.files import write_bytes
 from labelgraph.cli.queries import Queries
-from labelgraph.data import CrossModalData, load_thumbnails
+from labelgraph.data import CrossModalData, load_openclipart, load_thumbnails
 from labelgraph.report import contact_sheet
 from labelgraph.search import Neighbours
 
@@ -19,24 +19,25 @@ if TYPE_CHECKING:
 Picture: TypeAlias = "Image | Path | None"
 ASKED = "#4c72b0"  # Colour of the frame of a query.
 COLUMNS, SIZE = 10, 128
+BUNDLED = ("openclipart", "openclipart-keywords")  # Data sets whose pictures are the bundled ones.
 
 
 def find_pictures(
     data: CrossModalData | None, name: str | None, folder: Path | None, ids: Sequence[str]
 ) -> list[Picture]:
-    """Return the pictures of items: thumbnails of the bundled set, or files whose paths are the ids.
+    """Return the pictures of items: thumbnails of a bundled set, or files whose paths are the ids.
 
     Args:
         data: Data of the items, if the command read any.
-        name: Name of the bundled set, or path of the data.
+        name: Name of a bundled set, or path of the data.
         folder: Folder of the picture files; defaults to the folder of the data, then the working directory.
         ids: Ids of the items.
 
     Raises:
         ValueError: If no item has a picture.
     """
-    if data is not None and name == "openclipart":
-        row_of = {each: row for row, each in enumerate(data.ids)}
+    if data is not None and name in BUNDLED:
+        row_of = {each: row for row, each in enumerate(load_openclipart().ids)}
         known = [each for each in ids if each in row_of]
         thumbnails = dict(zip(known, load_thumbnails([row_of[each] for each in known]), strict=True))
         pictures: list[Picture] = [thumbnails.get(each) for each in ids]

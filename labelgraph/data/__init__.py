@@ -14,8 +14,16 @@ if TYPE_CHECKING:
     from labelgraph.data.formats.npz import load_npz, save_npz
     from labelgraph.data.formats.six_mat import load_six_files
     from labelgraph.data.formats.wikipedia import WIKIPEDIA_LABELS, load_wikipedia
-    from labelgraph.data.label_counts import LabelCounts, count_labels, load_label_counts
-    from labelgraph.data.load import FORMATS, Format, load_dataset, load_openclipart, load_path, load_thumbnails
+    from labelgraph.data.label_counts import COUNT_BINS, LabelCounts, count_bins, count_labels, load_label_counts
+    from labelgraph.data.load import (
+        FORMATS,
+        Format,
+        load_dataset,
+        load_openclipart,
+        load_openclipart_keywords,
+        load_path,
+        load_thumbnails,
+    )
     from labelgraph.data.named_sets import DATASETS
     from labelgraph.data.pairs import CrossModalData, Pair, drop_modalities, keep_complete
     from labelgraph.data.splits.index_files import load_splits, read_splits, save_splits
@@ -23,6 +31,7 @@ if TYPE_CHECKING:
     from labelgraph.data.splits.strategies import PUBLISHED_SIZES, complete_splits, hold_out, make_splits
 
 __all__ = [
+    "COUNT_BINS",
     "DATASETS",
     "FORMATS",
     "PUBLISHED_SIZES",
@@ -37,6 +46,7 @@ __all__ = [
     "Pair",
     "SideFacts",
     "complete_splits",
+    "count_bins",
     "count_labels",
     "csr_tensor",
     "data_card",
@@ -50,6 +60,7 @@ __all__ = [
     "load_label_counts",
     "load_npz",
     "load_openclipart",
+    "load_openclipart_keywords",
     "load_path",
     "load_six_files",
     "load_splits",

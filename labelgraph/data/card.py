@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from labelgraph.data.card_facts import LabelFacts, SideFacts, copies, groups, label_facts, row_hashes, side_facts
+from labelgraph.data.label_counts import COUNT_BINS, count_bins
 from labelgraph.data.pairs import CrossModalData
 
 # Pairs of a split for training or selection and a split for evaluation.
@@ -21,6 +23,7 @@ PAIRS = (
     ("validation", "query"),
 )
 KINDS = ("image", "text", "both")
+MOST_NAMES = 20  # Longest list of labels in a warning.
 
 
 @dataclass(frozen=True)
@@ -151,11 +154,16 @@ def _cautions(
     if labels.without:
         yield f"{labels.without:,} of {items:,} items have no label"
     if labels.never:
-        yield f"{len(labels.never)} of {len(labels.count)} labels never occur: {', '.join(labels.never)}"
+        yield f"{len(labels.never)} of {len(labels.count)} labels never occur: {_first(labels.never)}"
     for name in ("train", "validation", "test", "query", "database"):
         absent = [label for label in splits[name].never if label not in labels.never] if name in splits else []
         if absent:
-            yield f"labels that occur, but not in '{name}': {', '.join(absent)}"
+            yield f"labels that occur, but not in '{name}': {_first(absent)}"
+
+
+def _first(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 WIDTH = 100
@@ -177,12 +185,24 @@ def card_text(card: Mapping[str, Any]) -> str:
             *_table([header, *parts]),
             "\nItems of each label",
             *_wrapped(f"{name} {count:,}" for name, count in labels["count"].items()),
+            *_bins(card["splits"]),
             "\nThe same features in several items",
             *_duplicates(card),
             "\nWarnings",
             *([line for warning in card["warnings"] for line in _bullet(warning)] or ["  none"]),
         ]
     )
+
+
+def _bins(splits: Mapping[str, Any]) -> list[str]:
+    """Count the labels by their number of training items."""
+    if "train" not in splits:
+        return []
+    bins = Counter(count_bins([*splits["train"]["count"].values()]).tolist())
+    return [
+        "\nLabels by their number of training items",
+        *_table([(*COUNT_BINS,), tuple(str(bins[b]) for b in COUNT_BINS)]),
+    ]
 
 
 def _side(side: Mapping[str, Any]) -> str:

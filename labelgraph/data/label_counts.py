@@ -12,6 +12,34 @@ import scipy.sparse as sp
 from labelgraph._core.checks import check_multi_hot
 from labelgraph.data.formats.matlab import read_mat
 
+# Bins of labels by their number of training items, with the smallest number of each bin.
+COUNT_BINS = {"0": 0, "1-2": 1, "3-5": 3, "6-11": 6, "12-39": 12, "40+": 40}
+
+
+def count_bins(count: Any) -> np.ndarray:
+    """Name the bin of each label by its number of items, a key of ``COUNT_BINS``.
+
+    Args:
+        count: Number of training items of each label, shape (C,).
+
+    Returns:
+        Names, shape (C,).
+
+    Raises:
+        ValueError: If ``count`` is not a vector of numbers from 0.
+
+    Example:
+        >>> from labelgraph.data import count_bins
+        >>> count_bins([0, 1, 2, 3, 11, 12, 500]).tolist()
+        ['0', '1-2', '1-2', '3-5', '6-11', '12-39', '40+']
+    """
+    counts = np.asarray(count)
+    if counts.ndim != 1 or counts.dtype.kind not in "biuf" or (counts.size and not counts.min() >= 0):
+        raise ValueError(f"'count' must be a vector of numbers from 0 (got {counts.dtype}, shape {counts.shape})")
+    place = np.searchsorted([*COUNT_BINS.values()], counts, side="right") - 1
+    names: np.ndarray = np.array([*COUNT_BINS])[place]
+    return names
+
 
 @dataclass(frozen=True, eq=False)
 class LabelCounts:

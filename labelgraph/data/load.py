@@ -13,7 +13,8 @@ from labelgraph.data.formats.folder_sources import SETTINGS
 from labelgraph.data.formats.hashing_mat import load_hashing_files
 from labelgraph.data.formats.matlab import describe_variables, mat_variables
 from labelgraph.data.formats.npy_folder import load_folder
-from labelgraph.data.formats.npz import load_npz
+from labelgraph.data.formats.npz import data_from_arrays, load_npz
+from labelgraph.data.formats.npz_members import read_npz
 from labelgraph.data.formats.six_mat import load_six_files, mat_files
 from labelgraph.data.formats.wikipedia import load_wikipedia, wikipedia_file
 from labelgraph.data.named_sets import DATASETS, check_dataset
@@ -115,6 +116,24 @@ def load_openclipart() -> CrossModalData:
         ['database', 'query', 'test', 'train', 'validation']
     """
     return load_npz(_BUNDLED / "openclipart.npz")
+
+
+def load_openclipart_keywords() -> CrossModalData:
+    """Load the bundled pictures with the artists' own keywords as labels: a few common labels and many rare ones.
+
+    Image features, ids and titles are those of `load_openclipart`; texts are the words of titles and descriptions. The
+    data card ``labelgraph/data/openclipart/KEYWORDS.md`` has counts and the rules of cleaning and splitting.
+
+    Example:
+        >>> from labelgraph.data import load_openclipart_keywords
+        >>> data = load_openclipart_keywords()
+        >>> data.num_labels, len(data.split("test"))
+        (463, 1000)
+    """
+    arrays, _ = read_npz(_BUNDLED / "keywords.npz")
+    base, _ = read_npz(_BUNDLED / "openclipart.npz", {"image_codes", "image_scale", "ids", "titles"}.__contains__)
+    rows = {name: base[name][arrays["items"]] for name in ("image_codes", "ids", "titles")}
+    return data_from_arrays({**arrays, **rows, "image_scale": base["image_scale"]})
 
 
 def load_thumbnails(index: Sequence[int]) -> list[Image]:

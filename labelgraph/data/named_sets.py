@@ -12,7 +12,12 @@ from labelgraph._core.names import did_you_mean
 if TYPE_CHECKING:
     from labelgraph.data.pairs import CrossModalData
 
-DATASETS: LazyTable[Callable[[], CrossModalData]] = LazyTable({"openclipart": "labelgraph.data.load:load_openclipart"})
+DATASETS: LazyTable[Callable[[], CrossModalData]] = LazyTable(
+    {
+        "openclipart": "labelgraph.data.load:load_openclipart",
+        "openclipart-keywords": "labelgraph.data.load:load_openclipart_keywords",
+    }
+)
 
 
 def check_dataset(name: str | Path) -> None:

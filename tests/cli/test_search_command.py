@@ -14,7 +14,7 @@ import torch
 
 from labelgraph.cli.main import main
 from labelgraph.cli.sheet import find_pictures
-from labelgraph.data import load_npz, load_openclipart, load_thumbnails, save_npz
+from labelgraph.data import load_npz, load_openclipart, load_openclipart_keywords, load_thumbnails, save_npz
 from labelgraph.encoders import ENCODERS, BagOfWords, Encoder
 from labelgraph.inference import encode
 from labelgraph.methods import load_method
@@ -345,6 +345,9 @@ def test_a_sheet_that_cannot_be_is_refused(pictured, tmp_path, monkeypatch, caps
 def test_the_bundled_set_has_its_own_thumbnails():
     data = load_openclipart()
     (picture,) = find_pictures(data, "openclipart", None, [data.ids[7]])
+    assert picture.tobytes() == load_thumbnails([7])[0].tobytes()
+    keywords = load_openclipart_keywords()
+    (picture,) = find_pictures(keywords, "openclipart-keywords", None, [data.ids[7]])
     assert picture.tobytes() == load_thumbnails([7])[0].tobytes()
     with pytest.raises(ValueError, match="--data openclipart"):
         find_pictures(None, None, None, [data.ids[7]])

@@ -115,3 +115,21 @@ def test_the_wikipedia_set_holds_images_twice(real_data):
     rows = [row.tobytes() for row in data.image.numpy()]
     assert data_card(data).duplicates["image"] == sum(count - 1 for count in Counter(rows).values()) > 0
     assert data_card(data).shared["train, test"]["image"] == sum(row in set(rows[:2173]) for row in rows[2173:])
+
+
+def test_labels_are_counted_by_their_training_items():
+    labels = torch.zeros(50, 4)
+    labels[:1, 0] = labels[:4, 1] = labels[:45, 2] = labels[45:, 3] = 1
+    data = CrossModalData(
+        torch.rand(50, 3), torch.rand(50, 3), labels, splits={"train": range(45), "test": range(45, 50)}
+    )
+    lines = str(data_card(data)).splitlines()
+    place = lines.index("Labels by their number of training items")
+    counts = dict(zip(lines[place + 1].split(), map(int, lines[place + 2].split()), strict=True))
+    assert counts == {"0": 1, "1-2": 1, "3-5": 1, "6-11": 0, "12-39": 0, "40+": 1}
+
+
+def test_a_long_list_of_labels_is_cut():
+    data = CrossModalData(torch.rand(3, 3), torch.rand(3, 3), torch.eye(3, 30))
+    (warning,) = [each for each in data_card(data).warnings if "never occur" in each]
+    assert warning.startswith("27 of 30 labels never occur: ") and warning.endswith(" and 7 more")

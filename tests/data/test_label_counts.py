@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from labelgraph.data import count_labels, load_label_counts
+from labelgraph.data import count_bins, count_labels, load_label_counts
 from labelgraph.graph import cooccurrence_graph
 
 LABELS = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [1, 1, 1, 0], [0, 0, 0, 0]])
@@ -48,3 +48,15 @@ def test_wrong_counts_are_refused(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message) as error:
         load_label_counts(tmp_path / "adj.mat", LABELS)
     assert str(error.value).startswith(str(tmp_path))
+
+
+def test_every_count_is_in_the_bin_that_names_it():
+    for count, name in enumerate(count_bins(range(100)).tolist()):
+        low, _, high = name.rstrip("+").partition("-")
+        assert count >= int(low) and (name == "40+" or count <= int(high or low))
+
+
+@pytest.mark.parametrize("count", [[-1], [[1]], ["one"], [np.nan]])
+def test_counts_that_are_none_are_refused(count):
+    with pytest.raises(ValueError, match="'count' must be a vector of numbers from 0"):
+        count_bins(count)

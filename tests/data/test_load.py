@@ -12,6 +12,7 @@ from labelgraph.data import (
     FORMATS,
     load_dataset,
     load_openclipart,
+    load_openclipart_keywords,
     load_path,
     load_thumbnails,
     save_folder,
@@ -35,7 +36,9 @@ def test_a_name_calls_its_loader(make_data, monkeypatch):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match=r"'dataset' must be one of \['openclipart'\] or .*\(got 'imagenet'\)"):
+    with pytest.raises(
+        ValueError, match=r"'dataset' must be one of \['openclipart', 'openclipart-keywords'\] or .*\(got 'imagenet'\)"
+    ):
         load_dataset("imagenet")
 
 
@@ -62,6 +65,19 @@ def test_the_splits_of_the_bundled_set_do_not_overlap():
         ("query", "database"),
     ):
         assert not splits[left] & splits[right]
+
+
+@pytest.mark.skipif(not (BUNDLED / "keywords.npz").is_file(), reason="the keyword labels are not built")
+def test_keyword_labels_are_of_the_pictures_of_the_bundled_set():
+    data, base = load_dataset("openclipart-keywords"), load_openclipart()
+    row_of = {each: row for row, each in enumerate(base.ids)}
+    rows = [row_of[each] for each in data.ids]
+    assert torch.equal(data.image, base.image[rows]) and data.titles == tuple(base.titles[row] for row in rows)
+    assert data.encoders["image"] == base.encoders["image"]
+    assert len(data.encoders["text"]["vocabulary"]) == data.text_channels
+    guitars = data.labels[:, data.label_names.index("guitar")].nonzero().flatten().tolist()
+    assert guitars and all("guitar" in data.ids[row] for row in guitars)
+    assert torch.equal(load_openclipart_keywords().labels, data.labels)
 
 
 @pytest.mark.skipif(not (BUNDLED / "thumbnails.npz").is_file(), reason="the bundled set is not built")

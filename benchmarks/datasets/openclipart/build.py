@@ -15,6 +15,7 @@ import numpy as np
 from benchmarks.datasets.openclipart.annotations import MIN_LABEL_COUNT, Record, read_records, read_table
 from benchmarks.datasets.openclipart.dataset_card import LICENCE, write_card
 from benchmarks.datasets.openclipart.drawings import ENCODER, dequantise, drawn, quantise, take
+from benchmarks.datasets.openclipart.keyword_build import read_kept, write_keywords
 from benchmarks.datasets.openclipart.selection import (
     THRESHOLD,
     Settled,
@@ -131,6 +132,7 @@ def build(source: Path, out: Path, cache: Path | None) -> None:
     indices = shown[chosen]
     arrays = assemble(pick(records, indices), codes[chosen], scale, settled)
     write(out, arrays, take(data, offsets, indices), steps)
+    write_keywords(pick(records, indices), out)
     print(f"{settled.labels.shape[1]} labels, {settled.labels.sum() / len(indices):.2f} per picture")
 
 
@@ -151,10 +153,20 @@ def main() -> int:
         help="folder for the data set (default: %(default)s)",
     )
     parser.add_argument("--cache", type=Path, help=".npz file that keeps features and thumbnails for the next run")
-    arguments = parser.parse_args()
-    return guarded(
-        lambda: build(arguments.source, arguments.out, arguments.cache), "run the command again to start over"
+    parser.add_argument(
+        "--keywords-only",
+        action="store_true",
+        help="make only keywords.npz and KEYWORDS.md, for the pictures of the openclipart.npz in --out",
     )
+    arguments = parser.parse_args()
+
+    def run() -> None:
+        if arguments.keywords_only:
+            write_keywords(read_kept(arguments.source, arguments.out), arguments.out)
+        else:
+            build(arguments.source, arguments.out, arguments.cache)
+
+    return guarded(run, "run the command again to start over")
 
 
 if __name__ == "__main__":

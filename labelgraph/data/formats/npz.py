@@ -69,14 +69,20 @@ def load_npz(path: str | Path) -> CrossModalData:
     arrays, keys = read_npz(path, lambda name: name in KEYS or name.startswith(SPLIT_PREFIX))
     with reading(path, "a data set"):
         try:
-            return _from_arrays(arrays)
+            return data_from_arrays(arrays)
         except KeyError as error:
             raise ValueError(f"{path}: expected the key {error} (got {one_line(', '.join(keys)) or 'none'})") from None
         except ValueError as error:
             raise ValueError(f"{path}: {one_line(error)}") from error
 
 
-def _from_arrays(arrays: dict[str, np.ndarray]) -> CrossModalData:
+def data_from_arrays(arrays: dict[str, np.ndarray]) -> CrossModalData:
+    """Build a data set from the arrays of a file, with the keys of `load_npz`.
+
+    Raises:
+        KeyError: If a key is missing.
+        ValueError: If an array is of the wrong shape.
+    """
     if "image_codes" in arrays:
         codes, scale = arrays["image_codes"], arrays["image_scale"]
         if codes.ndim != 2 or scale.shape != codes.shape[1:]:
