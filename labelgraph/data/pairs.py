@@ -65,6 +65,8 @@ class CrossModalData:
         encoders: Settings of the encoders that extracted the features from raw files, by side, such as
             ``{"text": {"encoder": "bag-of-words", "vocabulary": [...]}}``. Methods and searchers keep these settings,
             so that a new picture or sentence can be a query.
+        label_vectors: Embeddings of the label names, shape :math:`(C, F)`, for
+            ``meaning_graph(data.label_names, data.label_vectors)`` or as initial label embeddings.
 
     Raises:
         ValueError: If shapes disagree, labels are not 0 or 1, features are not finite, an item has neither
@@ -93,6 +95,7 @@ class CrossModalData:
     titles: Sequence[str] = ()
     present: Any = None
     encoders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    label_vectors: Any = None
 
     def __post_init__(self) -> None:
         matrix, label_names = named_labels(self.labels, self.label_names)
@@ -113,10 +116,11 @@ class CrossModalData:
         check_distinct("label_names", names)
         check_distinct("ids", ids)
         splits = _checked_splits(self.splits, size)
+        vectors = _checked_vectors(self.label_vectors, num_labels)
         for attribute, value in (
             ("image", image), ("text", text), ("labels", labels), ("label_names", names),
             ("splits", splits), ("ids", ids), ("titles", titles), ("present", present),
-            ("encoders", check_encoders(self.encoders)),
+            ("encoders", check_encoders(self.encoders)), ("label_vectors", vectors),
         ):  # fmt: skip
             object.__setattr__(self, attribute, value)
 
@@ -147,7 +151,7 @@ class CrossModalData:
             device(type='cpu')
         """
         other = copy.copy(self)
-        for name in ("image", "text", "labels", "present"):
+        for name in ("image", "text", "labels", "present", "label_vectors"):
             value = getattr(self, name)
             object.__setattr__(other, name, value.to(device) if isinstance(value, Tensor) else value)
         return other
@@ -222,6 +226,7 @@ class CrossModalData:
             titles=[self.titles[i] for i in index.tolist()],
             present=self.present[index],
             encoders=self.encoders,
+            label_vectors=self.label_vectors,
         )
 
     def with_splits(self, splits: Mapping[str, Any]) -> CrossModalData:
@@ -241,6 +246,16 @@ class CrossModalData:
     def is_complete(self) -> bool:
         """Whether every item has both sides."""
         return bool(self.present.all())
+
+
+def _checked_vectors(vectors: Any, num_labels: int) -> Tensor | None:
+    if vectors is None:
+        return None
+    matrix = check_features("label_vectors", vectors)
+    dense = matrix if isinstance(matrix, Tensor) else torch.from_numpy(matrix.toarray())
+    if len(dense) != num_labels:
+        raise ValueError(f"'label_vectors' must have a row for each of {num_labels} labels (got {len(dense)})")
+    return dense
 
 
 def _checked_splits(splits: Mapping[str, Any], size: int) -> dict[str, Tensor]:

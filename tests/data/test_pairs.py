@@ -263,3 +263,20 @@ def test_data_on_a_device(sparse):
     data = pairs(text=sp.csr_array(TEXT) if sparse else TEXT).to("meta")
     assert data.image.device.type == data.labels.device.type == data.present.device.type == "meta"
     assert data.text_rows(slice(2)).device.type == "meta" and len(data) == 5
+
+
+def test_label_vectors_follow_the_data():
+    vectors = torch.rand(3, 4)
+    data = CrossModalData(
+        torch.rand(5, 2), torch.rand(5, 2), torch.eye(5, 3), splits={"train": [0, 2]}, label_vectors=vectors
+    )
+    for other in (data.split("train"), data[1:3], data.to("cpu"), data.with_splits({})):
+        assert torch.equal(other.label_vectors, vectors)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "fact"), [(torch.rand(2, 4), "3 labels"), ([[1.0], [2.0], [float("nan")]], "finite")]
+)
+def test_label_vectors_that_do_not_fit_are_refused(vectors, fact):
+    with pytest.raises(ValueError, match=f"'label_vectors' must .*{fact}"):
+        CrossModalData(torch.rand(5, 2), torch.rand(5, 2), torch.eye(5, 3), label_vectors=vectors)

@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.datasets.openclipart.annotations import MIN_LABEL_COUNT, Record, read_records, read_table
 from benchmarks.datasets.openclipart.dataset_card import LICENCE, write_card
 from benchmarks.datasets.openclipart.drawings import ENCODER, dequantise, drawn, quantise, take
-from benchmarks.datasets.openclipart.keyword_build import read_kept, write_keywords
+from benchmarks.datasets.openclipart.keyword_build import name_vectors, read_kept, renew_vectors, write_keywords
 from benchmarks.datasets.openclipart.selection import (
     THRESHOLD,
     Settled,
@@ -131,6 +131,7 @@ def build(source: Path, out: Path, cache: Path | None) -> None:
     chosen, settled = select(pick(records, shown), dequantise(codes, scale), steps)
     indices = shown[chosen]
     arrays = assemble(pick(records, indices), codes[chosen], scale, settled)
+    arrays["label_vectors"] = name_vectors(list(settled.table))
     write(out, arrays, take(data, offsets, indices), steps)
     write_keywords(pick(records, indices), out)
     print(f"{settled.labels.shape[1]} labels, {settled.labels.sum() / len(indices):.2f} per picture")
@@ -156,12 +157,14 @@ def main() -> int:
     parser.add_argument(
         "--keywords-only",
         action="store_true",
-        help="make only keywords.npz and KEYWORDS.md, for the pictures of the openclipart.npz in --out",
+        help="keep the pictures and labels of the openclipart.npz in --out; make the keyword labels of these pictures "
+        "and the vectors of all label names",
     )
     arguments = parser.parse_args()
 
     def run() -> None:
         if arguments.keywords_only:
+            renew_vectors(arguments.out)
             write_keywords(read_kept(arguments.source, arguments.out), arguments.out)
         else:
             build(arguments.source, arguments.out, arguments.cache)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +21,23 @@ from benchmarks.datasets.openclipart.keywords import (
 from benchmarks.datasets.openclipart.selection import save_npz
 from labelgraph._core.files import write_text
 from labelgraph.data import COUNT_BINS, count_bins
-from labelgraph.encoders import BagOfWords
+from labelgraph.encoders import BagOfWords, label_name_vectors
 
 CARD = Path(__file__).with_name("keyword_card.md")
 SPLITS = ("train", "validation", "test")
+
+
+def name_vectors(names: Sequence[str]) -> np.ndarray:
+    """Embed label names, (C, 384) float16, by the packaged sentence encoder."""
+    vectors: np.ndarray = label_name_vectors("sentence", names).vectors.numpy().astype(np.float16)
+    return vectors
+
+
+def renew_vectors(out: Path) -> None:
+    """Embed the label names of ``openclipart.npz`` again, and leave all else in the file as it is."""
+    with np.load(out / "openclipart.npz", allow_pickle=False) as file:
+        arrays = dict(file)
+    save_npz(out / "openclipart.npz", {**arrays, "label_vectors": name_vectors(arrays["label_names"].tolist())})
 
 
 def read_kept(source: Path, out: Path) -> list[Record]:
@@ -88,10 +101,12 @@ def keyword_card(arrays: Mapping[str, np.ndarray], pictures: int) -> str:
     )
 
 
-def write_keywords(records: Sequence[Record], out: Path) -> None:
+def write_keywords(
+    records: Sequence[Record], out: Path, embed: Callable[[Sequence[str]], np.ndarray] = name_vectors
+) -> None:
     """Write keywords.npz and its card for the pictures of ``openclipart.npz``."""
     settled = settle_keywords(records)
-    arrays = assemble_keywords(settled)
+    arrays = {**assemble_keywords(settled), "label_vectors": embed(list(settled.table))}
     save_npz(out / "keywords.npz", arrays)
     write_text(out / "KEYWORDS.md", keyword_card(arrays, len(records)))
     for name in ("keywords.npz", "KEYWORDS.md"):

@@ -23,6 +23,7 @@ from labelgraph.data.pairs import CrossModalData
 
 SPARSE_LABELS = 0.05  # Below this share of ones, labels are written as sparse parts.
 PARTS = ("data", "indices", "indptr")
+OPTIONAL = ("present", "label_vectors")
 
 
 @contextmanager
@@ -46,8 +47,9 @@ def folder_writer(
     Args:
         path: The folder; one written before is replaced.
         arrays: Shape and type by name: ``image`` :math:`(N, D_v)`; ``text`` :math:`(N, D_t)`; ``labels``
-            :math:`(N, C)`, ``uint8``; ``present`` :math:`(N, 2)`, ``bool``. A sparse ``text`` or ``labels`` is given
-            by its CSR parts instead, such as ``text_data`` (E,), ``text_indices`` (E,), ``text_indptr`` (N + 1,).
+            :math:`(N, C)`, ``uint8``; ``present`` :math:`(N, 2)`, ``bool``;
+            ``label_vectors`` :math:`(C, F)`. A sparse ``text`` or ``labels`` is given by its CSR parts instead, such as
+            ``text_data`` (E,), ``text_indices`` (E,), ``text_indptr`` (N + 1,).
         shapes: Shape of ``text`` or ``labels`` by name, if it is sparse.
         splits: Index vectors by name.
         label_names: The :math:`C` names.
@@ -78,7 +80,7 @@ def folder_writer(
         CrossModalData(1000 pairs, image 8, text 4, 2 labels, splits: train 900)
     """
     path = Path(path)
-    known = {"image", "text", "labels", "present"} | {f"{side}_{part}" for side in ("text", "labels") for part in PARTS}
+    known = {"image", "text", "labels", *OPTIONAL} | {f"{side}_{part}" for side in ("text", "labels") for part in PARTS}
     if unknown := set(arrays) - known:
         raise ValueError(f"'arrays' must be among {', '.join(sorted(known))} (got {', '.join(sorted(unknown))})")
     _check_replaceable(path)
@@ -133,6 +135,8 @@ def save_folder(data: CrossModalData, path: str | Path) -> None:
             arrays[name] = matrix.cpu().numpy() if isinstance(matrix, Tensor) else matrix
     if not data.is_complete:
         arrays["present"] = data.present.cpu().numpy()
+    if data.label_vectors is not None:
+        arrays["label_vectors"] = data.label_vectors.cpu().numpy()
     kinds = {name: (array.shape, array.dtype) for name, array in arrays.items()}
     with folder_writer(
         path, kinds, shapes=shapes, splits=data.splits, label_names=data.label_names, ids=data.ids,
@@ -147,8 +151,8 @@ def load_folder(path: str | Path, memory_map: bool = True) -> CrossModalData:
 
     Another program writes the files ``image.npy`` :math:`(N, D_v)`; ``text.npy`` :math:`(N, D_t)`, or its CSR parts
     ``text_data.npy`` (E,), ``text_indices.npy`` (E,), ``text_indptr.npy`` (N + 1,); ``labels.npy`` :math:`(N, C)`, 0 or
-    1, or its CSR parts in the same way. ``present.npy`` :math:`(N, 2)` and index vectors ``splits/NAME.npy`` are
-    optional; the name is URL-encoded, so that ``%2F`` is a slash. ``data.json`` is an object with optional keys:
+    1, or its CSR parts in the same way. ``present.npy`` :math:`(N, 2)`, ``label_vectors.npy`` :math:`(C, F)` and index
+    vectors ``splits/NAME.npy`` are optional; the name is URL-encoded, so that ``%2F`` is a slash. ``data.json`` is an object with optional keys:
     ``shapes``, the shape of each sparse matrix, such as ``{"text": [N, D_t]}``; ``label_names``, ``ids`` and
     ``titles``, lists of texts; ``encoders``. Only this library can replace a folder while other processes read it.
     Pickled arrays are refused.
@@ -166,10 +170,10 @@ def load_folder(path: str | Path, memory_map: bool = True) -> CrossModalData:
     with open_folder(path, memory_map) as folder, reading(path, "a data set"):
         arrays = {name: _matrix(folder, name) for name in ("image", "text", "labels")}
         settings = {key: folder.settings[key] for key in ("label_names", "ids", "titles", "encoders")}
-        present = folder.array("present") if folder.has("present") else None
+        arrays |= {name: folder.array(name) for name in OPTIONAL if folder.has(name)}
         splits = {name: _index(folder.array(f"{SPLITS}/{name}")) for name in folder.split_names()}
         try:
-            return CrossModalData(**arrays, splits=splits, present=present, **settings)
+            return CrossModalData(**arrays, splits=splits, **settings)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 

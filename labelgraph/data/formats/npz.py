@@ -20,7 +20,7 @@ SPLIT_PREFIX = "split/"
 TEXTS = ("label_names", "ids", "titles")
 KEYS = {
     "image", "image_codes", "image_scale", "text", "text_data", "text_indices", "text_indptr", "text_shape", "labels",
-    "present", "encoders", *(name + end for name in TEXTS for end in ("", BYTES, ENDS)),
+    "present", "encoders", "label_vectors", *(name + end for name in TEXTS for end in ("", BYTES, ENDS)),
 }  # fmt: skip
 
 
@@ -41,6 +41,8 @@ def save_npz(data: CrossModalData, path: str | Path) -> None:
         arrays["text_shape"] = np.array(text.shape)
     if not data.is_complete:
         arrays["present"] = data.present.cpu().numpy()
+    if data.label_vectors is not None:
+        arrays["label_vectors"] = data.label_vectors.cpu().numpy()
     if data.encoders:
         arrays["encoders"] = np.array(json.dumps(data.encoders))
     arrays |= {SPLIT_PREFIX + name: index.numpy() for name, index in data.splits.items()}
@@ -54,8 +56,8 @@ def load_npz(path: str | Path) -> CrossModalData:
     Keys: ``labels`` (N, C); ``image`` (N, D_v), or quantised ``image_codes`` (N, D_v) with
     ``image_scale`` (D_v,); ``text`` (N, D_t), or the CSR parts ``text_data``, ``text_indices``,
     ``text_indptr``, ``text_shape``; optional ``label_names``, ``ids``, ``titles``, ``present`` (N, 2),
-    ``encoders`` (JSON), and ``split/NAME`` index vectors. Texts such as ``ids`` may also be two arrays, as `save_npz`
-    writes them: ``ids_utf8`` holds the UTF-8 bytes of all texts, and ``ids_ends`` (N,) the end position of each text.
+    ``encoders`` (JSON), ``label_vectors`` (C, F), and ``split/NAME`` index vectors. Texts such as ``ids`` may also be
+    two arrays, as `save_npz` writes them: ``ids_utf8`` holds the UTF-8 bytes of all texts, and ``ids_ends`` (N,) the end position of each text.
     Numbers may be of any type, such as float16. Other keys are ignored. Pickled arrays are refused.
 
     Raises:
@@ -105,6 +107,7 @@ def data_from_arrays(arrays: dict[str, np.ndarray]) -> CrossModalData:
         labels=labels,
         splits={key.removeprefix(SPLIT_PREFIX): arrays[key] for key in arrays if key.startswith(SPLIT_PREFIX)},
         present=arrays.get("present"),
+        label_vectors=arrays.get("label_vectors"),
         encoders=parse_json(str(arrays.get("encoders", "{}")).encode(), "'encoders'"),
         **{name: unpack_texts(arrays, name) for name in TEXTS},
     )

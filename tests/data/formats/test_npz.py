@@ -186,3 +186,17 @@ def test_any_data_come_back_as_they_were_saved(data, save):
         assert torch.equal(again.text_rows(), data.text_rows()) and type(again.text) is type(data.text)
         assert (again.label_names, again.ids, again.titles) == (data.label_names, data.ids, data.titles)
         assert {k: v.tolist() for k, v in again.splits.items()} == {k: v.tolist() for k, v in data.splits.items()}
+
+
+def test_label_vectors_are_kept(tmp_path):
+    vectors = np.random.default_rng(0).random((2, 3)).astype(np.float32)
+    data = CrossModalData(**ARRAYS, label_vectors=vectors)
+    save_npz(data, tmp_path / "data.npz")
+    assert np.array_equal(load_npz(tmp_path / "data.npz").label_vectors, vectors)
+    save_npz(CrossModalData(**ARRAYS), tmp_path / "data.npz")
+    assert load_npz(tmp_path / "data.npz").label_vectors is None
+
+
+def test_label_vectors_that_do_not_fit_are_refused_with_the_file(tmp_path):
+    with pytest.raises(ValueError, match=r"data\.npz: 'label_vectors' must have a row for each of 2 labels \(got 3\)"):
+        load_npz(written(tmp_path, label_vectors=np.eye(3)))

@@ -15,7 +15,7 @@ from benchmarks.datasets.openclipart.build import encoders
 BUNDLE = Path(__file__).parents[4] / "labelgraph" / "data" / "openclipart"
 KEYS = {
     *("image_codes", "image_scale", "text_data", "text_indices", "text_indptr", "text_shape", "labels"),
-    *("label_names", "ids", "titles", "encoders"),
+    *("label_names", "label_vectors", "ids", "titles", "encoders"),
     *(f"split/{name}" for name in ("train", "validation", "test", "query", "database")),
 }
 
@@ -45,11 +45,13 @@ def test_keys_types_and_shapes(arrays, vocabulary):
     assert arrays["labels"].shape == (pictures, names)
     assert arrays["text_shape"].tolist() == [pictures, words]
     assert arrays["titles"].shape == (pictures,)
+    assert arrays["label_vectors"].shape == (names, 384)
     types = {
         **dict.fromkeys(["image_codes", "text_data", "labels"], "uint8"),
         **dict.fromkeys(["text_indptr", "text_shape"], "int64"),
         **dict.fromkeys(["text_indices", *(key for key in KEYS if key.startswith("split/"))], "int32"),
         "image_scale": "float32",
+        "label_vectors": "float16",
     }
     assert {key: arrays[key].dtype.name for key in types} == types
 

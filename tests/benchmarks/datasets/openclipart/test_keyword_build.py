@@ -53,6 +53,14 @@ def test_splits(arrays):
     assert arrays["labels"][test].any(axis=0).mean() > 0.95
 
 
+def test_vectors_of_names_are_short_unit_vectors_that_tell_meanings(arrays):
+    vectors, names = arrays["label_vectors"].astype(np.float64), arrays["label_names"].tolist()
+    assert arrays["label_vectors"].dtype == np.float16 and vectors.shape == (len(names), 384)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-2)
+    cat, kitten, flag = (vectors[names.index(name)] for name in ("cat", "kitten", "flag"))
+    assert cat @ kitten > 0.6 > 0.4 > cat @ flag
+
+
 def test_the_card_counts_the_labels_of_each_bin(arrays):
     card = (BUNDLE / "KEYWORDS.md").read_text(encoding="utf-8")
     count = arrays["labels"][arrays["split/train"]].sum(axis=0, dtype=np.int64)
@@ -67,11 +75,12 @@ def test_equal_records_give_equal_files(tmp_path):
     records = [Record(f"{i:04}", f"a {words[i % 3]}", "", (words[i % 3],), (), True) for i in range(3000)]
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
-        write_keywords(records, tmp_path / name)
+        write_keywords(records, tmp_path / name, lambda names: np.eye(len(names), dtype=np.float16))
     for file in ("keywords.npz", "KEYWORDS.md"):
         assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes()
     with np.load(tmp_path / "first" / "keywords.npz") as made:
         assert made["label_names"].tolist() == ["cat", "dog", "pig"]
+        assert np.array_equal(made["label_vectors"], np.eye(3))
 
 
 def test_a_picture_that_the_packages_lack_is_named(tmp_path):
