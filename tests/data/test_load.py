@@ -146,4 +146,4 @@ def test_graphs_of_meaning_of_the_bundled_sets_need_no_encoder(monkeypatch, name
     data = load_dataset(name)
     graph = meaning_graph(data.label_names, data.label_vectors, k=5)
     edge = [data.label_names.index(other), data.label_names.index(one)]
-    assert edge in graph.edge_index.T.tolist() and graph.label_names == data.label_names
+    assert edge in graph.edge_index.T.tolist() and list(graph.label_names) == list(data.label_names)

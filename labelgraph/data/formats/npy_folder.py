@@ -152,10 +152,10 @@ def load_folder(path: str | Path, memory_map: bool = True) -> CrossModalData:
     Another program writes the files ``image.npy`` :math:`(N, D_v)`; ``text.npy`` :math:`(N, D_t)`, or its CSR parts
     ``text_data.npy`` (E,), ``text_indices.npy`` (E,), ``text_indptr.npy`` (N + 1,); ``labels.npy`` :math:`(N, C)`, 0 or
     1, or its CSR parts in the same way. ``present.npy`` :math:`(N, 2)`, ``label_vectors.npy`` :math:`(C, F)` and index
-    vectors ``splits/NAME.npy`` are optional; the name is URL-encoded, so that ``%2F`` is a slash. ``data.json`` is an object with optional keys:
-    ``shapes``, the shape of each sparse matrix, such as ``{"text": [N, D_t]}``; ``label_names``, ``ids`` and
-    ``titles``, lists of texts; ``encoders``. Only this library can replace a folder while other processes read it.
-    Pickled arrays are refused.
+    vectors ``splits/NAME.npy`` are optional; the name is URL-encoded, so that ``%2F`` is a slash. ``data.json`` is an
+    object with optional keys: ``shapes``, the shape of each sparse matrix, such as ``{"text": [N, D_t]}``;
+    ``label_names``, ``ids`` and ``titles``, lists of texts; ``encoders``. Only this library can replace a folder while
+    other processes read it. Pickled arrays are refused.
 
     Args:
         path: The folder.

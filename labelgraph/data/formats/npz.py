@@ -57,8 +57,9 @@ def load_npz(path: str | Path) -> CrossModalData:
     ``image_scale`` (D_v,); ``text`` (N, D_t), or the CSR parts ``text_data``, ``text_indices``,
     ``text_indptr``, ``text_shape``; optional ``label_names``, ``ids``, ``titles``, ``present`` (N, 2),
     ``encoders`` (JSON), ``label_vectors`` (C, F), and ``split/NAME`` index vectors. Texts such as ``ids`` may also be
-    two arrays, as `save_npz` writes them: ``ids_utf8`` holds the UTF-8 bytes of all texts, and ``ids_ends`` (N,) the end position of each text.
-    Numbers may be of any type, such as float16. Other keys are ignored. Pickled arrays are refused.
+    two arrays, as `save_npz` writes them: ``ids_utf8`` holds the UTF-8 bytes of all texts, and ``ids_ends`` (N,) the
+    end position of each text. Numbers may be of any type, such as float16. Other keys are ignored. Pickled arrays are
+    refused.
 
     Raises:
         FileNotFoundError: If there is no such file.
