@@ -18,6 +18,7 @@ from labelgraph.data import CrossModalData
 from labelgraph.metrics import (
     DIRECTIONS,
     Encoder,
+    evaluate_labels,
     evaluate_protocol,
     evaluate_short_queries,
     mean_average_precision,
@@ -153,6 +154,7 @@ def run_baseline(
             train_seconds=seconds,
             setting=setting,
             short_queries=evaluate_short_queries(encode, data, protocol, label_queries(name, data)),
+            classifiers=evaluate_labels(encode, data, protocol) if name == "ridge" else {},
         )
         for protocol, reports in measured.items()
     ]

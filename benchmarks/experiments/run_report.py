@@ -15,7 +15,8 @@ from benchmarks.experiments.run_settings import RunConfig
 from labelgraph._core.files import write_text
 from labelgraph._core.json_files import read_json
 from labelgraph._core.reading import reading
-from labelgraph.data import CrossModalData
+from labelgraph.data import COUNT_BINS, CrossModalData
+from labelgraph.data.label_counts import FEW_ITEMS
 from labelgraph.graph import summarize
 from labelgraph.methods import method_class
 from labelgraph.report import Result, markdown_table, results_table
@@ -25,7 +26,16 @@ from labelgraph.report.tables import has_values
 def tables(results: Sequence[Result], config: RunConfig) -> str:
     """The main table of each protocol, at most 100 columns wide."""
     parts = [f"{_heading(results, config, name)}\n\n{results_table(results, name)}" for name in config.eval.protocols]
-    return "\n\n".join([*parts, KEY])
+    return "\n\n".join([*parts, KEY, *_rare_labels(results, config.eval.protocols[0])])
+
+
+def _rare_labels(results: Sequence[Result], protocol: str) -> list[str]:
+    """The table of label classifiers, if some label has few training items."""
+    rare = {f"macro-ap/{name}" for name, least in COUNT_BINS.items() if least < FEW_ITEMS}
+    if not any(rare & result.measures.keys() for result in results):
+        return []
+    table = results_table(results, protocol, "classifiers")
+    return [f"Average precision of labels by their number of training items:\n\n{table}"]
 
 
 KEY = (
@@ -45,6 +55,11 @@ EXPLAINED = {
     "whose own text has that word; they are all words that at least 3 texts of the gallery have. Precision is that "
     "of the first 10 pictures, or of the first R if only R < 10 pictures are relevant.",
     "counts": "mAP of queries of one label, by the number of training items with that label.",
+    "classifiers": "Average precision of the label classifiers: all images, and all texts, of the query split are "
+    "ranked by the probability of a label. The mean over labels counts rare and common labels alike, and both sides "
+    "are averaged. The columns hold the labels with so many training items.",
+    "propensity": "Propensity-scored precision and nDCG of the labels with the highest probabilities of an item, which "
+    "count rare labels more (Jain et al. 2016); 1 is the best possible ranking.",
     "cost": "Training: number of trained weights, median time of an epoch including its validation, peak memory of the "
     "process, and total time.",
 }

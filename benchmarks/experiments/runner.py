@@ -21,7 +21,7 @@ from labelgraph.encoders import label_name_vectors
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.inference import encode, relevance_encoder
 from labelgraph.methods import Method, load_method
-from labelgraph.metrics import Encoder, evaluate_protocol, evaluate_short_queries
+from labelgraph.metrics import Encoder, evaluate_labels, evaluate_protocol, evaluate_short_queries
 from labelgraph.report import Result, read_results, write_results
 from labelgraph.train import train_method
 
@@ -131,6 +131,7 @@ def evaluate_method(method: Method, config: RunConfig, data: CrossModalData, see
             text_to_image=reports["text_to_image"],
             selected_on=None if config.train.select == "last" else config.train.select,
             short_queries=evaluate_short_queries(asked, data, protocol),
+            classifiers=evaluate_labels(method, data, protocol),
             **about,
         )
         for protocol, reports in measured.items()

@@ -13,8 +13,10 @@ that the data have splits for. If there is none, the validation split that the t
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from labelgraph._core.names import check_name
@@ -35,6 +37,7 @@ from labelgraph.metrics.metric_options import (
 if TYPE_CHECKING:
     from labelgraph.cli.setups import Setup
     from labelgraph.methods import Method
+    from labelgraph.metrics import LabelReport
 
 TIE_RULES = {"database": "keep the order of the data", "expected": "count by their expected value over all orders"}
 
@@ -97,17 +100,46 @@ def run(options: argparse.Namespace) -> None:
 
 def _measure(method: Method, setup: Setup, options: argparse.Namespace) -> dict[str, Any]:
     """Compute the metrics of one protocol, in both directions."""
-    from labelgraph.metrics import evaluate_protocol
+    from labelgraph.metrics import evaluate_labels, evaluate_protocol
 
     reports = evaluate_protocol(
         method, setup.data, setup.protocol, options.metrics, ties=options.ties, ks=(), recall=()
     )
     metrics = {way: dict(report.metrics) for way, report in reports.items()}
     result: dict[str, Any] = {"protocol": setup.name, "description": setup.description, "metrics": metrics}
+    names, graph = setup.data.label_names, method._graph
+    if graph is not None and tuple(graph.label_names) == tuple(names):
+        # The graph counts the labels that the training read; the data may have other training items by now.
+        counts: dict[str, Any] = {"counts": graph["count"], "num_items": graph.num_samples} if graph.num_samples else {}
+        sides = evaluate_labels(method, setup.data, setup.protocol, ties=options.ties, **counts)
+        result["labels"] = {side: _plain(report, names, options.per_class) for side, report in sides.items()}
     if options.per_class:
-        names = setup.data.label_names
         result["per_class"] = {way: dict(zip(names, report.per_class, strict=True)) for way, report in reports.items()}
     return result
+
+
+def _plain(report: LabelReport, names: Sequence[str], per_class: bool) -> dict[str, Any]:
+    """Results of the label classifiers of one side; the average precision of each label with ``--per-class``."""
+    plain = asdict(report)
+    per_label = dict(zip(names, plain.pop("per_label"), strict=True))
+    return {**plain, "per_label": per_label} if per_class else plain
+
+
+def _rare_labels(sides: Mapping[str, Mapping[str, Any]]) -> str:
+    """One line with the average precision of label classifiers, if some label has few training items."""
+    from labelgraph.data.label_counts import COUNT_BINS, FEW_ITEMS
+
+    reports = [*sides.values()]
+    bins = [name for name in COUNT_BINS if all(name in report["by_count"] for report in reports)]
+    if not any(COUNT_BINS[name] < FEW_ITEMS for name in bins) or not reports:
+        return ""
+
+    def mean(values: Iterable[float]) -> str:
+        return _number(fmean(values))
+
+    parts = [f"{name}: {mean(report['by_count'][name] for report in reports)}" for name in bins]
+    overall = mean(report["average_precision"] for report in reports)
+    return f"Average precision of labels: {overall}; by training items of the label, {', '.join(parts)}."
 
 
 def _show(result: Mapping[str, Any]) -> None:
@@ -119,6 +151,8 @@ def _show(result: Mapping[str, Any]) -> None:
             values = {name: (value, text_to_image[name]) for name, value in image_to_text.items()}
             rows = [[name, *map(_number, (*pair, sum(pair) / 2))] for name, pair in values.items()]
             print(f"\n{fitted_table([title, 'image to text', 'text to image', 'average'], rows)}")
+    if line := _rare_labels(result.get("labels", {})):
+        print(f"\n{line}")
 
 
 def _number(value: float) -> str:

@@ -14,6 +14,7 @@ from labelgraph.data.formats.matlab import read_mat
 
 # Bins of labels by their number of training items, with the smallest number of each bin.
 COUNT_BINS = {"0": 0, "1-2": 1, "3-5": 3, "6-11": 6, "12-39": 12, "40+": 40}
+FEW_ITEMS = 12  # A label with fewer training items is rare.
 
 
 def count_bins(count: Any) -> np.ndarray:

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from labelgraph._core.similarity import SIMILARITIES, Embeddings
     from labelgraph.metrics.compute import query_metrics
     from labelgraph.metrics.grades import RELEVANCES
+    from labelgraph.metrics.label_ranking import LabelReport, evaluate_labels, label_average_precision, label_report
     from labelgraph.metrics.metric import Metric
     from labelgraph.metrics.metric_options import DEFAULT_METRICS, DIRECTIONS, METRICS, OWN_METRICS, PROTOCOLS
+    from labelgraph.metrics.propensity import propensities, propensity_scored
     from labelgraph.metrics.protocols import Encoder, evaluate_protocol
     from labelgraph.metrics.ranked import (
         DEFINITIONS,
@@ -47,22 +49,28 @@ __all__ = [
     "SIMILARITIES",
     "Embeddings",
     "Encoder",
+    "LabelReport",
     "Metric",
     "QueryReport",
     "RetrievalReport",
     "average_precision",
     "class_means",
     "evaluate",
+    "evaluate_labels",
     "evaluate_protocol",
     "evaluate_short_queries",
     "expected_average_precision",
     "expected_precision_at_recall",
+    "label_average_precision",
     "label_query_precision",
+    "label_report",
     "mean_average_precision",
     "ndcg_at",
     "pack_bits",
     "precision_at",
     "precision_at_recall",
+    "propensities",
+    "propensity_scored",
     "query_metrics",
     "r_precision",
     "ranked_relevance",

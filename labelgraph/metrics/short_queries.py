@@ -13,13 +13,12 @@ from torch import Tensor
 
 from labelgraph._core.names import check_name
 from labelgraph._core.similarity import Vectors, as_matrix
-from labelgraph.data import CrossModalData
+from labelgraph.data import COUNT_BINS, CrossModalData, count_bins
 from labelgraph.inference import encode_labels, encode_side
 from labelgraph.methods import Method
 from labelgraph.metrics.compute import query_metrics
 from labelgraph.metrics.protocols import PROTOCOLS, Encoder
 
-COUNTS = ((0, 0), (1, 2), (3, 5), (6, 11), (12, 39), (40, None))
 LEAST_TEXTS = 3
 
 
@@ -79,12 +78,9 @@ def label_query_precision(
     if tuple(numbers.shape) != (len(relevant),):
         raise ValueError(f"'counts' must have {len(relevant)} entries, one per label (got {tuple(numbers.shape)})")
     values = torch.tensor(report.per_query, dtype=torch.float64)
-    by_count = {}
-    for low, high in COUNTS:
-        inside = (numbers >= low) & (numbers <= (torch.inf if high is None else high)) & ~values.isnan()
-        if inside.any():
-            name = f"{low}+" if high is None else str(low) if low == high else f"{low}-{high}"
-            by_count[name] = values[inside].mean().item()
+    bins = count_bins(numbers.cpu())
+    inside = {name: torch.from_numpy(bins == name) & ~values.isnan() for name in COUNT_BINS}
+    by_count = {name: values[mask].mean().item() for name, mask in inside.items() if mask.any()}
     return QueryReport(report.precision, report.average_precision, report.num_queries, report.per_query, by_count)
 
 
@@ -117,15 +113,17 @@ def evaluate_short_queries(
     data: CrossModalData,
     protocol: str = "query-vs-database",
     label_queries: Vectors | None = None,
+    counts: Sequence[int] | Tensor | None = None,
 ) -> dict[str, QueryReport]:
     """Evaluate searches for single labels and single words in a gallery of pictures.
 
     Args:
         method: A method, or a function that returns the image and the text embeddings of some pairs.
-        data: Data with the splits of the protocol. If there is a split ``train``, the training items of each label are
-            counted.
+        data: Data with the splits of the protocol.
         protocol: Key of ``PROTOCOLS``; its second split is the gallery.
         label_queries: Embeddings of the labels, (C, H), if ``method`` is a function; a method embeds the labels.
+        counts: Number of training items of each label, (C,). Defaults to the counts in the split ``train``, if there is
+            one.
 
     Returns:
         Reports by kind of query. ``"labels"``: all labels, if the method embeds labels (`encode_labels`) or
@@ -145,7 +143,8 @@ def evaluate_short_queries(
         pictures, labels = method(data.select(rows))[0], label_queries
     reports = {}
     if labels is not None:
-        counts = data.labels[data.rows("train")].sum(0) if "train" in data.splits else None
+        if counts is None and "train" in data.splits:
+            counts = data.labels[data.rows("train")].sum(0)
         reports["labels"] = label_query_precision(labels, pictures, data.labels[rows], counts)
     if sp.issparse(data.text) or data.encoders.get("text", {}).get("encoder") == "bag-of-words":
         words = _bags(data, rows).T.tocsr()

@@ -12,7 +12,7 @@ from typing import Any
 from labelgraph._core.checked_config import CountInt, PositiveInt, Share, Weight, check_value, field_types
 from labelgraph._core.json_files import read_json, write_json
 from labelgraph._core.reading import quoted, reading
-from labelgraph.metrics import DIRECTIONS, QueryReport, RetrievalReport
+from labelgraph.metrics import DIRECTIONS, LabelReport, QueryReport, RetrievalReport
 
 FORMAT = 1
 
@@ -38,6 +38,7 @@ class Result:
         peak_bytes: Peak memory of the process during training.
         diagnostics: Scalars of the chosen epoch by name, such as the precision of discriminators.
         short_queries: Queries of one label (``"labels"``) and of one word (``"words"``), see `evaluate_short_queries`.
+        classifiers: Label classifiers by side, see `evaluate_labels`.
     """
 
     method: str
@@ -56,6 +57,7 @@ class Result:
     peak_bytes: int | None = None
     diagnostics: dict[str, float] | None = None
     short_queries: Mapping[str, QueryReport] = field(default_factory=dict)
+    classifiers: Mapping[str, LabelReport] = field(default_factory=dict)
 
     @property
     def average(self) -> float:
@@ -68,14 +70,30 @@ class Result:
 
         Metrics of both directions are averaged. ``labels@10`` is the mean precision at 10 of queries of one label, and
         ``labels-map`` their mean average precision; ``labels-map/3-5`` counts only labels with 3 to 5 training items.
-        ``words@10`` and ``words-map`` are the same for queries of one word.
+        ``words@10`` and ``words-map`` are the same for queries of one word. ``macro-ap`` is the mean average precision
+        of the label classifiers, averaged over images and texts, and ``macro-ap/3-5`` counts only labels with 3 to 5
+        training items; ``psp@5`` and ``psndcg@5`` are propensity-scored precision and nDCG of the classifiers.
         """
         reports = [getattr(self, way).metrics for way in DIRECTIONS]
         measures = {name: statistics.fmean(report[name] for report in reports) for name in reports[0]}
         for kind, report in self.short_queries.items():
             measures |= {f"{kind}@10": report.precision, f"{kind}-map": report.average_precision}
             measures |= {f"{kind}-map/{count}": value for count, value in report.by_count.items()}
-        return measures
+        return measures | _classifier_measures([*self.classifiers.values()])
+
+
+def _classifier_measures(reports: Sequence[LabelReport]) -> dict[str, float]:
+    """Average the measures of label classifiers over the sides."""
+    sides = [
+        {
+            "macro-ap": report.average_precision,
+            **{f"macro-ap/{count}": value for count, value in report.by_count.items()},
+            **report.metrics,
+        }
+        for report in reports
+    ]
+    shared = [name for name in sides[0] if all(name in side for side in sides)] if sides else []
+    return {name: statistics.fmean(side[name] for side in sides) for name in shared}
 
 
 def summarize_results(results: Sequence[Result]) -> list[dict[str, Any]]:
@@ -153,6 +171,7 @@ def read_results(path: Path) -> list[Result]:
         return [_read_result(entry) for entry in content["results"]]
 
 
+REPORTS = ("short_queries", "classifiers")
 # Types of the values that a file may hold; null stands for NaN.
 REPORT = {
     "mean_average_precision": Share, "per_class": tuple[Share | None, ...], "ks": tuple[PositiveInt, ...],
@@ -163,30 +182,36 @@ QUERIES = {
     "precision": Share, "average_precision": Share, "num_queries": CountInt, "per_query": tuple[Share | None, ...],
 }  # fmt: skip
 
+CLASSIFIERS = {"average_precision": Share, "num_labels": CountInt, "per_label": tuple[Share | None, ...]}
+
 
 def _read_result(entry: dict[str, Any]) -> Result:
     kinds = field_types(Result)
-    values = {name: entry[name] for name in entry if name not in (*DIRECTIONS, "short_queries", "diagnostics")}
+    values = {name: entry[name] for name in entry if name not in (*DIRECTIONS, *REPORTS, "diagnostics")}
     scalars = {name: check_value(name, value, kinds.get(name, object)) for name, value in values.items()}
     reports: dict[str, Any] = {
         way: RetrievalReport(**_read_report(entry[way], REPORT, "metrics")) for way in DIRECTIONS
     }
-    short = entry.get("short_queries", {}).items()
+    short, classifiers = (entry.get(name, {}).items() for name in REPORTS)
     return Result(
         **scalars,
         **reports,
         diagnostics=None if entry.get("diagnostics") is None else _numbers(entry["diagnostics"]),
         short_queries={kind: QueryReport(**_read_report(report, QUERIES, "by_count")) for kind, report in short},
+        classifiers={
+            side: LabelReport(**_read_report(report, CLASSIFIERS, "by_count", "labels_by_count", "metrics"))
+            for side, report in classifiers
+        },
     )
 
 
-def _read_report(entry: dict[str, Any], kinds: Mapping[str, Any], named: str) -> dict[str, Any]:
-    """The values of a report, and under ``named`` its numbers by name."""
+def _read_report(entry: dict[str, Any], kinds: Mapping[str, Any], *named: str) -> dict[str, Any]:
+    """The values of a report, and under the names in ``named`` its numbers by name."""
     checked = {
-        name: check_value(name, value, kinds.get(name, object)) for name, value in entry.items() if name != named
+        name: check_value(name, value, kinds.get(name, object)) for name, value in entry.items() if name not in named
     }
     report = {name: _with_nan(value) if isinstance(value, tuple) else value for name, value in checked.items()}
-    return {**report, named: _numbers(entry.get(named, {}))}
+    return {**report, **{name: _numbers(entry.get(name, {})) for name in named}}
 
 
 def _numbers(entry: dict[str, Any]) -> dict[str, float]:

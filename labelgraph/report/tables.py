@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labelgraph._core.names import check_name
+from labelgraph.data import COUNT_BINS
 from labelgraph.report.results import Result, spread, summarize_results
 
 # The columns of each table by kind: the heading, and the name of a measure or of a value of the summary.
@@ -25,12 +26,15 @@ TABLES: dict[str, dict[str, str]] = {
         "words, mAP": "words-map",
     },
     "counts": {},
+    "classifiers": {},
+    "propensity": {f"{kind}@{k}": f"{kind.lower()}@{k}" for kind in ("PSP", "PSnDCG") for k in (1, 3, 5)},
     "cost": {
         "seeds": "seeds", "parameters": "parameters", "epoch": "epoch_seconds", "memory": "peak_bytes",
         "training": "train_seconds",
     },
 }  # fmt: skip
-COUNTED = "labels-map/"  # Begins the names of measures by the number of training items of a label.
+# The start of the names of measures by the number of training items of a label, by kind of table.
+COUNTED = {"counts": "labels-map/", "classifiers": "macro-ap/"}
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -67,14 +71,16 @@ def results_table(results: Sequence[Result], protocol: str, kind: str = "main") 
         kind: ``"main"``: mAP with its deviation, and the means of the main other measures, in at most 100 columns of a
             terminal; ``"directions"``: mAP of both directions; ``"graded"``: measures of label sets; ``"pairs"``:
             recall and rank of a query's own pair; ``"short"``: queries of one label and of one word; ``"counts"``:
-            mAP of queries of one label by its number of training items; ``"cost"``: size, time and memory.
+            mAP of queries of one label by its number of training items; ``"classifiers"``: macro average precision of
+            the label classifiers, and by the number of training items of the label; ``"propensity"``: propensity-scored
+            precision and nDCG of the classifiers; ``"cost"``: size, time and memory.
 
     Raises:
         ValueError: If the kind is unknown.
     """
     check_name("kind", kind, TABLES)
     summaries = [entry for entry in summarize_results(results) if entry["protocol"] == protocol]
-    columns = TABLES[kind] or _counts(summaries)
+    columns = _columns(summaries, kind)
     cells = {heading: [_cell(entry, name, kind) for entry in summaries] for heading, name in columns.items()}
     shown = {heading: column for heading, column in cells.items() if set(column) != {"-"}}
     names = [_name(entry) for entry in summaries]
@@ -84,15 +90,18 @@ def results_table(results: Sequence[Result], protocol: str, kind: str = "main") 
 def has_values(results: Sequence[Result], protocol: str, kind: str) -> bool:
     """Whether a table has any columns."""
     summaries = [entry for entry in summarize_results(results) if entry["protocol"] == protocol]
-    columns = TABLES[kind] or _counts(summaries)
+    columns = _columns(summaries, kind)
     return any(_cell(entry, name, kind) != "-" for entry in summaries for name in columns.values())
 
 
-def _counts(summaries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Columns of all numbers of training items that occur, in their order."""
-    names = {name for entry in summaries for name in entry["measures"] if name.startswith(COUNTED)}
-    ordered = sorted(names, key=lambda name: int(name.removeprefix(COUNTED).partition("-")[0].rstrip("+")))
-    return {f"{name.removeprefix(COUNTED)} items": name for name in ordered}
+def _columns(summaries: Sequence[Mapping[str, Any]], kind: str) -> dict[str, str]:
+    """Columns of a table; some have one for each number of training items of a label that occurs, in order."""
+    if kind not in COUNTED:
+        return TABLES[kind]
+    start = COUNTED[kind]
+    occurring = {name for entry in summaries for name in entry["measures"]}
+    columns = {f"{name} items": f"{start}{name}" for name in COUNT_BINS if f"{start}{name}" in occurring}
+    return {"all labels": start.rstrip("/"), **columns} if kind == "classifiers" else columns
 
 
 def _name(entry: Mapping[str, Any]) -> str:

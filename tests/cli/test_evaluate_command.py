@@ -12,7 +12,7 @@ from labelgraph.cli.main import main
 from labelgraph.data import load_npz, save_npz
 from labelgraph.inference import encode
 from labelgraph.methods import load_method
-from labelgraph.metrics import METRICS, evaluate
+from labelgraph.metrics import METRICS, evaluate, evaluate_labels
 from tests.cli.small import SMALL
 from tests.metrics.reference import retrieval_metrics
 
@@ -72,6 +72,24 @@ def test_the_table_names_protocol_and_definition(place, capsys):
                  "the 40 of 'database'", "| map@50/topk", "definition", "image to text", "text to image"):  # fmt: skip
         assert word in shown
     assert "test-vs-test" not in shown
+
+
+def test_average_precision_of_labels_is_told_where_labels_are_rare(place, pairs, tmp_path, capsys):
+    model, data = load_method(place / "model"), str(place / "data.npz")
+    wanted = evaluate_labels(model, pairs)
+    (result,) = measured(capsys, place / "model", data, "--protocol", "test-vs-test", "--per-class")["results"]
+    for side, report in wanted.items():
+        assert result["labels"][side]["average_precision"] == pytest.approx(report.average_precision)
+        per_label = dict(zip(pairs.label_names, report.per_label, strict=True))
+        assert result["labels"][side]["per_label"] == pytest.approx(per_label)
+    assert main(["evaluate", str(place / "model"), data]) == 0
+    mean = np.mean([report.by_count["6-11"] for report in wanted.values()])
+    (line,) = {line for line in capsys.readouterr().out.splitlines() if line.startswith("Average precision of labels")}
+    assert f"6-11: {mean:.4f}" in line
+    # Other labels than the model's are not measured.
+    save_npz(replace(pairs, label_names=("a", "b", "c", "d", "e")), tmp_path / "other.npz")
+    (result,) = measured(capsys, place / "model", tmp_path / "other.npz", "--protocol", "test-vs-test")["results"]
+    assert "labels" not in result
 
 
 def test_without_splits_what_was_held_out_is_measured(place, pairs, tmp_path, capsys):

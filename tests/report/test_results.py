@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from labelgraph.metrics import QueryReport, RetrievalReport
+from labelgraph.metrics import LabelReport, QueryReport, RetrievalReport
 from labelgraph.report import Result, read_results, summarize_results, write_results
 
 
@@ -141,9 +141,22 @@ def test_measures_are_averaged_over_directions_and_kept(tmp_path):
     assert again.measures == expected and math.isnan(again.short_queries["labels"].per_query[1])
 
 
+def test_label_classifiers_are_averaged_over_sides_and_kept(tmp_path):
+    image = LabelReport(0.5, 1, [0.5, math.nan], {"1-2": 0.5}, {"1-2": 1}, {"psp@1": 0.25})
+    text = LabelReport(0.75, 2, [0.5, 1.0], {"1-2": 0.5, "40+": 1.0}, {"1-2": 1, "40+": 1}, {"psp@1": 0.75})
+    measured = replace(THREE[0], classifiers={"image": image, "text": text})
+    expected = {"macro-ap": 0.625, "macro-ap/1-2": 0.5, "psp@1": 0.5}  # No image has the other label.
+    assert measured.measures == expected
+    write_results(tmp_path / "metrics.json", [measured])
+    (again,) = read_results(tmp_path / "metrics.json")
+    assert again.measures == expected and again.classifiers["text"] == text
+    assert again.classifiers["image"].per_label[0] == 0.5 and math.isnan(again.classifiers["image"].per_label[1])
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("seed", "one"), ("protocol", 3), ("train_seconds", [1]), ("parameters", 0.5), ("diagnostics", {"a": "b"}),
+    [("classifiers", {"image": {"average_precision": 2}}),
+     ("seed", "one"), ("protocol", 3), ("train_seconds", [1]), ("parameters", 0.5), ("diagnostics", {"a": "b"}),
      ("short_queries", {"labels": {"precision": 2}}), ("image_to_text", {"mean_average_precision": "high"})],
 )  # fmt: skip
 def test_values_of_other_types_are_refused(tmp_path, name, value):

@@ -1,10 +1,11 @@
 """Results as tables."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from labelgraph.metrics import QueryReport, RetrievalReport
+from labelgraph.metrics import LabelReport, QueryReport, RetrievalReport
 from labelgraph.report import Result, markdown_table, results_table
 
 
@@ -104,6 +105,17 @@ def test_measures_stand_beside_the_map():
 def test_the_main_table_fits_a_terminal():
     results = [measured(seed, 0.125 * seed, selected_on="test") for seed in range(2)]
     assert max(map(len, results_table(results, "test-vs-test").splitlines())) <= 100
+
+
+def test_label_classifiers_stand_by_their_number_of_training_items():
+    image = LabelReport(0.5, 2, [0.25, 0.75], {"40+": 0.75, "1-2": 0.25}, {"40+": 1, "1-2": 1}, {"psp@1": 0.5})
+    text = replace(image, average_precision=0.25, by_count={"40+": 0.25, "1-2": 0.25}, metrics={"psp@1": 0.75})
+    results = [measured(0, 0.0, classifiers={"image": image, "text": text}), result_tables("cca", 0.5, seed=None)]
+    header, _, own, other = cells(results_table(results, "test-vs-test", "classifiers"))
+    assert header == ["method", "all labels", "1-2 items", "40+ items"]
+    assert own[1:] == ["0.375", "0.250", "0.500"] and other[1:] == ["-", "-", "-"]
+    header, _, own, _ = cells(results_table(results, "test-vs-test", "propensity"))
+    assert (header, own[1:]) == (["method", "PSP@1"], ["0.625"])
 
 
 def test_an_unknown_kind_of_table_is_refused():

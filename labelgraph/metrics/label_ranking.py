@@ -1,0 +1,204 @@
+"""Evaluation of label classifiers: average precision of each label, and of rare labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from labelgraph._core.checks import check_features, check_multi_hot
+from labelgraph._core.names import SIDES, check_name
+from labelgraph.data import COUNT_BINS, CrossModalData, count_bins
+from labelgraph.inference import label_probabilities, label_scores
+from labelgraph.methods import Method
+from labelgraph.metrics.metric_options import TIES
+from labelgraph.metrics.propensity import DEFAULT_CUTS, propensities, propensity_scored
+from labelgraph.metrics.protocols import PROTOCOLS, Encoder
+from labelgraph.metrics.ranked import average_precision
+from labelgraph.metrics.ties import expected_average_precision
+
+BLOCK = 2**22  # Number of scores ranked at a time.
+LEAST = 3  # Training items that propensities need.
+
+
+@dataclass(frozen=True)
+class LabelReport:
+    """Results of the label classifiers of one side; labels without a positive item do not count.
+
+    Args:
+        average_precision: Mean average precision over the labels (macro).
+        num_labels: Number of labels that count.
+        per_label: Average precision of each label, (C,); NaN if the label does not count.
+        by_count: Mean average precision by the number of training items of the label, such as ``"3-5"``, see
+            `count_bins`.
+        labels_by_count: Number of labels that count, by the number of training items.
+        metrics: ``psp@K`` and ``psndcg@K``, see `propensity_scored`.
+    """
+
+    average_precision: float
+    num_labels: int
+    per_label: list[float]
+    by_count: Mapping[str, float] = field(default_factory=dict)
+    labels_by_count: Mapping[str, int] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+def label_average_precision(scores: Any, labels: Any, *, ties: str = "database") -> Tensor:
+    r"""Average precision of each label: rank all items by the score of the label; items with the label are relevant.
+
+    Labels are ranked block by block, so sparse inputs stay sparse beyond a block. Scores are compared in float32.
+
+    Args:
+        scores: Score or probability of each label for each item, shape :math:`(N, C)`; absent entries of a sparse
+            matrix are 0.
+        labels: Multi-hot labels, shape :math:`(N, C)`, dense or sparse.
+        ties: Items of equal score: ``"database"`` keeps their order; ``"expected"`` takes the expected value over all
+            orders.
+
+    Returns:
+        Average precision, shape :math:`(C,)`, float64; NaN for a label that no item has.
+
+    Raises:
+        ValueError: If the shapes differ, scores are not finite, labels are not 0 or 1, or ``ties`` is unknown.
+
+    Example:
+        >>> from labelgraph.metrics import label_average_precision
+        >>> label_average_precision([[0.9, 0.1], [0.5, 0.2], [0.1, 0.3]], [[0, 0], [1, 0], [1, 0]])
+        tensor([0.5833,    nan], dtype=torch.float64)
+    """
+    check_name("ties", ties, TIES)
+    given, truth = check_features("scores", scores), check_multi_hot("labels", labels).tocsc()
+    if tuple(given.shape) != truth.shape:
+        raise ValueError(f"'scores' must have the shape of 'labels', {truth.shape} (got {tuple(given.shape)})")
+    by_label = given if isinstance(given, Tensor) else given.tocsc()
+    size, num_labels = truth.shape
+    values = torch.full((num_labels,), torch.nan, dtype=torch.float64)
+    for block in torch.from_numpy(np.flatnonzero(np.diff(truth.indptr))).split(max(1, BLOCK // size)):
+        score = _dense(by_label, block)
+        relevant = torch.from_numpy(truth[:, block.numpy()].toarray().T > 0).to(score.device)
+        values[block] = _ranked_precision(score, relevant, ties).cpu()
+    return values
+
+
+def _dense(by_label: Tensor | sp.csc_array, block: Tensor) -> Tensor:
+    """Return the scores of some labels, (b, N)."""
+    if isinstance(by_label, Tensor):
+        return by_label[:, block.to(by_label.device)].t()
+    return torch.from_numpy(by_label[:, block.numpy()].toarray().T)
+
+
+def _ranked_precision(score: Tensor, relevant: Tensor, ties: str) -> Tensor:
+    """Average precision of some labels from scores and relevance, both (b, N)."""
+    ordered, order = score.sort(dim=1, descending=True, stable=True)
+    ranked = relevant.gather(1, order)
+    if ties == "database":
+        return average_precision(ranked)
+    bucket = torch.zeros_like(order)
+    bucket[:, 1:] = (ordered[:, 1:] != ordered[:, :-1]).cumsum(1)
+    total = torch.zeros_like(order).scatter_add_(1, bucket, torch.ones_like(order))
+    return expected_average_precision(total, torch.zeros_like(order).scatter_add_(1, bucket, ranked.long()))
+
+
+def label_report(
+    scores: Any,
+    labels: Any,
+    counts: Sequence[int] | np.ndarray | Tensor | None = None,
+    num_items: int | None = None,
+    *,
+    ties: str = "database",
+    ks: Sequence[int] = DEFAULT_CUTS,
+) -> LabelReport:
+    """Evaluate label classifiers on some items: macro average precision, by the label's count, and PSP.
+
+    Args:
+        scores: See `label_average_precision`.
+        labels: See `label_average_precision`.
+        counts: Number of training items of each label, shape (C,).
+        num_items: Number of training items. Propensities, and hence PSP, need both numbers and at least 3 items.
+        ties: See `label_average_precision`.
+        ks: Cut-offs of PSP.
+
+    Raises:
+        ValueError: As for `label_average_precision` and `propensities`, or if no item has a label.
+
+    Example:
+        >>> from labelgraph.metrics import label_report
+        >>> report = label_report([[0.9, 0.1], [0.5, 0.2], [0.1, 0.3]], [[1, 0], [0, 0], [1, 1]], [30, 2], 31)
+        >>> report.average_precision, report.by_count["1-2"], sorted(report.metrics)[-1]
+        (0.9166666666666666, 1.0, 'psp@5')
+    """
+    values = label_average_precision(scores, labels, ties=ties).numpy()
+    counted = ~np.isnan(values)
+    if not counted.any():
+        raise ValueError("'labels' must have at least one label (got none)")
+    report: dict[str, Any] = {"by_count": {}, "labels_by_count": {}, "metrics": {}}
+    if counts is not None:
+        numbers = np.asarray(counts)
+        if numbers.shape != values.shape:
+            raise ValueError(f"'counts' must have {len(values)} entries, one per label (got {numbers.shape})")
+        bins = count_bins(numbers)
+        inside = {name: values[counted & (bins == name)] for name in COUNT_BINS}
+        report["by_count"] = {name: float(part.mean()) for name, part in inside.items() if len(part)}
+        report["labels_by_count"] = {name: len(part) for name, part in inside.items() if len(part)}
+        if num_items is not None and num_items >= LEAST:
+            report["metrics"] = propensity_scored(scores, labels, propensities(numbers, num_items), ks)
+    return LabelReport(float(values[counted].mean()), int(counted.sum()), values.tolist(), **report)
+
+
+def evaluate_labels(
+    method: Method | Encoder,
+    data: CrossModalData,
+    protocol: str = "test-vs-test",
+    counts: Sequence[int] | np.ndarray | Tensor | None = None,
+    num_items: int | None = None,
+    *,
+    ties: str = "database",
+) -> dict[str, LabelReport]:
+    """Evaluate the label classifiers of a method on held-out images and on held-out texts.
+
+    Args:
+        method: A method, or a function that returns scores of the labels for the images and for the texts of some
+            pairs, (N, C) each.
+        data: Data with the splits of the protocol.
+        protocol: Key of ``PROTOCOLS``; the items are those of its first split, because its second split may contain
+            training items.
+        counts: Number of training items of each label, shape (C,). Defaults to the counts in the split ``train``, if
+            there is one.
+        num_items: Number of training items. Defaults to the size of the split ``train``, if there is one.
+        ties: See `label_average_precision`.
+
+    Returns:
+        Reports by side, ``"image"`` and ``"text"``; a side that no item has is left out. Empty if the method does not
+        score labels. Labels are ranked by calibrated probabilities, if the method has them.
+
+    Raises:
+        ValueError: If the protocol is unknown, or the data lack a split of the protocol.
+    """
+    check_name("protocol", protocol, PROTOCOLS)
+    if isinstance(method, Method) and not method.scores_labels:
+        return {}
+    items = data.split(PROTOCOLS[protocol][0])
+    if "train" in data.splits:
+        train = data.rows("train")
+        counts = data.labels[train].sum(0) if counts is None else counts
+        num_items = len(train) if num_items is None else num_items
+    scores = _scores(method, items)
+    reports = {}
+    for side, present in zip(SIDES, items.present.t(), strict=True):
+        labels = items.labels[present]
+        if labels.any():
+            given = scores[side][present]
+            reports[side] = label_report(given, labels, counts, num_items, ties=ties)
+    return reports
+
+
+def _scores(method: Method | Encoder, data: CrossModalData) -> Mapping[str, Any]:
+    if isinstance(method, Method):
+        calibrated = getattr(method, "calibrations", None) is not None
+        return label_probabilities(method, data) if calibrated else label_scores(method, data)
+    return dict(zip(SIDES, method(data), strict=True))
