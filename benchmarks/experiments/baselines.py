@@ -142,6 +142,7 @@ def run_baseline(
         held_out, chosen_on = data.split(select), select
         setting, encode = max(FITTED[name](training.split("train")), key=lambda entry: quality(entry[1], held_out))
     seconds = time.perf_counter() - started
+    counts = training.labels[training.rows("train")].sum(0)
     measured = {protocol: evaluate_protocol(encode, data, protocol, **options) for protocol in protocols}
     return [
         Result(
@@ -153,8 +154,10 @@ def run_baseline(
             selected_on=chosen_on,
             train_seconds=seconds,
             setting=setting,
-            short_queries=evaluate_short_queries(encode, data, protocol, label_queries(name, data)),
-            classifiers=evaluate_labels(encode, data, protocol) if name == "ridge" else {},
+            short_queries=evaluate_short_queries(encode, data, protocol, label_queries(name, data), counts),
+            classifiers=evaluate_labels(encode, data, protocol, counts, len(training.rows("train")))
+            if name == "ridge"
+            else {},
         )
         for protocol, reports in measured.items()
     ]

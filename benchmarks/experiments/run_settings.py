@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from labelgraph._core.checked_config import CheckedConfig, CountInt, PositiveInt, Share, Weight, check_value
 from labelgraph._core.reading import quoted
-from labelgraph.data import SPLITS, CrossModalData, drop_modalities, keep_complete
+from labelgraph.data import SPLITS, CrossModalData, LabelNoise, drop_modalities, keep_complete
 from labelgraph.methods import METHODS, method_class
 from labelgraph.metrics import PROTOCOLS
 from labelgraph.train import (
@@ -56,8 +56,8 @@ class EvalConfig(CheckedConfig):
 
 
 @dataclass(frozen=True)
-class DataConfig(CheckedConfig):
-    """Settings of the data: their splits, and missing sides of training items.
+class DataConfig(LabelNoise):
+    """Settings of the data: their splits, missing sides of training items, and the training labels of `LabelNoise`.
 
     Args:
         split: How to draw the splits: test-vs-test, dcmh, agah, uniform, stratified; or index files: a ``.npz`` file, a
@@ -240,11 +240,12 @@ class Training:
 
 
 def training_data(config: RunConfig, data: CrossModalData) -> CrossModalData:
-    """The training data; items lose sides by the settings.
+    """The training data; items lose sides and labels by the settings.
 
     Raises:
         ValueError: If sides are missing and the method has no generators, or no item is complete.
     """
+    data = config.data.apply(data)
     if config.data.incomplete:
         data = drop_modalities(data, config.data.incomplete, config.data.image_only, config.data.seed)
     check_incomplete(method_class(config.method), data)

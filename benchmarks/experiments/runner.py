@@ -14,7 +14,7 @@ from benchmarks.experiments.baselines import run_baseline
 from benchmarks.experiments.run_folder import RunFolder, held_out, keep_splits, load_data
 from benchmarks.experiments.run_plots import ranks_by_probabilities, write_plots, write_reliability
 from benchmarks.experiments.run_report import write_report
-from benchmarks.experiments.run_settings import VARIANTS, RunConfig, Training, trainings
+from benchmarks.experiments.run_settings import VARIANTS, RunConfig, Training, training_data, trainings
 from labelgraph._core.reading import quoted, reading
 from labelgraph.data import CrossModalData
 from labelgraph.encoders import label_name_vectors
@@ -75,7 +75,8 @@ def training_graph(config: RunConfig, data: CrossModalData, say: Say = print) ->
             say(f"{config.data.label_vectors} has no vectors for {', '.join(missing)}; zeros are used")
     elif getattr(config.model, "label_embedding", None) == "given":
         raise ValueError("'model.label_embedding=given' needs 'data.label_vectors' (got none)")
-    return cooccurrence_graph(data.labels[data.rows("train")], data.label_names, x=vectors)
+    read = training_data(config, data)
+    return cooccurrence_graph(read.labels[read.rows("train")], data.label_names, x=vectors)
 
 
 def train_one(
@@ -90,6 +91,7 @@ def train_one(
     """Train once with one seed, save the model, and evaluate it under every protocol."""
     place, stage = folder.seed(seed, training.variant), training.stage
     options: dict[str, Any] = {"stages": [stage], stage: training.config, "folder": place, "seed": seed}
+    options |= {"unseen_labels": config.data.changes_labels}
     start: str | Method = config.method
     if training.start:
         start = load_method(folder.model(seed, training.start))
@@ -120,6 +122,8 @@ def evaluate_method(method: Method, config: RunConfig, data: CrossModalData, see
     }
     encoder = scoring(method, config, data)
     measured = {name: evaluate_protocol(encoder, data, name, **options) for name in config.eval.protocols}
+    read = training_data(config, data)
+    counts = read.labels[read.rows("train")].sum(0)
     # A method embeds labels for its own score only.
     asked = method if config.eval.score == "own" else encoder
     return [
@@ -130,8 +134,8 @@ def evaluate_method(method: Method, config: RunConfig, data: CrossModalData, see
             image_to_text=reports["image_to_text"],
             text_to_image=reports["text_to_image"],
             selected_on=None if config.train.select == "last" else config.train.select,
-            short_queries=evaluate_short_queries(asked, data, protocol),
-            classifiers=evaluate_labels(method, data, protocol),
+            short_queries=evaluate_short_queries(asked, data, protocol, counts=counts),
+            classifiers=evaluate_labels(method, data, protocol, counts, len(read.rows("train"))),
             **about,
         )
         for protocol, reports in measured.items()
@@ -142,7 +146,7 @@ def scoring(method: Method, config: RunConfig, data: CrossModalData) -> Encoder:
     """The encoder for the score in the settings."""
     if config.eval.score == "own":
         return partial(encode, method)
-    return relevance_encoder(method, held_out(config, data), config.eval.score)
+    return relevance_encoder(method, held_out(config, training_data(config, data)), config.eval.score)
 
 
 def evaluate_run(folder: RunFolder) -> list[Result]:

@@ -5,6 +5,7 @@ Examples:
   labelgraph train openclipart --out my-model --method dagnn --epochs 10 --set train.lr=2e-4
   labelgraph train my-data.npz --out my-codes --set model.bits=64       # binary codes, searched by Hamming distance
   labelgraph train my-data.npz --out my-model --method algcn --label-vectors glove.6B.300d.txt
+  labelgraph train my-data.npz --out my-model --set data.unseen_labels="[cat, dog]" data.drop_labels=0.5
   labelgraph train --method dagnn --list-settings                       # settings for --set and --config
 
 The epoch with the best mAP on the validation split is kept. Without a validation split, a tenth of the training items
@@ -121,14 +122,18 @@ def _prepare_and_train(options: argparse.Namespace, settings: Mapping[str, Any])
         "data": fingerprint(data),
         "label_vectors": None if vectors is None else digest([vectors.numpy()]),
     }
-    return _train_and_save(options, settings, data, about, vectors)
+    noise = settings["data"]
+    if not options.quiet:
+        for line in noise.describe(data):
+            note(line)
+    return _train_and_save(options, settings, noise.apply(data), about, vectors)
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
     """Return the settings by group: the published ones, overridden by the file, then the options, then ``--set``."""
-    from labelgraph.train.settings import build_settings, merge_settings, published_settings
+    from labelgraph.train.settings import build_settings, merge_settings
 
-    published, own = published_settings(method_facts(options.method)), _own_settings(options)
+    published, own = _published(options), _own_settings(options)
     try:
         return build_settings(published, own)
     except ValueError:
@@ -138,13 +143,20 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
         raise
 
 
+def _published(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the published settings by group, and the settings of the training labels."""
+    from labelgraph.data.label_noise import LabelNoise
+    from labelgraph.train.settings import published_settings
+
+    return {**published_settings(method_facts(options.method)), "data": LabelNoise()}
+
+
 def _own_settings(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """Return the settings of the user, by group."""
-    from labelgraph.train.settings import merge_settings, published_settings
+    from labelgraph.train.settings import STAGES, merge_settings
 
-    method = method_facts(options.method)
-    published = published_settings(method)
-    stages = [group for group in published if group != "model"]
+    method, published = method_facts(options.method), _published(options)
+    stages = [group for group in published if group in STAGES]
     own = {"select": options.select, "device": options.device, "precision": options.precision}
     entries = [f"{stage}.{name}={value}" for stage in stages for name, value in own.items() if value]
     entries += [] if options.epochs is None else [f"train.epochs={options.epochs}"]
@@ -202,11 +214,11 @@ def _train_and_save(
     with folder.held():
         if folder.begin(about, options.restart) and not options.quiet:
             note(f"resuming the interrupted training in {folder.path}")
+        groups = {group: values for group, values in settings.items() if group != "data"}
         how: dict[str, Any] = {"folder": folder.path, "seed": options.seed, "progress": not options.quiet}
+        how["unseen_labels"] = settings["data"].changes_labels
         with advising("give the same command again to resume the training"):
-            trained = train_method(
-                options.method, data, label_vectors=vectors, keep_checkpoints=True, **how, **settings
-            )
+            trained = train_method(options.method, data, label_vectors=vectors, keep_checkpoints=True, **how, **groups)
         trained.method.save_pretrained(options.out)
         record = {**about, **_outcome(options.data, trained, about)}
         write_json(options.out / STATE, record)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from labelgraph.data.formats.six_mat import load_six_files
     from labelgraph.data.formats.wikipedia import WIKIPEDIA_LABELS, load_wikipedia
     from labelgraph.data.label_counts import COUNT_BINS, LabelCounts, count_bins, count_labels, load_label_counts
+    from labelgraph.data.label_noise import LabelNoise
     from labelgraph.data.load import (
         FORMATS,
         Format,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         load_path,
         load_thumbnails,
     )
+    from labelgraph.data.missing_labels import drop_labels, hold_out_labels
     from labelgraph.data.named_sets import DATASETS
     from labelgraph.data.pairs import CrossModalData, Pair, drop_modalities, keep_complete
     from labelgraph.data.splits.index_files import load_splits, read_splits, save_splits
@@ -42,6 +44,7 @@ __all__ = [
     "Format",
     "LabelCounts",
     "LabelFacts",
+    "LabelNoise",
     "MatPictures",
     "Pair",
     "SideFacts",
@@ -50,9 +53,11 @@ __all__ = [
     "count_labels",
     "csr_tensor",
     "data_card",
+    "drop_labels",
     "drop_modalities",
     "folder_writer",
     "hold_out",
+    "hold_out_labels",
     "keep_complete",
     "load_dataset",
     "load_folder",

@@ -101,10 +101,11 @@ class CrossModalDataModule(L.LightningDataModule):
         select: Split that selects the best epoch. With ``last``, no split is used.
         interleave: Spread complete, image-only and text-only items evenly over the batches.
         reads_labels: Whether the method reads labels in training.
+        unseen_labels: Allow labels without a training item.
 
     Raises:
         ValueError: If a split is missing, or no training item is complete. If the method reads labels, also if a label
-            has no training item or a training item has no label.
+            has no training item, unless ``unseen_labels`` is set, or a training item has no label.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class CrossModalDataModule(L.LightningDataModule):
         *,
         interleave: bool = False,
         reads_labels: bool = True,
+        unseen_labels: bool = False,
     ) -> None:
         super().__init__()
         self.train_set = PairDataset(data, data.rows("train"))
@@ -126,7 +128,7 @@ class CrossModalDataModule(L.LightningDataModule):
         if not self._present.all(1).any():
             raise ValueError(f"the split 'train' must have complete items (got none of {len(self.train_set)})")
         if reads_labels:
-            _check_learnable(data, self.train_set.rows)
+            _check_learnable(data, self.train_set.rows, unseen_labels)
 
     @property
     def _present(self) -> Tensor:
@@ -157,13 +159,16 @@ def _as_is(batch: Any) -> Any:
     return batch
 
 
-def _check_learnable(data: CrossModalData, rows: Tensor) -> None:
-    """Check that every label has a training item, and every training item a label."""
+def _check_learnable(data: CrossModalData, rows: Tensor, unseen_labels: bool) -> None:
+    """Check that every label has a training item, unless labels may be unseen, and every training item a label."""
     labels = data.labels[rows]
     count = labels.sum(0)
-    if (count == 0).any():
+    if (count == 0).any() and not unseen_labels:
         names = [data.label_names[i] for i in (count == 0).nonzero().flatten().tolist()]
-        raise ValueError(f"every label must have a training item (got none for {', '.join(names[:5])})")
+        raise ValueError(
+            f"every label must have a training item (got none for {', '.join(names[:5])})"
+            "; remove the label, or pass unseen_labels=True"
+        )
     without = rows[labels.sum(1) == 0].tolist()
     if without:
         raise ValueError(

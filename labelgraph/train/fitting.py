@@ -70,6 +70,7 @@ def fit(
     progress: bool = True,
     fill_missing: bool = False,
     keep_checkpoints: bool = False,
+    unseen_labels: bool = False,
     callbacks: tuple[Callback, ...] = (),
     logger: Logger | bool | None = None,
     trainer_options: Mapping[str, Any] | None = None,
@@ -90,6 +91,7 @@ def fit(
         fill_missing: Let the method generate the missing sides of incomplete items. By default, missing sides are
             zeros.
         keep_checkpoints: Do not delete the checkpoints. The caller can delete them after saving the method.
+        unseen_labels: Allow labels without a training item.
         callbacks: Lightning callbacks of your own.
         logger: A Lightning logger for losses and mAP of each epoch. ``True`` uses Lightning's default logger.
         trainer_options: Further options of ``lightning.Trainer``, such as ``{"gradient_clip_val": 1.0}``. Options that
@@ -109,7 +111,13 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     size = _batch_size(config, len(data.rows("train")))
     batches = CrossModalDataModule(
-        data, size, seed, config.select, interleave=fill_missing, reads_labels=method.reads_labels
+        data,
+        size,
+        seed,
+        config.select,
+        interleave=fill_missing,
+        reads_labels=method.reads_labels,
+        unseen_labels=unseen_labels,
     )
     # A loaded method is in evaluation mode, and Lightning does not change the mode.
     module = RetrievalModule(method, config, fill_missing).train()

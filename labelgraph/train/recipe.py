@@ -64,6 +64,7 @@ def train_method(
     published: bool = False,
     progress: bool = True,
     keep_checkpoints: bool = False,
+    unseen_labels: bool = False,
     callbacks: Sequence[Callback] = (),
     logger: Logger | bool | None = None,
     trainer_options: Mapping[str, Any] | None = None,
@@ -92,6 +93,7 @@ def train_method(
             training items, unless you set a learning rate (`with_small_set_rates`). A warning names the rates.
         progress: Show a progress bar.
         keep_checkpoints: Do not delete the checkpoints in ``folder`` at the end.
+        unseen_labels: Allow labels without a training item. By default, such labels are an error.
         callbacks: Lightning callbacks of your own.
         logger: A Lightning logger.
         trainer_options: Further options of ``lightning.Trainer``, see `fit`.
@@ -130,7 +132,12 @@ def train_method(
     else:
         built = _build(_class_of(method), data, settings["model"], graph, label_vectors)
     options: dict[str, Any] = {"seed": seed, "progress": progress, "keep_checkpoints": keep_checkpoints}
-    options |= {"callbacks": tuple(callbacks), "logger": logger, "trainer_options": trainer_options}
+    options |= {
+        "unseen_labels": unseen_labels,
+        "callbacks": tuple(callbacks),
+        "logger": logger,
+        "trainer_options": trainer_options,
+    }
     results = {}
     with ExitStack() as stack:
         checkpoints = Path(folder or stack.enter_context(tempfile.TemporaryDirectory()))

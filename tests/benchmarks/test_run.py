@@ -346,3 +346,22 @@ def test_label_scores_can_rank_instead_of_cosines(small_file, tmp_path, capsys, 
 def test_a_method_without_label_scores_ranks_by_its_own(small_file, tmp_path, capsys):
     assert command.main(["--method", "agah", "--dataset", str(small_file), "--set", "eval.score=expected_relevance"])
     assert "'eval.score' must be 'own' for 'agah', which scores no labels, as algcn, " in capsys.readouterr().err
+
+
+def test_training_labels_that_are_missing_or_unseen_are_measured_and_told(small_file, tmp_path, capsys):
+    out = tmp_path / "run"
+    noise = ["--set", "data.unseen_labels=1", "data.drop_labels=0.5"]
+    assert start(small_file, out, *noise, epochs=1, seeds=(0,)) == 0
+    assert "0 items" in capsys.readouterr().out
+    metrics = json.loads((out / "metrics.json").read_text())
+    jsonschema.validate(metrics, json.loads(SCHEMA.read_text()))
+    for result in metrics["results"]:
+        if result["method"] in ("algcn", "ridge"):
+            assert result["classifiers"]["text"]["labels_by_count"]["0"] == 1
+    (unseen,) = [
+        i for i, count in enumerate(load_method(out / "seed-0" / "model")._graph["count"].tolist()) if not count
+    ]
+    assert f"Training never sees 1 of 5 labels (seed 0): label {unseen}." in (out / "report.md").read_text()
+    assert "labels of the training items are missing" in (out / "report.md").read_text()
+    assert command.main(["--eval", str(out)]) == 0
+    assert "0 items" in capsys.readouterr().out

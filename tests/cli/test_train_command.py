@@ -15,7 +15,7 @@ import torch
 
 import labelgraph
 from labelgraph.cli.main import main
-from labelgraph.data import drop_modalities, save_npz
+from labelgraph.data import LabelNoise, drop_modalities, save_npz
 from labelgraph.data.splits import training_splits
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import METHODS, ALGCNConfig, build_method, load_method
@@ -263,6 +263,24 @@ def test_a_wrong_value_names_the_file_that_has_it(place, tmp_path, capsys):
     assert main([*train, str(tmp_path / "mine.yaml"), "--set", "train.betas=3"]) == 2
     printed = capsys.readouterr().err
     assert "'train.betas' must be" in printed and "mine.yaml" not in printed
+
+
+def test_training_labels_can_be_missing_and_unseen(place, pairs, tmp_path, capsys):
+    noise = ["data.unseen_labels=[dog]", "data.drop_labels=0.5", "data.label_seed=1"]
+    train = ["train", str(place / "data.npz"), "--out", str(tmp_path / "model"), "--epochs", "1", *SMALL, *noise]
+    assert main(train) == 0
+    told = capsys.readouterr().err
+    assert "never sees 1 of 5 labels (seed 1): dog." in told and "labels of the training items are missing" in told
+    read = LabelNoise(drop_labels=0.5, unseen_labels=["dog"], label_seed=1).apply(pairs)
+    graph = load_method(tmp_path / "model")._graph
+    assert graph["count"].tolist() == read.split("train").labels.sum(0).tolist()
+    assert graph["count"][pairs.label_names.index("dog")] == 0
+    made = json.loads((tmp_path / "model" / "training.json").read_text())
+    assert made["settings"]["data"] == {"drop_labels": 0.5, "unseen_labels": ["dog"], "label_seed": 1}
+    assert made["data"]["train"] == len(read.split("train"))
+    assert main(["evaluate", str(tmp_path / "model"), str(place / "data.npz"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["results"][0]["labels"]["image"]
+    assert found["num_labels"] == 5 and found["labels_by_count"]["0"] >= 1  # All labels are measured.
 
 
 @pytest.mark.parametrize("method", METHODS)

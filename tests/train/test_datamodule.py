@@ -76,6 +76,16 @@ def test_labels_without_a_training_item_are_named(make_data):
         CrossModalDataModule(changed(data, train, label_names=["sky", "sun", "sea", "cat", "dog"]), 8)
 
 
+def test_labels_without_a_training_item_are_allowed_if_asked_for(make_data):
+    data = make_data()
+    train = [i for i in range(60) if not data.labels[i, [1, 3]].any()]
+    module = CrossModalDataModule(changed(data, train), 8, unseen_labels=True)
+    assert sum(len(batch.labels) for batch in module.train_dataloader()) == len(train)
+    data.labels[train[0]] = 0
+    with pytest.raises(ValueError, match="every training item must have a label"):
+        CrossModalDataModule(changed(data, train), 8, unseen_labels=True)
+
+
 def test_training_items_without_a_label_are_named(make_data):
     data = make_data()
     data.labels[[4, 9]] = 0

@@ -1,0 +1,116 @@
+"""Training labels that are missing at random, and labels that no training item has, for experiments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from labelgraph._core.names import check_name
+from labelgraph.data.pairs import CrossModalData
+
+READ = ("train", "validation")  # Splits that a training reads.
+JUDGED = ("test", "query")
+
+
+def drop_labels(data: CrossModalData, share: float = 0.5, seed: int = 0) -> CrossModalData:
+    """Remove labels of training items at random; all other items keep their labels.
+
+    Each label of each training item is removed with the probability ``share``. An item that would lose all its labels
+    keeps one of them, chosen at random, because training needs items with labels. With one seed, a larger share removes
+    the same labels and more.
+
+    Args:
+        data: Data with a split ``train``.
+        share: Probability that a label is removed.
+        seed: Seed of the random choice.
+
+    Raises:
+        ValueError: If the share is not in [0, 1], or there is no split ``train``.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.data import CrossModalData, drop_labels
+        >>> data = CrossModalData(torch.ones(4, 2), torch.ones(4, 3), torch.ones(4, 5), splits={"train": [0, 1, 2]})
+        >>> [drop_labels(data, share).labels.sum(1).tolist() for share in (0.0, 1.0)]
+        [[5.0, 5.0, 5.0, 5.0], [1.0, 1.0, 1.0, 5.0]]
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"'share' must be in [0, 1] (got {share})")
+    rows = _train(data)
+    item, label = data.labels[rows].nonzero(as_tuple=True)
+    draw = torch.rand(len(item), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    highest = torch.zeros(len(rows), dtype=torch.float64).scatter_reduce(0, item, draw, "amax")
+    lost = (draw < share) & (draw < highest[item])
+    labels = data.labels.clone()
+    labels[rows[item[lost]], label[lost]] = 0
+    return replace(data, labels=labels)
+
+
+def hold_out_labels(data: CrossModalData, labels: int | Sequence[str], seed: int = 0) -> CrossModalData:
+    """Hold out whole labels from training: no item of the splits ``train`` and ``validation`` keeps them.
+
+    The labels stay among the label names, and all other items keep them, so that they can be searched for and measured.
+    An item of ``train`` or ``validation`` that has no other label leaves this split.
+
+    Args:
+        data: Data with a split ``train``.
+        labels: Names of labels, or the number of labels to draw. Labels are drawn from those that have an item in
+            ``train``, and in ``test`` or ``query`` if the data have such a split.
+        seed: Seed of the random choice.
+
+    Raises:
+        ValueError: If a name is unknown, there are too few labels, there is no split ``train``, or a split would lose
+            all its items.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.data import CrossModalData, hold_out_labels
+        >>> data = CrossModalData(
+        ...     torch.ones(4, 2), torch.ones(4, 3), [["cat"], ["cat", "dog"], ["dog"], ["cat"]],
+        ...     splits={"train": [0, 1, 2], "test": [3]})
+        >>> held_out = hold_out_labels(data, ["cat"])
+        >>> held_out.label_names, held_out.split("train").labels.tolist(), held_out.split("test").labels.tolist()
+        (('cat', 'dog'), [[0.0, 1.0], [0.0, 1.0]], [[1.0, 0.0]])
+    """
+    _train(data)
+    columns = _drawn(data, labels, seed) if isinstance(labels, int) else _named(data, labels)
+    splits, changed = dict(data.splits), data.labels.clone()
+    for name in READ:
+        if name in splits:
+            rows = splits[name]
+            changed[rows.unsqueeze(1), columns] = 0
+            had, has = data.labels[rows].any(1), changed[rows].any(1)
+            splits[name] = rows[has | ~had]
+            if not len(splits[name]):
+                raise ValueError(f"'labels' must leave items of the split '{name}' with other labels (got none)")
+    return replace(data, labels=changed, splits=splits)
+
+
+def _train(data: CrossModalData) -> Tensor:
+    if "train" not in data.splits:
+        raise ValueError(f"'data' must have a split 'train' (got {', '.join(data.splits) or 'none'})")
+    return data.rows("train")
+
+
+def _named(data: CrossModalData, names: Sequence[str]) -> Tensor:
+    for name in names:
+        check_name("labels", name, data.label_names)
+    return torch.tensor([data.label_names.index(name) for name in dict.fromkeys(names)], dtype=torch.long)
+
+
+def _drawn(data: CrossModalData, number: int, seed: int) -> Tensor:
+    """Draw columns of labels that training and evaluation have."""
+    eligible = data.labels[data.rows("train")].any(0)
+    judged = [data.labels[data.splits[name]].any(0) for name in JUDGED if name in data.splits]
+    if judged:
+        eligible &= torch.stack(judged).any(0)
+    columns = eligible.nonzero().flatten()
+    if not 0 <= number < len(columns):
+        raise ValueError(
+            f"'labels' must be 0 to {len(columns) - 1}, fewer than the labels of both training and test (got {number})"
+        )
+    order = torch.randperm(len(columns), generator=torch.Generator().manual_seed(seed))
+    return columns[order[:number]].sort().values
