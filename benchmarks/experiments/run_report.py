@@ -102,7 +102,7 @@ def write_report(
 
     ``calibration`` is the section on label probabilities, if the run ranks by them.
     """
-    told = "\n\n".join([tell_splits(config, data), *config.data.describe(data)])
+    sentences = "\n\n".join([tell_splits(config, data), *config.data.describe(data)])
     parts = [
         f"# {config.method} on {config.dataset}",
         warning(config),
@@ -110,7 +110,7 @@ def write_report(
         full_tables(results, config),
         _discriminators(results),
         calibration,
-        f"## Data\n\n{data!r}\n\n{told}\n\n```\n{summarize(graph)}\n```",
+        f"## Data\n\n{data!r}\n\n{sentences}\n\n```\n{summarize(graph)}\n```",
         "## Plots\n\n" + "\n\n".join(picture(name, caption) for name, caption in captions(config).items()),
         "## Average precision by label\n\n" + _by_label(config, data, results),
         f"## Settings\n\n```yaml\n{yaml.safe_dump(config.as_dict(), sort_keys=False).strip()}\n```",

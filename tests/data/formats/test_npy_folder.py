@@ -206,7 +206,7 @@ def test_rows_of_sparse_parts_are_checked_where_no_entry_is(tmp_path, indptr):
 @pytest.mark.parametrize("memory_map", [True, False])
 def test_label_vectors_are_kept(tmp_path, memory_map):
     vectors = np.random.default_rng(0).random((2, 3)).astype(np.float32)
-    save_folder(made(label_vectors=vectors), tmp_path / "mine")
+    save_folder(pairs(label_vectors=vectors), tmp_path / "mine")
     assert np.array_equal(load_folder(tmp_path / "mine", memory_map).label_vectors, vectors)
-    save_folder(made(), tmp_path / "mine")
+    save_folder(pairs(), tmp_path / "mine")
     assert load_folder(tmp_path / "mine", memory_map).label_vectors is None
