@@ -41,7 +41,8 @@ def _ablate(options: argparse.Namespace) -> None:
     check_workers(options.jobs)
     # Here, so that help is fast.
     from benchmarks.experiments.ablation import ablate, begin_ablation
-    from benchmarks.experiments.run_folder import RunFolder, working
+    from benchmarks.experiments.folder_start import working
+    from benchmarks.experiments.run_folder import RunFolder
 
     with working(options, options.dataset, f"{options.method}-ablation") as path:
         ablate(*begin_ablation(options, RunFolder(path)), RunFolder(path), options.jobs)

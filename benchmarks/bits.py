@@ -41,7 +41,8 @@ def _measure(options: argparse.Namespace) -> None:
         raise ValueError(f"'--bits' must be distinct and at least 1 (got {' '.join(map(str, options.bits))})")
     # Here, so that help is fast.
     from benchmarks.experiments.code_lengths import begin_bits, measure
-    from benchmarks.experiments.run_folder import RunFolder, working
+    from benchmarks.experiments.folder_start import working
+    from benchmarks.experiments.run_folder import RunFolder
 
     with working(options, options.dataset, "bits") as path:
         measure(begin_bits(options, RunFolder(path)), RunFolder(path), options.jobs)

@@ -120,7 +120,8 @@ def _run(options: argparse.Namespace, configs: Sequence[RunConfig], several: boo
     """Start or resume a run, and print its tables."""
     from benchmarks.experiments.comparison import Comparison, compare
     from benchmarks.experiments.environment import environment
-    from benchmarks.experiments.run_folder import RunFolder, load_data, working
+    from benchmarks.experiments.folder_start import working
+    from benchmarks.experiments.run_folder import RunFolder, load_data
     from benchmarks.experiments.run_report import tables
     from benchmarks.experiments.run_settings import training_data
     from benchmarks.experiments.runner import run

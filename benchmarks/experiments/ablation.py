@@ -9,28 +9,24 @@ from pathlib import Path
 
 from benchmarks.experiments.ablation_report import Variation, write_ablation
 from benchmarks.experiments.environment import environment
+from benchmarks.experiments.folder_start import FACTORS_FILE
 from benchmarks.experiments.jobs import Job, run_jobs
 from benchmarks.experiments.parallel_options import FACTORS
 from benchmarks.experiments.run_folder import RunFolder, keep_splits, load_data
 from benchmarks.experiments.run_settings import RunConfig, resolve
-from labelgraph._core.files import write_text
 from labelgraph._core.names import check_name
 from labelgraph._core.reading import reading
-
-MARKER = "ablation.txt"
 
 
 def begin_ablation(options: argparse.Namespace, folder: RunFolder) -> tuple[RunConfig, list[str]]:
     """The settings and factors of a new ablation, or of one that is resumed."""
     if options.resume:
-        return folder.config(), _read_factors(folder.path / MARKER)
+        return folder.config(), _read_factors(folder.path / FACTORS_FILE)
     base = resolve(options.method, options.dataset, options.seeds, None, options.settings)
     if base.data.incomplete:
         raise ValueError(f"'data.incomplete' must be 0 for an ablation (got {base.data.incomplete})")
-    data = load_data(base)  # Before a file is written, so that a wrong name leaves no folder behind.
-    folder.create(base, environment())
-    keep_splits(base, data, folder)
-    write_text(folder.path / MARKER, "\n".join(options.over) + "\n")
+    load_data(base)  # Before a file is written, so that a wrong name leaves no folder behind.
+    folder.create(base, environment(), options.over)
     return base, options.over
 
 
@@ -46,6 +42,7 @@ def _read_factors(path: Path) -> list[str]:
 def ablate(base: RunConfig, over: Sequence[str], folder: RunFolder, jobs: int | None) -> None:
     """Train every setting with every seed, and write the report; finished trainings are kept."""
     data = load_data(base, folder)
+    keep_splits(base, data, folder)
     print(f"{base.method} on {base.dataset}: {data}\nfolder {folder.path}", flush=True)
     variations = list(_variations(base, over))
     results = run_jobs(_jobs(base, variations, folder), jobs)

@@ -41,9 +41,8 @@ def begin_bits(options: argparse.Namespace, folder: RunFolder) -> Plan:
         return read_plan(Plan, folder.path)
     plan = Plan(options.dataset, options.methods, options.bits, options.seeds, options.settings)
     first = next(iter(plan.configs().values()))
-    data = load_data(first)  # Before a file is written, so that a wrong name leaves no folder behind.
+    load_data(first)  # Before a file is written, so that a wrong name leaves no folder behind.
     create_plan(plan, folder.path, environment())
-    keep_splits(first, data, folder)
     return plan
 
 
@@ -52,6 +51,7 @@ def measure(plan: Plan, folder: RunFolder, workers: int | None) -> None:
     configs = plan.configs()
     first = next(iter(configs.values()))
     data = load_data(first, folder)
+    keep_splits(first, data, folder)
     print(f"{plan.dataset}: {data}\nfolder {folder.path}", flush=True)
     results = run_jobs(_jobs(configs, folder), workers)
     measured: dict[tuple[str, int | None], list[Result]] = {}

@@ -13,12 +13,12 @@ from typing import Any
 import yaml
 from matplotlib.figure import Figure
 
+from benchmarks.experiments.folder_start import COMPARISON, make_new
 from benchmarks.experiments.run_folder import (
     FORMAT,
     RunFolder,
     keep_splits,
     load_data,
-    make_new,
     read_plain,
     tell_splits,
 )
@@ -50,7 +50,7 @@ class Comparison:
     @property
     def marker(self) -> Path:
         """The file that lists the methods and baselines."""
-        return self.path / "comparison.yaml"
+        return self.path / COMPARISON
 
     @property
     def folder(self) -> RunFolder:
@@ -60,10 +60,10 @@ class Comparison:
     def create(self, configs: Sequence[RunConfig], environment: Mapping[str, Any]) -> None:
         """Start a comparison; the folder must be new or empty."""
         make_new(self.path)
+        write_json(self.folder.environment, environment)
         for config in configs:
             own = replace(config, eval=replace(config.eval, baselines=()))
             self.run_folder(config.method).create(own, environment)
-        write_json(self.folder.environment, environment)
         content = {
             "format": FORMAT,
             "methods": [config.method for config in configs],

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 
 from benchmarks.datasets.known_sets import KNOWN_SETS, load_known
+from benchmarks.experiments.folder_start import ENVIRONMENT, FACTORS_FILE, SETTINGS, make_new
 from benchmarks.experiments.run_settings import RunConfig, from_dict
 from labelgraph._core.checked_config import check_value, field_types
 from labelgraph._core.files import write_text
-from labelgraph._core.held_folder import LOCK, held
-from labelgraph._core.json_files import read_json, write_json
+from labelgraph._core.json_files import write_json
 from labelgraph._core.reading import quoted, reading
 from labelgraph.data import (
     PUBLISHED_SIZES,
@@ -34,7 +31,6 @@ from labelgraph.data import (
 from labelgraph.report import Result, write_results
 
 FORMAT = 1
-ENVIRONMENT = "environment.json"  # A run writes it before its settings.
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ class RunFolder:
     @property
     def settings(self) -> Path:
         """All settings of the run."""
-        return self.path / "config.yaml"
+        return self.path / SETTINGS
 
     @property
     def environment(self) -> Path:
@@ -94,10 +90,12 @@ class RunFolder:
         """The results of one training."""
         return self.seed(seed, variant) / "results.json"
 
-    def create(self, config: RunConfig, environment: Mapping[str, Any]) -> None:
-        """Start a run; the folder must be new or empty."""
+    def create(self, config: RunConfig, environment: Mapping[str, Any], factors: Sequence[str] = ()) -> None:
+        """Start a run, or an ablation over some factors; the folder must be new or empty."""
         make_new(self.path)
         write_json(self.environment, environment)
+        if factors:
+            write_text(self.path / FACTORS_FILE, "\n".join(factors) + "\n")
         content = {"format": FORMAT, "labelgraph": environment["labelgraph"], **config.as_dict()}
         write_text(self.settings, yaml.safe_dump(content, sort_keys=False))
 
@@ -116,44 +114,6 @@ class RunFolder:
         """Write all results of the run."""
         about = {"method": config.method, "dataset": config.dataset, "seeds": list(config.seeds)}
         write_results(self.metrics, results, **about, select=config.train.select)
-
-
-@contextmanager
-def working(options: argparse.Namespace, dataset: str, what: str) -> Iterator[Path]:
-    """Choose the folder of a new or a resumed run, and keep other processes out of it.
-
-    Args:
-        options: ``resume`` and ``out`` of the command line.
-        dataset: Name or path of the data, for the name of a new folder in ``runs`` if there is neither.
-        what: Rest of this name; the time is added.
-
-    Raises:
-        ValueError: If another process works in the folder.
-    """
-    path = options.resume or options.out or Path("runs") / f"{Path(dataset).stem}-{what}-{datetime.now():%Y%m%d-%H%M%S}"
-    with nullcontext() if options.resume and not path.is_dir() else held(path, "working"):
-        yield path
-
-
-def make_new(path: Path) -> None:
-    """Create a folder; an empty one is used as it is, and one of a run that was killed before it started.
-
-    Raises:
-        ValueError: If the folder has other files.
-    """
-    path.mkdir(parents=True, exist_ok=True)
-    left = {entry.name for entry in path.iterdir()} - {LOCK}
-    if left and not (left == {ENVIRONMENT} and _is_ours(path / ENVIRONMENT)):
-        raise ValueError(
-            f"'--out' must be a new or an empty folder (got {path}); --resume continues an interrupted run"
-        )
-
-
-def _is_ours(path: Path) -> bool:
-    with suppress(OSError, ValueError):
-        content = read_json(path)
-        return isinstance(content, dict) and "labelgraph" in content
-    return False
 
 
 def read_plain(path: Path) -> dict[str, Any]:

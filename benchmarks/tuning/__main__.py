@@ -47,7 +47,7 @@ def tune(options: argparse.Namespace) -> None:
     """Start or resume a search, and print its tables."""
     check_workers(options.jobs)
     # Here, so that help is fast.
-    from benchmarks.experiments.run_folder import working
+    from benchmarks.experiments.folder_start import working
 
     with working(options, options.dataset, "tuning") as path:
         _tune(options, path)
@@ -70,7 +70,7 @@ def _tune(options: argparse.Namespace, path: Path) -> None:
             raise ValueError("'train.select' must be a split, so that trials can be chosen on it (got 'last')")
         data = load_data(configs[0])
         create_plan(plan, path, environment())
-        keep_splits(configs[0], data, RunFolder(path))
+    keep_splits(plan.config(plan.methods[0], 0), data, RunFolder(path))
     print(f"{plan.dataset}: {data}\nfolder {path}", flush=True)
     tables = write_tuning(plan, path, data, search(plan, path, data, options.jobs))
     print(f"\n{tables}\n\nReport: {path / 'report.md'}")

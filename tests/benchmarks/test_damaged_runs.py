@@ -4,10 +4,10 @@ import pytest
 import yaml
 
 from benchmarks import ablate, bits, run
-from benchmarks.experiments import ablation
 from benchmarks.experiments.code_lengths import Plan
 from benchmarks.experiments.comparison import Comparison
 from benchmarks.experiments.environment import environment
+from benchmarks.experiments.folder_start import FACTORS_FILE
 from benchmarks.experiments.run_folder import RunFolder, create_plan, read_plan
 from benchmarks.experiments.run_settings import resolve, resolve_all
 from benchmarks.experiments.runner import read_saved
@@ -99,10 +99,10 @@ def test_damaged_plan(tmp_path, name, capsys):
 
 @pytest.mark.parametrize("content", ["", "hopes", "hops \xff"])
 def test_damaged_factors(folder, content, capsys):
-    (folder.path / ablation.MARKER).write_bytes(content.encode("latin-1"))
+    (folder.path / FACTORS_FILE).write_bytes(content.encode("latin-1"))
     assert ablate.main(["--resume", str(folder.path)]) == 2
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and ablation.MARKER in error
+    assert error.count("\n") == 1 and FACTORS_FILE in error
 
 
 def test_results_of_other_protocols(tmp_path):
