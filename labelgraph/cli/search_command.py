@@ -7,6 +7,7 @@ Examples:
   labelgraph search my-model --data openclipart --text red --labels bird --sheet results.png
   labelgraph search my-index --data my-data.npz --text-id 42            # pictures for the text of item 42
   labelgraph search my-index --data my-data.npz --image-id 7 8 -k 3     # texts for the pictures of two items
+  labelgraph search my-index --label bird ladybug                       # any label, also one that is not trained
   labelgraph search my-index --texts features.npy --json                # one query per row of features
   labelgraph search my-index --list-words                               # words that the model knows
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from labelgraph.cli.queries import Queries
     from labelgraph.cli.sheet import Picture
     from labelgraph.data import CrossModalData
+    from labelgraph.methods.label_placement import LabelPlacement
     from labelgraph.search import Neighbours, Searcher
 
 WITHIN = ("pictures", "texts", "both")
@@ -56,6 +58,12 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
                            help=f"find {other} for rows of {side} features: .npy, .npz or sparse .npz")  # fmt: skip
     asked.add_argument("--text", metavar="WORDS", nargs="+", help="find pictures for words; each argument is a query")
     asked.add_argument("--image", metavar="PICTURE", nargs="+", type=Path, help="find texts for picture files")
+    asked.add_argument("--label", metavar="NAME", nargs="+", help="find pictures for labels; each argument is a query. "
+                       "A label that is not trained is searched by the trained labels with the nearest names, and as a "
+                       "word")  # fmt: skip
+    command.add_argument("--vector", metavar="FILE", type=Path, help="for --label: vectors of labels that are not "
+                         "trained, as .npy or a file of word vectors (default: the sentence encoder, if it is "
+                         "installed)")  # fmt: skip
     asked.add_argument("--list-words", action="store_true", help="list the words that the model knows, and exit")
     command.add_argument("--in", choices=WITHIN, dest="within", help="search pictures, texts, or both; with both, "
                          "items match by picture or text (default: the other side than the query)")  # fmt: skip
@@ -82,15 +90,18 @@ def run(options: argparse.Namespace) -> int:
     if refused and not options.text:
         return FAILED
     queries = _queries(options, searcher, data)
+    placed = searcher.placements(options.label, options.vector) if options.label else []
     results = searcher.search(
-        **{queries.side: queries.features}, k=options.k, within=options.within, lexical=options.lexical,
-        labels=options.labels, ids=options.ids,
+        **{queries.side: queries.features}, vectors=options.vector, k=options.k, within=options.within,
+        lexical=options.lexical, labels=options.labels, ids=options.ids,
     )  # fmt: skip
     if options.sheet:
         _show(options, data, queries, results)
     if options.json:
-        print_json(_as_json(options, queries, results, searcher, refused))
+        print_json(_as_json(options, queries, results, searcher, refused, placed))
     else:
+        for each in placed:
+            print(each)
         print("\n\n".join(_table(options, queries, results, row) for row in range(len(results.ids))))
     return 1 if refused else 0
 
@@ -118,6 +129,10 @@ def _check_places(options: argparse.Namespace) -> None:
     """Check that files and folders exist, before slow modules are imported."""
     if (options.text_id or options.image_id) and options.data is None:
         raise ValueError("'--data' must be given with --text-id and --image-id: it has the features of the items")
+    if options.vector is not None:
+        if not options.label:
+            raise ValueError("'--vector' needs --label (got another query)")
+        check_file(options.vector, "file of vectors")
     if options.sheet and options.sheet.suffix.lower() != ".png":
         raise ValueError(f"'--sheet' must end in .png (got {options.sheet})")
     check_folder(options.place, "folder of an index or a model")
@@ -150,6 +165,8 @@ def _queries(options: argparse.Namespace, searcher: Searcher, data: CrossModalDa
         return item_queries(data, side, ids)
     if file := options.texts or options.images:
         return feature_queries(file, side)
+    if options.label:
+        return Queries("label", options.label, options.label, options.label)
     query_encoder(searcher.method, side)  # An error names the option --text or --image.
     queries = options.text or options.image
     names = [str(query) for query in queries]
@@ -173,7 +190,12 @@ def _show(options: argparse.Namespace, data: CrossModalData | None, queries: Que
 
 
 def _as_json(
-    options: argparse.Namespace, queries: Queries, results: Neighbours, searcher: Searcher, refused: dict[str, str]
+    options: argparse.Namespace,
+    queries: Queries,
+    results: Neighbours,
+    searcher: Searcher,
+    refused: dict[str, str],
+    placed: list[LabelPlacement],
 ) -> dict[str, Any]:
     rows = zip(queries.names, queries.titles, results.ids, results.titles, results.scores.tolist(), strict=True)
     return {
@@ -182,6 +204,7 @@ def _as_json(
         "similarity": searcher.method.similarity,
         "score": results.score_name,
         "refused": [{"query": text, "reason": reason} for text, reason in refused.items()],
+        **({"placed": {each.name: dict(each.nearest) for each in placed}} if options.label else {}),
         "queries": [
             {
                 "query": name,

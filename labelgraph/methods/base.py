@@ -50,6 +50,8 @@ class Method(nn.Module, ABC):
 
     # Settings of the feature encoders by side, as in `CrossModalData.encoders`; training sets them.
     encoders: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+    # Unit vectors of the label names, float16 (C, F), from `CrossModalData.label_vectors`; training sets them.
+    label_vectors: Tensor | None = None
 
     @classmethod
     def from_config(
@@ -183,7 +185,8 @@ class Method(nn.Module, ABC):
         """Add the method to a version of a folder, such as a search index. `read` reads the method back."""
         self._check_savable()
         channels = self._channels or (0, 0)
-        write_model(writer, self.name, self.config, channels, self._graph, self.encoders, self.state_dict())
+        vectors, state = self.label_vectors, self.state_dict()
+        write_model(writer, self.name, self.config, channels, self._graph, self.encoders, vectors, state)
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
@@ -207,5 +210,6 @@ class Method(nn.Module, ABC):
             with AllocationLimit(saved.state):
                 method = cls.from_config(config, *saved.channels, graph)
         method.encoders, method._source = saved.encoders, version.folder
+        method.label_vectors = saved.label_vectors
         saved.load_into(method)
         return method.eval()

@@ -31,7 +31,7 @@ GRAPH_TENSORS = ("x", "edge_index", "edge_weight", "edge_count", "count")
 WIDEST = 2**24
 FACTORIES = {torch.ops.aten.empty, torch.ops.aten.zeros, torch.ops.aten.ones, torch.ops.aten.full, torch.ops.aten.rand,
              torch.ops.aten.randn}  # fmt: skip
-GRAPH_PREFIX, STATE_PREFIX = "graph.", "state."
+GRAPH_PREFIX, STATE_PREFIX, LABEL_VECTORS = "graph.", "state.", "label_vectors"
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ class SavedModel:
     channels: tuple[int, int]
     graph: StoredGraph | None
     encoders: dict[str, Any]
+    label_vectors: Tensor | None
     state: dict[str, Tensor]
 
     def load_into(self, module: nn.Module) -> None:
@@ -154,6 +155,7 @@ def write_model(
     channels: tuple[int, int],
     graph: Data | StoredGraph | None,
     encoders: Mapping[str, Any],
+    label_vectors: Tensor | None,
     state: Mapping[str, Tensor],
 ) -> None:
     """Write a method into a version of a folder.
@@ -167,6 +169,8 @@ def write_model(
     stored: Any = {} if graph is None else graph
     tensors = {GRAPH_PREFIX + key: stored[key] for key in GRAPH_TENSORS if isinstance(stored.get(key), Tensor)}
     tensors |= {STATE_PREFIX + key: tensor for key, tensor in state.items()}
+    if label_vectors is not None and graph is not None:
+        tensors[LABEL_VECTORS] = label_vectors.half()
     writer.write(TENSORS, save(_apart(tensors)))
     writer.entries.update(
         method=name,
@@ -216,14 +220,25 @@ def read_model(version: Version, name: str) -> SavedModel:
             raise ValueError(f"'image_channels' and 'text_channels' must be in [1, {WIDEST:,}], not {channels}")
         graph = _graph(tensors, names, version.entries["num_samples"]) if names else None
         encoders = _stored_encoders(version.entries["encoders"])
+        vectors = _label_vectors(tensors.get(LABEL_VECTORS), len(names))
     state = {key.removeprefix(STATE_PREFIX): tensor for key, tensor in tensors.items() if key.startswith(STATE_PREFIX)}
-    return SavedModel(entries, path, name, config, (channels[0], channels[1]), graph, encoders, state)
+    return SavedModel(entries, path, name, config, (channels[0], channels[1]), graph, encoders, vectors, state)
 
 
 def _stored_encoders(encoders: Any) -> dict[str, dict[str, Any]]:
     """Check settings of encoders, and remove ``allow_download``: only the user of a file may permit downloads."""
     checked = check_encoders(encoders)
     return {side: {k: v for k, v in settings.items() if k != "allow_download"} for side, settings in checked.items()}
+
+
+def _label_vectors(vectors: Tensor | None, num_labels: int) -> Tensor | None:
+    """Check the vectors of the label names, which models of earlier versions do not have."""
+    if vectors is None:
+        return None
+    if vectors.ndim != 2 or len(vectors) != num_labels or vectors.dtype != torch.half:
+        raise ValueError(f"{LABEL_VECTORS!r} must be of float16 and have a row for each of {num_labels} labels")
+    check_finite_state({LABEL_VECTORS: vectors})
+    return vectors
 
 
 def _graph(tensors: Mapping[str, Tensor], names: Any, num_samples: Any) -> StoredGraph:

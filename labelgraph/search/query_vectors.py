@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labelgraph._core.names import check_name
-from labelgraph.encoders import Encoder, build_encoder
+from labelgraph._core.names import did_you_mean
+from labelgraph.encoders import Encoder, SentenceEncoder, build_encoder
 from labelgraph.inference import encode_side
 from labelgraph.methods import Method
+from labelgraph.methods.label_placement import LabelPlacement, name_vectors, placement_weights, trained_labels
 from labelgraph.search.items import as_names
 
 EXPECTED, BESIDE = 0.5, 0.1
@@ -67,9 +68,7 @@ class QueryReader:
         A text without a known word is embedded by its labels alone. If the predicted probability of a named label is
         below one half, the rest of the embedding is scaled by a tenth: it then only orders the items with the label.
         """
-        features = self._encoder("text").encode(texts)
-        vectors = encode_side(self._method, "text", features).vectors
-        known = np.asarray(abs(features).sum(1)).ravel() > 0
+        vectors, known = self._text_vectors(texts)
         for row, text in enumerate(texts):
             columns = [self.label_names.index(name) for name in named_labels(text, self.label_names)]
             if columns and not known[row]:
@@ -87,26 +86,90 @@ class QueryReader:
         """Embed picture files."""
         return self.features("image", self._encoder("image").encode(paths))
 
-    def labels(self, labels: Any) -> Query:
-        """Embed labels by name; each entry is a query, of one label or of several.
+    def labels(self, labels: Any, vectors: Any = None) -> Query:
+        """Embed labels by name; each entry is a query, of one label or of several. See `placements`.
+
+        A trained label has the probability 1. Instead of another label, its nearest trained labels have the cosines of
+        their names as probabilities, and the query has the pair embedding of the label as a text.
+        """
+        queries = self._label_queries(labels)
+        placed = {each.name: each for each in self.placements(labels, vectors)}
+        rows = torch.zeros(len(queries), self._width())
+        for row, names in zip(rows, queries, strict=True):
+            unseen = [placed[name] for name in names if name in placed]
+            if any(each.known for each in unseen):
+                text = self._text_vectors([" ".join(each.name for each in unseen if each.known)])[0][0]
+                row[len(self.label_names) :] = text[len(self.label_names) :]
+                if not all(each.nearest for each in unseen):
+                    row[:] = text
+            nearest = [pair for each in unseen for pair in each.nearest]
+            for name, value in [*nearest, *((name, 1.0) for name in names if name not in placed)]:
+                column = self.label_names.index(name)
+                row[column] = max(value, float(row[column]))
+        return Query("text", rows)
+
+    def placements(self, labels: Any, vectors: Any = None) -> list[LabelPlacement]:
+        """Place the labels without training items among the trained labels.
+
+        Args:
+            labels: See `labels`.
+            vectors: Vectors of the labels without training items; see `name_vectors`.
 
         Raises:
-            ValueError: If the method does not predict label probabilities, or a label is unknown.
+            ValueError: If the method does not predict label probabilities, or a label has neither near labels nor a
+                word that the text encoder knows.
         """
-        known = self.label_names
-        if not known:
+        names = dict.fromkeys(name for query in self._label_queries(labels) for name in query)
+        trained = trained_labels(self._method).tolist()
+        unseen = [name for name in names if name not in self.label_names or not trained[self.label_names.index(name)]]
+        if not unseen:
+            return []
+        weights, reason = self._nearest(unseen, vectors)
+        known = self._text_vectors(unseen)[1] if "text" in self._method.encoders else [False] * len(unseen)
+        placed = []
+        for name, row, word in zip(unseen, weights, known, strict=True):
+            order = row.argsort(descending=True)[: int((row > 0).sum())].tolist()
+            placed.append(LabelPlacement(name, tuple((self.label_names[i], float(row[i])) for i in order), bool(word)))
+            if not (order or word):
+                raise ValueError(f"'label' must be one of {_listed(self.label_names)}, or have {reason} (got {name!r})"
+                                 f"{did_you_mean(name, self.label_names)}")  # fmt: skip
+        return placed
+
+    def _nearest(self, names: Sequence[str], vectors: Any) -> tuple[Tensor, str]:
+        """Return the weights of the nearest labels, (N, C), zero without vectors; and what is missing for weights."""
+        method = self._method
+        weights = torch.zeros(len(names), len(self.label_names))
+        if method.label_vectors is None:
+            if vectors is not None:
+                raise ValueError("'vectors' needs label vectors in the training data (got data without them)")
+            return weights, "a word that the model knows, because the training data have no label vectors"
+        try:
+            matrix = name_vectors(method, names, self._encode_labels if vectors is None else vectors)
+        except (ImportError, FileNotFoundError, ValueError) as error:
+            if vectors is not None:
+                raise
+            return weights, f"a word that the model knows, or a vector: {error}"
+        return placement_weights(method, matrix), "a word that the model knows, or a vector near those of labels"
+
+    def _label_queries(self, labels: Any) -> list[list[str]]:
+        """Return the label names of each query."""
+        if not self.label_names:
             raise ValueError(f"'label' needs a method that ranks by label probabilities (got {self._method.name!r}, "
                              f"which ranks by {self._method.similarity})")  # fmt: skip
-        queries = [labels] if isinstance(labels, str) else list(labels)
-        width = self._width()
-        vectors = torch.zeros(len(queries), width)
-        for row, names in enumerate(queries):
-            for name in as_names("label", names):
-                check_name("label", name, known)
-                vectors[row, known.index(name)] = 1
-        if not queries or not vectors.any(1).all():
+        queries = [as_names("label", names) for names in ([labels] if isinstance(labels, str) else labels)]
+        if not queries or not all(queries):
             raise ValueError(f"'label' must name at least one label for each query (got {labels!r})")
-        return Query("text", vectors)
+        return queries
+
+    def _encode_labels(self, names: list[str]) -> Any:
+        if "label" not in self._encoders:
+            self._encoders["label"] = SentenceEncoder()
+        return self._encoders["label"].encode(names)
+
+    def _text_vectors(self, texts: Sequence[str]) -> tuple[Tensor, np.ndarray]:
+        """Embed texts, and return whether each has a known word."""
+        features = self._encoder("text").encode(texts)
+        return encode_side(self._method, "text", features).vectors, np.asarray(abs(features).sum(1)).ravel() > 0
 
     def _width(self) -> int:
         """Return the width of the embeddings: label probabilities, then pair embeddings if the method has them."""
@@ -149,3 +212,7 @@ def named_labels(text: str, label_names: Iterable[str]) -> list[str]:
 def _spaced(text: str) -> str:
     words = re.findall(r"[^\W_]+", text.casefold())
     return f" {' '.join(words)} "
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + (f", ... ({len(names)})" if len(names) > 10 else "")

@@ -14,6 +14,7 @@ from labelgraph._core.names import SIDES, check_name
 from labelgraph.data import CrossModalData
 from labelgraph.inference import encode_side
 from labelgraph.methods import Method
+from labelgraph.methods.label_placement import LabelPlacement
 from labelgraph.search.indexes import build_index
 from labelgraph.search.items import as_names, distinct_ids
 from labelgraph.search.neighbours import Neighbours, check_k
@@ -177,6 +178,7 @@ class Searcher:
         text: Any = None,
         label: Any = None,
         like: Any = None,
+        vectors: Any = None,
         k: int = 10,
         within: str | None = None,
         lexical: bool = False,
@@ -195,9 +197,12 @@ class Searcher:
         Args:
             image: Image features (Q, D_v), or of one query (D_v,), or paths of picture files.
             text: Text features (Q, D_t) or (D_t,), or texts.
-            label: Names of labels, each a query; a tuple of names is one query for all of these labels.
+            label: Names of labels, each a query; a tuple of names is one query for all of these labels. A name that
+                is not a trained label is searched by the trained labels with the nearest names, and as a word of texts
+                if the text encoder knows it; see `placements`.
             like: Ids of items, each a query by its image, or if an item has no image, all by their texts. The items
                 themselves are left out of the results.
+            vectors: Vectors of the names in ``label`` that are not trained labels; see `placements`.
             k: Number of neighbours.
             within: Side to search: ``"pictures"``, ``"texts"``, or ``"both"``, where an item matches by either. By
                 default, images search texts, texts and labels search pictures, and ``like`` searches its own side.
@@ -207,7 +212,7 @@ class Searcher:
 
         Raises:
             ValueError: If not exactly one kind of query is given, the features do not have the width that the method
-                needs, a text has no known word, ``k`` is less than 1, or a label is unknown.
+                needs, a text has no known word, ``k`` is less than 1, or a label is unknown and cannot be placed.
             ImportError: If an encoder or ``lexical`` needs a package that is not installed.
         """
         k, asked = check_k(k), {"image": image, "text": text, "label": label, "like": like}
@@ -219,17 +224,41 @@ class Searcher:
         if within is not None:
             check_name("within", within, WITHIN)
         passing = None if labels is None else as_names("labels", labels), None if ids is None else as_names("ids", ids)
-        query = None if like is not None else self._query(names[0], asked[names[0]])
+        query = None if like is not None else self._query(names[0], asked[names[0]], vectors)
         with self._lock.read():
             query = query or self._sides.like(as_names("like", like))
             sides = WITHIN[within] if within else (query.side if query.other_than else OTHER[query.side],)
             filters = None if passing[0] is None else [self._column(name) for name in passing[0]], passing[1]
             return self._sides.search(query, k, sides, lexical, filters)
 
-    def _query(self, name: str, query: Any) -> Query:
+    def placements(self, label: Any, vectors: Any = None) -> list[LabelPlacement]:
+        """Place labels without training items among the trained labels, as `search` does.
+
+        The nearest trained labels are those with the highest cosines of the names. They need label vectors in the
+        training data, `CrossModalData.label_vectors`, and vectors of the labels from the same encoder.
+
+        Args:
+            label: See `search`.
+            vectors: Vectors of the labels that are not trained: a matrix with a row for each of them, a ``.npy`` file
+                with one, a file of word vectors, or a sentence encoder; see
+                `labelgraph.methods.label_placement.name_vectors`. Defaults to the packaged sentence encoder, if it is
+                installed.
+
+        Returns:
+            A placement for each label that is not trained.
+
+        Raises:
+            ValueError: If the method does not rank by label probabilities, ``vectors`` do not fit, or a label has
+                neither near labels nor a word that the text encoder knows.
+        """
+        return self._reader.placements(label, vectors)
+
+    def _query(self, name: str, query: Any, vectors: Any) -> Query:
+        if vectors is not None and name != "label":
+            raise ValueError(f"'vectors' needs 'label' (got {name!r})")
         items = as_items(query)
         if name == "label":
-            return self._reader.labels(query)
+            return self._reader.labels(query, vectors)
         if items is None:
             return self._reader.features(name, query)
         return self._reader.texts(list(map(str, items))) if name == "text" else self._reader.pictures(items)

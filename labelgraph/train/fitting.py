@@ -19,6 +19,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
 from labelgraph._core.packed_bits import NonFiniteError
+from labelgraph._core.similarity import unit_length
 from labelgraph.data import CrossModalData
 from labelgraph.inference import held_out_scores
 from labelgraph.methods import METHODS, Method
@@ -107,6 +108,8 @@ def fit(
     check_device(config.device)
     check_incomplete(method, data)
     method.encoders, method._source = data.encoders, None
+    vectors = data.label_vectors
+    method.label_vectors = None if vectors is None else unit_length(vectors.float()).half().cpu()
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     size = _batch_size(config, len(data.rows("train")))

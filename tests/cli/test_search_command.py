@@ -286,6 +286,27 @@ def test_labels_are_words_of_a_query(probable, capsys):
     assert {*WORDS, *data.label_names} == set(capsys.readouterr().out.splitlines())
 
 
+def test_any_label_is_searched_for(probable, pairs, tmp_path, capsys):
+    """A trained label by its probability; another label by the nearest names and as a word."""
+    vectors = np.eye(5, 4, dtype=np.float32)
+    np.savetxt(tmp_path / "words.txt", [], header="sky 1 0 0 0\ndog 0 0 0 1\nred 0 0 3 4", comments="")
+    named = replace(load_npz(probable[3]), label_vectors=vectors)  # The fourth label is the dog.
+    save_npz(named, tmp_path / "data.npz")
+    assert main(["train", str(tmp_path / "data.npz"), "--out", str(tmp_path / "model"), "--epochs", "2", "--quiet",
+                 "--set", "model.hidden_channels=8", "train.device=cpu"]) == 0  # fmt: skip
+    capsys.readouterr()
+    words = str(tmp_path / "words.txt")
+    assert main([*probable, "--label", "dog", "red", "--vector", words, "-k", "3", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    searcher = Searcher(load_method(probable[1])).fit(named, rows=named.rows("database"))
+    assert ids_of(answer) == searcher.search(label=["dog", "red"], vectors=words, k=3).ids
+    assert answer["from"] == "label" and answer["placed"] == {"red": pytest.approx({"dog": 0.8, "a b": 0.6}, abs=1e-3)}
+    assert main([*probable, "--label", "red", "--vector", words]) == 0
+    assert "red: not a trained label; nearest labels: dog .80, a b .60; also" in capsys.readouterr().out
+    assert main([*probable, "--text", "red", "--vector", words]) == 2
+    assert "'--vector' needs --label" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("within", "to"), [("pictures", "image"), ("texts", "text"), ("both", "both")])
 def test_either_side_or_both_are_searched(probable, capsys, within, to):
     data = load_npz(probable[3])

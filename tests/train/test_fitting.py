@@ -230,6 +230,15 @@ def test_a_loaded_method_is_trained_in_training_mode(data, tmp_path):
     assert watch.modes == {True} and not method.training
 
 
+def test_a_method_stores_unit_vectors_of_the_label_names(data, tmp_path):
+    vectors = torch.arange(1.0, 1 + 2 * data.num_labels).view(-1, 2)
+    method = build(data)
+    fit(method, replace(data, label_vectors=vectors), config(epochs=1), tmp_path / "run", progress=False)
+    method.save_pretrained(tmp_path / "model")
+    expected = torch.nn.functional.normalize(vectors)
+    torch.testing.assert_close(load_method(tmp_path / "model").label_vectors, expected.half())
+
+
 def test_a_method_stores_the_settings_of_the_encoders(data, tmp_path):
     data = replace(data, encoders={"text": {"encoder": "bag-of-words", "vocabulary": ["cat"]}})
     method = build(data)
