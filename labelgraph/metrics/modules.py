@@ -8,135 +8,14 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torchmetrics import Metric
-from torchmetrics.utilities import dim_zero_cat
 
-from labelgraph._core.names import check_name
-from labelgraph._core.similarity import SIMILARITIES, Embeddings, Vectors, as_embeddings, as_matrix, check_similarity
-from labelgraph.metrics.compute import read_metrics
-from labelgraph.metrics.metric import Metric as NamedMetric
-from labelgraph.metrics.metric_options import DEFAULT_METRICS, DIRECTIONS, WITHOUT_RELEVANT
-from labelgraph.metrics.ranked import check_cuts
+from labelgraph._core.similarity import Embeddings, Vectors
+from labelgraph.metrics.gathered import Gathered, check_ids, check_widths
+from labelgraph.metrics.metric_options import DEFAULT_METRICS, DIRECTIONS
 from labelgraph.metrics.retrieval_report import evaluate
 
-OPTIONS = ("similarity", "relevance", "ties", "without_relevant", "leave_out_own", "block_size")
 
-
-class _Gathered(Metric):
-    """Base class: checked options, tables of rows that processes gather, and the kind of the embeddings."""
-
-    is_differentiable = False
-    higher_is_better = True
-    full_state_update = False
-    kind: Tensor
-    label_columns: Tensor
-    tables: tuple[str, ...] = ()
-
-    def __init__(self, metrics: Sequence[str], options: dict[str, Any]) -> None:
-        super().__init__()
-        self.metrics, self.options = tuple(metrics) if isinstance(metrics, list | tuple) else metrics, options
-        self.read = _check_options(metrics, options)
-        self.similarity = options.get("similarity")
-        for name in self.tables:
-            self.add_state(name, [], dist_reduce_fx="cat")
-        for name in ("kind", "label_columns"):  # Stored as numbers, so that a process without batches receives them.
-            self.add_state(name, torch.tensor(-1), dist_reduce_fx="max")
-
-    def _vectors(self, name: str, values: Vectors, rows: int | None = None) -> Tensor:
-        """Check the embeddings of a batch, and that all batches have the same similarity."""
-        embeddings = as_embeddings(name, values, self.similarity)
-        if rows is not None and len(embeddings) != rows:
-            raise ValueError(f"'{name}' must have {rows} rows, as 'labels' has (got {len(embeddings)})")
-        kind = list(SIMILARITIES).index(embeddings.similarity)
-        if self.kind >= 0 and kind != self.kind:
-            before = list(SIMILARITIES)[int(self.kind)]
-            raise ValueError(
-                f"'{name}' must have the similarity {before!r} of the batches before it (got {embeddings.similarity!r})"
-            )
-        if embeddings.similarity != "hamming" and (needs := [each.full for each in self.read if each.needs_distances]):
-            raise ValueError(
-                f"'{name}' must be codes, with the similarity 'hamming', for {needs[0]!r} in 'metrics' "
-                f"(got {embeddings.similarity!r})"
-            )
-        self.kind.fill_(kind)
-        self.label_columns.fill_(-1 if embeddings.num_labels is None else embeddings.num_labels)
-        return embeddings.vectors
-
-    def _hot(self, labels: Any, before: list[Tensor]) -> Tensor:
-        """Check the labels of a batch; a relevance function may use labels that are not 0 or 1."""
-        hot = as_matrix("labels", labels)
-        wrong = hot[(hot != 0) & (hot != 1)]
-        if isinstance(self.options.get("relevance", "shared"), str) and len(wrong):
-            raise ValueError(f"'labels' must be 0 or 1 (got {wrong[0].item():g})")
-        _check_widths("labels", hot, before)
-        return hot
-
-    def _embeddings(self, name: str) -> Embeddings:
-        labels = int(self.label_columns)
-        vectors = dim_zero_cat(getattr(self, name))
-        return as_embeddings(name, vectors, list(SIMILARITIES)[int(self.kind)], None if labels < 0 else labels)
-
-    def _seen(self, name: str) -> Tensor:
-        """Return the rows of a table from all processes."""
-        rows = getattr(self, name)
-        if isinstance(rows, list) and not rows:
-            raise ValueError(f"'update' must give '{name}' before 'compute' (got none)")
-        return dim_zero_cat(rows)
-
-    def _sync_dist(self, *args: Any, **options: Any) -> None:
-        """Gather the tables; a process without batches takes part with empty tables."""
-        if dist.is_initialized():
-            own = {name: [(part.shape[1:], part.dtype) for part in getattr(self, name)][:1] for name in self.tables}
-            shapes: list[Any] = [None] * dist.get_world_size(self.process_group)
-            dist.all_gather_object(shapes, own, group=self.process_group)
-            for name in self.tables:
-                known = next((shape[name][0] for shape in shapes if shape[name]), None)
-                if known and not getattr(self, name):
-                    getattr(self, name).append(torch.empty(0, *known[0], dtype=known[1], device=self.device))
-        super()._sync_dist(*args, **options)
-
-
-def _check_options(metrics: Sequence[str], options: dict[str, Any]) -> list[NamedMetric]:
-    """Check the options now, before `evaluate` checks them at the end of an epoch; return the metrics."""
-    for name in options:
-        check_name("options", name, OPTIONS)
-    check_name("without_relevant", options.get("without_relevant", "zero"), WITHOUT_RELEVANT)
-    similarity = options.get("similarity")
-    if similarity is not None:
-        check_similarity(similarity)
-    if options.get("block_size") is not None:
-        check_cuts([options["block_size"]], "block_size")
-    read = read_metrics(metrics, options.get("ties", "database"))
-    for metric in read:
-        if metric.needs_distances and similarity not in (None, "hamming"):
-            raise ValueError(f"'similarity' must be 'hamming' for {metric.full!r} in 'metrics' (got {similarity!r})")
-    return read
-
-
-def _check_widths(name: str, rows: Tensor, other: list[Tensor], which: str = "earlier batches have") -> None:
-    if other and rows.shape[1] != other[0].shape[1]:
-        raise ValueError(f"'{name}' must have {other[0].shape[1]} columns, as {which} (got {rows.shape[1]})")
-
-
-def _ids(values: Any, rows: int, device: torch.device, before: list[Tensor]) -> Tensor:
-    """Return the ids of a batch, or -1 without ids; either all batches have ids, or none has."""
-    without = values is None
-    if before and bool((before[0] < 0).all()) != without:
-        raise ValueError(
-            f"'ids' must be given in every update or in none (got {'none after ids' if without else 'ids after none'})"
-        )
-    if without:
-        return torch.full((rows,), -1, device=device)
-    ids = torch.as_tensor(values, device=device)
-    if tuple(ids.shape) != (rows,) or ids.is_floating_point() or (rows and ids.min() < 0):
-        raise ValueError(
-            f"'ids' must be {rows} whole numbers from 0, one for each row of 'labels' "
-            f"(got {ids.dtype}, {tuple(ids.shape)}{f', least {ids.min().item():g}' if ids.numel() else ''})"
-        )
-    return ids.long()
-
-
-class CrossModalMetrics(_Gathered):
+class CrossModalMetrics(Gathered):
     """Retrieval in both directions among the pairs of all updates: images search texts, texts search images.
 
     With several processes, every process computes the metrics over the pairs of all processes. A process may have no
@@ -186,9 +65,9 @@ class CrossModalMetrics(_Gathered):
         """
         hot = self._hot(labels, self.labels)
         sides = [self._vectors(name, side, len(hot)) for name, side in (("image", image), ("text", text))]
-        _check_widths("text", sides[1], sides[:1], "'image' has")
-        _check_widths("image", sides[0], self.image)
-        numbers = _ids(ids, len(hot), hot.device, self.ids)
+        check_widths("text", sides[1], sides[:1], "'image' has")
+        check_widths("image", sides[0], self.image)
+        numbers = check_ids(ids, len(hot), hot.device, self.ids)
         for table, rows in zip(self.tables, (*sides, hot, numbers), strict=True):
             getattr(self, table).append(rows)
 
@@ -210,7 +89,7 @@ class CrossModalMetrics(_Gathered):
         return {name: torch.tensor(value, dtype=torch.float64) for name, value in values.items()}
 
 
-class RetrievalMetrics(_Gathered):
+class RetrievalMetrics(Gathered):
     """Retrieval in one direction: the queries of all updates search the database of all updates.
 
     Args:
@@ -255,8 +134,8 @@ class RetrievalMetrics(_Gathered):
             raise ValueError(f"'side' must be 'query' or 'database' (got {side!r})")
         hot = self._hot(labels, self.query_labels or self.database_labels)
         vectors = self._vectors("embedding", embedding, len(hot))
-        _check_widths("embedding", vectors, self.query or self.database)
-        numbers = _ids(ids, len(hot), hot.device, getattr(self, f"{side}_ids"))
+        check_widths("embedding", vectors, self.query or self.database)
+        numbers = check_ids(ids, len(hot), hot.device, getattr(self, f"{side}_ids"))
         for table, rows in ((side, vectors), (f"{side}_labels", hot), (f"{side}_ids", numbers)):
             getattr(self, table).append(rows)
 

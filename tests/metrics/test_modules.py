@@ -178,6 +178,60 @@ def test_a_process_may_have_no_batch_or_repeated_batches(tmp_path):
     )
 
 
+def unlike(rank, folder):
+    """The rows of the two processes have other dtypes, or do not fit each other."""
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+    generator = torch.Generator().manual_seed(0)
+    image, text = (torch.randn(9, 8, generator=generator) for _ in range(2))
+    labels, ids = (torch.rand(9, 3, generator=generator) < 0.5).float(), torch.arange(9)
+    mine = slice(0, 5) if rank else slice(5, 9)
+    kinds = [(torch.float64, torch.bool), (torch.float32, torch.int64), (torch.bfloat16, torch.uint8)]
+    values = []
+    for first, second in ((0, 1), (1, 0), (1, 2)):
+        precision, whole = kinds[second if rank else first]
+        metric = CrossModalMetrics(["map"])
+        metric.update(
+            *(side.bfloat16().to(precision)[mine] for side in (image, text)), labels.to(whole)[mine], ids[mine]
+        )
+        values.append({name: value.item() for name, value in metric.compute().items()})
+    for similarity, width, columns, given, facts in (
+        ("cosine", 8 - rank, 3, ids, ("'image'", "columns 8", "columns 7")),
+        ("cosine", 8, 3 - rank, ids, ("'labels'", "columns 3", "columns 2")),
+        ("cosine" if rank else "dot", 8, 3, ids, ("'image'", "dot", "cosine")),
+        ("cosine", 8, 3, ids if rank else None, ("'ids'", "no ids and ids")),
+    ):
+        metric = CrossModalMetrics(["map"], similarity=similarity)
+        metric.update(
+            image[mine, :width], text[mine, :width], labels[mine, :columns], None if given is None else given[mine]
+        )
+        with pytest.raises(ValueError, match="in all processes") as error:
+            metric.compute()
+        assert all(fact in str(error.value) for fact in facts)
+    probable = [Embeddings(image.sigmoid(), "jaccard", 3 + rank)] * 2
+    metric = CrossModalMetrics(["map"])
+    metric.update(*probable, labels)
+    with pytest.raises(ValueError, match=r"'image'.*num_labels 3 and num_labels 4"):
+        metric.compute()
+    with pytest.raises(ValueError, match="'update' must give 'labels'"):
+        CrossModalMetrics(["map"]).compute()
+    torch.save(values, folder / f"{rank}.pt")
+    dist.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_rows_of_several_processes_must_fit_and_may_have_several_dtypes(tmp_path):
+    multiprocessing.spawn(unlike, (tmp_path,), nprocs=2)
+    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
+    assert first == second
+    generator = torch.Generator().manual_seed(0)
+    image, text = (torch.randn(9, 8, generator=generator).bfloat16().double() for _ in range(2))
+    labels = (torch.rand(9, 3, generator=generator) < 0.5).float()
+    for name, (query, database) in {"image_to_text": (image, text), "text_to_image": (text, image)}.items():
+        wanted = retrieval_metrics(query, database, labels, labels, ["map"], similarity="cosine")["map"]
+        assert all(value[f"{name}/map"] == pytest.approx(wanted) for value in first)
+
+
 def test_an_unknown_side_is_named():
     with pytest.raises(ValueError, match=r"'side' must be 'query' or 'database' \(got 'gallery'\)"):
         RetrievalMetrics().update(torch.ones(1, 1), torch.ones(1, 1), "gallery")
