@@ -51,8 +51,9 @@ def comparable(embeddings: Embeddings) -> Embeddings:
     """Convert embeddings for `find`: to float32, and for cosines to unit length."""
     vectors = embeddings.vectors
     if embeddings.similarity != "hamming":
+        if embeddings.similarity == "cosine":  # Before float32, which has no numbers as small as those of float64.
+            vectors = unit_length(vectors.to(torch.promote_types(vectors.dtype, torch.float32)))
         vectors = vectors.to(torch.float32)
-        vectors = unit_length(vectors) if embeddings.similarity == "cosine" else vectors
     return Embeddings(vectors.contiguous(), embeddings.similarity, embeddings.num_labels)
 
 

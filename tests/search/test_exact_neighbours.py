@@ -6,7 +6,7 @@ import torch
 
 from labelgraph._core.packed_bits import count_bits_by_table
 from labelgraph.metrics import Embeddings, pack_bits
-from labelgraph.search import exact_neighbours, nearest_neighbours
+from labelgraph.search import build_index, exact_neighbours, nearest_neighbours
 from labelgraph.search.exact_neighbours import find
 
 
@@ -154,3 +154,23 @@ def test_the_similarity_of_embeddings_is_theirs():
 def test_wrong_arguments_are_named(query, database, k, message):
     with pytest.raises(ValueError, match=message):
         nearest_neighbours(query, database, k)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale"),
+    [(torch.float64, 1e-300), (torch.float64, 1e-100), (torch.float64, 1e-45), (torch.float64, 1e18),
+     (torch.float32, 1e-37), (torch.float32, 1e18), (torch.bfloat16, 1e-37), (torch.float16, 1e-3)],
+)  # fmt: skip
+def test_cosines_do_not_depend_on_the_length(dtype, scale):
+    generator = torch.Generator().manual_seed(0)
+    query, database = (torch.randn(size, 5, generator=generator, dtype=torch.float64) for size in (4, 30))
+    short, held = (query * scale).to(dtype), (database * scale).to(dtype)
+    cosines = torch.nn.functional.cosine_similarity((short.double() / scale)[:, None], held.double() / scale, dim=-1)
+    wanted = cosines.sort(dim=1, descending=True)
+    scores, positions = nearest_neighbours(short, held, 30)
+    assert torch.allclose(scores.double(), wanted.values, atol=1e-6) and torch.equal(positions, wanted.indices)
+    for kind in ("exact", "faiss-flat"):
+        index = build_index(kind)
+        index.add(held)
+        scores, positions = index.search(short, 30)
+        assert torch.allclose(scores.double(), wanted.values, atol=1e-6) and torch.equal(positions, wanted.indices)
