@@ -140,9 +140,20 @@ def label_scores(method: Method, data: CrossModalData, batch_size: int = 4096) -
 def _label_scores(
     method: Method, side: str, data: CrossModalData, batch_size: int = 4096, rows: Tensor | None = None
 ) -> Tensor:
+    return _by_batch(method, side, data, batch_size, method.label_scores, rows)
+
+
+def _by_batch(
+    method: Method,
+    side: str,
+    data: CrossModalData,
+    batch_size: int,
+    compute: Callable[[str, Tensor], Tensor],
+    rows: Tensor | None = None,
+) -> Tensor:
     batches = _batches(method, side, data, batch_size, rows, None)
     with torch.no_grad():  # Not inference mode, because calibrations are fitted to the scores by gradients.
-        return torch.cat([_at_least_float32(method.label_scores(side, batch)).cpu() for batch in batches])
+        return torch.cat([_at_least_float32(compute(side, batch)).cpu() for batch in batches])
 
 
 def label_probabilities(
@@ -166,9 +177,10 @@ def label_probabilities(
         ValueError: If the method does not score labels, or has no calibrations and none are given.
     """
     if calibrations is None:
-        calibrations = getattr(method, "calibrations", None)
-        if calibrations is None:
+        probabilities = getattr(method, "label_probabilities", None)
+        if probabilities is None:
             raise ValueError(f"'calibrations' must be given for {method.name!r}, which has none (got none)")
+        return {side: _by_batch(method, side, data, batch_size, probabilities) for side in SIDES}
     scores = label_scores(method, data, batch_size)
     with torch.no_grad():
         return {side: calibrations[side].cpu()(scores[side]).sigmoid() for side in SIDES}

@@ -108,9 +108,11 @@ def _measure(method: Method, setup: Setup, options: argparse.Namespace) -> dict[
     metrics = {way: dict(report.metrics) for way, report in reports.items()}
     result: dict[str, Any] = {"protocol": setup.name, "description": setup.description, "metrics": metrics}
     names, graph = setup.data.label_names, method._graph
-    if graph is not None and tuple(graph.label_names) == tuple(names):
+    if graph is not None and tuple(graph.label_names[: len(names)]) == tuple(names):  # Added labels come last.
         # The graph counts the labels that the training read; the data may have other training items by now.
-        counts: dict[str, Any] = {"counts": graph["count"], "num_items": graph.num_samples} if graph.num_samples else {}
+        counts: dict[str, Any] = {}
+        if graph.num_samples:
+            counts = {"counts": graph["count"][: len(names)], "num_items": graph.num_samples}
         sides = evaluate_labels(method, setup.data, setup.protocol, ties=options.ties, **counts)
         result["labels"] = {side: _plain(report, names, options.per_class) for side, report in sides.items()}
     if options.per_class:

@@ -27,7 +27,7 @@ from labelgraph.cli.common import Parser, describe, guarded
 from labelgraph.version import __version__
 
 # Each command is the module NAME_command.py in this folder. Its `add_parser(commands)` adds the parser and sets `run`.
-COMMANDS = ("train", "evaluate", "index", "search", "graph", "data")
+COMMANDS = ("train", "evaluate", "index", "search", "label", "graph", "data")
 
 
 def parser(chosen: str | None) -> Parser:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from labelgraph._core.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from labelgraph.methods.added_labels import add_label
     from labelgraph.methods.agah import AGAH
     from labelgraph.methods.algcn import ALGCN
     from labelgraph.methods.base import Method
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from labelgraph.methods.expected_relevance import ExpectedRelevance
     from labelgraph.methods.gnn_con import IGNNCON, PGNNCON
     from labelgraph.methods.label_graph import LabelGraphMethod
+    from labelgraph.methods.label_placement import LabelPlacement
     from labelgraph.methods.registry import METHODS, build_method, load_method, method_class
 
 __all__ = [
@@ -43,8 +45,10 @@ __all__ = [
     "IGNNCONConfig",
     "LabelGraphConfig",
     "LabelGraphMethod",
+    "LabelPlacement",
     "Method",
     "PGNNCONConfig",
+    "add_label",
     "build_method",
     "load_method",
     "method_class",

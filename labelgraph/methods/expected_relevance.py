@@ -16,6 +16,7 @@ from labelgraph.losses import info_nce_loss
 from labelgraph.methods.base import Method
 from labelgraph.methods.configs import ExpectedRelevanceConfig
 from labelgraph.methods.hash_heads import hash_terms, hash_weights
+from labelgraph.methods.label_placement import graph_probabilities
 from labelgraph.nn import HashHead, Projector
 from labelgraph.probability import Calibration, relevance_features
 
@@ -45,7 +46,8 @@ class ExpectedRelevance(Method):
         score = (J + \mu \max(0, s)^3) / (1 + \mu)
 
     With a hash head, codes are the signs of a linear map of the label probabilities, which images and texts share. The
-    method uses only the number of labels of the label graph.
+    label graph gives probabilities to labels without training items: the mean over the labels with training items from
+    which an edge leads to them, see `graph_probabilities`. Otherwise, the method uses only the number of labels.
 
     Args:
         image_projector: Image features (B, D_v) to hidden units (B, H).
@@ -122,7 +124,7 @@ class ExpectedRelevance(Method):
 
     def label_probabilities(self, side: str, features: Tensor) -> Tensor:
         """Compute the calibrated probabilities of the labels, shape (B, C)."""
-        return self._calibration(side)(self.label_scores(side, features)).sigmoid()
+        return self._probabilities(side, self.label_scores(side, features))
 
     def encode_image(self, image: Tensor) -> Tensor:
         """Encode image features (B, D_v) as label probabilities and pair embeddings, (B, C + H).
@@ -183,7 +185,12 @@ class ExpectedRelevance(Method):
         scores: Tensor = self.classifier(hidden)
         if self.hash_head is not None:
             return self.hash_head.codes(scores.sigmoid())  # Without calibration, as in training.
-        return self._compared(self._calibration(side)(scores).sigmoid(), hidden)
+        return self._compared(self._probabilities(side, scores), hidden)
+
+    def _probabilities(self, side: str, scores: Tensor) -> Tensor:
+        """Compute calibrated probabilities; those of labels without training items come from the label graph."""
+        probabilities = self._calibration(side)(scores).sigmoid()
+        return probabilities if self._graph is None else graph_probabilities(probabilities, self._graph)
 
     def _compared(self, probabilities: Tensor, hidden: Tensor) -> Tensor:
         """Compute the embeddings for the score from label probabilities and hidden units."""

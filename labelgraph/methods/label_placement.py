@@ -15,8 +15,11 @@ from labelgraph._core.checks import check_features
 from labelgraph._core.reading import reading
 from labelgraph._core.similarity import unit_length
 from labelgraph.encoders.word_vectors import SENTENCE, encode_label_names, label_name_vectors
+from labelgraph.methods.model_folder import StoredGraph
 
 if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
     from labelgraph.methods.base import Method
 
 NEAREST = 5  # Labels by which a label is placed.
@@ -43,6 +46,12 @@ class LabelPlacement:
     nearest: tuple[tuple[str, float], ...]
     known: bool = False
 
+    @classmethod
+    def of(cls, name: str, weights: Tensor, label_names: Sequence[str], known: bool = False) -> LabelPlacement:
+        """Return the placement by weights of the labels (C,), of `placement_weights`."""
+        order = weights.argsort(descending=True)[: int((weights > 0).sum())].tolist()
+        return cls(name, tuple((label_names[label], float(weights[label])) for label in order), known)
+
     def __str__(self) -> str:
         parts = [f"{self.name}: not a trained label"]
         if self.nearest:
@@ -53,13 +62,52 @@ class LabelPlacement:
         return "; ".join(parts)
 
 
-def trained_labels(method: Method) -> Tensor:
-    """Return which labels have training items, bool, (C,); all of them, if the label graph has no counts."""
-    graph: Any = method._graph
+def trained_labels(graph: Data | StoredGraph) -> Tensor:
+    """Return which labels of a label graph have training items, bool, (C,); all of them, if the graph has no counts."""
     count = graph.get("count")
     if count is None or not int(graph.num_samples):
-        return torch.ones(graph.num_nodes, dtype=torch.bool)
-    return count.cpu() > 0
+        return torch.ones(int(graph.num_nodes or 0), dtype=torch.bool)
+    trained: Tensor = count.cpu() > 0
+    return trained
+
+
+def graph_probabilities(probabilities: Tensor, graph: Data | StoredGraph) -> Tensor:
+    r"""Give labels without training items the mean probability of their trained neighbours in the label graph.
+
+    .. math:: p_i = \frac{\sum_j w_{ij} p_j}{\sum_j w_{ij}}
+
+    over the edges :math:`j \to i` from labels :math:`j` with training items. All other labels, and labels without such
+    edges, keep their probabilities.
+
+    Args:
+        probabilities: Probabilities of the labels, shape (N, C).
+        graph: Label graph, such as a co-occurrence graph merged with a `labelgraph.graph.meaning_graph`.
+
+    Returns:
+        Shape (N, C).
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.graph import cooccurrence_graph, meaning_graph, merge_graphs
+        >>> from labelgraph.methods.label_placement import graph_probabilities
+        >>> names = ["cat", "car", "kitten"]  # No item is a kitten.
+        >>> alike = meaning_graph(names, [[1.0, 0.0], [0.0, 1.0], [0.8, 0.6]])
+        >>> graph = merge_graphs(cooccurrence_graph([[1, 0, 0], [0, 1, 0]], names), alike)
+        >>> graph_probabilities(torch.tensor([[0.9, 0.2, 0.0]]), graph)  # (0.8 * 0.9 + 0.6 * 0.2) / 1.4
+        tensor([[0.9000, 0.2000, 0.6000]])
+    """
+    trained = trained_labels(graph)
+    if trained.all():
+        return probabilities
+    source, target = graph["edge_index"].cpu()
+    used = trained[source] & ~trained[target]
+    stored = graph.get("edge_weight")
+    weight = torch.ones(int(used.sum())) if stored is None else stored.detach().cpu()[used]
+    weight, device = weight.to(probabilities), probabilities.device
+    source, target = source[used].to(device), target[used].to(device)
+    total = probabilities.new_zeros(len(trained)).index_add(0, target, weight)
+    sums = torch.zeros_like(probabilities).index_add(1, target, probabilities[:, source] * weight)
+    return torch.where(total > 0, sums / total.clamp(min=torch.finfo(total.dtype).tiny), probabilities)
 
 
 def placement_weights(method: Method, vectors: Tensor, k: int = NEAREST) -> Tensor:
@@ -76,7 +124,7 @@ def placement_weights(method: Method, vectors: Tensor, k: int = NEAREST) -> Tens
     if method.label_vectors is None:
         raise ValueError("'method' must have label vectors (got none, because its training data have none)")
     cosine = unit_length(vectors.float()) @ method.label_vectors.float().t()
-    cosine = cosine.clamp(0, 1).masked_fill(~trained_labels(method), 0)
+    cosine = cosine.clamp(0, 1).masked_fill(~trained_labels(label_graph(method)), 0)
     value, label = cosine.topk(min(k, cosine.shape[1]))
     return torch.zeros_like(cosine).scatter(1, label, value)
 
@@ -102,8 +150,7 @@ def name_vectors(method: Method, names: Sequence[str], vectors: Any = None) -> T
         raise ValueError("'method' must have label vectors (got none, because its training data have none)")
     matrix = _given(names, vectors)
     if matrix is None:
-        graph: Any = method._graph
-        held = dict(zip(graph.label_names, own.float(), strict=True))
+        held = dict(zip(label_graph(method).label_names, own.float(), strict=True))
         others = [name for name in names if name not in held]
         encoded = _encoded_like(method, others, vectors) if others else own[:0].float()
         found = held | dict(zip(others, encoded, strict=True))
@@ -129,9 +176,9 @@ def _given(names: Sequence[str], vectors: Any) -> Tensor | None:
 
 def _encoded_like(method: Method, names: Sequence[str], source: Any) -> Tensor:
     """Encode names, after a check that the source gives trained labels the vectors that the method has."""
-    graph: Any = method._graph
+    graph = label_graph(method)
     own = cast(Tensor, method.label_vectors)
-    trained = (trained_labels(method) & own.any(1)).nonzero().flatten()[:REFERENCES]
+    trained = (trained_labels(graph) & own.any(1)).nonzero().flatten()[:REFERENCES]
     references = [graph.label_names[label] for label in trained.tolist()]
     if source is None or isinstance(source, str | Path):
         matrix = label_name_vectors(source or SENTENCE, [*names, *references]).vectors
@@ -148,3 +195,8 @@ def _encoded_like(method: Method, names: Sequence[str], source: Any) -> Tensor:
             f"{', '.join(references)}, of width {matrix.shape[1]})"
         )
     return new
+
+
+def label_graph(method: Method) -> Any:
+    """Return the label graph of a method with label vectors."""
+    return method._graph

@@ -162,8 +162,8 @@ def evaluate_labels(
     """Evaluate the label classifiers of a method on held-out images and on held-out texts.
 
     Args:
-        method: A method, or a function that returns scores of the labels for the images and for the texts of some
-            pairs, (N, C) each.
+        method: A method, whose first labels are the labels of the data; or a function that returns scores of the labels
+            for the images and for the texts of some pairs, (N, C) each.
         data: Data with the splits of the protocol.
         protocol: Key of ``PROTOCOLS``; the items are those of its first split, because its second split may contain
             training items.
@@ -200,5 +200,6 @@ def evaluate_labels(
 def _scores(method: Method | Encoder, data: CrossModalData) -> Mapping[str, Any]:
     if isinstance(method, Method):
         calibrated = getattr(method, "calibrations", None) is not None
-        return label_probabilities(method, data) if calibrated else label_scores(method, data)
+        scores = label_probabilities(method, data) if calibrated else label_scores(method, data)
+        return {side: columns[:, : data.num_labels] for side, columns in scores.items()}  # Added labels come last.
     return dict(zip(SIDES, method(data), strict=True))

@@ -120,7 +120,8 @@ class QueryReader:
                 word that the text encoder knows.
         """
         names = dict.fromkeys(name for query in self._label_queries(labels) for name in query)
-        trained = trained_labels(self._method).tolist()
+        graph: Any = self._method._graph
+        trained = trained_labels(graph).tolist()
         unseen = [name for name in names if name not in self.label_names or not trained[self.label_names.index(name)]]
         if not unseen:
             return []
@@ -128,9 +129,8 @@ class QueryReader:
         known = self._text_vectors(unseen)[1] if "text" in self._method.encoders else [False] * len(unseen)
         placed = []
         for name, row, word in zip(unseen, weights, known, strict=True):
-            order = row.argsort(descending=True)[: int((row > 0).sum())].tolist()
-            placed.append(LabelPlacement(name, tuple((self.label_names[i], float(row[i])) for i in order), bool(word)))
-            if not (order or word):
+            placed.append(LabelPlacement.of(name, row, self.label_names, bool(word)))
+            if not (placed[-1].nearest or word):
                 raise ValueError(f"'label' must be one of {_listed(self.label_names)}, or have {reason} (got {name!r})"
                                  f"{did_you_mean(name, self.label_names)}")  # fmt: skip
         return placed

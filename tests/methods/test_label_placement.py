@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from labelgraph.methods.label_placement import LabelPlacement, name_vectors, placement_weights, trained_labels
+from labelgraph.graph import cooccurrence_graph, meaning_graph, merge_graphs
+from labelgraph.methods.label_placement import (
+    LabelPlacement,
+    graph_probabilities,
+    name_vectors,
+    placement_weights,
+    trained_labels,
+)
 from tests.search.probable import LABELS, Probable
 
 VECTORS = {"bird": [1.0, 0.0, 0.0], "fish": [0.6, 0.8, 0.0], "night_sky": [0.0, 0.0, 1.0], "tree": [-1.0, 0.0, 0.0]}
@@ -31,11 +38,11 @@ def test_weights_are_the_positive_cosines_of_the_nearest_labels(method):
 
 def test_labels_without_training_items_are_no_neighbours(method):
     method._graph.count = torch.tensor([1, 0, 1, 1])
-    assert trained_labels(method).tolist() == [True, False, True, True]
+    assert trained_labels(method._graph).tolist() == [True, False, True, True]
     weights = placement_weights(method, torch.tensor([WORDS["owl"]]))
     assert weights[0].tolist() == pytest.approx([0.8, 0, 0, 0], abs=1e-3)
     method._graph.num_samples, method._graph.count = 0, torch.zeros(4, dtype=torch.long)
-    assert trained_labels(method).all()  # A graph without counts says nothing about training items.
+    assert trained_labels(method._graph).all()  # A graph without counts says nothing about training items.
 
 
 def test_vectors_of_names_come_from_each_source(method, tmp_path):
@@ -81,3 +88,15 @@ def test_a_placement_names_what_it_was_placed_by():
 def test_labels_of_the_method_keep_their_vectors(method):
     assert name_vectors(method, ["tree"], lambda texts: [[0.0]] * len(texts)).tolist() == [[-1.0, 0.0, 0.0]]
     assert name_vectors(method, ["owl", "tree"], encode).tolist() == [[4.0, 3.0, 0.0], [-1.0, 0.0, 0.0]]
+
+
+def test_probabilities_of_labels_without_items_come_from_their_trained_neighbours():
+    names = ["cat", "dog", "kitten", "puppy", "lion"]  # Nothing is near the lion, and the puppy only near the kitten.
+    counted = cooccurrence_graph([[1, 0, 0, 0, 0], [1, 1, 0, 0, 0]], names)
+    near = {"cat": [1.0, 0, 0, 0], "dog": [0, 1.0, 0, 0], "kitten": [0.6, 0.3, 0.5, 0], "puppy": [0, 0, 1.0, 0]}
+    graph = merge_graphs(counted, meaning_graph(names, [*near.values(), [0, 0, 0, 1.0]]))
+    given = torch.tensor([[0.9, 0.3, 0.0, 0.1, 0.2], [0.1, 0.7, 0.5, 0.5, 0.5]])
+    kitten = (2 * given[:, 0] + given[:, 1]) / 3
+    expected = torch.stack([given[:, 0], given[:, 1], kitten, given[:, 3], given[:, 4]], 1)
+    torch.testing.assert_close(graph_probabilities(given, graph), expected)
+    assert torch.equal(graph_probabilities(given, counted), given)  # Its edges lead to no label without items.
