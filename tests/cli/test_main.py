@@ -127,7 +127,7 @@ SLOW = ("torch", "numpy", "scipy", "networkx", "torch_geometric", "lightning", "
 
 
 HELP = [[], ["--help"], ["--version"], ["train", "--list-settings"],
-        *([*name.split(), "--help"] for name in [*COMMANDS, "data make", "data check"])]  # fmt: skip
+        *([*name.split(), "--help"] for name in [*COMMANDS, "data make", "data check", "label add"])]  # fmt: skip
 WRONG = [
     ["serch"],
     ["train", "--epoch", "3"],
