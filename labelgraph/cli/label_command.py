@@ -3,8 +3,8 @@
 Examples:
   labelgraph label add my-model ladybug                      # placed by the packaged sentence encoder
   labelgraph label add my-model ladybug --vector words.txt   # by a file of word vectors, or .npy with its vector
-
   labelgraph label add my-model ladybug --json
+
 The label is placed among the trained labels by the vector of its name: its probability for an item is the mean of the
 probabilities of the nearest labels. The training data must have vectors of the label names, as the bundled sets do.
 An index has its own copy of the model: build it again to use the label as a filter or in texts.
