@@ -110,7 +110,7 @@ def _list_words(options: argparse.Namespace, searcher: Searcher) -> int:
     """Print the words that a text query can use."""
     from labelgraph.cli.queries import known_words
 
-    words = known_words(searcher.method, searcher.label_names)
+    words = known_words(searcher.method, _label_names(searcher))
     print_json({"words": words}) if options.json else print("\n".join(words))
     return 0
 
@@ -119,10 +119,16 @@ def _refuse_unknown_words(options: argparse.Namespace, searcher: Searcher) -> di
     """Remove texts without a known word from the options, and print an error for each of them."""
     from labelgraph.cli.queries import answerable
 
-    options.text, refused = answerable(searcher.method, options.text, searcher.label_names, options.labels or ())
+    options.text, refused = answerable(searcher.method, options.text, _label_names(searcher), options.labels or ())
     for reason in refused.values():
         note(f"error: {reason}")
     return refused
+
+
+def _label_names(searcher: Searcher) -> list[str]:
+    """Return the labels of the items, and those that were added to the model."""
+    graph = searcher.method._graph
+    return list(dict.fromkeys([*searcher.label_names, *(graph.label_names if graph is not None else ())]))
 
 
 def _check_places(options: argparse.Namespace) -> None:

@@ -11,6 +11,8 @@ from labelgraph.data import save_npz
 from labelgraph.methods import load_method
 from tests.cli.small import small_data
 
+WORDS = ("red", "blue", "green", "grey", "white", "black", "big", "old", "new")
+
 
 @pytest.fixture
 def folder(tmp_path, capsys):
@@ -36,6 +38,20 @@ def test_a_label_is_added_to_a_saved_model(folder, capsys):
     assert main(["evaluate", str(folder / "model"), str(folder / "data.npz"), "--json"]) == 0
     (result, *_) = json.loads(capsys.readouterr().out)["results"]
     assert result["labels"]["image"]["num_labels"] == 5
+
+
+def test_an_added_label_is_a_word_of_texts(folder, capsys):
+    data = replace(small_data(), encoders={"text": {"encoder": "bag-of-words", "vocabulary": list(WORDS)}})
+    save_npz(replace(data, label_vectors=np.eye(5, dtype=np.float32)), folder / "data.npz")
+    again = ["train", str(folder / "data.npz"), "--out", str(folder / "worded"), "--epochs", "1", "--quiet"]
+    assert main([*again, "--set", "model.hidden_channels=8", "train.device=cpu"]) == 0
+    search = ["search", str(folder / "worded"), "--data", str(folder / "data.npz"), "-k", "2", "--json"]
+    assert main([*search, "--text", "an owl"]) == 2
+    assert main(["label", "add", str(folder / "worded"), "owl", "--vector", str(folder / "owl.npy")]) == 0
+    capsys.readouterr()
+    assert main([*search, "--text", "an owl"]) == 0
+    (query,) = json.loads(capsys.readouterr().out)["queries"]
+    assert len(query["neighbours"]) == 2
 
 
 def test_the_placement_is_printed_for_scripts(folder, capsys):
