@@ -83,7 +83,7 @@ def encode_side(
         ValueError: If the side is unknown, the features are not finite or do not have the method's width, or the
             method returns embeddings that are not finite.
     """
-    batches = _batches(method, side, features, batch_size, rows, progress)
+    batches = feature_batches(method, side, features, batch_size, rows, progress)
     return Embeddings.cat([encode_batch(method, side, batch).to("cpu") for batch in batches])
 
 
@@ -151,7 +151,7 @@ def _by_batch(
     compute: Callable[[str, Tensor], Tensor],
     rows: Tensor | None = None,
 ) -> Tensor:
-    batches = _batches(method, side, data, batch_size, rows, None)
+    batches = feature_batches(method, side, data, batch_size, rows, None)
     with torch.no_grad():  # Not inference mode, because calibrations are fitted to the scores by gradients.
         return torch.cat([_at_least_float32(compute(side, batch)).cpu() for batch in batches])
 
@@ -186,7 +186,7 @@ def label_probabilities(
         return {side: calibrations[side].cpu()(scores[side]).sigmoid() for side in SIDES}
 
 
-def _batches(
+def feature_batches(
     method: Method, side: str, features: Any, batch_size: int, rows: Tensor | None, progress: Progress | None
 ) -> Iterator[Tensor]:
     """Yield features on the device and in the precision of the method, which is in evaluation mode meanwhile."""

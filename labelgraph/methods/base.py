@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -16,6 +16,7 @@ from labelgraph._core.versions import Version, open_version
 from labelgraph.methods.model_folder import MODEL_FORMAT, AllocationLimit, read_model, refusing, write_model
 
 if TYPE_CHECKING:
+    import scipy.sparse as sp
     from torch_geometric.data import Data
 
     from labelgraph.methods.model_folder import StoredGraph
@@ -40,6 +41,7 @@ class Method(nn.Module, ABC):
     generates: ClassVar[bool] = False  # It generates missing sides of incomplete pairs, see `fill_missing`.
     takes_sparse_text: ClassVar[bool] = False  # As CSR tensors; otherwise sparse texts are made dense.
     scores_labels: ClassVar[bool] = False  # For images and texts, see `label_scores`.
+    borrows: ClassVar[bool] = False  # It learns labels with few items, see `read_names` and `fit_references`.
     similarity: str = "cosine"  # A name in `SIMILARITIES`; with "hamming", embeddings are codes of -1 and 1.
     similarity_labels: int | None = None  # For "jaccard": number of columns that are label probabilities.
 
@@ -157,6 +159,26 @@ class Method(nn.Module, ABC):
 
         Args:
             scores: For ``"image"`` and for ``"text"``, the scores of `label_scores` and the labels, both (N, C).
+        """
+
+    def read_names(self, names: sp.csr_array, labels: Tensor, counts: Tensor) -> None:
+        """Receive label names as texts before training, if the method ``borrows``. By default, do nothing.
+
+        Args:
+            names: Text features of names with a known word, (M, D_t).
+            labels: Labels of these names, (M,).
+            counts: Numbers of training items of these labels, (M,).
+        """
+
+    def fit_references(
+        self, batches: Iterable[tuple[str, Tensor, Tensor]], names: Tensor | None, graph: Data | None
+    ) -> None:
+        """Learn labels with few items after training, if the method ``borrows``. By default, do nothing.
+
+        Args:
+            batches: Training items in batches: ``"image"`` or ``"text"``, features (B, D), and labels (B, C).
+            names: Features of the label names as texts, (C, D_t), or None.
+            graph: Graph of meaning over the labels, or None.
         """
 
     def on_epoch(self, epoch: int) -> None:

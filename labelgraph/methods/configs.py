@@ -238,10 +238,17 @@ class ExpectedRelevanceConfig(HashConfig):
             of shared labels; ``"expected_cosine"`` is the cosine of the label probabilities.
         pair_strength: Weight of the pair similarity in the score ``"expected_jaccard"``. With 0, results have the same
             labels as the query; with higher values, results show the same object.
-        pair_weight: Weight of the pair loss, which trains an image and its own text to have similar hidden units.
+        pair_weight: Weight of the pair loss, which trains an image and its own text to have similar hidden units. It is
+            the weight in batches of 300 pairs; smaller batches have fewer negatives, and a weight in proportion.
         pair_temperature: Temperature of the pair loss, see `info_nce_loss`.
         word_dropout: Share of the texts that lose random words in training, so that the method learns short queries.
             It applies to bags of words only.
+        name_weight: Weight of the loss of label names, each of which is a text of its label. The share of a label falls
+            with its number of training items, as that of its reference.
+        borrowing: Weight of the references of labels with few training items, see `LabelReferences`. With 0, the
+            classifier alone scores the labels.
+        borrowing_items: Number of training items at which the weights of a label's name and reference have fallen to
+            one half.
         order: Highest power in the features of ``"expected_relevance"``, see `relevance_features`.
         exact_at: Product of two label probabilities at which the features are exact, see `relevance_features`.
         calibration: ``"temperature"``, ``"platt"`` or ``"none"``.
@@ -258,6 +265,7 @@ class ExpectedRelevanceConfig(HashConfig):
             "betas": (0.9, 0.999),
             "patience": 400,
             "min_steps": 600,
+            "ema_decay": 0.99,
         }
     )
 
@@ -268,6 +276,9 @@ class ExpectedRelevanceConfig(HashConfig):
     pair_weight: Weight = 5.0
     pair_temperature: PositiveFloat = 0.07
     word_dropout: Share = 0.8
+    name_weight: Weight = 3.0
+    borrowing: Weight = 20.0
+    borrowing_items: PositiveFloat = 5.0
     order: PositiveInt = 4
     exact_at: ShareInside | None = 0.95
     calibration: Literal["temperature", "platt", "none"] = "temperature"

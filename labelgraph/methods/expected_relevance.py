@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import torch
@@ -12,21 +12,24 @@ from torch.nn import functional as F
 from labelgraph._core.checks import new_csr
 from labelgraph._core.names import SIDES
 from labelgraph._core.similarity import unit_length
+from labelgraph.data import csr_tensor
 from labelgraph.losses import info_nce_loss
 from labelgraph.methods.base import Method
 from labelgraph.methods.configs import ExpectedRelevanceConfig
 from labelgraph.methods.hash_heads import hash_terms, hash_weights
 from labelgraph.methods.label_placement import graph_probabilities
-from labelgraph.nn import HashHead, Projector
+from labelgraph.nn import HashHead, LabelReferences, Projector
 from labelgraph.probability import Calibration, relevance_features
 
 if TYPE_CHECKING:
+    import scipy.sparse as sp
     from torch_geometric.data import Data
 
 SIMILARITIES = {
     "expected_jaccard": "jaccard", "expected_relevance": "dot", "expected_shared": "dot", "expected_cosine": "cosine",
 }  # fmt: skip
 MOSTLY_ZERO = 0.75  # Texts with at least this share of zeros are treated as bags of words.
+PAIR_BATCH = 300  # Number of pairs in a batch for which ``pair_weight`` is the weight of the pair loss.
 FEWEST_KEPT = 0.05  # Minimum share of the words of a text that word dropout keeps.
 
 
@@ -42,12 +45,17 @@ class ExpectedRelevance(Method):
     with the weight :math:`\mu` (``pair_strength``). The cube is large only for nearly equal items, so it changes the
     order of these items, and hardly changes the order of other items.
 
-    .. math:: L = L_{image} + L_{text} + \lambda L_{pair}, \qquad
+    .. math:: L = L_{image} + L_{text} + \lambda L_{pair} + \nu L_{name}, \qquad
         score = (J + \mu \max(0, s)^3) / (1 + \mu)
 
-    With a hash head, codes are the signs of a linear map of the label probabilities, which images and texts share. The
-    label graph gives probabilities to labels without training items: the mean over the labels with training items from
-    which an edge leads to them, see `graph_probabilities`. Otherwise, the method uses only the number of labels.
+    Labels with few training items learn from their names: each name is a text of its label in training. After training,
+    these labels also score by references: the directions of their items, of their names as
+    texts, and of labels with similar names (`LabelReferences`). So a label graph serves labels with few training items,
+    and labels with none.
+
+    If edges of the label graph of the method lead to a label without training items, as `add_label` makes them, its
+    probability is the mean of those of the sources, see `graph_probabilities`. With a hash head, codes are the signs of
+    a linear map of the label probabilities, which images and texts share.
 
     Args:
         image_projector: Image features (B, D_v) to hidden units (B, H).
@@ -57,6 +65,7 @@ class ExpectedRelevance(Method):
         text_calibration: Label scores of texts (B, C) to calibrated logits (B, C).
         config: Settings of the method.
         hash_head: Label probabilities (B, C) to relaxed codes (B, bits). With a hash head, search compares codes.
+        references: Hidden units of images or texts to additional label scores (B, C).
 
     Example:
         >>> import torch
@@ -73,6 +82,7 @@ class ExpectedRelevance(Method):
     takes_sparse_text = True
     counts_labels = True
     scores_labels = True
+    borrows = True
 
     def __init__(
         self,
@@ -83,13 +93,16 @@ class ExpectedRelevance(Method):
         text_calibration: Calibration,
         config: ExpectedRelevanceConfig,
         hash_head: HashHead | None = None,
+        references: LabelReferences | None = None,
     ) -> None:
         super().__init__()
         self.projectors = nn.ModuleDict({"image": image_projector, "text": text_projector})
         self.classifier = classifier
         self.calibrations = nn.ModuleDict({"image": image_calibration, "text": text_calibration})
         self.hash_head = hash_head
+        self.references = references
         self.config = config
+        self._names: tuple[sp.csr_array, Tensor, Tensor] | None = None  # Texts, labels and weights, for training.
         self.similarity = SIMILARITIES[config.score] if hash_head is None else "hamming"
         self.similarity_labels = classifier.out_features if self.similarity == "jaccard" else None
 
@@ -104,7 +117,7 @@ class ExpectedRelevance(Method):
             **{f"{side}_projector": Projector(size, width) for side, size in channels.items()},
             "classifier": nn.Linear(width, labels),
             **{f"{side}_calibration": Calibration(labels) for side in channels},
-            **({} if config.bits is None else {"hash_head": HashHead(labels, config.bits, config.relaxation)}),
+            **_optional(config, labels),
         }
 
     def hidden(self, side: str, features: Tensor) -> Tensor:
@@ -114,8 +127,36 @@ class ExpectedRelevance(Method):
 
     def label_scores(self, side: str, features: Tensor) -> Tensor:
         """Compute the logits of the labels before calibration, shape (B, C)."""
-        scores: Tensor = self.classifier(self.hidden(side, features))
-        return scores
+        return self._scores(side, self.hidden(side, features))
+
+    def read_names(self, names: sp.csr_array, labels: Tensor, counts: Tensor) -> None:
+        """Train on the label names too, each as a text of its label."""
+        items = self.config.borrowing_items
+        self._names = (names, labels, items / (items + counts)) if self.config.name_weight and len(labels) else None
+
+    def fit_references(
+        self, batches: Iterable[tuple[str, Tensor, Tensor]], names: Tensor | None, graph: Data | None
+    ) -> None:
+        """Fit the references of labels with few training items."""
+        if self.references is None:
+            return
+        scores = []
+
+        def hidden_batches() -> Iterator[tuple[str, Tensor, Tensor]]:
+            for side, features, labels in batches:
+                hidden = self.hidden(side, features)
+                scores.append(self.classifier(hidden).mean(0))
+                yield side, hidden, labels
+
+        known = None
+        if names is not None:
+            words = names.crow_indices().diff() if names.layout == torch.sparse_csr else names.count_nonzero(1)
+            known = self.hidden("text", names) * (words > 0).unsqueeze(1)  # Other names have no direction.
+        self.references.fit(hidden_batches(), known, graph)
+        # The classifier has learned that a label without items is absent from all of them, so only its level is kept.
+        unseen = self.references.unseen
+        self.classifier.weight[unseen] = 0
+        self.classifier.bias[unseen] = torch.stack(scores).mean(0)[unseen]
 
     def calibrate(self, scores: Mapping[str, tuple[Tensor, Tensor]]) -> None:
         """Fit the calibration of each side in ``scores``."""
@@ -160,6 +201,8 @@ class ExpectedRelevance(Method):
         outputs = {f"{side}_scores": self.classifier(units) for side, units in hidden.items()}
         if self.config.pair_weight:
             outputs |= {f"{side}_pair": units for side, units in hidden.items()}
+        if self._names is not None and self.training:
+            outputs["name_scores"], outputs["name_weights"] = self._name_scores(len(text), *self._names)
         if self.hash_head is not None:
             for side in SIDES:
                 # Without the gradient of the codes, cross-entropy alone trains the probabilities.
@@ -170,19 +213,36 @@ class ExpectedRelevance(Method):
         """Compute the losses by name, as scalars without weights."""
         terms = {side: _cross_entropy(outputs[f"{side}_scores"], labels) for side in SIDES}
         if "image_pair" in outputs:
-            terms["pair"] = info_nce_loss(outputs["image_pair"], outputs["text_pair"], self.config.pair_temperature)
+            pair = info_nce_loss(outputs["image_pair"], outputs["text_pair"], self.config.pair_temperature)
+            terms["pair"] = pair * min(1.0, len(labels) / PAIR_BATCH)
+        if "name_scores" in outputs:
+            # A name tells of its own label only: a cat is an animal too, though its name does not say so.
+            terms["name"] = (F.softplus(-outputs["name_scores"]) * outputs["name_weights"]).mean()
         return {**hash_terms(outputs, labels), **terms}
 
     def loss_weights(self) -> dict[str, float]:
         """Return the weight of each loss term."""
-        return {**hash_weights(self.config), "image": 1.0, "text": 1.0, "pair": self.config.pair_weight}
+        weights = {"pair": self.config.pair_weight, "name": self.config.name_weight}
+        return {**hash_weights(self.config), "image": 1.0, "text": 1.0, **weights}
+
+    def _name_scores(self, size: int, names: sp.csr_array, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Score some names, drawn at random, for their own labels."""
+        weight, bias = self.classifier.weight, self.classifier.bias
+        drawn = torch.randperm(len(labels))[:size]
+        own = labels[drawn].to(weight.device)
+        hidden = self.hidden("text", csr_tensor(names[drawn.numpy()]).to(weight.device, weight.dtype))
+        return (hidden * weight[own]).sum(1) + bias[own], weights[drawn].to(weight)
+
+    def _scores(self, side: str, hidden: Tensor) -> Tensor:
+        scores: Tensor = self.classifier(hidden)
+        return scores if self.references is None else scores + self.references(side, hidden)
 
     def _calibration(self, side: str) -> Calibration:
         return cast(Calibration, self.calibrations[side])
 
     def _encode(self, side: str, features: Tensor) -> Tensor:
         hidden = self.hidden(side, features)
-        scores: Tensor = self.classifier(hidden)
+        scores = self._scores(side, hidden)
         if self.hash_head is not None:
             return self.hash_head.codes(scores.sigmoid())  # Without calibration, as in training.
         return self._compared(self._probabilities(side, scores), hidden)
@@ -200,6 +260,15 @@ class ExpectedRelevance(Method):
             return probabilities
         # The similarity multiplies two embeddings and cubes the product, so a factor enters with the sixth power.
         return torch.cat([probabilities, self.config.pair_strength ** (1 / 6) * unit_length(hidden)], 1)
+
+
+def _optional(config: ExpectedRelevanceConfig, labels: int) -> dict[str, nn.Module]:
+    """Build the hash head, or else the references, because codes are learned from the scores of the classifier."""
+    if config.bits is not None:
+        return {"hash_head": HashHead(labels, config.bits, config.relaxation)}
+    if not config.borrowing:
+        return {}
+    return {"references": LabelReferences(labels, config.hidden_channels, config.borrowing, config.borrowing_items)}
 
 
 def _cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:

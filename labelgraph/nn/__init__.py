@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from labelgraph.nn.hash_layers import HashHead, HashNetwork
     from labelgraph.nn.item_branch import ItemBranch, ResidualAdjacency, fused_similarity
     from labelgraph.nn.label_encoder import LabelBranch, LabelEmbedding, LabelEncoder, cosine_scores
+    from labelgraph.nn.label_references import LabelReferences
     from labelgraph.nn.projector import FeatureLinear, FeatureNorm, Projector, feature_product, occurring_columns
     from labelgraph.nn.propagation import complete_edges, dense_adjacency, propagate, source_norm, source_norm_matrix
 
@@ -38,6 +39,7 @@ __all__ = [
     "LabelConv",
     "LabelEmbedding",
     "LabelEncoder",
+    "LabelReferences",
     "MetricAdjacency",
     "ModalityDiscriminator",
     "Projector",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import statistics
 import traceback
@@ -15,7 +16,7 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from lightning.pytorch.loggers import Logger
 
 from labelgraph._core.packed_bits import NonFiniteError
@@ -29,6 +30,7 @@ from labelgraph.train.checkpoint import SafetensorsCheckpointIO
 from labelgraph.train.datamodule import CrossModalDataModule
 from labelgraph.train.module import MONITOR, RetrievalModule
 from labelgraph.train.process import interruptible
+from labelgraph.train.rare_labels import learn_names, learn_references
 from labelgraph.train.settings import TrainConfig
 
 HISTORY, BEST, LAST = "history.csv", "best", "last"
@@ -122,17 +124,20 @@ def fit(
         reads_labels=method.reads_labels,
         unseen_labels=unseen_labels,
     )
+    learn_names(method, data)
     # A loaded method is in evaluation mode, and Lightning does not change the mode.
     module = RetrievalModule(method, config, fill_missing).train()
     history = History(folder / HISTORY)
     bar = [TrainingBar(f"{method.name}, seed {seed}")] if progress else []
     last = _checkpoint(folder, LAST, every_n_epochs=config.checkpoint_every)
     with _quiet(), interruptible():
-        own = [EpochSeed(seed), history, *_selecting(config, folder), last, *bar, *callbacks]
+        averaging = [EMAWeightAveraging(decay=config.ema_decay)] if config.ema_decay else []
+        own = [EpochSeed(seed), *averaging, history, *_selecting(config, folder), last, *bar, *callbacks]
         trainer = _trainer(config, own, logger, trainer_options or {})
         with _naming_checkpoint(folder / f"{LAST}.ckpt"):
             trainer.fit(module, batches, ckpt_path=_unfinished(config, folder))
     _take_best(module, folder)
+    learn_references(method, data)
     if method.scores_labels and config.select != "last":
         method.calibrate(held_out_scores(method, data.split(config.select)))
     if not keep_checkpoints:
@@ -166,10 +171,13 @@ SMALLEST_BATCH = 32  # Pairs. Losses that compare the pairs of a batch need at l
 
 
 def _batch_size(config: TrainConfig, num_items: int) -> int:
-    """Return the batch size, which is lower than ``config.batch_size`` if needed for ``config.min_batches``."""
+    """Return the batch size. With ``config.min_batches``, batches are small enough for it, and of equal sizes."""
     if not config.min_batches:
         return config.batch_size
-    return min(config.batch_size, max(SMALLEST_BATCH, num_items // config.min_batches))
+    # A last batch of a few pairs would be a step as long as all others, in a direction that is mostly noise.
+    fewest = math.ceil(num_items / config.batch_size)
+    most = max(1, round(num_items / min(SMALLEST_BATCH, config.batch_size)))
+    return math.ceil(num_items / max(fewest, min(config.min_batches, most)))
 
 
 def _trainer(

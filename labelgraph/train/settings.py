@@ -37,7 +37,8 @@ class TrainConfig(CheckedConfig):
         epochs: Maximum number of passes over the training items.
         batch_size: Number of pairs in a batch.
         min_batches: Minimum number of batches in an epoch. With few training items, batches are smaller than
-            ``batch_size``, down to 32 pairs. With 0, the batch size is always ``batch_size``.
+            ``batch_size``, down to about 32 pairs, and all batches of an epoch have about the same size. With 0, the
+            batch size is always ``batch_size``.
         optimizer: ``adam`` or ``sgd``.
         lr: Base learning rate.
         betas: Decay rates of Adam.
@@ -46,6 +47,8 @@ class TrainConfig(CheckedConfig):
         patience: Training stops after this number of optimiser steps, and at least 3 epochs, without a better mAP on
             the split ``select``. With 0, training runs for all epochs.
         min_steps: Minimum number of optimiser steps before ``patience`` can stop the training.
+        ema_decay: Decay of an exponential moving average of the weights after each step. The averaged weights are
+            validated and kept. With 0, the weights are not averaged.
         checkpoint_every: Number of epochs between checkpoints, from which an interrupted training resumes.
         select: Split that selects the best epoch. ``last`` uses the last epoch and no split. Reports mark results that
             were selected on ``test``.
@@ -72,6 +75,7 @@ class TrainConfig(CheckedConfig):
     weight_decay: Weight = 0.0
     patience: CountInt = 0
     min_steps: CountInt = 0
+    ema_decay: ShareBelowOne = 0.0
     checkpoint_every: PositiveInt = 5
     select: Literal["validation", "test", "last"] = "validation"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

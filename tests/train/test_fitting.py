@@ -448,7 +448,7 @@ def test_control_c_interrupts_training_and_its_handler_is_restored(data, tmp_pat
         signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize(("min_batches", "size"), [(0, 100), (1, 60), (3, 32)])
+@pytest.mark.parametrize(("min_batches", "size"), [(0, 100), (1, 60), (3, 30)])
 def test_few_items_give_smaller_batches(make_data, tmp_path, min_batches, size):
     data, seen = make_data(size=120), []
     method = build_method("expected-relevance", 12, 9, cooccurrence_graph(data.labels), hidden_channels=8)
@@ -457,6 +457,47 @@ def test_few_items_give_smaller_batches(make_data, tmp_path, min_batches, size):
     config = TrainConfig(epochs=1, batch_size=100, min_batches=min_batches, device="cpu")
     fit(method, data, config, tmp_path, progress=False)
     assert max(seen) == min(size, 60)
+
+
+@pytest.mark.parametrize(("size", "sizes"), [(50, [31, 30]), (32, [31, 30]), (20, [16, 16, 16, 13]), (100, [61])])
+def test_batches_of_few_items_have_about_the_same_size(make_data, tmp_path, size, sizes):
+    data, seen = make_data(size=122), []
+    method = build_method("expected-relevance", 12, 9, cooccurrence_graph(data.labels), hidden_channels=8)
+    forward = method.forward
+    method.forward = lambda image, text: seen.append(len(image)) or forward(image, text)
+    config = TrainConfig(epochs=1, batch_size=size, min_batches=1, device="cpu")
+    fit(method, data, config, tmp_path, progress=False)
+    assert seen == sizes  # Of 61 training items.
+
+
+class Weights(L.Callback):
+    """Records the weights after each step."""
+
+    def __init__(self):
+        self.steps = []
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.steps.append({name: value.detach().clone() for name, value in pl_module.method.named_parameters()})
+
+
+def test_averaged_weights_are_the_moving_average_of_the_weights_after_each_step(data, tmp_path):
+    watch = Weights()
+    method, _ = train(data, tmp_path, callbacks=[watch], select="last", epochs=2, ema_decay=0.7)
+    average = watch.steps[0]
+    for weights in watch.steps[1:]:
+        average = {name: 0.7 * value + 0.3 * weights[name] for name, value in average.items()}
+    for name, value in method.named_parameters():
+        torch.testing.assert_close(value, average[name])
+
+
+@pytest.mark.parametrize("select", ["validation", "last"])
+def test_a_run_with_averaged_weights_resumes_to_the_same_weights(data, tmp_path, select):
+    whole, expected = train(data, tmp_path / "whole", ema_decay=0.8, select=select)
+    with pytest.raises(Interrupted):
+        train(data, tmp_path / "run", ema_decay=0.8, select=select, callbacks=[InterruptAfter(3)])
+    again, repeated = train(data, tmp_path / "run", ema_decay=0.8, select=select)
+    assert equal_weights(whole, again)
+    assert [row["total"] for row in repeated.history] == [row["total"] for row in expected.history]
 
 
 class StopAfter(L.Callback):

@@ -1,0 +1,72 @@
+"""Labels with few training items: what a method learns from their names, items and neighbours."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from labelgraph._core.names import SIDES
+from labelgraph.data import CrossModalData
+from labelgraph.encoders import BagOfWords, build_encoder
+from labelgraph.graph import meaning_graph
+from labelgraph.inference import feature_batches
+from labelgraph.methods import Method
+
+CLOSE = 0.5  # Cosine of label names. Labels with less similar names seldom share pictures.
+ALL = 2**31
+
+
+def learn_names(method: Method, data: CrossModalData) -> None:
+    """Give a method the label names as texts before training, see `Method.read_names`.
+
+    The text encoder of the data encodes the names if it is a bag of words, which needs no model.
+    """
+    if (names := _names(method, data)) is not None:
+        labels = np.flatnonzero(np.diff(names.indptr))  # Names with a known word.
+        counts = data.labels[data.rows("train")].sum(0)
+        method.read_names(names[labels], torch.from_numpy(labels), counts[labels].cpu())
+
+
+def _names(method: Method, data: CrossModalData) -> sp.csr_array | None:
+    if not method.borrows or data.encoders.get("text", {}).get("encoder") != BagOfWords.name:
+        return None
+    return sp.csr_array(build_encoder(data.encoders["text"]).encode(data.label_names))
+
+
+def learn_references(method: Method, data: CrossModalData, batch_size: int = 4096) -> None:
+    """Let a method learn labels with few items from the training items, see `Method.fit_references`.
+
+    The graph of meaning is built from the label vectors of the data, if the data have any.
+    """
+    if not method.borrows:
+        return
+    texts, names = _names(method, data), None
+    if texts is not None:
+        (names,) = feature_batches(method, "text", texts, ALL, None, None)
+    graph = None if data.label_vectors is None else _close_names(data)
+    with torch.no_grad():
+        method.fit_references(_labelled_batches(method, data, batch_size), names, graph)
+
+
+def _close_names(data: CrossModalData) -> Data:
+    """Build the graph of close label names; the weight of an edge is its cosine above `CLOSE`, from 0 to 1."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # A name without a vector has no edges; its classifier remains.
+        graph = meaning_graph(data.label_names, data.label_vectors, threshold=CLOSE)
+    graph.edge_weight = (graph.edge_weight - CLOSE) / (1 - CLOSE)
+    return graph
+
+
+def _labelled_batches(method: Method, data: CrossModalData, batch_size: int) -> Iterator[tuple[str, Tensor, Tensor]]:
+    rows = data.rows("train")
+    for side, present in zip(SIDES, data.present.t(), strict=True):
+        items = rows[present[rows]]
+        batches = feature_batches(method, side, data, batch_size, items, None)
+        for part, batch in zip(items.split(batch_size), batches, strict=True):
+            yield side, batch, data.labels[part].to(batch)
