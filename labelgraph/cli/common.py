@@ -133,7 +133,7 @@ def guarded(run: Callable[[], int | None], go_on: str, *, final: bool = False) -
         go_on: Advice to the user after an interruption; `advising` within the command overrides it.
         final: Whether the process ends with the command.
     """
-    return run_command(lambda: _one_line(run), go_on, final=final)
+    return run_command(lambda: _one_line(run, go_on), go_on, final=final)
 
 
 def escape_output() -> None:
@@ -143,7 +143,7 @@ def escape_output() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _one_line(run: Callable[[], int | None]) -> int:
+def _one_line(run: Callable[[], int | None], go_on: str) -> int:
     if sys.stdout is None:  # A file that is opened now could take the place of the closed output.
         print("error: standard output is closed; send it to /dev/null to drop the output", file=sys.stderr)
         return FAILED
@@ -159,14 +159,14 @@ def _one_line(run: Callable[[], int | None]) -> int:
     except (ValueError, OSError, RuntimeError, ImportError, MemoryError) as error:
         if os.environ.get("LABELGRAPH_TRACEBACK"):
             raise
-        print(f"error: {explain(error)}", file=sys.stderr)
+        print(f"error: {explain(error, go_on)}", file=sys.stderr)
         _drop_output()
         return FAILED
     return status or 0
 
 
-def explain(error: Exception) -> str:
-    """Return an error in one line, with advice if there is any.
+def explain(error: Exception, go_on: str = "give the same command again") -> str:
+    """Return an error in one line, with advice if there is any: on a full disk, make space and ``go_on``.
 
     Example:
         >>> from labelgraph.cli.common import explain
@@ -181,7 +181,7 @@ def explain(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
         text = f"{error.filename}: {error.strerror}"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{text}; make space and give the same command again"
+        return f"{text}; make space and {go_on}"
     return text or type(error).__name__
 
 

@@ -1,5 +1,6 @@
 """The command, end to end on a small file."""
 
+import errno
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from benchmarks import run as command
+from benchmarks.experiments import runner
 from benchmarks.experiments.run_folder import RunFolder
 from labelgraph._core.held_folder import held
 from labelgraph.data import save_npz
@@ -214,6 +216,19 @@ def test_a_run_that_was_killed_before_it_started_can_be_given_again(small_file, 
     ours = "labelgraph" in content
     assert start(small_file, tmp_path / "run", seeds=[0]) == (0 if ours else 2)
     assert ours or (tmp_path / "run" / "environment.json").read_text() == content
+
+
+def test_a_run_that_filled_the_disk_is_resumed(small_file, tmp_path, capsys, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", "plots")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "write_plots", full)
+        assert start(small_file, tmp_path / "run", seeds=[0]) == 2
+    advice = "No space left on device; make space and resume the run with --resume"
+    assert advice in capsys.readouterr().err
+    assert command.main(["--resume", str(tmp_path / "run")]) == 0
+    assert (tmp_path / "run" / "report.md").is_file()
 
 
 def test_run_of_another_version(small_file, tmp_path, capsys):
