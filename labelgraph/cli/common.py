@@ -165,8 +165,8 @@ def _one_line(run: Callable[[], int | None], go_on: str) -> int:
     return status or 0
 
 
-def explain(error: Exception, go_on: str = "give the same command again") -> str:
-    """Return an error in one line, with advice if there is any: on a full disk, make space and ``go_on``.
+def explain(error: Exception, go_on: str = "") -> str:
+    """Return an error in one line, with advice if there is any: on a full disk, to make space and ``go_on``.
 
     Example:
         >>> from labelgraph.cli.common import explain
@@ -181,7 +181,7 @@ def explain(error: Exception, go_on: str = "give the same command again") -> str
     if isinstance(error, OSError) and error.strerror and error.filename:
         text = f"{error.filename}: {error.strerror}"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{text}; make space and {go_on}"
+        return f"{text}; make space and {go_on or 'give the same command again'}"
     return text or type(error).__name__
 
 
