@@ -53,8 +53,8 @@ class ExpectedRelevance(Method):
     texts, and of labels with similar names (`LabelReferences`). So a label graph serves labels with few training items,
     and labels with none.
 
-    If edges of the label graph of the method lead to a label without training items, as `add_label` makes them, its
-    probability is the mean of those of the sources, see `graph_probabilities`. With a hash head, codes are the signs of
+    A label without training items and reference, as `add_label` adds it, has the mean probability of the labels from
+    which edges of the label graph lead to it, see `graph_probabilities`. With a hash head, codes are the signs of
     a linear map of the label probabilities, which images and texts share.
 
     Args:
@@ -248,9 +248,12 @@ class ExpectedRelevance(Method):
         return self._compared(self._probabilities(side, scores), hidden)
 
     def _probabilities(self, side: str, scores: Tensor) -> Tensor:
-        """Compute calibrated probabilities; those of labels without training items come from the label graph."""
+        """Compute calibrated probabilities; labels without items or references have those of the label graph."""
         probabilities = self._calibration(side)(scores).sigmoid()
-        return probabilities if self._graph is None else graph_probabilities(probabilities, self._graph)
+        if self._graph is None:
+            return probabilities
+        placed = graph_probabilities(probabilities, self._graph)
+        return placed if self.references is None else torch.where(self.references.unseen, probabilities, placed)
 
     def _compared(self, probabilities: Tensor, hidden: Tensor) -> Tensor:
         """Compute the embeddings for the score from label probabilities and hidden units."""
