@@ -165,7 +165,7 @@ class TrainingBar(L.Callback):
         if self._bar is not None:
             quality = trainer.callback_metrics.get(MONITOR)
             shown = "" if quality is None else f", mAP {quality.item():.3f}"
-            self._bar.set_postfix_str(f"epoch {trainer.current_epoch + 1}{shown}")
+            self._bar.set_postfix_str(f"epoch {trainer.current_epoch + 1}{shown}", refresh=False)
 
     def on_train_end(self, *_: Any) -> None:
         """Close the bar."""

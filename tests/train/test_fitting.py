@@ -309,8 +309,9 @@ def test_the_progress_bar_counts_steps(data, tmp_path, monkeypatch):
         def update(self):
             self.steps += 1
 
-        def set_postfix_str(self, text):
+        def set_postfix_str(self, text, refresh):
             self.text = text
+            assert not refresh  # It would print a line for each epoch in a log file.
 
         def close(self):
             self.closed = True
@@ -320,6 +321,11 @@ def test_the_progress_bar_counts_steps(data, tmp_path, monkeypatch):
     (bar,) = seen
     assert bar.steps == bar.options["total"] == 8 and bar.closed
     assert bar.description == "algcn, seed 0" and bar.text.startswith("epoch 2, mAP 0.")
+
+
+def test_a_log_file_has_no_line_for_each_epoch(data, tmp_path, capfd):
+    fit(build(data), data, config(epochs=3), tmp_path)
+    assert "epoch" not in capfd.readouterr().err  # A training of less than ten seconds prints nothing.
 
 
 class Keep(L.Callback):
