@@ -86,8 +86,8 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def fitted_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table; on a terminal, its widest column is shortened so that the table fits."""
+def fitted_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """Return a Markdown table, see `markdown_table`; on a terminal, the widest column is shortened so that it fits."""
     from labelgraph.report import markdown_table
 
     cells = [list(row) for row in rows]
@@ -98,7 +98,7 @@ def fitted_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         room = max(widths[widest] - excess, len(header[widest]), 8)
         for row in cells:
             row[widest] = row[widest] if len(row[widest]) <= room else f"{row[widest][: room - 3]}..."
-    return markdown_table(header, cells)
+    return markdown_table(header, cells, left)
 
 
 def print_json(content: dict[str, Any]) -> None:

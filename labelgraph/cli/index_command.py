@@ -2,10 +2,11 @@
 
 Examples:
   labelgraph index my-model my-data.npz --out my-index
-  labelgraph index my-model my-data.npz --out my-index --split database
+  labelgraph index my-model my-data.npz --out my-index --split all
   labelgraph index my-model my-data.npz --out my-index --index faiss-ivf --set num_probes=8
 
-The split 'database' is indexed, or all items if the data have no such split. If INDEX exists, the old index stays
+The split 'database' is indexed, or all items if the data have no such split; 'all' means all items. The test items are
+usually not in the database, because they are the queries of an evaluation. If INDEX exists, the old index stays
 usable until the new one is complete.
 """
 
@@ -41,7 +42,9 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument("model", metavar="MODEL", type=Path, help="folder of a trained model")
     command.add_argument("data", metavar="DATA", help=DATA_HELP)
     command.add_argument("--out", metavar="INDEX", type=Path, required=True, help="folder for the index")
-    command.add_argument("--split", metavar="NAME", help="split to index (default: database, or else all items)")
+    command.add_argument(
+        "--split", metavar="NAME", help="split to index, or all (default: database, or else all items)"
+    )
     command.add_argument("--index", metavar="NAME", dest="kind", help=f"kind of index: {KINDS}")
     command.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], dest="settings",
                          help="settings of the index: num_probes (IVF); num_links, search_width (HNSW)")  # fmt: skip
@@ -56,6 +59,7 @@ def run(options: argparse.Namespace) -> None:
         check_name("--index", options.kind, search.INDEXES)
     data = load(options.data)
     split = options.split or searched_split(data)
+    split = None if split == "all" and "all" not in data.splits else split
     rows = chosen_rows(data, split)
     method = load_method(options.model)
     kind = options.kind or ("hamming" if method.similarity == "hamming" else "exact")
@@ -83,10 +87,12 @@ def run(options: argparse.Namespace) -> None:
 def _summary(options: argparse.Namespace, summary: dict[str, Any], data: CrossModalData, row: int) -> str:
     """Return the number of indexed items, and a command that searches the index."""
     where = f"the split {summary['split']!r} of {options.data}" if summary["split"] else options.data
+    without = len(data) - max(summary["images"], summary["texts"]) if options.split is None else 0
+    rest = f"{counted(without, 'item')} outside this split: --split all indexes every item.\n" if without else ""
     query = "--text WORDS" if "text" in data.encoders else f"--data {options.data} --text-id {data.ids[row]}"
     return (
         f"Indexed {counted(summary['images'], 'image')} and {counted(summary['texts'], 'text')} of {where} in "
-        f"{summary['seconds']:.1f} s, with an index of the kind {summary['kind']!r}.\nSaved in {options.out}. "
+        f"{summary['seconds']:.1f} s, with an index of the kind {summary['kind']!r}.\n{rest}Saved in {options.out}. "
         f"To find images for a text: labelgraph search {options.out} {query}"
     )
 

@@ -19,6 +19,7 @@ from labelgraph.cli.common import note
 from labelgraph.cli.inputs import check_file
 from labelgraph.data import CrossModalData
 from labelgraph.encoders import BagOfWords, Encoder, build_encoder, words_of
+from labelgraph.encoders.near_words import respelled
 from labelgraph.inference import SIDES
 from labelgraph.methods import Method
 from labelgraph.search.query_vectors import named_labels
@@ -42,15 +43,16 @@ def labels_count(method: Method) -> bool:
 
 
 def answerable(
-    method: Method, texts: Iterable[str], label_names: Sequence[str], chosen: Collection[str]
+    method: Method, texts: Iterable[str], label_names: Sequence[str], chosen: Collection[str], lexical: bool
 ) -> tuple[list[str], dict[str, str]]:
-    """Separate the texts that have a known word from the others, and print a note on ignored words.
+    """Separate the texts that have a known word from the others, and print notes on ignored and replaced words.
 
     Args:
         method: The model.
         texts: Text queries.
         label_names: Labels of the gallery.
         chosen: Labels of the option `--labels`, which filters the results.
+        lexical: Whether captions are searched by their words, so that no text needs a known word.
 
     Returns:
         The texts with a known word; and the other texts, each with an error message.
@@ -59,22 +61,28 @@ def answerable(
     if not isinstance(encoder, BagOfWords):
         return list(texts), {}
     good, refused = [], {}
-    for text in texts:
+    usable = label_names if labels_count(method) else ()
+    for original in texts:
+        text, replaced = respelled(original, encoder.vocabulary, usable)
         named = [name for name in named_labels(text, label_names) if name not in chosen]
-        label_words = set() if not labels_count(method) else {word for name in named for word in words_of(name)}
+        label_words = {word for name in named for word in words_of(name)} if usable else set()
         unknown = [word for word in encoder.unknown_words(text) if word not in label_words]
         near = _near_words(unknown, [*encoder.vocabulary, *label_names])
-        if not encoder.prepare(text) and not (named and labels_count(method)):
+        if not (lexical or encoder.prepare(text) or (named and usable)):
             hint = f"; {named[0]!r} is a label: use --labels {named[0]}, and other words for --text" if named else near
-            refused[text] = (
-                f"'--text' must have a word that the model knows (got {text!r}){hint}; --list-words lists the words"
+            refused[original] = (
+                f"'--text' must have a word that the model knows (got {original!r}){hint}; --list-words lists the "
+                "words, --lexical searches the captions for any word"
             )
             continue
-        good.append(text)
+        good.append(original)
+        for word, known in replaced.items():
+            note(f"{original!r}: read {word!r} as {known!r}, because the model does not know {word!r}")
         if unknown:
-            note(f"{text!r}: ignored {', '.join(map(repr, unknown))}, which the model does not know{near}")
-        if named and not labels_count(method):
-            note(f"{text!r}: {_filter_hint(named)}")
+            only = "only searched in the captions: " if lexical else "ignored "
+            note(f"{original!r}: {only}{', '.join(map(repr, unknown))}, which the model does not know{near}")
+        if named and not usable:
+            note(f"{original!r}: {_filter_hint(named)}")
     return good, refused
 
 

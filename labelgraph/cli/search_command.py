@@ -68,7 +68,7 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument("--in", choices=WITHIN, dest="within", help="search pictures, texts, or both; with both, "
                          "items match by picture or text (default: the other side than the query)")  # fmt: skip
     command.add_argument("--lexical", action="store_true", help="also rank by the words that a text query shares with "
-                         "the captions (BM25)")  # fmt: skip
+                         "the captions (BM25); with it, the default of --in is both")  # fmt: skip
     command.add_argument("-k", metavar="N", type=int, default=10, help="number of results per query (default: 10)")
     command.add_argument("--labels", metavar="NAME", nargs="+", help="only items with one of these labels")
     command.add_argument("--ids", metavar="ID", nargs="+", help="only items with one of these ids")
@@ -80,6 +80,8 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command, and return the exit status: 1 if only some of the queries could be answered, 2 if none."""
     _check_places(options)
+    if options.lexical and options.within is None:
+        options.within = "both"
     data = load(options.data) if options.data else None
     searcher = _searcher(options.place, data)
     for label in options.labels or ():
@@ -119,7 +121,9 @@ def _refuse_unknown_words(options: argparse.Namespace, searcher: Searcher) -> di
     """Remove texts without a known word from the options, and print an error for each of them."""
     from labelgraph.cli.queries import answerable
 
-    options.text, refused = answerable(searcher.method, options.text, _label_names(searcher), options.labels or ())
+    options.text, refused = answerable(
+        searcher.method, options.text, _label_names(searcher), options.labels or (), options.lexical
+    )
     for reason in refused.values():
         note(f"error: {reason}")
     return refused
@@ -237,15 +241,19 @@ def _table(options: argparse.Namespace, queries: Queries, results: Neighbours, r
     ids, titles, scores = results.ids[row], results.titles[row], results.scores[row].tolist()
     title = f" ({queries.titles[row]})" if queries.titles[row] != queries.names[row] else ""
     other = {"image": "images", "text": "texts", "both": "items"}[_searched(options, queries)]
-    head = f"{other} for the {queries.side} {queries.names[row]}{title}"
+    head = f"{other} for the {queries.side} {repr(queries.names[row]) if options.text else queries.names[row]}{title}"
     if not ids:
         return f"{head}: none, because no item matches the filters"
     if results.score_name == "expected Jaccard" and scores[0] < WEAK:
         head += f"\nNo item matches well: the best score is {scores[0]:.3f}, where 1 is the highest possible score."
+    if options.lexical and not (scores := [score for score in scores if score > 0]):
+        return f"{head}: none, because no caption has a word of it"
+    ids, titles = ids[: len(scores)], titles[: len(scores)]
     titled = titles != ids
     shown = [f"{value:.4f}" if isinstance(value, float) else str(value) for value in scores]
     rows = [
         [str(rank), each, *([name] if titled else []), value]
         for rank, (each, name, value) in enumerate(zip(ids, titles, shown, strict=True), 1)
     ]
-    return f"{head}\n\n{fitted_table(['rank', 'id', *(['title'] if titled else []), results.score_name], rows)}"
+    header = ["rank", "id", *(["title"] if titled else []), results.score_name]
+    return f"{head}\n\n{fitted_table(header, rows, left=len(header) - 1)}"

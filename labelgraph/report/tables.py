@@ -37,8 +37,13 @@ TABLES: dict[str, dict[str, str]] = {
 COUNTED = {"counts": "labels-map/", "classifiers": "macro-ap/"}
 
 
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a Markdown table with aligned columns, the first to the left and the others to the right.
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """Write a Markdown table with aligned columns, the first ones to the left and the others to the right.
+
+    Args:
+        header: Names of the columns.
+        rows: Cells of each row.
+        left: Number of columns that are aligned to the left.
 
     Example:
         >>> from labelgraph.report import markdown_table
@@ -48,14 +53,11 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         | sky   |    12 |
     """
     widths = [max(2, *map(len, column)) for column in zip(header, *rows, strict=True)]
-    rules = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]
+    rules = [":" + "-" * (w - 1) if column < left else "-" * (w - 1) + ":" for column, w in enumerate(widths)]
 
     def line(cells: Sequence[str]) -> str:
-        aligned = [
-            cells[0].ljust(widths[0]),
-            *(c.rjust(w) for c, w in zip(cells[1:], widths[1:], strict=True)),
-        ]
-        return "| " + " | ".join(aligned) + " |"
+        sized = enumerate(zip(cells, widths, strict=True))
+        return f"| {' | '.join(c.ljust(w) if column < left else c.rjust(w) for column, (c, w) in sized)} |"
 
     return "\n".join([line(header), line(rules), *map(line, rows)])
 

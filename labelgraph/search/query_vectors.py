@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from labelgraph._core.names import did_you_mean
-from labelgraph.encoders import Encoder, SentenceEncoder, build_encoder
+from labelgraph.encoders import BagOfWords, Encoder, SentenceEncoder, build_encoder
+from labelgraph.encoders.near_words import respelled
 from labelgraph.inference import encode_side
 from labelgraph.methods import Method
 from labelgraph.methods.label_placement import LabelPlacement, name_vectors, placement_weights, trained_labels
@@ -67,9 +68,14 @@ class QueryReader:
 
         A text without a known word is embedded by its labels alone. If the predicted probability of a named label is
         below one half, the rest of the embedding is scaled by a tenth: it then only orders the items with the label.
+        Unknown words are replaced by near known words, see `near_word`.
         """
-        vectors, known = self._text_vectors(texts)
-        for row, text in enumerate(texts):
+        encoder = self._encoder("text")
+        asked = list(texts)
+        if isinstance(encoder, BagOfWords):
+            asked = [respelled(text, encoder.vocabulary, self.label_names)[0] for text in texts]
+        vectors, known = self._text_vectors(asked)
+        for row, text in enumerate(asked):
             columns = [self.label_names.index(name) for name in named_labels(text, self.label_names)]
             if columns and not known[row]:
                 vectors[row] = 0

@@ -192,7 +192,8 @@ class Searcher:
 
         Texts and picture files are encoded by the encoders that the training data recorded. If the method ranks by
         label probabilities, a label that a text names gets the probability 1: "red bird" finds birds even if "bird" is
-        not in the vocabulary.
+        not in the vocabulary. A word that is not in the vocabulary of a bag of words is read as its singular or plural,
+        or as the known word from which it differs by one typing error.
 
         Args:
             image: Image features (Q, D_v), or of one query (D_v,), or paths of picture files.

@@ -111,6 +111,16 @@ def test_the_table_has_titles_only_where_there_are_any(place, pairs, tmp_path, c
     assert [cell.strip() for cell in lines[2].split("|")[1:-1]] == ["rank", "id", "cosine"]
 
 
+def test_all_items_can_be_indexed(place, pairs, tmp_path, capsys):
+    model, data = str(place / "model"), str(place / "data.npz")
+    assert main(["index", model, data, "--out", str(tmp_path / "index")]) == 0
+    rest = len(pairs) - len(pairs.splits["database"])
+    assert f"{rest} items outside this split: --split all indexes" in capsys.readouterr().out
+    assert main(["index", model, data, "--out", str(tmp_path / "index"), "--split", "all"]) == 0
+    printed = capsys.readouterr().out
+    assert f"Indexed {len(pairs)} images and {len(pairs)} texts" in printed and "outside" not in printed
+
+
 def test_codes_and_indexes_by_name(place, pairs, tmp_path, capsys):
     options = ["--epochs", "1", "--quiet", *SMALL, "model.bits=16"]
     assert main(["train", str(place / "data.npz"), "--out", str(tmp_path / "model"), *options]) == 0
@@ -229,20 +239,39 @@ def test_unknown_words_and_labels_are_noted(worded, pairs, capsys):
 
 
 def test_a_text_without_a_known_word_does_not_stop_the_others(worded, capsys):
-    assert main([*worded, "--text", "red", "dog at sea", "hosue", "--json"]) == 1
+    assert main([*worded, "--text", "red", "dog at sea", "horse", "--json"]) == 1
     printed = capsys.readouterr()
     sea, house = printed.err.splitlines()
     assert sea.startswith(
         "error: '--text' must have a word that the model knows (got 'dog at sea'); 'dog' is a label: "
     )
-    assert "(got 'hosue'); did you mean 'house'?" in house and "--list-words" in house
+    assert "(got 'horse'); did you mean 'house'?" in house and "--list-words" in house
     answer = json.loads(printed.out)
     assert [each["query"] for each in answer["queries"]] == ["red"]
-    assert [each["query"] for each in answer["refused"]] == ["dog at sea", "hosue"]
+    assert [each["query"] for each in answer["refused"]] == ["dog at sea", "horse"]
     assert main([*worded, "--text", "red"]) == 0
     alone = capsys.readouterr().out
     assert main([*worded, "--text", "zzz", "red"]) == 1
     assert capsys.readouterr().out == alone
+
+
+def test_plurals_and_typing_errors_are_read_as_known_words(worded, capsys):
+    assert main([*worded, "--text", "red boats", "hosue", "--json"]) == 0
+    printed = capsys.readouterr()
+    boats, house = printed.err.splitlines()
+    assert "'red boats': read 'boats' as 'boat'" in boats and "'hosue': read 'hosue' as 'house'" in house
+    assert main([*worded, "--text", "red boat", "house", "--json"]) == 0
+    assert ids_of(json.loads(capsys.readouterr().out)) == ids_of(json.loads(printed.out))
+
+
+def test_captions_are_searched_for_any_word(worded, capsys):
+    pytest.importorskip("bm25s")
+    assert main([*worded, "--text", "title", "zzz", "--lexical", "-k", "3"]) == 0
+    printed = capsys.readouterr()
+    title, zzz = printed.out.split("\n\nitems for the text 'zzz'")
+    assert title.startswith("items for the text 'title'") and title.count("| title ") == 4  # The header, and 3 titles.
+    assert zzz == ": none, because no caption has a word of it\n"
+    assert "'zzz': only searched in the captions: 'zzz'" in printed.err
 
 
 def test_no_text_with_a_known_word_is_an_error(worded, capsys):

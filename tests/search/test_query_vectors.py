@@ -37,8 +37,10 @@ def test_label_names_are_query_words(searcher):
     # Whatever the other words suggest, the label comes first: "blue" means two labels here.
     assert set(searcher.search(text=["a blue tree"], k=2).ids[0]) == {"tree 1", "tree 2"}
     # Of labels alone, what else the method says of a text without known words does not count.
-    alone = searcher.search(text=["red birds on a tree"], k=8)
+    alone = searcher.search(text=["red cows on a tree"], k=8)
     assert alone.ids == searcher.search(label=["tree"], k=8).ids
+    plural = searcher.search(text=["red birds on a tree"], k=8)
+    assert plural.ids == searcher.search(label=[("bird", "tree")], k=8).ids
 
 
 def test_labels_are_queries(searcher):
