@@ -11,8 +11,9 @@ clip or open-clip for captions. The data set records its encoders, so that a mod
 words or by a picture. Columns are recognised by usual names, such as filename, text and labels; the command prints
 the columns that it read. Tags are lists, or texts with one of ; | , between tags. Tags that enough items have become
 labels. Without a column 'split', a random tenth of the items is the validation split, and another tenth the test
-split. Pictures that cannot be read are listed and left out, with their captions. An interrupted command resumes when
-you run it again; until it is done, the folder OUT.making holds its features.
+split. Items that lack a picture or a caption are kept for the search, but are in no split. Tags that differ only in
+capitals, or as singular and plural, are merged. Pictures that cannot be read are listed. An interrupted command
+resumes when you run it again; until it is done, the folder OUT.making holds its features.
 """
 
 from __future__ import annotations
@@ -60,12 +61,15 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
                          help=f"names of the columns of the table, for any of {', '.join(COLUMNS)}")  # fmt: skip
     command.add_argument("--separator", metavar="TEXT", help="text between two tags (default: the one of ; | , that "
                          "occurs)")  # fmt: skip
+    command.add_argument("--tags-as-written", action="store_true", help="do not merge tags that differ only in "
+                         "capitals, or as singular and plural")  # fmt: skip
     command.add_argument("--min-tag-count", metavar="N", type=int, default=5, help="number of items that a tag needs "
                          "to become a label (default: 5)")  # fmt: skip
     command.add_argument("--min-word-count", metavar="N", type=int, default=3, help="number of captions that a word "
                          "needs to be in the vocabulary (default: 3)")  # fmt: skip
-    command.add_argument("--missing", choices=["mark", "drop"], default="drop", help="drop items that lack a picture "
-                         "or a caption, or mark them for methods with generators (default: drop)")  # fmt: skip
+    command.add_argument("--missing", choices=["keep", "drop", "mark"], default="keep", help="items that lack a "
+                         "picture or a caption: keep them for the search, outside the splits; drop them; or mark them "
+                         "within the splits, for methods with generators (default: keep)")  # fmt: skip
     command.add_argument("--seed", metavar="N", type=int, default=0, help="random seed of the splits (default: 0)")
     command.add_argument("--batch-size", metavar="N", type=int, default=8, help="pictures per batch (default: 8)")
     command.add_argument("--workers", metavar="N", type=int, default=2, help="threads that read pictures (default: 2)")
@@ -97,8 +101,8 @@ def run(options: argparse.Namespace) -> None:
                 table, **columns, image_encoder=encoders["image"], text_encoder=encoders["text"],
                 min_tag_count=options.min_tag_count, min_word_count=options.min_word_count, missing=options.missing,
                 seed=options.seed, batch_size=options.batch_size, workers=options.workers,
-                separator=options.separator, out=work_folder / FEATURES, progress=not options.quiet,
-                on_failure=failures.append,
+                separator=options.separator, merge_tags=not options.tags_as_written, out=work_folder / FEATURES,
+                progress=not options.quiet, on_failure=failures.append,
             )  # fmt: skip
         _save(data, options.out)
     _report_result(options, data, failures)
@@ -146,7 +150,7 @@ def _as_typed(message: str) -> str:
     """Replace the names of function arguments in a message by the options of the command line."""
     for option in ("min_tag_count", "min_word_count", "batch_size", "workers", "separator"):
         message = message.replace(f"'{option}'", f"--{option.replace('_', '-')}")
-    return message
+    return message.replace("'merge_tags'", "unless --tags-as-written")
 
 
 def _encoder(side: str, options: argparse.Namespace) -> Encoder | None:
@@ -210,10 +214,11 @@ def _report_result(options: argparse.Namespace, data: CrossModalData, failures: 
         }
         print_json(summary)
         return
+    lost = "left out" if options.missing == "drop" else "without its picture"
     for failure in failures[:SHOWN]:
-        note(f"left out: {failure.reason}")
+        note(f"{lost}: {failure.reason}")
     if len(failures) > SHOWN:
-        note(f"left out: {len(failures) - SHOWN} more, which --json lists")
+        note(f"{lost}: {len(failures) - SHOWN} more, which --json lists")
     names = ", ".join(data.label_names[:SHOWN]) + (", ..." if data.num_labels > SHOWN else "")
     print(
         f"{data}\nlabels: {names}\nsaved in {options.out}. To train on it: labelgraph train {options.out} --out MODEL"

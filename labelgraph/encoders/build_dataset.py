@@ -21,7 +21,7 @@ from labelgraph.encoders.efficientnet import EfficientNetLite0
 from labelgraph.encoders.encoder import Encoder, Features
 from labelgraph.encoders.extraction import Failure, extract
 
-MISSING = ("mark", "drop")
+MISSING = ("mark", "drop", "keep")
 
 
 def data_from_files(
@@ -59,7 +59,8 @@ def data_from_files(
         min_tag_count: Minimum number of items with a tag for the tag to become a label.
         min_word_count: Minimum number of captions with a word for the word to be in the vocabulary.
         missing: What to do with items whose picture cannot be read or whose caption is missing: ``"mark"`` the side as
-            missing, or ``"drop"`` the items. Items with neither side are always dropped. A warning reports the number.
+            missing, ``"keep"`` the items, marked, but outside all splits, so that they can be searched; or ``"drop"``
+            them. Items with neither side are always dropped. A warning reports the number.
         splits: Row numbers by name; by default a random tenth each for ``validation`` and ``test``, the rest for
             ``train``, the test items as ``query`` and all others as ``database``.
         seed: Seed of the random splits.
@@ -88,8 +89,9 @@ def data_from_files(
     _report_failures(failures, len(with_image), on_failure)
     present = _present(images, captions, failures)
     rows_kept = _rows_to_keep(present, missing, failures)
-    parts = _random_splits(len(rows_kept), seed) if splits is None else _renumbered(splits, rows_kept, len(images))
-    learned = parts.get("train", np.arange(len(rows_kept)))
+    usable = np.flatnonzero(present[rows_kept].all(1) | (missing != "keep"))
+    parts = _random_splits(usable, seed) if splits is None else _renumbered(splits, rows_kept, usable, len(images))
+    learned = parts.get("train", usable)
     rows = rows_kept.tolist()
     names, labels = _labels([tags[i] for i in rows], learned, min_tag_count)
     if "train" in parts:
@@ -146,19 +148,23 @@ def _present(images: Sequence[str | Path | None], captions: Sequence[str], failu
 
 
 def _rows_to_keep(present: np.ndarray, missing: str, failures: Sequence[Failure]) -> np.ndarray:
-    """Rows of the items to keep; a warning reports dropped items, except for pictures that cannot be read."""
+    """Rows of the items to keep; a warning reports dropped items and those outside the splits.
+
+    Pictures that cannot be read are reported elsewhere.
+    """
     stays = np.asarray(present.all(1) if missing == "drop" else present.any(1))
     if not (stays & present[:, 0]).any():
         reason = f"; {failures[0].reason}" if failures else ""
         raise ValueError(f"'images' must have a picture that can be read (got none{reason})")
-    left_out = ~stays
+    left_out = ~present.all(1) if missing == "keep" else ~stays
     left_out[[failure.row for failure in failures]] = False
     if left_out.any():
         without = {
             side: int((left_out & ~present[:, place]).sum()) for place, side in enumerate(("picture", "caption"))
         }
         reasons = ", ".join(f"{number} without a {side}" for side, number in without.items() if number)
-        warnings.warn(f"{int(left_out.sum())} of {len(stays)} items are left out: {reasons}", stacklevel=3)
+        of = "are in no split" if missing == "keep" else "are left out"
+        warnings.warn(f"{int(left_out.sum())} of {len(stays)} items {of}: {reasons}", stacklevel=3)
     return np.flatnonzero(stays)
 
 
@@ -170,21 +176,24 @@ def _spread(features: Features, with_image: np.ndarray, rows_kept: np.ndarray) -
     return rows
 
 
-def _random_splits(size: int, seed: int) -> dict[str, np.ndarray]:
-    """Random splits with a tenth of the items, at least one, each for validation and test."""
+def _random_splits(usable: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """Random splits of the usable rows, with a tenth of them, at least one, each for validation and test."""
+    size = len(usable)
     if size < 3:
         raise ValueError(f"'splits' must be given for fewer than 3 items (got {size})")
     order, tenth = np.random.default_rng(seed).permutation(size), max(1, size // 10)
     test, validation, train = np.split(order, [tenth, 2 * tenth])
     rest = np.concatenate([train, validation])
     parts = {"train": train, "validation": validation, "test": test, "query": test, "database": rest}
-    return {name: np.sort(part) for name, part in parts.items()}
+    return {name: np.sort(usable[part]) for name, part in parts.items()}
 
 
-def _renumbered(splits: Mapping[str, Any], rows_kept: np.ndarray, size: int) -> dict[str, np.ndarray]:
-    """Row numbers of the splits among the kept items."""
+def _renumbered(
+    splits: Mapping[str, Any], rows_kept: np.ndarray, usable: np.ndarray, size: int
+) -> dict[str, np.ndarray]:
+    """Row numbers of the splits among the kept items; only usable ones are in a split."""
     place = np.full(size, -1)
-    place[rows_kept] = np.arange(len(rows_kept))
+    place[rows_kept[usable]] = usable
     parts = {}
     for name, index in splits.items():
         rows = np.asarray(index)

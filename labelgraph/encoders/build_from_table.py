@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from labelgraph.data import CrossModalData, complete_splits
+from labelgraph.encoders import similar_tags
 from labelgraph.encoders.build_dataset import data_from_files
 from labelgraph.encoders.item_tables import read_table
 from labelgraph.encoders.table_columns import guess_columns
@@ -26,6 +27,7 @@ def data_from_table(
     split: str | None = None,
     id: str | None = None,
     separator: str | None = None,
+    merge_tags: bool = True,
     **options: Any,
 ) -> CrossModalData:
     """Build a data set from the pictures, captions and tags that a table lists.
@@ -45,6 +47,8 @@ def data_from_table(
             splits, see `labelgraph.data.complete_splits`.
         id: Column of ids; by default, the paths of the pictures.
         separator: Separator of tags; by default ``;``, ``|`` or ``,``, whichever occurs.
+        merge_tags: Whether tags that differ only in capitals, spaces, or as singular and plural become one tag. A
+            warning reports them.
         options: Arguments of `data_from_files`, such as ``image_encoder``, ``min_tag_count``, ``splits``.
 
     Raises:
@@ -68,10 +72,19 @@ def data_from_table(
     paths = _existing_paths(path, table.image_paths)
     ids = table.ids if columns["id"] else _file_ids(table.ids, table.image_paths, paths)
     columns_read = {"ids": ids, "titles": table.titles, "splits": table.splits or None}
-    data = data_from_files(paths, table.captions, table.tags, **{**columns_read, **options})
+    data = data_from_files(paths, table.captions, _tags(path, table.tags, merge_tags), **{**columns_read, **options})
     if table.splits and "train" in data.splits:
         return replace(data, splits=complete_splits(data.splits))
     return data
+
+
+def _tags(path: Path, tags: list[list[str]], merge: bool) -> list[list[str]]:
+    """Tags of each item, merged if asked for; warnings report merged tags and typing errors."""
+    if merge:
+        tags, merged = similar_tags.merge_tags(tags)
+        similar_tags.warn_of_merged(str(path), merged)
+    similar_tags.warn_of_typing_errors(str(path), tags)
+    return tags
 
 
 def _report_columns(path: Path, columns: Mapping[str, str | None], named: Mapping[str, str | None]) -> None:

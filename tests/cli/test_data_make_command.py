@@ -61,7 +61,9 @@ def test_what_is_left_out_is_told_a_line_each(folder, tmp_path, capsys, monkeypa
     header, *rows = (folder / "captions.csv").read_text().splitlines()
     odd = [",a red picture,plain,train", ",,plain,train"]
     (tmp_path / "items.csv").write_text("\n".join([header, *(f"{folder}/{row}" for row in rows), *odd]))
-    assert make(tmp_path / "items.csv", "--out", tmp_path / "mine.npz", *SMALL_COUNTS, "--quiet") == 0
+    assert (
+        make(tmp_path / "items.csv", "--out", tmp_path / "mine.npz", *SMALL_COUNTS, "--missing", "drop", "--quiet") == 0
+    )
     empty, incomplete, *others, broken = capsys.readouterr().err.splitlines()
     assert others == []
     assert empty.endswith("items.csv: 1 row left out, with no picture and no caption: 13")
@@ -69,15 +71,24 @@ def test_what_is_left_out_is_told_a_line_each(folder, tmp_path, capsys, monkeypa
     assert broken.startswith("left out: ") and "3.png: expected a picture" in broken
 
 
+def test_items_that_lack_a_side_are_kept_for_the_search(folder, tmp_path, capsys):
+    assert make(folder, "--out", tmp_path / "mine.npz", *SMALL_COUNTS, "--quiet") == 0
+    printed = capsys.readouterr().err.splitlines()
+    assert printed[-1].startswith("without its picture: ") and "3.png: expected a picture" in printed[-1]
+    data = load_dataset(tmp_path / "mine.npz")
+    assert data.present[3].tolist() == [False, True] and len(data) == 12
+    assert all(3 not in index.tolist() for index in data.splits.values())
+
+
 @pytest.mark.slow
 def test_what_cannot_be_read_is_listed(folder, tmp_path, capsys):
-    assert make(folder, "--out", tmp_path / "mine", *SMALL_COUNTS, "--json") == 0
+    assert make(folder, "--out", tmp_path / "mine", *SMALL_COUNTS, "--missing", "drop", "--json") == 0
     summary = json.loads(capsys.readouterr().out)
     assert (summary["items"], summary["images"], summary["texts"]) == (11, 11, 11)
     assert [each["item"] for each in summary["failures"]] == [str(folder / "3.png")]
     assert "expected a picture that can be read" in summary["failures"][0]["reason"]
     assert len(load_dataset(tmp_path / "mine")) == 11
-    assert make(folder, "--out", tmp_path / "mine", *SMALL_COUNTS) == 0
+    assert make(folder, "--out", tmp_path / "mine", *SMALL_COUNTS, "--missing", "drop") == 0
     printed = capsys.readouterr()
     assert "left out: " in printed.err and "3.png: expected a picture" in printed.err
     assert "labelgraph train" in printed.out
@@ -93,7 +104,9 @@ def test_a_killed_one_goes_on_and_another_does_not(folder, tmp_path, monkeypatch
         seen.extend(prepared)
         return embed(self, prepared)
 
-    options = (folder, "--out", tmp_path / "mine.npz", *SMALL_COUNTS, "--batch-size", "4", "--quiet")
+    options = (
+        folder, "--out", tmp_path / "mine.npz", *SMALL_COUNTS, "--missing", "drop", "--batch-size", "4", "--quiet"
+    )  # fmt: skip
     monkeypatch.setattr(EfficientNetLite0, "embed", stop)
     assert make(*options) == 130
     assert not (tmp_path / "mine.npz").exists() and (tmp_path / "mine.npz.making").is_dir()

@@ -123,3 +123,29 @@ def test_tags_that_none_share_are_shown(tmp_path):
     ):
         warnings.simplefilter("ignore")
         data_from_table(folder / "captions.csv", **OPTIONS)
+
+
+def test_tags_in_other_capitals_or_as_plural_are_one_label(tmp_path):
+    lines = [f"{i}.png,a red thing,{('red', 'Red', 'reds')[i % 3]}" for i in range(12)]
+    folder = folder_of(tmp_path, lines)
+    data, messages = with_warnings(lambda: data_from_folder(folder, **OPTIONS))
+    assert data.label_names == ("red",) and data.labels.all()
+    assert any("2 tags merged" in message and "'Red' as 'red', 'reds' as 'red'" in message for message in messages)
+    written, _ = with_warnings(lambda: data_from_folder(folder, merge_tags=False, **OPTIONS))
+    assert set(written.label_names) == {"red", "Red", "reds"}
+
+
+def test_incomplete_items_can_be_kept_outside_the_splits(tmp_path):
+    lines = [f"{i}.png,{'' if i < 3 else 'a red thing'},red" for i in range(12)]
+    folder = folder_of(tmp_path, lines)
+    data, messages = with_warnings(lambda: data_from_folder(folder, missing="keep", **OPTIONS))
+    assert len(data) == 12 and not data.present[:3, 1].any() and data.present[:, 0].all()
+    assert set(np.concatenate([*data.splits.values()]).tolist()) == set(range(3, 12))
+    assert "3 of 12 items are in no split: 3 without a caption" in messages
+    (folder / "captions.csv").write_text(
+        "\n".join(["file,caption,tags,split", *(f"{line},{('train', 'test')[i % 2]}" for i, line in enumerate(lines))])
+    )
+    data, _ = with_warnings(lambda: data_from_folder(folder, missing="keep", **OPTIONS))
+    assert {name: index.tolist() for name, index in data.splits.items()} == {
+        "train": [4, 6, 8, 10], "test": [3, 5, 7, 9, 11], "query": [3, 5, 7, 9, 11], "database": [4, 6, 8, 10],
+    }  # fmt: skip

@@ -1,0 +1,29 @@
+"""Tags that mean the same."""
+
+import warnings
+
+import pytest
+
+from labelgraph.encoders.similar_tags import merge_tags, warn_of_merged, warn_of_typing_errors
+
+
+def test_the_most_frequent_spelling_is_kept():
+    tags = [["Dog"], ["Dog", "dogs"], ["dog"], ["DOGS"], ["New  York"], ["new york"], ["new york"]]
+    merged, names = merge_tags(tags)
+    assert merged == [["Dog"], ["Dog"], ["Dog"], ["Dog"], ["new york"], ["new york"], ["new york"]]
+    assert names == {"DOGS": "Dog", "New  York": "new york", "dog": "Dog", "dogs": "Dog"}
+
+
+def test_words_without_their_singular_stay():
+    tags = [["glass", "news", "cities"], ["bus", "red"]]
+    assert merge_tags(tags) == ([["cities", "glass", "news"], ["bus", "red"]], {})
+    assert merge_tags([["cities"], ["city"], ["city"]])[0] == [["city"]] * 3
+
+
+def test_rare_tags_near_a_frequent_one_are_warned_of():
+    with pytest.warns(UserWarning, match=r"t\.csv: 1 tag may be .* 'anmial' for 'animal'$"):
+        warn_of_typing_errors("t.csv", [["animal"]] * 3 + [["anmial"], ["horse"], ["house"]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_typing_errors("t.csv", [["animal"]] * 3 + [["anmial"]] * 2)
+        warn_of_merged("t.csv", {})
