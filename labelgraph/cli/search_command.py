@@ -246,6 +246,7 @@ def _table(options: argparse.Namespace, queries: Queries, results: Neighbours, r
         return f"{head}: none, because no item matches the filters"
     if results.score_name == "expected Jaccard" and scores[0] < WEAK:
         head += f"\nNo item matches well: the best score is {scores[0]:.3f}, where 1 is the highest possible score."
+        head += " --lexical also searches the captions." if options.text and not options.lexical else ""
     if options.lexical and not (scores := [score for score in scores if score > 0]):
         return f"{head}: none, because no caption has a word of it"
     ids, titles = ids[: len(scores)], titles[: len(scores)]

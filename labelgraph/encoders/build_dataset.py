@@ -156,7 +156,7 @@ def _rows_to_keep(present: np.ndarray, missing: str, failures: Sequence[Failure]
     if not (stays & present[:, 0]).any():
         reason = f"; {failures[0].reason}" if failures else ""
         raise ValueError(f"'images' must have a picture that can be read (got none{reason})")
-    left_out = ~present.all(1) if missing == "keep" else ~stays
+    left_out = np.asarray(~present.all(1) if missing == "keep" else ~stays)
     left_out[[failure.row for failure in failures]] = False
     if left_out.any():
         without = {

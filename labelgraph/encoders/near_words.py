@@ -74,12 +74,17 @@ def singular(word: str) -> list[str]:
 
 def is_typing_error(word: str, other: str) -> bool:
     """Whether a word differs from another by one typing error, see `near_word`."""
-    if word[:1] != other[:1] or abs(len(word) - len(other)) > 1 or min(len(word), len(other)) < FEWEST - 1:
+    if (
+        word == other
+        or word[:1] != other[:1]
+        or abs(len(word) - len(other)) > 1
+        or min(len(word), len(other)) < FEWEST - 1
+    ):
         return False
     start = next((at for at, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), min(len(word), len(other)))
     rest, rest_of_other = word[start:], other[start:]
     if len(word) != len(other):
-        longer, shorter = sorted((rest, rest_of_other), key=len, reverse=True)
-        return longer[1:] == shorter
+        short, long = sorted((rest, rest_of_other), key=len)
+        return long[1:] == short
     swapped = rest[1::-1] == rest_of_other[:2] and rest[2:] == rest_of_other[2:]
     return swapped or (len(word) >= FEWEST_REPLACED and rest[1:] == rest_of_other[1:])

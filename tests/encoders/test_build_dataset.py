@@ -131,7 +131,7 @@ def test_own_text_encoder_ids_and_titles(items):
         (1, {}, r"'captions' must have an entry per picture, 40 \(got 39\)"),
         (2, {}, r"'tags' must have an entry per picture, 40 \(got 39\)"),
         (None, {"ids": ["a"]}, "'ids' must have an entry per picture"),
-        (None, {"missing": "keep"}, "'missing' must be one of mark, drop"),
+        (None, {"missing": "ignore"}, "'missing' must be one of mark, drop, keep"),
         (None, {"min_tag_count": 41}, "'tags' must have a tag with at least 41 items"),
         (None, {"splits": {"train": [0, 40]}}, "'splits' must have row numbers below 40 in 'train'"),
         (None, {"splits": {"train": [-1]}}, "'splits' must have row numbers below 40 in 'train'"),
