@@ -1,6 +1,10 @@
 """The method `ExpectedRelevance`."""
 
+import math
+
+import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 
 from labelgraph._core.similarity import score_blocks
@@ -167,3 +171,28 @@ def test_sparse_and_dense_texts_give_equal_embeddings(make_data):
 def test_a_missing_graph_is_named():
     with pytest.raises(ValueError, match=r"'graph' must be a label graph for 'expected-relevance' \(got none\)"):
         build_method("expected-relevance", 4, 3)
+
+
+def test_label_names_are_texts_of_their_labels_in_training(make_data):
+    data = make_data()
+    model = build(data, dropout=0.0, borrowing_items=2.0)
+    names = sp.csr_array(np.eye(9, dtype=np.float32)[:3])
+    labels, counts = torch.tensor([4, 0, 2]), torch.tensor([0.0, 2.0, 6.0])
+    batch = data.split("train")
+    assert "name" not in model.loss_terms(model.train()(batch.image, batch.text), batch.labels)
+    model.read_names(names, labels, counts)
+    terms = model.loss_terms(model(batch.image, batch.text), batch.labels)
+    hidden = model.projectors["text"](torch.eye(9)[:3])
+    scores = model.classifier(hidden)
+    own = [math.log1p(math.exp(-scores[row, label].item())) for row, label in enumerate(labels.tolist())]
+    expected = (own[0] * 1.0 + own[1] * 0.5 + own[2] * 0.25) / 3
+    assert terms["name"].item() == pytest.approx(expected, rel=1e-5)
+    assert model.loss_weights()["name"] == model.config.name_weight
+    assert "name_scores" not in model.eval()(batch.image, batch.text)
+
+
+def test_a_name_weight_of_zero_reads_no_names(make_data):
+    data = make_data()
+    model = build(data, name_weight=0.0)
+    model.read_names(sp.csr_array(np.eye(9, dtype=np.float32)[:1]), torch.tensor([0]), torch.tensor([1.0]))
+    assert "name_scores" not in model.train()(data.image[:4], data.text[:4])
