@@ -1,6 +1,7 @@
 """What several tests share."""
 
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from tests.cli.small import SMALL, small_data
 
 # Real data, where they are present; never part of the repository.
 REAL_DATA = Path(os.environ.get("LABELGRAPH_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell lets background jobs ignore Ctrl-C, and the commands that tests start and interrupt would inherit this.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
