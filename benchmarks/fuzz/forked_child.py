@@ -9,6 +9,7 @@ import os
 import resource
 import select
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -117,6 +118,12 @@ def limit_memory(room: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
+def use_one_thread() -> None:
+    """Let torch compute in the calling thread: a fork has no threads of its parent, and OpenMP would wait for them."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
 def be_quiet() -> None:
     """Let nothing of this process be seen, whoever prints it, and no core be written."""
     faulthandler.disable()
@@ -129,6 +136,7 @@ def be_quiet() -> None:
 def _serve(handle: Callable[[Any], Any], requests: int, answers: int, room: int | None) -> None:
     status = 1
     try:
+        use_one_thread()
         be_quiet()
         if room is not None:
             limit_memory(room)

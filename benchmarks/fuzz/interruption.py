@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.fuzz.commands import COMMANDS, Command
 from benchmarks.fuzz.content import content_digest
-from benchmarks.fuzz.forked_child import Child
+from benchmarks.fuzz.forked_child import Child, use_one_thread
 from benchmarks.fuzz.outcomes import OURS, PROJECT, of_error
 from labelgraph._core.early_signals import handle_early
 
@@ -187,6 +187,7 @@ def _begin_fork(module: str, arguments: list[str], errors: Path) -> int:
         return pid
     status = 1
     try:
+        use_one_thread()
         signal.signal(TERMINATE, signal.SIG_DFL)
         signal.signal(INTERRUPT, signal.default_int_handler)
         if module.partition(".")[0] in ("labelgraph", "benchmarks"):  # As when these packages are imported.

@@ -3,6 +3,7 @@ import signal
 import time
 
 import pytest
+import torch
 
 from benchmarks.fuzz.forked_child import HANG, Child, Ended
 
@@ -42,3 +43,16 @@ def test_memory_is_limited():
     with Child(ask_for_much, room=1 << 28) as child:
         child.ask(None)
         assert child.answer(20.0) == "refused"
+
+
+def test_a_child_computes_after_its_parent_has_used_threads():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        rows = torch.rand(2**20)
+        rows.sort()  # The parent's threads exist now, and a fork has none of them.
+        with Child(lambda seed: float((rows + seed).exp().sum())) as child:
+            child.ask(1)
+            assert child.answer(seconds=20) == pytest.approx(float((rows + 1).exp().sum()), rel=1e-4)
+    finally:
+        torch.set_num_threads(threads)
