@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 HANG = "hang"
-ROOM = 1 << 30  # Bytes of address space beyond those that the imports take.
+ROOM = 3 << 30  # Bytes of address space beyond those that the imports take; Arrow alone reserves a GiB at a time.
 
 
 class Ended(Exception):

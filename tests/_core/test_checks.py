@@ -152,6 +152,7 @@ def test_values_whose_sum_is_too_large_are_finite():
         check_features("image", features)
 
 
+@pytest.mark.slow
 def test_sparse_products_do_not_warn():
     """PyTorch warns once per process that CSR tensors are in beta, so this needs a new process."""
     code = """

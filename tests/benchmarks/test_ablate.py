@@ -19,6 +19,7 @@ def small_file(make_data, tmp_path):
     return tmp_path / "small.npz"
 
 
+@pytest.mark.slow
 def test_every_value_is_trained_once_and_resumed_for_nothing(small_file, tmp_path, capsys, monkeypatch):
     out = tmp_path / "out"
     small = ["model.hidden_channels=8", "train.epochs=1", "train.lr=0.01", "model.threshold=0.3"]

@@ -160,7 +160,7 @@ def test_selection_on_test_is_marked(small_file, tmp_path, capsys):
     ("arguments", "message"),
     [
         (["--method", "algnc"], "(got 'algnc'); did you mean 'algcn'?"),
-        (["--dataset", "openclipat"], "'dataset' must be one of ['openclipart']"),
+        (["--dataset", "openclipat"], "'dataset' must be one of ['openclipart', 'openclipart-keywords']"),
         (["--dataset", "absent.npz"], "absent.npz: no such file or folder"),
         (["--set", "train.epoch=3"], "the nearest is 'train.epochs'"),
         (["--resume", "absent"], "absent: expected a run folder with config.yaml"),

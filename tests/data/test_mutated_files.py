@@ -25,10 +25,12 @@ def outcomes():
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_every_reader_is_tried(outcomes):
     assert set(outcomes) == set(READERS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", READERS)
 def test_a_damaged_file_is_refused_by_name_or_read_rightly(outcomes, reader):
     outcome = outcomes[reader]

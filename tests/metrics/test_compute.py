@@ -420,6 +420,7 @@ def of_two(tmp_path_factory):
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_values_of_one_bit_for_bit(of_two):
     alone = measure_all(None)
     for result, *_ in of_two:
@@ -430,6 +431,7 @@ def test_two_processes_give_the_values_of_one_bit_for_bit(of_two):
             assert values["map"].max() > values["map"].min()
 
 
+@pytest.mark.slow
 def test_torchmetrics_of_two_processes_give_the_values_of_one(of_two):
     image, text, labels = items()
     both = retrieval_metrics(image, text, labels, labels, NAMES)

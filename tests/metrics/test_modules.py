@@ -162,6 +162,7 @@ def alone(rank, folder):
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_a_process_may_have_no_batch_or_repeated_batches(tmp_path):
     multiprocessing.spawn(alone, (tmp_path,), nprocs=2)
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
