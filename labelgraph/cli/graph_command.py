@@ -2,10 +2,13 @@
 
 Examples:
   labelgraph graph my-data.npz
-  labelgraph graph my-data.npz --split train --threshold 0.3 --out graph.png
+  labelgraph graph my-data.npz --split all --threshold 0.3 --out graph.png
   labelgraph graph labels.csv --out graph.graphml      # a table of labels: a header of names, then 0 and 1
 
-An edge i -> j has the weight P(i | j), the share of the items with label j that also have label i.
+The items of the training split are counted, so that the graph shows nothing of the test items; --split all counts all
+items. In drawings and printed lists, an arrow a -> b reads "if label a, then label b": its weight is P(b | a), the share
+of the items with label a that also have label b. In .json and .graphml files and with --json, edges lead the way of
+messages: the weight of an edge is P(source | target).
 """
 
 from __future__ import annotations
@@ -26,14 +29,19 @@ from labelgraph.cli.inputs import DATA_HELP, check_file, chosen_rows, load
 
 if TYPE_CHECKING:
     import numpy as np
+    from torch import Tensor
     from torch_geometric.data import Data
+
+    from labelgraph.data import CrossModalData
 
 
 def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command."""
     command = add_command(commands, "graph", __doc__ or "", run)
     command.add_argument("data", metavar="DATA", help=f"{DATA_HELP}; or labels alone, .npy or .csv")
-    command.add_argument("--split", metavar="NAME", help="count the items of this split (default: all items)")
+    command.add_argument("--split", metavar="NAME",
+                         help="count the items of this split; all counts all items (default: train, or all items of "
+                         "data without a training split)")  # fmt: skip
     command.add_argument("--threshold", metavar="WEIGHT", type=float, help="keep the edges with at least this weight, "
                          "such as 0.3 (default: all edges)")  # fmt: skip
     command.add_argument("--out", metavar="FILE", type=Path,
@@ -67,7 +75,16 @@ def _graph(options: argparse.Namespace) -> Data:
         with reading(path, "labels of 0 and 1, one row per item"):
             return label_graphs.cooccurrence_graph(*read_labels(path))
     data = load(options.data)
-    return label_graphs.cooccurrence_graph(data.labels[chosen_rows(data, options.split)], data.label_names)
+    return label_graphs.cooccurrence_graph(data.labels[_counted(data, options.split)], data.label_names)
+
+
+def _counted(data: CrossModalData, split: str | None) -> Tensor:
+    """Return the row numbers of the counted items."""
+    if split is None:
+        split = "train" if "train" in data.splits else None
+    elif split == "all" and "all" not in data.splits:
+        split = None
+    return chosen_rows(data, split)
 
 
 def read_labels(path: Path) -> tuple[np.ndarray, list[str] | None]:

@@ -10,7 +10,7 @@ import torch
 from torch_geometric.data import Data
 from torch_geometric.utils import degree
 
-from labelgraph.graph.edges import LabelNames, checked, names_of
+from labelgraph.graph.edges import LabelNames, checked, conditioned_end, names_of
 
 
 def to_networkx(data: Data) -> nx.DiGraph:
@@ -108,6 +108,9 @@ def _whole(key: str, where: str, value: Any) -> int:
 def summarize(data: Data, top: int = 5) -> str:
     """Describe a label graph in text: size, density, isolated labels, most frequent labels, heaviest edges.
 
+    If the weights are conditional probabilities, an arrow a -> b reads "if label a, then label b", whichever way
+    messages flow. `graph_statistics` has the source and the target of the edges.
+
     Args:
         data: Label graph.
         top: Number of labels and edges to list.
@@ -118,7 +121,7 @@ def summarize(data: Data, top: int = 5) -> str:
         Label graph: 3 labels, 2 edges (density 33.3%), 2 samples, 1.50 labels a sample
         Labels without edges: 1 (cat)
         Most frequent: sky 2, sun 1
-        Heaviest edges: sky -> sun 1.00, sun -> sky 0.50
+        Heaviest edges, a -> b is P(b | a): sun -> sky 1.00, sky -> sun 0.50
     """
     statistics = graph_statistics(data, top)
     share, isolated = 100 * statistics["density"], statistics["isolated"]
@@ -133,8 +136,10 @@ def summarize(data: Data, top: int = 5) -> str:
         frequent = (f"{label['name']} {label['count']}" for label in statistics["most_frequent"])
         lines.append("Most frequent: " + ", ".join(frequent))
     if statistics["heaviest_edges"]:
-        arrows = (f"{e['source']} -> {e['target']} {e['weight']:.2f}" for e in statistics["heaviest_edges"])
-        lines.append("Heaviest edges: " + ", ".join(arrows))
+        condition = conditioned_end(data)
+        start, end = ("target", "source") if condition == "target" else ("source", "target")
+        arrows = (f"{e[start]} -> {e[end]} {e['weight']:.2f}" for e in statistics["heaviest_edges"])
+        lines.append(f"Heaviest edges{', a -> b is P(b | a)' if condition else ''}: {', '.join(arrows)}")
     return "\n".join(lines)
 
 

@@ -123,6 +123,30 @@ def check_graph(data: Any, needs: Iterable[str] = (), name: str = "graph") -> No
             raise ValueError(f"{key!r} of '{name}' must have an entry for each of its {expected} {parts} (got {size})")
 
 
+def conditioned_end(data: Data) -> str | None:
+    """Return the end of the edges that their weights are conditioned on, ``"target"`` or ``"source"``.
+
+    If label i is given, then label j: readers expect an arrow from the given label to the other label. An edge of the
+    default co-occurrence graph points the other way, because messages flow from source to target.
+
+    Returns:
+        None if the weights are not conditional probabilities of the counts.
+
+    Example:
+        >>> from labelgraph.graph import cooccurrence_graph
+        >>> from labelgraph.graph.edges import conditioned_end
+        >>> conditioned_end(cooccurrence_graph([[1, 1], [1, 0]])), conditioned_end(cooccurrence_graph([[1, 0], [0, 1]]))
+        ('target', None)
+    """
+    if data.get("edge_count") is None or data.get("count") is None or not data.num_edges:
+        return None
+    for end, labels in (("target", data.edge_index[1]), ("source", data.edge_index[0])):
+        share = data.edge_count.double() / data["count"][labels].double()
+        if torch.allclose(share, data.edge_weight.double(), atol=1e-4):
+            return end
+    return None
+
+
 def edge_keys(data: Data) -> list[str]:
     """Return the names of the attributes that have an entry for each edge, except ``edge_index``.
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from labelgraph.graph import to_networkx
+from labelgraph.graph.edges import conditioned_end
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +53,7 @@ def draw_graph(data: Data, ax: Axes | None = None, max_edges: int = 150) -> Axes
         '3 labels, 4 edges'
     """
     ax = _new_axes() if ax is None else ax
-    graph, condition = to_networkx(data), _condition(data)
+    graph, condition = to_networkx(data), conditioned_end(data)
     graph.remove_edges_from(list(nx.selfloop_edges(graph)))
     total = graph.number_of_edges()
     heaviest = sorted(graph.edges(data="weight"), key=lambda edge: -abs(edge[2]))[:max_edges]
@@ -81,17 +82,6 @@ def _new_axes() -> Axes:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(11, 9), layout="constrained").subplots()
-
-
-def _condition(data: Data) -> str | None:
-    """The end of the edges that their weights are conditioned on; none if they are not conditional probabilities."""
-    if data.get("edge_count") is None or data.get("count") is None or not data.num_edges:
-        return None
-    for end, labels in (("target", data.edge_index[1]), ("source", data.edge_index[0])):
-        share = data.edge_count.double() / data["count"][labels].double()
-        if torch.allclose(share, data.edge_weight.double(), atol=1e-4):
-            return end
-    return None
 
 
 def draw_heat_map(matrix: Tensor, names: Sequence[str], ax: Axes, title: str = "", limit: float | None = None) -> Any:

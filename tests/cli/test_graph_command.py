@@ -8,18 +8,29 @@ import numpy as np
 import pytest
 
 from labelgraph.cli.main import main
+from labelgraph.data import save_npz
 from labelgraph.graph import Threshold, cooccurrence_graph, summarize
 
 
 def test_the_summary_is_that_of_the_library(place, pairs, capsys):
-    assert main(["graph", str(place / "data.npz"), "--split", "train", "--threshold", "0.3"]) == 0
-    train = pairs.split("train")
-    graph = Threshold(0.3)(cooccurrence_graph(train.labels, train.label_names))
+    assert main(["graph", str(place / "data.npz"), "--split", "test", "--threshold", "0.3"]) == 0
+    test = pairs.split("test")
+    graph = Threshold(0.3)(cooccurrence_graph(test.labels, test.label_names))
     assert capsys.readouterr().out == summarize(graph, 10) + "\n"
 
 
+def test_the_training_items_are_counted_by_default(place, pairs, tmp_path, capsys):
+    assert main(["graph", str(place / "data.npz")]) == 0
+    train = pairs.split("train")
+    assert capsys.readouterr().out == summarize(cooccurrence_graph(train.labels, train.label_names), 10) + "\n"
+    save_npz(pairs.with_splits({}), tmp_path / "unsplit.npz")
+    for name, options in ((place / "data.npz", ["--split", "all"]), (tmp_path / "unsplit.npz", [])):
+        assert main(["graph", str(name), *options]) == 0
+        assert capsys.readouterr().out == summarize(cooccurrence_graph(pairs.labels, pairs.label_names), 10) + "\n"
+
+
 def test_the_object_agrees_with_counting_by_hand(place, pairs, capsys):
-    assert main(["graph", str(place / "data.npz"), "--json"]) == 0
+    assert main(["graph", str(place / "data.npz"), "--split", "all", "--json"]) == 0
     output = json.loads(capsys.readouterr().out)
     labels = pairs.labels.numpy()
     together = labels.T @ labels
@@ -42,7 +53,7 @@ def test_the_graph_is_written(place, pairs, tmp_path, capsys, ending):
     assert main(["graph", str(place / "data.npz"), "--out", str(out), "--json"]) == 0
     printed = capsys.readouterr()
     assert json.loads(printed.out)["out"] == str(out) and printed.err == f"wrote {out}\n"
-    edges = cooccurrence_graph(pairs.labels).num_edges
+    edges = cooccurrence_graph(pairs.split("train").labels).num_edges
     if ending == ".png":
         assert out.read_bytes().startswith(b"\x89PNG") and out.stat().st_size > 5_000
     elif ending == ".svg":

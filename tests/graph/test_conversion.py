@@ -98,8 +98,20 @@ def test_the_summary_has_every_line():
         "Label graph: 4 labels, 6 edges (density 50.0%), 4 samples, 1.75 labels a sample",
         "Labels without edges: 1 (cat)",
         "Most frequent: sky 3, sun 2, sea 1",
-        "Heaviest edges: sky -> sun 1.00, sky -> sea 1.00, sun -> sea 1.00",
+        "Heaviest edges, a -> b is P(b | a): sun -> sky 1.00, sea -> sky 1.00, sea -> sun 1.00",
     ]
+
+
+@pytest.mark.parametrize("condition", ["target", "source"])
+def test_the_summary_reads_from_the_given_label_to_the_other(condition):
+    """Every airplane stands on pavement, and not the reverse."""
+    graph = cooccurrence_graph([[1, 1], [1, 1], [0, 1]], ["airplane", "pavement"], condition_on=condition)
+    assert summarize(graph, top=1).endswith("Heaviest edges, a -> b is P(b | a): airplane -> pavement 1.00")
+
+
+def test_the_summary_of_other_weights_reads_from_source_to_target():
+    graph = from_networkx(nx.DiGraph([("a", "b", {"weight": 2.0})]))
+    assert summarize(graph).endswith("Heaviest edges: a -> b 2.00")
 
 
 def test_a_graph_without_edges_lists_a_few_labels():
