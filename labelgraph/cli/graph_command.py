@@ -6,9 +6,9 @@ Examples:
   labelgraph graph labels.csv --out graph.graphml      # a table of labels: a header of names, then 0 and 1
 
 The items of the training split are counted, so that the graph shows nothing of the test items; --split all counts all
-items. In drawings and printed lists, an arrow a -> b reads "if label a, then label b": its weight is P(b | a), the share
-of the items with label a that also have label b. In .json and .graphml files and with --json, edges lead the way of
-messages: the weight of an edge is P(source | target).
+items. In drawings and printed lists, an arrow a -> b reads "if label a, then label b": its weight is P(b | a), the
+share of the items with label a that also have label b. In .json and .graphml files and with --json, edges lead the way
+of messages: the weight of an edge is P(source | target).
 """
 
 from __future__ import annotations
