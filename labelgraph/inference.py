@@ -10,11 +10,15 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from labelgraph._core.argument_kinds import check_kind
+from labelgraph._core.array_kinds import plain_array
+from labelgraph._core.checked_config import PositiveInt, check_value
 from labelgraph._core.checks import check_features
 from labelgraph._core.names import SIDES, check_name
 from labelgraph._core.packed_bits import NonFiniteError, pack_bits
 from labelgraph._core.similarity import Embeddings, as_embeddings
 from labelgraph.data import CrossModalData, csr_tensor
+from labelgraph.data.pairs import check_pairs
 from labelgraph.methods import Method
 from labelgraph.probability import Calibration, relevance_features
 
@@ -53,6 +57,7 @@ def encode(
         >>> encode(build_method("agah", 6, 5, config=config), data)
         (Embeddings(3 x 2, hamming), Embeddings(3 x 2, hamming))
     """
+    check_pairs("data", data)
     image, text = (encode_side(method, side, data, batch_size, rows, progress) for side in SIDES)
     return image, text
 
@@ -151,6 +156,7 @@ def _by_batch(
     compute: Callable[[str, Tensor], Tensor],
     rows: Tensor | None = None,
 ) -> Tensor:
+    check_pairs("data", data)
     batches = feature_batches(method, side, data, batch_size, rows, None)
     with torch.no_grad():  # Not inference mode, because calibrations are fitted to the scores by gradients.
         return torch.cat([_at_least_float32(compute(side, batch)).cpu() for batch in batches])
@@ -181,6 +187,7 @@ def label_probabilities(
         if probabilities is None:
             raise ValueError(f"'calibrations' must be given for {method.name!r}, which has none (got none)")
         return {side: _by_batch(method, side, data, batch_size, probabilities) for side in SIDES}
+    check_kind("calibrations", calibrations, Mapping, "a mapping of calibrations by side")
     scores = label_scores(method, data, batch_size)
     with torch.no_grad():
         return {side: calibrations[side].cpu()(scores[side]).sigmoid() for side in SIDES}
@@ -190,14 +197,15 @@ def feature_batches(
     method: Method, side: str, features: Any, batch_size: int, rows: Tensor | None, progress: Progress | None
 ) -> Iterator[Tensor]:
     """Yield features on the device and in the precision of the method, which is in evaluation mode meanwhile."""
+    check_kind("method", method, Method, "a method, such as build_method returns")
     matrix = _checked(method, side, features)
-    if batch_size < 1:
-        raise ValueError(f"'batch_size' must be at least 1 (got {batch_size})")
+    check_value("batch_size", batch_size, PositiveInt)
+    chosen = torch.arange(matrix.shape[0]) if rows is None else _as_rows(rows)
     like = next(method.parameters())
     training = [module for module in method.modules() if module.training]
     method.eval()
     try:
-        for part in (torch.arange(matrix.shape[0]) if rows is None else rows).split(batch_size):
+        for part in chosen.split(batch_size):
             batch = matrix[part] if isinstance(matrix, Tensor) else csr_tensor(matrix[part.numpy()])
             yield batch.to(like.device, like.dtype)
             if progress is not None:
@@ -205,6 +213,13 @@ def feature_batches(
     finally:
         for module in training:
             module.training = True
+
+
+def _as_rows(rows: Any) -> Tensor:
+    given = rows if isinstance(rows, Tensor) else torch.from_numpy(plain_array("rows", rows))
+    if given.ndim != 1 or given.is_floating_point():
+        raise ValueError(f"'rows' must be a vector of row numbers (got {given.dtype}, {tuple(given.shape)})")
+    return given
 
 
 def _checked(method: Method, side: str, features: Any) -> Tensor | sp.csr_array:
@@ -228,6 +243,7 @@ def _at_least_float32(values: Tensor) -> Tensor:
 
 def held_out_scores(method: Method, data: CrossModalData) -> dict[str, tuple[Tensor, Tensor]]:
     """Return label scores and labels by side, for `Method.calibrate`, of the items that have the side."""
+    check_pairs("data", data)
     rows = {side: has.nonzero().flatten() for side, has in zip(SIDES, data.present.t(), strict=True)}
     return {
         side: (_label_scores(method, side, data, rows=has), data.labels[has]) for side, has in rows.items() if len(has)

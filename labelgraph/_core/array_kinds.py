@@ -10,6 +10,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from labelgraph._core.argument_kinds import received
 from labelgraph._core.reading import quoted
 
 
@@ -32,8 +33,8 @@ def plain_array(name: str, value: Any) -> np.ndarray:
     """
     if isinstance(value, np.ma.MaskedArray):
         raise ValueError(f"'{name}' must have no masked values (got a masked array); fill the masked values first")
-    if isinstance(value, set | frozenset | Mapping | str | bytes):
-        raise ValueError(f"'{name}' must be an array or a list (got {type(value).__name__})")
+    if value is None or isinstance(value, set | frozenset | Mapping | str | bytes):
+        raise ValueError(f"'{name}' must be an array or a list (got {received(value)})")
     if isinstance(value, Tensor):
         value = value.detach().cpu()
         array = (value.float() if value.dtype in (torch.bfloat16, torch.float16) else value).resolve_conj().numpy()
@@ -89,7 +90,8 @@ def as_texts(name: str, values: Iterable[Any]) -> tuple[str, ...]:
     """
     if isinstance(values, str | bytes | Mapping | set | frozenset):
         raise ValueError(f"'{name}' must be a list of texts (got {quoted(values, 60)})")
-    plain = values.tolist() if hasattr(values, "tolist") else list(values)
+    plain = values.tolist() if hasattr(values, "tolist") else values
+    plain = list(plain) if isinstance(plain, Iterable) else plain
     if not isinstance(plain, list):
         raise ValueError(f"'{name}' must be a list of texts (got {quoted(plain, 60)})")
     return tuple(

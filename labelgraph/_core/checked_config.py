@@ -8,9 +8,9 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
-from labelgraph._core.names import did_you_mean
+from labelgraph._core.names import check_name, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,8 @@ class CheckedConfig:
     and JSON have no tuples. Fields of other types are not checked.
 
     Raises:
-        ValueError: If a value has another type, is out of range, or is not finite; the message names the field.
+        ValueError: If a name is unknown, or a value has another type, is out of range or is not finite; the message
+            names the field.
 
     Example:
         >>> from dataclasses import dataclass
@@ -62,6 +63,12 @@ class CheckedConfig:
         Traceback (most recent call last):
         ValueError: 'lr' must be a positive number (got nan)
     """
+
+    def __new__(cls, *_: Any, **values: Any) -> Self:
+        """Refuse unknown names, before Python does so without a suggestion."""
+        for name in values:
+            check_name("setting", name, [field.name for field in fields(cls)])
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         hints = field_types(type(self))

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from labelgraph._core.argument_kinds import received
 from labelgraph._core.array_kinds import as_sparse, plain_array
 
 ROW_BLOCK = 2**14
@@ -161,11 +162,14 @@ def check_split(name: str, index: Any, size: int) -> Tensor:
     Raises:
         ValueError: If ``index`` is empty, is not a vector or set of whole numbers, is out of range, or repeats an item.
     """
-    array = plain_array(f"split '{name}'", sorted(index) if isinstance(index, set | frozenset) else index)
+    if index is None or isinstance(index, str | bytes | Mapping):
+        raise ValueError(f"split '{name}' must be a vector of whole numbers (got {received(index)})")
+    array = plain_array(name, sorted(index) if isinstance(index, set | frozenset) else index)
     if array.size == 0:
         raise ValueError(f"split '{name}' must have at least one item (got none)")
     if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise ValueError(f"split '{name}' must be a vector of whole numbers (got {array.dtype}, {array.shape})")
+        hint = "; a mask has its row numbers in mask.nonzero()" if array.dtype.kind == "b" else ""
+        raise ValueError(f"split '{name}' must be a vector of whole numbers (got {array.dtype}, {array.shape}){hint}")
     if array.min() < 0 or array.max() >= size:
         raise ValueError(f"split '{name}' must index {size} items (got {array.min()} to {array.max()})")
     rows = torch.from_numpy(array.astype(np.int64))

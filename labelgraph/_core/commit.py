@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from labelgraph._core.argument_kinds import as_path
 from labelgraph._core.arrays import create_array
 from labelgraph._core.digests import sha256_file
 from labelgraph._core.json_files import LIMIT, parse_json, read_at_most
@@ -153,7 +154,7 @@ def write_version(
         OSError: If the system cannot write, for example to a full disk or a read-only folder; it names the folder.
         TimeoutError: If another process holds the lock of the folder for ten minutes.
     """
-    folder = Path(folder)
+    folder = as_path("folder", folder)
     with naming(folder):
         new = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)

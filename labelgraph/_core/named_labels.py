@@ -34,7 +34,7 @@ def named_labels(labels: Any, label_names: Any = ()) -> tuple[Any, tuple[str, ..
         >>> matrix.toarray().tolist(), names
         ([[1, 1], [1, 0], [0, 0]], ('sea', 'sky'))
     """
-    names_given = () if label_names is None or len(label_names) == 0 else as_texts("label_names", label_names)
+    names_given = () if label_names is None else as_texts("label_names", label_names)
     columns = getattr(labels, "columns", None)
     if columns is not None and hasattr(labels, "to_numpy"):
         return labels.to_numpy(), names_given or as_texts("labels", columns)

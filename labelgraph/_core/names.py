@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
+
+from labelgraph._core.argument_kinds import received
 
 SIDES = ("image", "text")  # The order of the sides in every tuple and axis.
 
@@ -23,14 +26,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def check_name(argument: str, name: str, known: Iterable[str]) -> None:
+def check_name(argument: str, name: Any, known: Iterable[str]) -> None:
     """Check that a name is known.
 
     Raises:
         ValueError: If the name is unknown; the message lists known names and suggests the nearest one.
     """
     names = list(known)
-    if name in names:
+    if isinstance(name, str) and name in names:
         return
+    near = did_you_mean(name, names) if isinstance(name, str) else ""
     listed = ", ".join(names[:10]) + (f", ... ({len(names)})" if len(names) > 10 else "")
-    raise ValueError(f"'{argument}' must be one of {listed or 'none'} (got {name!r}){did_you_mean(name, names)}")
+    raise ValueError(f"'{argument}' must be one of {listed or 'none'} (got {received(name)}){near}")

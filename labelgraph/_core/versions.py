@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from labelgraph._core.argument_kinds import as_path
 from labelgraph._core.arrays import map_array
 from labelgraph._core.digests import sha256_bytes, sha256_file
 from labelgraph._core.json_files import LIMIT, parse_json, read_at_most
@@ -119,7 +120,7 @@ def open_version(folder: str | Path, kind: FolderFormat, patience: float = PATIE
         ...     version.entries["author"], version.read("a.txt")
         ('me', b'hello')
     """
-    folder, latest = Path(folder), time.monotonic() + patience
+    folder, latest = as_path("folder", folder), time.monotonic() + patience
     with ExitStack() as stack:
         while True:
             manifest_file = stack.enter_context(open_manifest(folder, kind))

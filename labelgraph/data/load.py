@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from labelgraph._core.argument_kinds import as_path
 from labelgraph.data.formats.folder_sources import SETTINGS
 from labelgraph.data.formats.hashing_mat import load_hashing_files
 from labelgraph.data.formats.matlab import describe_variables, mat_variables
@@ -81,7 +82,7 @@ def load_path(path: str | Path) -> CrossModalData:
         FileNotFoundError: If ``path`` does not exist.
         ValueError: If no format matches; the message lists the formats and the content of ``path``.
     """
-    path = Path(path)
+    path = as_path("path", path)
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file or folder")
     for kind in FORMATS:

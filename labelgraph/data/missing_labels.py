@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from labelgraph._core.argument_kinds import check_kind
+from labelgraph._core.checked_config import Share, check_value
 from labelgraph._core.names import check_name
-from labelgraph.data.pairs import CrossModalData
+from labelgraph.data.pairs import CrossModalData, train_rows
 
 READ = ("train", "validation")  # Splits that a training reads.
 JUDGED = ("test", "query")
@@ -37,9 +39,8 @@ def drop_labels(data: CrossModalData, share: float = 0.5, seed: int = 0) -> Cros
         >>> [drop_labels(data, share).labels.sum(1).tolist() for share in (0.0, 1.0)]
         [[5.0, 5.0, 5.0, 5.0], [1.0, 1.0, 1.0, 5.0]]
     """
-    if not 0 <= share <= 1:
-        raise ValueError(f"'share' must be in [0, 1] (got {share})")
-    rows = _train(data)
+    share = check_value("share", share, Share)
+    rows = train_rows(data)
     item, label = data.labels[rows].nonzero(as_tuple=True)
     draw = torch.rand(len(item), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     highest = torch.zeros(len(rows), dtype=torch.float64).scatter_reduce(0, item, draw, "amax")
@@ -75,7 +76,7 @@ def hold_out_labels(data: CrossModalData, labels: int | Sequence[str], seed: int
         >>> held_out.label_names, held_out.split("train").labels.tolist(), held_out.split("test").labels.tolist()
         (('cat', 'dog'), [[0.0, 1.0], [0.0, 1.0]], [[1.0, 0.0]])
     """
-    _train(data)
+    train_rows(data)
     columns = _drawn(data, labels, seed) if isinstance(labels, int) else _named(data, labels)
     splits, changed = dict(data.splits), data.labels.clone()
     for name in READ:
@@ -89,13 +90,9 @@ def hold_out_labels(data: CrossModalData, labels: int | Sequence[str], seed: int
     return replace(data, labels=changed, splits=splits)
 
 
-def _train(data: CrossModalData) -> Tensor:
-    if "train" not in data.splits:
-        raise ValueError(f"'data' must have a split 'train' (got {', '.join(data.splits) or 'none'})")
-    return data.rows("train")
-
-
 def _named(data: CrossModalData, names: Sequence[str]) -> Tensor:
+    names = [names] if isinstance(names, str) else names
+    check_kind("labels", names, Iterable, "names of labels, or their number")
     for name in names:
         check_name("labels", name, data.label_names)
     return torch.tensor([data.label_names.index(name) for name in dict.fromkeys(names)], dtype=torch.long)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labelgraph._core.argument_kinds import as_path
 from labelgraph._core.lazy import LazyTable
 from labelgraph._core.names import did_you_mean
 
@@ -27,7 +28,7 @@ def check_dataset(name: str | Path) -> None:
         ValueError: If ``name`` is an unknown name.
         FileNotFoundError: If ``name`` is a path that does not exist. Both messages suggest the nearest known name.
     """
-    path = Path(name)
+    path = as_path("name", name)
     if name in DATASETS or path.exists():
         return
     near = did_you_mean(str(name), [*DATASETS, *_siblings(path)])

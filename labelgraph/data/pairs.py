@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labelgraph._core.argument_kinds import check_kind
 from labelgraph._core.array_kinds import as_texts, check_distinct
+from labelgraph._core.checked_config import Share, check_value
 from labelgraph._core.checks import (
     check_encoders,
     check_features,
@@ -20,6 +22,7 @@ from labelgraph._core.checks import (
     check_split,
     csr_tensor,
 )
+from labelgraph._core.devices import as_device
 from labelgraph._core.named_labels import named_labels
 from labelgraph._core.reading import quoted
 from labelgraph.data.splits.split_names import split_name
@@ -138,6 +141,8 @@ class CrossModalData:
         dimensions: Any = getattr(index, "ndim", 0)
         if isinstance(index, bool) or dimensions or not hasattr(index, "__index__"):
             return self.select(index)
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"'index' must be a row number of {len(self)} items (got {index})")
         row = range(len(self))[index]
         text = self.text_rows(slice(row, row + 1))[0]
         return Pair(self.image[row], text, self.labels[row], self.present[row], self.ids[row], self.titles[row])
@@ -145,12 +150,15 @@ class CrossModalData:
     def to(self, device: str | torch.device) -> CrossModalData:
         """Copy the data to a device; sparse texts stay in main memory, and `text_rows` moves their rows to the device.
 
+        Raises:
+            ValueError: If PyTorch has no device of this name, or this machine has no such device.
+
         Example:
             >>> from labelgraph.data import load_openclipart
             >>> load_openclipart().to("cpu").image.device
             device(type='cpu')
         """
-        other = copy.copy(self)
+        device, other = as_device(device), copy.copy(self)
         for name in ("image", "text", "labels", "present", "label_vectors"):
             value = getattr(self, name)
             object.__setattr__(other, name, value.to(device) if isinstance(value, Tensor) else value)
@@ -273,6 +281,28 @@ def _checked_splits(splits: Mapping[str, Any], size: int) -> dict[str, Tensor]:
     return checked
 
 
+def check_pairs(argument: str, data: Any) -> None:
+    """Check that an argument is a data set.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    hint = "; load_dataset(name) loads one" if isinstance(data, str) else ""
+    check_kind(argument, data, CrossModalData, f"a CrossModalData{hint}")
+
+
+def train_rows(data: CrossModalData) -> Tensor:
+    """Return the row numbers of the split ``train``, int64.
+
+    Raises:
+        ValueError: If there is no such split.
+    """
+    check_pairs("data", data)
+    if "train" not in data.splits:
+        raise ValueError(f"'data' must have a split 'train' (got {', '.join(data.splits) or 'none'})")
+    return data.rows("train")
+
+
 def drop_modalities(data: CrossModalData, share: float = 0.8, image_only: float = 0.5, seed: int = 0) -> CrossModalData:
     """Remove one side from some training items; all other items stay unchanged.
 
@@ -286,7 +316,7 @@ def drop_modalities(data: CrossModalData, share: float = 0.8, image_only: float 
         seed: Seed of the random choice.
 
     Raises:
-        ValueError: If a share is not in [0, 1], or there is no split ``train``.
+        ValueError: If a share is not a number in [0, 1], or there is no split ``train``.
 
     Example:
         >>> import torch
@@ -295,12 +325,9 @@ def drop_modalities(data: CrossModalData, share: float = 0.8, image_only: float 
         >>> drop_modalities(data).present.sum(0).tolist()  # images and texts that are left
         [3, 3]
     """
-    for name, value in (("share", share), ("image_only", image_only)):
-        if not 0 <= value <= 1:
-            raise ValueError(f"'{name}' must be in [0, 1] (got {value})")
-    if "train" not in data.splits:
-        raise ValueError(f"'data' must have a split 'train' (got {', '.join(data.splits) or 'none'})")
-    train = data.splits["train"]
+    share, image_only = check_value("share", share, Share), check_value("image_only", image_only, Share)
+    train = train_rows(data)
+    check_value("seed", seed, int)
     chosen = train[torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))]
     chosen = chosen[: round(share * len(train))]
     cut = round(image_only * len(chosen))
@@ -314,6 +341,9 @@ def drop_modalities(data: CrossModalData, share: float = 0.8, image_only: float 
 def keep_complete(data: CrossModalData) -> CrossModalData:
     """Remove training items with a missing side from the split ``train``.
 
+    Raises:
+        ValueError: If there is no split ``train``.
+
     Example:
         >>> import torch
         >>> from labelgraph.data import CrossModalData, drop_modalities, keep_complete
@@ -321,5 +351,5 @@ def keep_complete(data: CrossModalData) -> CrossModalData:
         >>> len(keep_complete(drop_modalities(data)).split("train"))
         1
     """
-    train = data.splits["train"]
+    train = train_rows(data)
     return data.with_splits({**data.splits, "train": train[data.present[train].all(1)]})

@@ -38,7 +38,8 @@ class BagOfWords(Encoder):
     sparse = True
 
     def __init__(self, vocabulary: Sequence[str], binary: bool = True) -> None:
-        if isinstance(vocabulary, str) or not all(isinstance(word, str) for word in vocabulary):
+        listed = isinstance(vocabulary, Iterable) and not isinstance(vocabulary, str)
+        if not listed or not all(isinstance(word, str) for word in vocabulary):
             raise ValueError(f"'vocabulary' must be a list of words (got {quoted(vocabulary, 60)})")
         if not isinstance(binary, bool):
             raise ValueError(f"'binary' must be true or false (got {quoted(binary, 60)})")

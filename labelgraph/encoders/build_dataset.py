@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from labelgraph._core.argument_kinds import check_kind, received
 from labelgraph._core.reading import quoted
 from labelgraph.data import CrossModalData
 from labelgraph.encoders.bag_of_words import BagOfWords
@@ -76,6 +77,7 @@ def data_from_files(
         ValueError: If lengths differ, no picture can be read, or no tag is frequent enough.
         ImportError: If an encoder needs a package that is not installed.
     """
+    check_kind("images", images, (list, tuple), "a list of paths of pictures")
     ids = _ids(images) if ids is None else ids
     titles = captions if titles is None else titles
     _check(images, missing, captions=captions, tags=tags, ids=ids, titles=titles)
@@ -122,6 +124,8 @@ def _ids(images: Sequence[str | Path | None]) -> list[str]:
 def _check(images: Sequence[str | Path | None], missing: str, **arguments: Sequence[Any]) -> None:
     """Check that lengths agree and that there is a picture."""
     for name, entries in arguments.items():
+        if isinstance(entries, str) or not hasattr(entries, "__len__"):
+            raise ValueError(f"'{name}' must be a list (got {received(entries)})")
         if len(entries) != len(images):
             raise ValueError(f"'{name}' must have an entry per picture, {len(images)} (got {len(entries)})")
     if missing not in MISSING:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from labelgraph._core.argument_kinds import as_path
 from labelgraph.data import CrossModalData, complete_splits
 from labelgraph.encoders import similar_tags
 from labelgraph.encoders.build_dataset import data_from_files
@@ -57,7 +58,7 @@ def data_from_table(
             an error.
         ImportError: If the table is Parquet and pyarrow is not installed, or a package of an encoder is missing.
     """
-    path = Path(path)
+    path = as_path("path", path)
     named = {"image": image, "caption": caption, "tags": tags, "title": title, "split": split, "id": id}
     columns = guess_columns(path, named)
     _report_columns(path, columns, named)
@@ -151,7 +152,7 @@ def data_from_folder(path: str | Path, **options: Any) -> CrossModalData:
         ValueError: If there are several tables, a column is missing, a file is listed twice, or `data_from_files`
             raises an error.
     """
-    return data_from_table(table_of(Path(path)), **options)
+    return data_from_table(table_of(as_path("path", path)), **options)
 
 
 def table_of(folder: Path) -> Path:

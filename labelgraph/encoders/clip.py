@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize
 
+from labelgraph._core.argument_kinds import check_kind
+from labelgraph._core.devices import as_device
 from labelgraph._core.names import SIDES
 from labelgraph.encoders.encoder import Encoder, Item, check_text, import_package
 from labelgraph.encoders.pictures import open_picture
@@ -37,7 +39,7 @@ class Clip(Encoder):
 
     def __init__(self, model: str | Path, side: str, *, allow_download: bool = False, device: str = "cpu") -> None:
         self.model, self.side = model_name(model), check_side(side)
-        self.device = torch.device(device)
+        self.device = as_device(device)
         transformers = import_package("transformers", "clip")
         where = {"local_files_only": not allow_download}
         if side == "image":
@@ -113,6 +115,7 @@ def not_here(model: str, error: OSError) -> FileNotFoundError:
 
 def model_name(model: str | Path) -> str:
     """The absolute path of a folder, so that settings work in any working directory; a name is unchanged."""
+    check_kind("model", model, (str, Path), "a folder or the name of a model")
     return str(Path(model).resolve()) if Path(model).exists() else str(model)
 
 

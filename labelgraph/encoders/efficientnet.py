@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labelgraph._core.devices import as_device
 from labelgraph.encoders.encoder import Encoder, Item, import_package
 from labelgraph.encoders.pictures import cut_margins, open_picture
 
@@ -53,7 +54,7 @@ class EfficientNetLite0(Encoder):
         if framing not in FRAMINGS:
             raise ValueError(f"'framing' must be one of {', '.join(FRAMINGS)} (got {framing!r})")
         self.framing = framing
-        self.device = torch.device(device)
+        self.device = as_device(device)
 
     @property
     def options(self) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from typing import Any, ClassVar, Self, TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
+from labelgraph._core.argument_kinds import received
+
 Features: TypeAlias = np.ndarray | sp.csr_array
 Item: TypeAlias = str | Path | np.ndarray
 
@@ -77,8 +79,9 @@ class Encoder(ABC):
             ValueError: If there are no items, or an item cannot be read.
             FileNotFoundError: If there is no such file.
         """
-        if isinstance(items, str | Path):
-            raise ValueError(f"'items' must be a sequence of items (got {str(items)!r} alone)")
+        if isinstance(items, str | Path) or not hasattr(items, "__len__"):
+            alone = " alone" if isinstance(items, str | Path) else ""
+            raise ValueError(f"'items' must be a sequence of items (got {received(items)}{alone})")
         if not len(items):
             raise ValueError("'items' must have at least one item (got none)")
         return self.embed([self.prepare(item) for item in items])

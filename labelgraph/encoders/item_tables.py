@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
+from labelgraph._core.argument_kinds import as_path
 from labelgraph.encoders.table_files import read_columns
 from labelgraph.encoders.table_values import ids_of, split_rows, tags_of, texts
 
@@ -110,7 +111,7 @@ def read_table(
         >>> table.label_names, table.labels.toarray().tolist(), table.captions
         (('cat', 'dog', 'red'), [[1, 0, 1], [0, 1, 0]], ['A red cat', 'A dog'])
     """
-    path = Path(path)
+    path = as_path("path", path)
     if separator == "":
         raise ValueError("'separator' must be a text of at least one character (got '')")
     if image is None and caption is None:

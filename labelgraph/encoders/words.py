@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
+from labelgraph._core.argument_kinds import received
+
 SHORTEST = 3  # Minimum number of letters; shorter words are mostly articles and prepositions.
 SHORTEST_SYLLABIC = 2
 ASCII_WORD = re.compile(r"[a-z]+")
@@ -32,6 +34,8 @@ def words_of(text: str) -> list[str]:
         >>> words_of("红色的猫"), words_of("हिन्दी में बिल्ली")
         (['红', '色', '的', '猫'], ['हिन्दी', 'में', 'बिल्ली'])
     """
+    if not isinstance(text, str):
+        raise ValueError(f"'text' must be a text (got {received(text)})")
     if text.isascii():
         return [word for word in ASCII_WORD.findall(text.lower()) if len(word) >= SHORTEST]
     return [word for word in map("".join, _runs(_folded(text))) if _is_long_enough(word)]

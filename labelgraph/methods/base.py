@@ -11,15 +11,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
+from labelgraph._core.argument_kinds import check_kind
 from labelgraph._core.commit import FolderWriter, write_version
 from labelgraph._core.versions import Version, open_version
-from labelgraph.methods.model_folder import MODEL_FORMAT, AllocationLimit, read_model, refusing, write_model
+from labelgraph.methods.model_folder import (
+    MODEL_FORMAT,
+    AllocationLimit,
+    StoredGraph,
+    read_model,
+    refusing,
+    write_model,
+)
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
     from torch_geometric.data import Data
-
-    from labelgraph.methods.model_folder import StoredGraph
 
 
 class Method(nn.Module, ABC):
@@ -67,7 +73,14 @@ class Method(nn.Module, ABC):
             text_channels: Size of the text features.
             graph: Label graph of the training items, from `cooccurrence_graph`. A method that does not read labels
                 needs no graph.
+
+        Raises:
+            ValueError: If ``graph`` is something else, or the method needs a graph.
         """
+        from torch_geometric.data import Data
+
+        kinds = (Data, StoredGraph, type(None))
+        check_kind("graph", graph, kinds, "a label graph, such as cooccurrence_graph returns")
         graph = graph if cls.reads_labels else None
         method = cls(**cls.parts(config, image_channels, text_channels, graph), config=config)
         method._graph, method._channels = graph, (image_channels, text_channels)

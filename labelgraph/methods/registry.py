@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labelgraph._core.argument_kinds import received
+from labelgraph._core.checked_config import PositiveInt, check_value
 from labelgraph._core.lazy import LazyTable
 from labelgraph._core.names import check_name
 from labelgraph.methods import configs
@@ -107,11 +109,17 @@ def build_method(
         ('ALGCN', 0.3)
     """
     cls = method_class(name)
+    for argument, value in (("image_channels", image_channels), ("text_channels", text_channels)):
+        check_value(argument, value, PositiveInt)
     return cls.from_config(method_config(cls, config, settings), image_channels, text_channels, graph)
 
 
-def method_config(method: type[Method], config: Any = None, settings: Mapping[str, Any] | None = None) -> Any:
+def method_config(
+    method: type[Method], config: Any = None, settings: Mapping[str, Any] | None = None, argument: str = "config"
+) -> Any:
     """Return the config of a method with single settings changed. ``config`` defaults to the published settings.
+
+    Messages call the config by the name of the ``argument``.
 
     Raises:
         ValueError: If ``config`` belongs to another method, or a setting is unknown or out of range.
@@ -120,7 +128,7 @@ def method_config(method: type[Method], config: Any = None, settings: Mapping[st
         config = method.Config()
     elif type(config) is not method.Config:
         raise ValueError(
-            f"'config' must be a {method.Config.__name__} for {method.name!r} (got {type(config).__name__})"
+            f"'{argument}' must be a {method.Config.__name__} for {method.name!r} (got {received(config)})"
         )
     for setting in settings or {}:
         check_name("setting", setting, [field.name for field in fields(config)])
@@ -136,11 +144,14 @@ def load_method(folder: str | Path, device: str | torch.device = "cpu") -> Metho
 
     Raises:
         FileNotFoundError: If the folder has no model.
-        ValueError: If the model is damaged, or has an unknown method or another format version.
+        ValueError: If the model is damaged, or has an unknown method or another format version, or the device is
+            unknown or not there.
     """
+    from labelgraph._core.devices import as_device
     from labelgraph._core.versions import open_version
     from labelgraph.methods.model_folder import MODEL_FORMAT
 
+    device = as_device(device)
     with open_version(folder, MODEL_FORMAT) as version:
         return read_method(version).to(device)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.distributed import ProcessGroup
 
 from labelgraph._core.names import check_name
+from labelgraph._core.reading import quoted
 from labelgraph._core.similarity import Vectors
 from labelgraph.metrics.grades import Relevance
 from labelgraph.metrics.item_values import ItemValues
@@ -144,8 +145,8 @@ def read_metrics(metrics: Sequence[str | Metric], ties: str = "database") -> lis
     Raises:
         ValueError: If a name or the treatment of ties is unknown.
     """
-    if isinstance(metrics, str) or not metrics:
-        raise ValueError(f"'metrics' must be a list of at least one name (got {metrics!r})")
+    if isinstance(metrics, str) or not isinstance(metrics, Iterable) or not metrics:
+        raise ValueError(f"'metrics' must be a list of at least one name (got {quoted(metrics, 60)})")
     check_name("ties", ties, TIES)
     read = [metric if isinstance(metric, Metric) else parse_metric(metric) for metric in metrics]
     return list({metric.full: metric for metric in read}.values())

@@ -11,14 +11,16 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from labelgraph._core.checked_config import CountInt, check_value
 from labelgraph._core.checks import check_features, check_multi_hot
 from labelgraph._core.names import SIDES, check_name
 from labelgraph.data import COUNT_BINS, CrossModalData, count_bins
+from labelgraph.data.pairs import check_pairs
 from labelgraph.inference import label_probabilities, label_scores
 from labelgraph.methods import Method
 from labelgraph.metrics.metric_options import TIES
 from labelgraph.metrics.propensity import DEFAULT_CUTS, propensities, propensity_scored
-from labelgraph.metrics.protocols import PROTOCOLS, Encoder
+from labelgraph.metrics.protocols import PROTOCOLS, Encoder, check_encoder
 from labelgraph.metrics.ranked import average_precision
 from labelgraph.metrics.ties import expected_average_precision
 
@@ -137,6 +139,8 @@ def label_report(
     if not counted.any():
         raise ValueError("'labels' must have at least one label (got none)")
     report: dict[str, Any] = {"by_count": {}, "labels_by_count": {}, "metrics": {}}
+    if num_items is not None:
+        check_value("num_items", num_items, CountInt)
     if counts is not None:
         numbers = np.asarray(counts)
         if numbers.shape != values.shape:
@@ -179,6 +183,8 @@ def evaluate_labels(
     Raises:
         ValueError: If the protocol is unknown, or the data lack a split of the protocol.
     """
+    check_encoder("method", method)
+    check_pairs("data", data)
     check_name("protocol", protocol, PROTOCOLS)
     if isinstance(method, Method) and not method.scores_labels:
         return {}

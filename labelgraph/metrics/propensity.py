@@ -9,7 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labelgraph._core.array_kinds import plain_array
+from labelgraph._core.checked_config import check_value
 from labelgraph._core.checks import check_features, check_multi_hot
+from labelgraph.metrics.ranked import check_cuts
 
 DEFAULT_CUTS = (1, 3, 5)
 BLOCK = 2**22  # Number of scores ranked at a time.
@@ -40,8 +43,8 @@ def propensities(counts: Any, num_items: int, a: float = 0.55, b: float = 1.5) -
         >>> propensities([1, 10, 1000], 3000).round(3).tolist()
         [0.125, 0.248, 0.794]
     """
-    numbers = np.asarray(counts, dtype=np.float64)
-    if num_items < 3:  # Below e, the constant C would be negative.
+    numbers = _numbers("counts", counts)
+    if check_value("num_items", num_items, int) < 3:  # Below e, the constant C would be negative.
         raise ValueError(f"'num_items' must be at least 3 (got {num_items})")
     if a <= 0 or b <= 0:
         raise ValueError(f"'a' and 'b' must be positive (got {a:g} and {b:g})")
@@ -104,8 +107,15 @@ def propensity_scored(
     return dict(zip(names, (reached / best).flatten().tolist(), strict=True))
 
 
+def _numbers(name: str, values: Any) -> np.ndarray:
+    numbers = plain_array(name, values)
+    if numbers.dtype.kind not in "biuf":
+        raise ValueError(f"'{name}' must be numbers (got {numbers.dtype})")
+    return numbers.astype(np.float64)
+
+
 def _inverse(propensity: Any, num_labels: int) -> Tensor:
-    values = np.asarray(propensity, dtype=np.float64)
+    values = _numbers("propensity", propensity)
     if values.shape != (num_labels,) or not ((values > 0) & (values <= 1)).all():
         raise ValueError(
             f"'propensity' must be {num_labels} numbers in (0, 1], one per label (got shape {values.shape}"
@@ -115,10 +125,7 @@ def _inverse(propensity: Any, num_labels: int) -> Tensor:
 
 
 def _checked_cuts(ks: Sequence[int]) -> list[int]:
-    cuts = list(dict.fromkeys(ks))
-    if not cuts or min(cuts) < 1:
-        raise ValueError(f"'ks' must be at least 1 (got {min(cuts, default='none')})")
-    return cuts
+    return list(dict.fromkeys(check_cuts(ks)))
 
 
 def _dense(rows: Any) -> Tensor:

@@ -16,9 +16,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from labelgraph._core.argument_kinds import check_kind
 from labelgraph._core.names import check_name
 from labelgraph._core.similarity import Embeddings, Vectors, as_embeddings
 from labelgraph.data import CrossModalData
+from labelgraph.data.pairs import check_pairs
 from labelgraph.inference import encode
 from labelgraph.methods import Method
 from labelgraph.metrics.metric import Metric
@@ -71,6 +73,7 @@ def evaluate_protocol(
         >>> reports["text_to_image"].mean_average_precision, reports["text_to_image"].metrics["own-rank"]
         (1.0, 1.0)
     """
+    check_encoder("method", method)
     encoder = partial(encode, method) if isinstance(method, Method) else method
     reports = {}
     for way, (query, database, labels, ids) in _sides(encoder, data, protocol, similarity).items():
@@ -79,12 +82,22 @@ def evaluate_protocol(
     return reports
 
 
+def check_encoder(argument: str, method: Any) -> None:
+    """Check that an argument is a method or a function.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    check_kind(argument, method, (Method, Callable), "a method, such as build_method returns, or a function")
+
+
 Pair = tuple[Tensor, Tensor]
 Side = tuple[Embeddings, Embeddings, Pair, Pair]
 
 
 def _sides(encode: Encoder, data: CrossModalData, protocol: str, similarity: str | None) -> dict[str, Side]:
     """Return queries, database, labels of both and row numbers of both, by direction."""
+    check_pairs("data", data)
     check_name("protocol", protocol, PROTOCOLS)
     query, database = (data.rows(name) for name in PROTOCOLS[protocol])
     asks = _encoded(encode, data, query, similarity)

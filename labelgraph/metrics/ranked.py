@@ -288,7 +288,7 @@ def ndcg_at(grades: Any, ks: Sequence[int | None], gain: str = "linear") -> Tens
     """
     if gain not in GAINS:
         raise ValueError(f"'gain' must be one of {', '.join(GAINS)} (got {gain!r})")
-    check_cuts([k for k in ks if k is not None] or [1])
+    check_cuts([1 if k is None else k for k in ks] if isinstance(ks, Iterable) else ks)
     grades = as_grades(grades)
     cuts = [min(k or grades.shape[1], grades.shape[1]) for k in ks]
     gains = GAINS[gain](grades[:, : max(cuts)])

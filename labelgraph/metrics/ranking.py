@@ -23,6 +23,7 @@ from labelgraph._core.similarity import (
 )
 from labelgraph.metrics.grades import HIGHEST_GRADE, Relevance, RelevanceRows
 from labelgraph.metrics.item_values import ItemValues
+from labelgraph.metrics.ranked import check_cuts
 
 
 @dataclass(frozen=True)
@@ -179,8 +180,8 @@ def _with_places(grades: Tensor) -> Tensor:
 
 def rows_a_block(inputs: RankingInputs, block_size: int | None) -> int:
     """Return the number of queries that are ranked at a time."""
-    if block_size is not None and block_size < 1:
-        raise ValueError(f"'block_size' must be at least 1 (got {block_size})")
+    if block_size is not None:
+        check_cuts([block_size], "block_size")
     return block_size or max(1, BLOCK_SCORES // len(inputs.database))
 
 

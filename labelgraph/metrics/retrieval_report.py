@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.distributed import ProcessGroup
 
+from labelgraph._core.array_kinds import plain_array
 from labelgraph._core.names import check_name
 from labelgraph._core.similarity import Vectors, as_matrix
 from labelgraph.metrics.compute import query_metrics, read_metrics
@@ -164,7 +165,7 @@ def _counted(relevant: Tensor, without_relevant: str) -> Tensor:
     return counted
 
 
-def class_means(values: Tensor, query_labels: Any) -> Tensor:
+def class_means(values: Any, query_labels: Any) -> Tensor:
     """Compute the mean of a metric over the queries with each label, including queries without relevant items.
 
     Args:
@@ -184,7 +185,8 @@ def class_means(values: Tensor, query_labels: Any) -> Tensor:
         tensor([0.7500, 0.5000,    nan], dtype=torch.float64)
     """
     labels = as_matrix("query_labels", query_labels)
-    if len(labels) != len(values):
+    values = values if isinstance(values, Tensor) else torch.from_numpy(plain_array("values", values))
+    if values.ndim != 1 or len(labels) != len(values):
         raise ValueError(
             f"'query_labels' must have {len(values)} rows, one per value (got shape {tuple(labels.shape)})"
         )

@@ -11,13 +11,15 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from labelgraph._core.array_kinds import plain_array
 from labelgraph._core.names import check_name
 from labelgraph._core.similarity import Vectors, as_matrix
 from labelgraph.data import COUNT_BINS, CrossModalData, count_bins
+from labelgraph.data.pairs import check_pairs
 from labelgraph.inference import encode_labels, encode_side
 from labelgraph.methods import Method
 from labelgraph.metrics.compute import query_metrics
-from labelgraph.metrics.protocols import PROTOCOLS, Encoder
+from labelgraph.metrics.protocols import PROTOCOLS, Encoder, check_encoder
 
 LEAST_TEXTS = 3
 
@@ -74,7 +76,7 @@ def label_query_precision(
     report = _measured(queries, database, relevant, at, similarity)
     if counts is None:
         return report
-    numbers = torch.as_tensor(counts)
+    numbers = torch.from_numpy(plain_array("counts", counts))
     if tuple(numbers.shape) != (len(relevant),):
         raise ValueError(f"'counts' must have {len(relevant)} entries, one per label (got {tuple(numbers.shape)})")
     values = torch.tensor(report.per_query, dtype=torch.float64)
@@ -133,6 +135,8 @@ def evaluate_short_queries(
     Raises:
         ValueError: If the protocol is unknown, or the data lack a split of the protocol.
     """
+    check_encoder("method", method)
+    check_pairs("data", data)
     check_name("protocol", protocol, PROTOCOLS)
     rows = data.rows(PROTOCOLS[protocol][1])
     rows = rows[data.present[rows].all(1)]

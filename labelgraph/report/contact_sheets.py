@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labelgraph._core.argument_kinds import check_kind
+from labelgraph._core.checked_config import check_value
 from labelgraph.encoders import open_picture
 
 if TYPE_CHECKING:
@@ -52,11 +54,13 @@ def contact_sheet(
         >>> contact_sheet(load_thumbnails([0, 1, 2]), ["one", "two", "three"], [0.9, 0.8, 0.7], columns=2).size
         (388, 472)
     """
+    check_kind("pictures", pictures, Sequence, "a list of pictures")
     if not len(pictures):
         raise ValueError("'pictures' must have at least 1 entry (got none)")
-    if columns < 1:
+    if check_value("columns", columns, int) < 1:
         raise ValueError(f"'columns' must be at least 1 (got {columns})")
     for name, entries in (("captions", captions), ("scores", scores), ("frames", frames)):
+        check_kind(name, entries, (Sequence, type(None)), "a list")
         if entries is not None and len(entries) != len(pictures):
             expected = f"{len(pictures)} {'entry' if len(pictures) == 1 else 'entries'}"
             raise ValueError(f"'{name}' must have {expected}, one for each picture (got {len(entries)})")
@@ -98,7 +102,8 @@ def _put(sheet: Image, draw: ImageDraw, picture: Image | str | Path | None, corn
             picture = open_picture(picture)
         except (ValueError, OSError):
             picture = None
-    if picture is None:
+    if not hasattr(picture, "convert"):
+        check_kind("pictures", picture, type(None), "Pillow images or paths")
         draw.text((corner[0] + size // 2, corner[1] + size // 2), "no picture", FAINT, _font(13), "mm")
         return
     fitted = ImageOps.contain(picture.convert("RGB"), (size, size), Image.Resampling.LANCZOS)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labelgraph._core.argument_kinds import SHOWN, received
 from labelgraph._core.names import did_you_mean
 from labelgraph.encoders import BagOfWords, Encoder, SentenceEncoder, build_encoder
 from labelgraph.encoders.near_words import respelled
@@ -21,6 +22,7 @@ from labelgraph.methods.label_placement import LabelPlacement, name_vectors, pla
 from labelgraph.search.items import as_names
 
 EXPECTED, BESIDE = 0.5, 0.1
+_ITEMS = {"text": "texts", "image": "paths of picture files"}
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,8 @@ class QueryReader:
         if not self.label_names:
             raise ValueError(f"'label' needs a method that ranks by label probabilities (got {self._method.name!r}, "
                              f"which ranks by {self._method.similarity})")  # fmt: skip
-        queries = [as_names("label", names) for names in ([labels] if isinstance(labels, str) else labels)]
+        given = labels if isinstance(labels, Iterable) and not isinstance(labels, str) else [labels]
+        queries = [as_names("label", names) for names in given]
         if not queries or not all(queries):
             raise ValueError(f"'label' must name at least one label for each query (got {labels!r})")
         return queries
@@ -192,15 +195,24 @@ class QueryReader:
         return self._encoders[side]
 
 
-def as_items(query: Any) -> list[str | Path] | None:
-    """Return texts or paths as a list; None if the query is neither, such as features."""
+def as_items(name: str, query: Any) -> list[str | Path] | None:
+    """Return texts or paths as a list; None if the query has features.
+
+    Raises:
+        ValueError: If the query has neither, or has something else among its texts.
+    """
     if isinstance(query, str | Path):
         return [query]
-    if isinstance(query, np.ndarray) and query.dtype.kind == "U":
-        query = query.ravel().tolist()
-    if isinstance(query, list | tuple) and query and all(isinstance(each, str | Path) for each in query):
-        return list(query)
-    return None
+    if isinstance(query, SHOWN):
+        raise ValueError(f"'{name}' must be {_ITEMS[name]}, or features (got {received(query)})")
+    if getattr(query, "ndim", 0) == 1 and not isinstance(query, Tensor) and np.asarray(query).dtype.kind in "UO":
+        query = np.asarray(query).tolist()
+    if not isinstance(query, list | tuple) or not any(isinstance(each, str | Path) for each in query):
+        return None
+    for row, each in enumerate(query):
+        if not isinstance(each, str | Path):
+            raise ValueError(f"'{name}' must be {_ITEMS[name]} (got {received(each)} at {row})")
+    return list(query)
 
 
 def named_labels(text: str, label_names: Iterable[str]) -> list[str]:

@@ -9,9 +9,11 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from labelgraph._core.argument_kinds import as_path, check_kind
 from labelgraph._core.checks import check_multi_hot, check_split
 from labelgraph._core.names import SIDES, check_name
 from labelgraph.data import CrossModalData
+from labelgraph.data.pairs import check_pairs
 from labelgraph.inference import encode_side
 from labelgraph.methods import Method
 from labelgraph.methods.label_placement import LabelPlacement
@@ -63,6 +65,7 @@ class Searcher:
     def __init__(
         self, method: Method, index: str | None = None, label_names: Sequence[str] = (), **settings: int
     ) -> None:
+        check_kind("method", method, Method, "a method, such as load_method returns")
         self.method = method.eval()
         self.index = index or ("hamming" if method.similarity == "hamming" else "exact")
         self.settings = settings
@@ -108,6 +111,7 @@ class Searcher:
         Raises:
             ValueError: If an id or a row is repeated, or the features do not have the width that the method needs.
         """
+        check_pairs("data", data)
         chosen = check_split("rows", torch.arange(len(data)) if rows is None else rows, len(data))
         distinct_ids([data.ids[row] for row in chosen.tolist()])
         sides = self._empty_sides(data.label_names)
@@ -257,9 +261,9 @@ class Searcher:
     def _query(self, name: str, query: Any, vectors: Any) -> Query:
         if vectors is not None and name != "label":
             raise ValueError(f"'vectors' needs 'label' (got {name!r})")
-        items = as_items(query)
         if name == "label":
             return self._reader.labels(query, vectors)
+        items = as_items(name, query)
         if items is None:
             return self._reader.features(name, query)
         return self._reader.texts(list(map(str, items))) if name == "text" else self._reader.pictures(items)
@@ -276,7 +280,7 @@ class Searcher:
         """
         state = self.__getstate__()
         meaning = {name: state[name] for name in MEANING}
-        write_searcher(Path(folder), self.method, meaning, state["sides"])
+        write_searcher(as_path("folder", folder), self.method, meaning, state["sides"])
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -289,7 +293,7 @@ class Searcher:
             ValueError: If the folder is damaged or has another format.
             ImportError: If the index needs FAISS, which is not installed.
         """
-        return read_searcher(Path(folder), cls._restored)
+        return read_searcher(as_path("folder", folder), cls._restored)
 
     @classmethod
     def _restored(cls, method: Method, meaning: dict[str, Any], sides: dict[str, Any]) -> Self:

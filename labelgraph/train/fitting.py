@@ -12,16 +12,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from lightning.pytorch.loggers import Logger
 
+from labelgraph._core.argument_kinds import as_path, check_kind
+from labelgraph._core.checked_config import Limit, check_value
+from labelgraph._core.devices import as_device
 from labelgraph._core.packed_bits import NonFiniteError
 from labelgraph._core.similarity import unit_length
 from labelgraph.data import CrossModalData
+from labelgraph.data.pairs import check_pairs
 from labelgraph.inference import held_out_scores
 from labelgraph.methods import METHODS, Method
 from labelgraph.methods.model_folder import refusing
@@ -33,6 +37,7 @@ from labelgraph.train.process import interruptible
 from labelgraph.train.rare_labels import learn_names, learn_references
 from labelgraph.train.settings import TrainConfig
 
+Seed = Annotated[int, Limit("a whole number from 0 to 4294967295", lambda value: 0 <= value < 2**32)]
 HISTORY, BEST, LAST = "history.csv", "best", "last"
 
 
@@ -107,12 +112,15 @@ def fit(
             the folder.
     """
     check_process()
+    _check_kinds(method, data, config, logger, trainer_options)
+    check_value("seed", seed, Seed)
+    check_callbacks(callbacks)
     check_device(config.device)
     check_incomplete(method, data)
     method.encoders, method._source = data.encoders, None
     vectors = data.label_vectors
     method.label_vectors = None if vectors is None else unit_length(vectors.float()).half().cpu()
-    folder = Path(folder)
+    folder = as_path("folder", folder)
     folder.mkdir(parents=True, exist_ok=True)
     size = _batch_size(config, len(data.rows("train")))
     batches = CrossModalDataModule(
@@ -154,6 +162,15 @@ def fit(
         epoch_seconds=statistics.median(history.seconds),
         peak_bytes=history.peak_bytes,
     )
+
+
+def _check_kinds(method: Any, data: Any, config: Any, logger: Any, trainer_options: Any) -> None:
+    check_kind("method", method, Method, "a method, such as build_method returns")
+    check_pairs("data", data)
+    check_kind("config", config, TrainConfig, "a TrainConfig")
+    check_kind("logger", logger, (bool, Logger, type(None)), "a Lightning logger, True or False")
+    options = (Mapping, type(None))
+    check_kind("trainer_options", trainer_options, options, "a mapping of options of lightning.Trainer")
 
 
 # Options of Lightning's trainer that are set elsewhere.
@@ -269,6 +286,17 @@ def check_incomplete(method: Method | type[Method], data: CrossModalData) -> Non
         )
 
 
+def check_callbacks(callbacks: Any) -> None:
+    """Check Lightning callbacks.
+
+    Raises:
+        ValueError: If the argument is not a list or tuple of callbacks.
+    """
+    check_kind("callbacks", callbacks, (list, tuple), "a list of Lightning callbacks")
+    for callback in callbacks:
+        check_kind("callbacks", callback, Callback, "a list of Lightning callbacks")
+
+
 def check_process() -> None:
     """Check that the training is the only process of a launcher.
 
@@ -284,14 +312,13 @@ def check_process() -> None:
 
 
 def check_device(device: str) -> None:
-    """Check that a device is available.
+    """Check that a device is available; ``auto`` is one that is.
 
     Raises:
         ValueError: If torch does not find the device.
     """
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available.get(device, True):
-        raise ValueError(f"'device' must be one that this machine has (got {device!r}, which torch does not find)")
+    if device != "auto":
+        as_device(device)
 
 
 def _checkpoint(folder: Path, name: str, **options: object) -> FolderCheckpoint:

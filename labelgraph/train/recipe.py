@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
@@ -14,12 +15,25 @@ import lightning as L
 import torch
 from torch_geometric.data import Data
 
+from labelgraph._core.argument_kinds import as_path, check_kind, received
+from labelgraph._core.checked_config import check_value
+from labelgraph._core.names import did_you_mean
+from labelgraph._core.similarity import as_matrix
 from labelgraph.data import CrossModalData
+from labelgraph.data.pairs import check_pairs
 from labelgraph.data.splits.training_splits import training_splits
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import Method, method_class
 from labelgraph.methods.registry import method_config
-from labelgraph.train.fitting import FitResult, check_device, check_incomplete, check_process, fit
+from labelgraph.train.fitting import (
+    FitResult,
+    Seed,
+    check_callbacks,
+    check_device,
+    check_incomplete,
+    check_process,
+    fit,
+)
 from labelgraph.train.settings import STAGES, build_settings, published_settings, with_small_set_rates
 
 if TYPE_CHECKING:
@@ -68,6 +82,7 @@ def train_method(
     callbacks: Sequence[Callback] = (),
     logger: Logger | bool | None = None,
     trainer_options: Mapping[str, Any] | None = None,
+    **misplaced: Any,
 ) -> TrainedMethod:
     """Train a method on a data set. Settings default to the published settings.
 
@@ -97,6 +112,7 @@ def train_method(
         callbacks: Lightning callbacks of your own.
         logger: A Lightning logger.
         trainer_options: Further options of ``lightning.Trainer``, see `fit`.
+        misplaced: No other argument is accepted. The error says where a setting belongs: ``train={"epochs": 2}``.
 
     Raises:
         ValueError: If a setting is wrong, a training item lacks a side and the method has no generators, or the data
@@ -114,12 +130,17 @@ def train_method(
         (CrossModalData(40 pairs, image 6, text 5, 4 labels, splits: train 36, validation 4), True)
     """
     values = {"model": model, "train": train, "stage2": stage2}
-    settings = _settings(_class_of(method), values)
+    cls = _class_of(method)
+    _refuse_misplaced(cls, misplaced)
+    check_pairs("data", data)
+    settings = _settings(cls, values)
     check_process()
+    check_value("seed", seed, Seed)
+    check_callbacks(callbacks)
     for stage in settings.keys() - {"model"}:
         check_device(settings[stage].device)
-    data, _ = training_splits(data, settings["train"].select, seed, _class_of(method).reads_labels)
-    check_incomplete(_class_of(method), data)
+    data, _ = training_splits(data, settings["train"].select, seed, cls.reads_labels)
+    check_incomplete(cls, data)
     if not published:
         settings, change = with_small_set_rates(settings, values, len(data.rows("train")))
         if change:
@@ -130,7 +151,7 @@ def train_method(
             raise ValueError("'model', 'graph' and 'label_vectors' must be None for a method that is already built")
         built = method
     else:
-        built = _build(_class_of(method), data, settings["model"], graph, label_vectors)
+        built = _build(cls, data, settings["model"], graph, label_vectors)
     options: dict[str, Any] = {"seed": seed, "progress": progress, "keep_checkpoints": keep_checkpoints}
     options |= {
         "unseen_labels": unseen_labels,
@@ -140,7 +161,7 @@ def train_method(
     }
     results = {}
     with ExitStack() as stack:
-        checkpoints = Path(folder or stack.enter_context(tempfile.TemporaryDirectory()))
+        checkpoints = as_path("folder", folder or stack.enter_context(tempfile.TemporaryDirectory()))
         for stage in _needed(stages, data):
             results[stage] = fit(
                 built, data, settings[stage], checkpoints / stage, fill_missing=stage == "stage2", **options
@@ -149,17 +170,34 @@ def train_method(
 
 
 def _class_of(method: str | type[Method] | Method) -> type[Method]:
-    if isinstance(method, str):
-        return method_class(method)
-    return method if isinstance(method, type) else type(method)
+    cls = method if isinstance(method, type) else type(method)
+    return cls if issubclass(cls, Method) else method_class(method)
+
+
+def _refuse_misplaced(method: type[Method], misplaced: Mapping[str, Any]) -> None:
+    """Refuse an unknown argument of `train_method`; the error says where a setting of this name belongs."""
+    groups = {group: [field.name for field in fields(config)] for group, config in published_settings(method).items()}
+    places = {name: group for group, names in reversed(groups.items()) for name in names}
+    for name, value in misplaced.items():
+        if name in places:
+            right = f"{places[name]}={{{name!r}: {received(value)}}}"
+            raise ValueError(f"'{name}' must be given as {right} (got {name}={received(value)})")
+        arguments = list(inspect.signature(train_method).parameters)[:-1]
+        near = did_you_mean(name, [*arguments, *places])
+        settings = "; ".join(f"{group}: {', '.join(names)}" for group, names in groups.items())
+        raise ValueError(
+            f"'{name}' must be one of the arguments {', '.join(arguments)}, or of the settings of {settings}{near}"
+        )
 
 
 def _build(method: type[Method], data: CrossModalData, config: Any, graph: Data | None, label_vectors: Any) -> Method:
     """Build the method with the label graph of the training items."""
     config = with_label_vectors(method, config, graph, label_vectors)
     if graph is None:
-        vectors = None if label_vectors is None else torch.as_tensor(label_vectors, dtype=torch.get_default_dtype())
-        if vectors is not None and (vectors.ndim != 2 or len(vectors) != data.num_labels):
+        vectors = None
+        if label_vectors is not None:
+            vectors = as_matrix("label_vectors", label_vectors).to(torch.get_default_dtype())
+        if vectors is not None and len(vectors) != data.num_labels:
             raise ValueError(
                 f"'label_vectors' must have a row for each of {data.num_labels} labels (got {tuple(vectors.shape)})"
             )
@@ -178,9 +216,9 @@ def _settings(method: type[Method], values_by_group: Mapping[str, Any]) -> dict[
         if isinstance(values, Mapping):
             settings[group] = build_settings({group: settings[group]}, {group: values})[group]
         elif group == "model":
-            settings[group] = method_config(method, values)
+            settings[group] = method_config(method, values, argument=group)
         elif type(values) is not type(settings[group]):
-            raise ValueError(f"'{group}' must be a TrainConfig or a mapping (got {type(values).__name__})")
+            raise ValueError(f"'{group}' must be a TrainConfig or a mapping (got {received(values)})")
         else:
             settings[group] = values
     return settings
@@ -205,7 +243,8 @@ def with_label_vectors(method: type[Method], config: Any, graph: Data | None, la
 
 
 def _needed(stages: Sequence[str], data: CrossModalData) -> list[str]:
-    wrong = [stage for stage in stages if stage not in STAGES]
+    check_kind("stages", stages, (list, tuple, set, frozenset), f"a list of {', '.join(STAGES)}")
+    wrong = [str(stage) for stage in stages if stage not in STAGES]
     if wrong or not stages:
         raise ValueError(f"'stages' must be among {', '.join(STAGES)} (got {', '.join(wrong) or 'none'})")
     incomplete = not data.present[data.rows("train")].all()

@@ -23,6 +23,7 @@ from labelgraph._core.checked_config import (
 )
 from labelgraph._core.names import check_name
 from labelgraph._core.reading import quoted, reading
+from labelgraph.methods.registry import method_facts
 
 if TYPE_CHECKING:
     from labelgraph.methods import Method
@@ -87,21 +88,25 @@ STAGES = ("train", "stage2")
 SMALL_SET = 5_000  # Training items. The published learning rates of most methods are for 10,000 and more.
 
 
-def published_settings(method: type[Method] | MethodFacts) -> dict[str, Any]:
+def published_settings(method: str | type[Method] | MethodFacts) -> dict[str, Any]:
     """Return the published settings of a method, by group.
 
     The groups are ``model``, ``train`` and, for methods with generators, ``stage2``.
 
     Args:
-        method: Class of the method, or its properties from `method_facts`, which do not need PyTorch.
+        method: Name or class of the method, or its properties from `method_facts`, which do not need PyTorch.
+
+    Raises:
+        ValueError: If no method has this name.
 
     Example:
-        >>> from labelgraph.methods import method_class
         >>> from labelgraph.train import published_settings
-        >>> settings = published_settings(method_class("dagnn"))
+        >>> settings = published_settings("dagnn")
         >>> settings["model"].num_layers, settings["train"].epochs, settings["stage2"].lr
         (4, 40, 4e-06)
     """
+    if isinstance(method, str) or not hasattr(method, "Config"):
+        method = method_facts(method)
     training = getattr(method.Config, "training", {})
     stages = ["train", "stage2"] if method.generates else ["train"]
     return {"model": method.Config(), **{stage: TrainConfig(**training.get(stage, {})) for stage in stages}}
@@ -204,7 +209,7 @@ def build_settings(defaults: Groups, values: Mapping[str, Mapping[str, Any]]) ->
     """
     settings = {}
     for group, default in defaults.items():
-        kinds = field_types(type(default))
+        kinds = {field.name: field_types(type(default))[field.name] for field in fields(default)}
         for name in values.get(group, {}):
             check_name(group, name, kinds)
         changes = {

@@ -81,7 +81,7 @@ def test_a_number_of_labels_is_drawn_from_those_of_training_and_test():
 @pytest.mark.parametrize(
     ("call", "facts"),
     [
-        (lambda data: drop_labels(data, 1.5), r"'share' must be in \[0, 1\] .*1\.5"),
+        (lambda data: drop_labels(data, 1.5), r"'share' must be a number in \[0, 1\] .*1\.5"),
         (lambda data: drop_labels(data.with_splits({"test": [0]})), "'data' must have a split 'train' .*test"),
         (lambda data: hold_out_labels(data.with_splits({}), 2), "'data' must have a split 'train' .*none"),
         (lambda data: hold_out_labels(data, 6), "'labels' must be 0 to 5.* 6"),

@@ -42,9 +42,9 @@ def test_each_is_under_its_own_name():
         ({"encoder": ["clip"]}, r"'encoder' must be one of .*got \['clip'\]"),
         ({"encoder": "bag-of-words", "vocabulary": [1, 2]}, r"'vocabulary' must be a list of words \(got \[1, 2\]\)"),
         ({"encoder": "bag-of-words", "vocabulary": "cat"}, "'vocabulary' must be a list of words"),
-        ({"encoder": "bag-of-words", "vocabulary": None}, "'settings' must be those of 'bag-of-words'"),
+        ({"encoder": "bag-of-words", "vocabulary": None}, r"'vocabulary' must be a list of words \(got None\)"),
         ({"encoder": "bag-of-words", "vocabulary": ["cat"], "binary": 3}, "'binary' must be true or false"),
-        ({"encoder": "clip", "model": ["x"], "side": "text"}, "'settings' must be those of 'clip'"),
+        ({"encoder": "clip", "model": ["x"], "side": "text"}, r"'model' must be a folder .*got list"),
         ({"encoder": "clip", "model": "x", "side": "text", "allow_download": True}, "must not have 'allow_download'"),
     ],
 )

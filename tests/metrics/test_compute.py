@@ -357,6 +357,12 @@ def test_wrong_arguments_are_named(options, message):
         retrieval_metrics(E, E, E, E, **options)
 
 
+def test_class_means_take_numpy_and_lists():
+    wanted = class_means(torch.tensor([1.0, 0.5]), torch.tensor([[1, 0], [1, 1]])).tolist()
+    assert class_means(np.array([1, 0.5], "float32"), np.array([[1, 0], [1, 1]])).tolist() == wanted
+    assert class_means([1.0, 0.5], [[1, 0], [1, 1]]).tolist() == wanted
+
+
 def test_class_means_need_labels_of_the_queries():
     with pytest.raises(ValueError, match=r"'query_labels' must have 2 rows.*\(got shape \(3, 1\)\)"):
         class_means(torch.ones(2), torch.ones(3, 1))

@@ -27,7 +27,8 @@ def test_texts_are_searched_as_their_features_are(searcher):
     by_features = searcher.search(text=[[0.0, 1, 0, 0], [0.0, 0, 1, 1]], k=8)
     assert by_words.ids == by_features.ids and torch.equal(by_words.scores, by_features.scores)
     assert searcher.search(text="a caw", k=8).ids == by_words.ids[:1]
-    assert searcher.search(text=np.array(["a caw"]), k=8).ids == by_words.ids[:1]
+    for kind in ("U", object):
+        assert searcher.search(text=np.array(["a caw"], dtype=kind), k=8).ids == by_words.ids[:1]
 
 
 def test_label_names_are_query_words(searcher):
@@ -57,6 +58,7 @@ def test_labels_are_queries(searcher):
         ({"label": ["birb"]}, r"'label' must be one of bird, .*got 'birb'.*did you mean 'bird'"),
         ({"label": [[]]}, "'label' must name at least one label"),
         ({"label": []}, "'label' must name at least one label"),
+        ({"label": 3.5}, "'label' must be texts or whole numbers .got 3.5"),
         ({"label": [3.5]}, "'label' must be texts or whole numbers .got 3.5"),
         ({"text": ["caw", "zebra"]}, "'text' must have a word that the model knows .got 'zebra'"),
         ({"image": ["a.png"]}, "'image' must be features, .* do not record .*picture files"),

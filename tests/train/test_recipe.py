@@ -209,7 +209,7 @@ def test_loggers_and_options_of_lightning(data, tmp_path):
         ("algnc", {}, "did you mean 'algcn'"),
         ("algcn", {"model": {"alhpa": 1}}, "did you mean 'alpha'"),
         ("algcn", {"train": {"lr": float("nan")}}, r"'train.lr' must be a positive number \(got nan\)"),
-        ("algcn", {"model": DAGNNConfig()}, r"'config' must be a ALGCNConfig for 'algcn' \(got DAGNNConfig\)"),
+        ("algcn", {"model": DAGNNConfig()}, r"'model' must be a ALGCNConfig for 'algcn' \(got DAGNNConfig\)"),
         ("algcn", {"train": ALGCNConfig()}, r"'train' must be a TrainConfig or a mapping \(got ALGCNConfig\)"),
         ("algcn", {"stage2": TrainConfig()}, "'stage2' must be None for 'algcn'"),
         ("algcn", {"model": {"label_embedding": "given"}}, "'label_vectors' must be given"),

@@ -13,13 +13,14 @@ import numpy as np
 import scipy.sparse as sp
 from torch import Tensor
 
+from labelgraph._core.argument_kinds import as_path
 from labelgraph._core.commit import LOCK, write_version
 from labelgraph._core.manifest import FILE_NAME
 from labelgraph._core.reading import quoted, reading
 from labelgraph._core.temporary import TEMPORARY_NAME
 from labelgraph.data.formats.array_layouts import csr_from_parts
 from labelgraph.data.formats.folder_sources import KIND, NAMES, SETTINGS, SPLITS, OpenFolder, open_folder
-from labelgraph.data.pairs import CrossModalData
+from labelgraph.data.pairs import CrossModalData, check_pairs
 
 SPARSE_LABELS = 0.05  # Below this share of ones, labels are written as sparse parts.
 PARTS = ("data", "indices", "indptr")
@@ -79,7 +80,7 @@ def folder_writer(
         >>> load_folder(path)
         CrossModalData(1000 pairs, image 8, text 4, 2 labels, splits: train 900)
     """
-    path = Path(path)
+    path = as_path("path", path)
     known = {"image", "text", "labels", *OPTIONAL} | {f"{side}_{part}" for side in ("text", "labels") for part in PARTS}
     if unknown := set(arrays) - known:
         raise ValueError(f"'arrays' must be among {', '.join(sorted(known))} (got {', '.join(sorted(unknown))})")
@@ -122,6 +123,7 @@ def save_folder(data: CrossModalData, path: str | Path) -> None:
         >>> load_folder(path).num_labels
         71
     """
+    check_pairs("data", data)
     labels: Any = data.labels.cpu().numpy().astype(np.uint8)
     if np.count_nonzero(labels) < SPARSE_LABELS * labels.size:
         labels = sp.csr_array(labels)
@@ -166,7 +168,7 @@ def load_folder(path: str | Path, memory_map: bool = True) -> CrossModalData:
         FileNotFoundError: If the folder or a file is missing.
         ValueError: If a file is damaged or shapes disagree; the message names the file.
     """
-    path = Path(path)
+    path = as_path("path", path)
     with open_folder(path, memory_map) as folder, reading(path, "a data set"):
         arrays = {name: _matrix(folder, name) for name in ("image", "text", "labels")}
         settings = {key: folder.settings[key] for key in ("label_names", "ids", "titles", "encoders")}

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from labelgraph._core.argument_kinds import as_path
 from labelgraph._core.files import open_atomic
 from labelgraph._core.json_files import parse_json
 from labelgraph._core.reading import one_line, reading
 from labelgraph.data.formats.array_layouts import BYTES, ENDS, csr_from_parts, pack_texts, unpack_texts
 from labelgraph.data.formats.npz_members import read_npz
-from labelgraph.data.pairs import CrossModalData
+from labelgraph.data.pairs import CrossModalData, check_pairs
 
 SPLIT_PREFIX = "split/"
 TEXTS = ("label_names", "ids", "titles")
@@ -28,8 +29,10 @@ def save_npz(data: CrossModalData, path: str | Path) -> None:
     """Write a data set to one compressed ``.npz`` file, atomically: readers see the old file or the complete new one.
 
     Raises:
+        ValueError: If ``data`` is not a data set.
         OSError: If the disk is full or the file is not writable.
     """
+    check_pairs("data", data)
     arrays: dict[str, Any] = {"image": data.image.cpu().numpy(), "labels": data.labels.cpu().numpy().astype(np.uint8)}
     for name in TEXTS:
         arrays |= pack_texts(name, getattr(data, name))
@@ -46,7 +49,7 @@ def save_npz(data: CrossModalData, path: str | Path) -> None:
     if data.encoders:
         arrays["encoders"] = np.array(json.dumps(data.encoders))
     arrays |= {SPLIT_PREFIX + name: index.numpy() for name, index in data.splits.items()}
-    with open_atomic(path) as file:
+    with open_atomic(as_path("path", path)) as file:
         np.savez_compressed(file, **arrays)
 
 
@@ -66,7 +69,7 @@ def load_npz(path: str | Path) -> CrossModalData:
         ValueError: If the file is damaged, or a key is missing or of the wrong shape; the message names
             the file.
     """
-    path = Path(path)
+    path = as_path("path", path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such data file")
     arrays, keys = read_npz(path, lambda name: name in KEYS or name.startswith(SPLIT_PREFIX))
