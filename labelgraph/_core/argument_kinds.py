@@ -11,7 +11,7 @@ from labelgraph._core.reading import quoted
 SHOWN = (str, bytes, int, float, type(None))  # Kinds whose value says more than the name of their type.
 
 
-def check_kind(argument: str, value: Any, kind: type | tuple[type, ...], expected: str) -> None:
+def check_kind(argument: str, value: Any, kind: Any, expected: str) -> None:
     """Check the type of an argument.
 
     Args:

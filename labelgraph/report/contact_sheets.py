@@ -102,10 +102,10 @@ def _put(sheet: Image, draw: ImageDraw, picture: Image | str | Path | None, corn
             picture = open_picture(picture)
         except (ValueError, OSError):
             picture = None
-    if not hasattr(picture, "convert"):
-        check_kind("pictures", picture, type(None), "Pillow images or paths")
+    if picture is None:
         draw.text((corner[0] + size // 2, corner[1] + size // 2), "no picture", FAINT, _font(13), "mm")
         return
+    check_kind("pictures", picture, Image.Image, "Pillow images or paths")
     fitted = ImageOps.contain(picture.convert("RGB"), (size, size), Image.Resampling.LANCZOS)
     sheet.paste(fitted, (corner[0] + (size - fitted.width) // 2, corner[1] + (size - fitted.height) // 2))
 

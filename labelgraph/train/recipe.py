@@ -171,7 +171,7 @@ def train_method(
 
 def _class_of(method: str | type[Method] | Method) -> type[Method]:
     cls = method if isinstance(method, type) else type(method)
-    return cls if issubclass(cls, Method) else method_class(method)
+    return cls if issubclass(cls, Method) else method_class(method)  # type: ignore[arg-type]
 
 
 def _refuse_misplaced(method: type[Method], misplaced: Mapping[str, Any]) -> None:

@@ -106,7 +106,7 @@ def published_settings(method: str | type[Method] | MethodFacts) -> dict[str, An
         (4, 40, 4e-06)
     """
     if isinstance(method, str) or not hasattr(method, "Config"):
-        method = method_facts(method)
+        method = method_facts(method)  # type: ignore[arg-type]  # It refuses all but names.
     training = getattr(method.Config, "training", {})
     stages = ["train", "stage2"] if method.generates else ["train"]
     return {"model": method.Config(), **{stage: TrainConfig(**training.get(stage, {})) for stage in stages}}
