@@ -16,6 +16,8 @@ import torch
 from labelgraph._core.argument_kinds import check_kind, received
 from labelgraph._core.reading import quoted
 from labelgraph.data import CrossModalData
+from labelgraph.data.splits.split_names import NAMES, split_name
+from labelgraph.data.splits.training_splits import EVALUATED
 from labelgraph.encoders.bag_of_words import BagOfWords
 from labelgraph.encoders.data_warnings import warn_of_labels, warn_of_words
 from labelgraph.encoders.efficientnet import EfficientNetLite0
@@ -47,8 +49,7 @@ def data_from_files(
 ) -> CrossModalData:
     """Build a data set: extract features of pictures and captions, and turn frequent tags into labels.
 
-    Labels and vocabulary are learned from the split ``train`` only, or from all items if there is no such split.
-    Training items without any label are removed from ``train``. Warnings report how many items have no label, no
+    Labels and vocabulary are learned from the split ``train`` only, or from all items if it would be empty. Training items without any label are removed from ``train``. Warnings report how many items have no label, no
     known word or no split, and why.
 
     Args:
@@ -62,7 +63,7 @@ def data_from_files(
         missing: What to do with items whose picture cannot be read or whose caption is missing: ``"mark"`` the side as
             missing, ``"keep"`` the items, marked, but outside all splits, so that they can be searched; or ``"drop"``
             them. Items with neither side are always dropped. A warning reports the number.
-        splits: Row numbers by name; by default a random tenth each for ``validation`` and ``test``, the rest for
+        splits: Row numbers by name; without ``train``, all items outside the splits for evaluation are in it. By default a random tenth each for ``validation`` and ``test``, the rest for
             ``train``, the test items as ``query`` and all others as ``database``.
         seed: Seed of the random splits.
         ids: Ids of the items; by default the paths of the pictures, or the row number of an item without a picture.
@@ -195,7 +196,11 @@ def _random_splits(usable: np.ndarray, seed: int) -> dict[str, np.ndarray]:
 def _renumbered(
     splits: Mapping[str, Any], rows_kept: np.ndarray, usable: np.ndarray, size: int
 ) -> dict[str, np.ndarray]:
-    """Row numbers of the splits among the kept items; only usable ones are in a split."""
+    """Row numbers of the splits among the kept items; only usable ones are in a split.
+
+    Without a split ``train``, it gets the usable items outside the splits for evaluation. A split without a usable item is left out;
+    a warning names it.
+    """
     place = np.full(size, -1)
     place[rows_kept[usable]] = usable
     parts = {}
@@ -203,8 +208,25 @@ def _renumbered(
         rows = np.asarray(index)
         if rows.ndim != 1 or rows.dtype.kind not in "iu" or (len(rows) and not 0 <= rows.min() <= rows.max() < size):
             raise ValueError(f"'splits' must have row numbers below {size} in {name!r} (got {index!r})")
-        parts[name] = place[rows][place[rows] >= 0]
-    return parts
+        parts[split_name(name)] = place[rows][place[rows] >= 0]
+    if empty := [name for name, rows in parts.items() if not len(rows)]:
+        if "train" in empty:
+            raise ValueError("'splits' must have an item with a picture and a caption in 'train' (got none)")
+        warnings.warn(f"without a split {' or '.join(map(repr, empty))}: none of its items can be used", stacklevel=3)
+    parts = {name: rows for name, rows in parts.items() if len(rows)}
+    return parts if "train" in parts or not parts.keys() <= set(NAMES) else _with_train(parts, usable)
+
+
+def _with_train(parts: dict[str, np.ndarray], usable: np.ndarray) -> dict[str, np.ndarray]:
+    """Add a split ``train`` of the usable items outside the splits for evaluation, if there are any."""
+    rest = np.setdiff1d(usable, np.concatenate([usable[:0], *(parts[name] for name in EVALUATED if name in parts)]))
+    if not len(rest):
+        message = "no item is left for the split 'train': on these data, models can be evaluated but not trained"
+        warnings.warn(message, stacklevel=4)
+        return parts
+    others = "the item" if len(rest) == 1 else f"the {len(rest)} items"
+    warnings.warn(f"no item is in the split 'train': it gets {others} outside {', '.join(EVALUATED)}", stacklevel=4)
+    return {"train": rest, **parts}
 
 
 def _labels(tags: Sequence[Collection[str]], learned: np.ndarray, min_count: int) -> tuple[list[str], sp.csr_array]:

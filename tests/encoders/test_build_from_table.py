@@ -149,3 +149,38 @@ def test_incomplete_items_can_be_kept_outside_the_splits(tmp_path):
     assert {name: index.tolist() for name, index in data.splits.items()} == {
         "train": [4, 6, 8, 10], "test": [3, 5, 7, 9, 11], "query": [3, 5, 7, 9, 11], "database": [4, 6, 8, 10],
     }  # fmt: skip
+
+
+def split_into(place, split_of, blank, missing):
+    """Build a data set of twelve items; the split of each is given, and some have no caption."""
+    lines = [f"{i}.png,{'' if i in blank else 'a red thing'},red,{split_of(i)}" for i in range(12)]
+    folder = folder_of(place, lines, "file,caption,tags,split")
+    return with_warnings(lambda: data_from_folder(folder, missing=missing, **OPTIONS))
+
+
+@pytest.mark.parametrize(("missing", "train"), [("keep", [5, 7, 8, 9, 10, 11]), ("mark", [*range(4, 12)])])
+def test_without_training_items_those_outside_the_evaluation_train(tmp_path, missing, train):
+    data, messages = split_into(tmp_path, lambda i: "test" if i < 4 else "", (1, 4, 6), missing)
+    test = [0, 2, 3] if missing == "keep" else [0, 1, 2, 3]
+    assert {name: rows.tolist() for name, rows in data.splits.items()} == {
+        "train": train, "test": test, "query": test, "database": train,
+    }  # fmt: skip
+    assert (
+        f"no item is in the split 'train': it gets the {len(train)} items outside validation, test, query" in messages
+    )
+    data, _ = split_into(tmp_path, lambda i: "query" if i < 4 else "database", (), missing)
+    assert data.splits["train"].tolist() == data.splits["database"].tolist() == [*range(4, 12)]
+
+
+def test_without_any_item_to_train_on_the_data_are_for_evaluation(tmp_path):
+    data, messages = split_into(tmp_path, lambda i: "test" if i < 6 else "val", (1,), "keep")
+    assert {name: len(rows) for name, rows in data.splits.items()} == {"test": 5, "validation": 6}
+    assert any("no item is left for the split 'train'" in message for message in messages)
+
+
+def test_a_split_without_a_usable_item_is_left_out(tmp_path):
+    data, messages = split_into(tmp_path, lambda i: "test" if i < 2 else "train", (0, 1), "keep")
+    assert {name: len(rows) for name, rows in data.splits.items()} == {"train": 10, "database": 10}
+    assert "without a split 'test': none of its items can be used" in messages
+    with pytest.raises(ValueError, match=r"'splits' must have .* a picture and a caption in 'train' \(got none\)"):
+        split_into(tmp_path, lambda i: "train" if i < 4 else "test", range(4), "keep")
