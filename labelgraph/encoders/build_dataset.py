@@ -49,7 +49,8 @@ def data_from_files(
 ) -> CrossModalData:
     """Build a data set: extract features of pictures and captions, and turn frequent tags into labels.
 
-    Labels and vocabulary are learned from the split ``train`` only, or from all items if it would be empty. Training items without any label are removed from ``train``. Warnings report how many items have no label, no
+    Labels and vocabulary are learned from the split ``train`` only, or from all items if it would be empty. Training
+    items without any label are removed from ``train``. Warnings report how many items have no label, no
     known word or no split, and why.
 
     Args:
@@ -63,7 +64,8 @@ def data_from_files(
         missing: What to do with items whose picture cannot be read or whose caption is missing: ``"mark"`` the side as
             missing, ``"keep"`` the items, marked, but outside all splits, so that they can be searched; or ``"drop"``
             them. Items with neither side are always dropped. A warning reports the number.
-        splits: Row numbers by name; without ``train``, all items outside the splits for evaluation are in it. By default a random tenth each for ``validation`` and ``test``, the rest for
+        splits: Row numbers by name; without ``train``, all items outside the splits for evaluation are in it. By
+            default a random tenth each for ``validation`` and ``test``, the rest for
             ``train``, the test items as ``query`` and all others as ``database``.
         seed: Seed of the random splits.
         ids: Ids of the items; by default the paths of the pictures, or the row number of an item without a picture.
@@ -198,7 +200,8 @@ def _renumbered(
 ) -> dict[str, np.ndarray]:
     """Row numbers of the splits among the kept items; only usable ones are in a split.
 
-    Without a split ``train``, it gets the usable items outside the splits for evaluation. A split without a usable item is left out;
+    Without a split ``train``, it gets the usable items outside the splits for evaluation. A split without a usable item
+    is left out;
     a warning names it.
     """
     place = np.full(size, -1)
