@@ -2,6 +2,7 @@
 
 Examples:
   labelgraph graph my-data.npz
+  labelgraph graph my-data.npz --out graph.html        # a page for the browser, with search and pictures
   labelgraph graph my-data.npz --split all --threshold 0.3 --out graph.png
   labelgraph graph labels.csv --out graph.graphml      # a table of labels: a header of names, then 0 and 1
 
@@ -9,6 +10,9 @@ The items of the training split are counted, so that the graph shows nothing of 
 items. In drawings and printed lists, an arrow a -> b reads "if label a, then label b": its weight is P(b | a), the
 share of the items with label a that also have label b. In .json and .graphml files and with --json, edges lead the way
 of messages: the weight of an edge is P(source | target).
+
+An .html file is one page that needs no network. It shows thumbnails if the ids of the items are paths of picture files,
+and similar names if the data have label vectors.
 """
 
 from __future__ import annotations
@@ -17,9 +21,10 @@ import argparse
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from labelgraph import graph as label_graphs
 from labelgraph._core.files import write_bytes
@@ -29,10 +34,13 @@ from labelgraph.cli.inputs import DATA_HELP, check_file, chosen_rows, load
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL.Image import Image
     from torch import Tensor
     from torch_geometric.data import Data
 
     from labelgraph.data import CrossModalData
+
+SIMILAR = 5  # Neighbours of each label by the meaning of names.
 
 
 def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -46,18 +54,23 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
                          "such as 0.3 (default: all edges)")  # fmt: skip
     command.add_argument("--out", metavar="FILE", type=Path,
                          help=f"write the graph to a file: {', '.join(WRITERS)}")  # fmt: skip
+    command.add_argument("--pictures", metavar="FOLDER", type=Path, help="folder of the picture files whose paths are "
+                         "the ids of the items, for a .html page (default: beside the data)")  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
     if options.out and options.out.suffix not in WRITERS:
         raise ValueError(f"'--out' must end in one of {', '.join(WRITERS)} (got {options.out})")
-    graph = _graph(options)
+    if options.pictures and (not options.out or options.out.suffix != ".html"):
+        raise ValueError(f"'--pictures' needs '--out' with the ending .html (got {options.out or 'no --out'})")
+    source = _source(options)
+    graph = source.graph
     if options.threshold is not None:
         graph = label_graphs.Threshold(options.threshold)(graph)
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(options.out, WRITERS[options.out.suffix](graph))
+        write_bytes(options.out, WRITERS[options.out.suffix](graph, source))
         note(f"wrote {options.out}")
     if options.json:
         print_json({"data": options.data, "threshold": options.threshold, **label_graphs.graph_statistics(graph, 20),
@@ -66,16 +79,29 @@ def run(options: argparse.Namespace) -> None:
         print(label_graphs.summarize(graph, 10))
 
 
-def _graph(options: argparse.Namespace) -> Data:
+class Source(NamedTuple):
+    """A label graph and where it comes from; the data and the counted rows are none for a file of labels."""
+
+    graph: Data
+    name: str
+    data: CrossModalData | None = None
+    rows: Tensor | None = None
+    pictures: Path | None = None
+
+
+def _source(options: argparse.Namespace) -> Source:
     path = Path(options.data)
     if path.suffix in (".npy", ".csv"):
-        if options.split:
-            raise ValueError(f"'--split' needs data with splits (got the labels {path})")
+        for option, needed in (("split", "splits"), ("pictures", "ids")):
+            if getattr(options, option):
+                raise ValueError(f"'--{option}' needs data with {needed} (got the labels {path})")
         check_file(path, "file of labels")
         with reading(path, "labels of 0 and 1, one row per item"):
-            return label_graphs.cooccurrence_graph(*read_labels(path))
+            return Source(label_graphs.cooccurrence_graph(*read_labels(path)), path.name)
     data = load(options.data)
-    return label_graphs.cooccurrence_graph(data.labels[_counted(data, options.split)], data.label_names)
+    rows = _counted(data, options.split)
+    graph = label_graphs.cooccurrence_graph(data.labels[rows], data.label_names)
+    return Source(graph, options.data, data, rows, options.pictures)
 
 
 def _counted(data: CrossModalData, split: str | None) -> Tensor:
@@ -111,6 +137,24 @@ def read_labels(path: Path) -> tuple[np.ndarray, list[str] | None]:
     return labels, names
 
 
+def _page(graph: Data, source: Source) -> bytes:
+    from labelgraph.report import graph_to_html
+
+    data, meaning = source.data, None
+    pictures: Mapping[str, Sequence[Image | str | Path]] = {}
+    if data is not None and data.label_vectors is not None:
+        meaning = label_graphs.meaning_graph(data.label_names, data.label_vectors, SIMILAR)
+    if data is not None and source.rows is not None:
+        if find_spec("PIL") is None:
+            note('no pictures in the page, because Pillow is not installed: pip install "labelgraph[images]"')
+        else:
+            from labelgraph.cli.label_pictures import label_pictures
+
+            pictures = label_pictures(data, source.rows, source.name, source.pictures)
+    title = f"Label graph of {Path(source.name).stem}"
+    return graph_to_html(graph, meaning=meaning, pictures=pictures, title=title).encode()
+
+
 def _picture(graph: Data, form: str) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -125,7 +169,7 @@ def _picture(graph: Data, form: str) -> bytes:
     return file.getvalue()
 
 
-def _node_link(graph: Data) -> bytes:
+def _node_link(graph: Data, source: Source) -> bytes:
     converted = label_graphs.to_networkx(graph)
     content = {
         "samples": graph.num_samples,
@@ -135,7 +179,7 @@ def _node_link(graph: Data) -> bytes:
     return json.dumps(content, indent=1, ensure_ascii=False).encode()
 
 
-def _graphml(graph: Data) -> bytes:
+def _graphml(graph: Data, source: Source) -> bytes:
     import networkx as nx
 
     file = io.BytesIO()
@@ -143,9 +187,10 @@ def _graphml(graph: Data) -> bytes:
     return file.getvalue()
 
 
-WRITERS: dict[str, Callable[[Data], bytes]] = {
-    ".png": lambda graph: _picture(graph, "png"),
-    ".svg": lambda graph: _picture(graph, "svg"),
+WRITERS: dict[str, Callable[[Data, Source], bytes]] = {
+    ".html": _page,
+    ".png": lambda graph, _: _picture(graph, "png"),
+    ".svg": lambda graph, _: _picture(graph, "svg"),
     ".json": _node_link,
     ".graphml": _graphml,
 }

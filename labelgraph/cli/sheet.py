@@ -23,7 +23,7 @@ BUNDLED = ("openclipart", "openclipart-keywords")  # Data sets whose pictures ar
 
 
 def find_pictures(
-    data: CrossModalData | None, name: str | None, folder: Path | None, ids: Sequence[str]
+    data: CrossModalData | None, name: str | None, folder: Path | None, ids: Sequence[str], option: str = "--sheet"
 ) -> list[Picture]:
     """Return the pictures of items: thumbnails of a bundled set, or files whose paths are the ids.
 
@@ -32,6 +32,7 @@ def find_pictures(
         name: Name of a bundled set, or path of the data.
         folder: Folder of the picture files; defaults to the folder of the data, then the working directory.
         ids: Ids of the items.
+        option: The option that needs the pictures, for the error.
 
     Raises:
         ValueError: If no item has a picture.
@@ -46,9 +47,10 @@ def find_pictures(
         pictures = [next((place / each for place in folders if (place / each).is_file()), None) for each in ids]
     if ids and not any(pictures):
         where = f"within {folder}" if folder else "beside the data or here"
+        advice = "; --pictures FOLDER names their folder, --data openclipart has the pictures of the bundled set"
         raise ValueError(
-            f"'--sheet' needs pictures: ids that are paths of picture files {where} (got {ids[0]!r}); --pictures "
-            "FOLDER names their folder, --data openclipart has the pictures of the bundled set"
+            f"'{option}' needs pictures: ids that are paths of picture files {where} (got {ids[0]!r})"
+            f"{advice if option == '--sheet' else ''}"
         )
     return pictures
 

@@ -1,4 +1,4 @@
-"""Results as JSON and tables, curves, drawings of label graphs, contact sheets."""
+"""Results as JSON and tables, curves, drawings and pages of label graphs, contact sheets."""
 
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         plot_training,
     )
     from labelgraph.report.drawing import draw_graph, draw_heat_map, grouped_order
+    from labelgraph.report.graph_page import graph_to_html
     from labelgraph.report.results import Result, read_results, summarize_results, write_results
     from labelgraph.report.tables import markdown_table, results_table
 
@@ -22,6 +23,7 @@ __all__ = [
     "contact_sheet",
     "draw_graph",
     "draw_heat_map",
+    "graph_to_html",
     "grouped_order",
     "markdown_table",
     "plot_discriminators",

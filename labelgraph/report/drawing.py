@@ -14,6 +14,7 @@ from torch_geometric.data import Data
 
 from labelgraph.graph import to_networkx
 from labelgraph.graph.edges import conditioned_end
+from labelgraph.report.layout import pack_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -131,15 +132,9 @@ def _layout(graph: nx.DiGraph, aspect: float) -> Place:
         ((part, _layout_part(graph, part)) for part in members), key=lambda p: (-np.ptp(p[1][:, 1]), number[p[0][0]])
     )
     sizes = [np.ptp(xy, axis=0) + CELL for _, xy in parts]
-    width = max([math.sqrt(1.1 * aspect * sum(w * h for w, h in sizes)), *(w for w, _ in sizes)])
     place: Place = {}
-    left = top = height = 0.0
-    for (part, xy), (w, h) in zip(parts, sizes, strict=True):
-        if left + w > width:
-            left, top, height = 0.0, top - height, 0.0
-        corner = np.array([left, top]) - [xy[:, 0].min(), xy[:, 1].max()]
-        place |= dict(zip(part, xy + corner, strict=True))
-        left, height = left + w, max(height, h)
+    for (part, xy), corner in zip(parts, pack_rows(sizes, aspect), strict=True):
+        place |= dict(zip(part, xy + corner - [xy[:, 0].min(), xy[:, 1].max()], strict=True))
     return place
 
 

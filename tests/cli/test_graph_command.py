@@ -1,14 +1,18 @@
 """`labelgraph graph`: summary, files, labels alone."""
 
 import json
+import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import networkx as nx
 import numpy as np
 import pytest
+from PIL import Image
 
+from labelgraph.cli.label_pictures import label_pictures
 from labelgraph.cli.main import main
-from labelgraph.data import save_npz
+from labelgraph.data import load_openclipart, load_thumbnails, save_npz
 from labelgraph.graph import Threshold, cooccurrence_graph, summarize
 
 
@@ -47,7 +51,7 @@ def test_the_object_agrees_with_counting_by_hand(place, pairs, capsys):
     assert heaviest == pytest.approx(weights) and list(heaviest.values()) == sorted(heaviest.values(), reverse=True)
 
 
-@pytest.mark.parametrize("ending", [".png", ".svg", ".json", ".graphml"])
+@pytest.mark.parametrize("ending", [".html", ".png", ".svg", ".json", ".graphml"])
 def test_the_graph_is_written(place, pairs, tmp_path, capsys, ending):
     out = tmp_path / "new" / f"graph{ending}"
     assert main(["graph", str(place / "data.npz"), "--out", str(out), "--json"]) == 0
@@ -56,6 +60,9 @@ def test_the_graph_is_written(place, pairs, tmp_path, capsys, ending):
     edges = cooccurrence_graph(pairs.split("train").labels).num_edges
     if ending == ".png":
         assert out.read_bytes().startswith(b"\x89PNG") and out.stat().st_size > 5_000
+    elif ending == ".html":
+        (kind,) = page_content(out)["kinds"]
+        assert (kind["key"], 2 * kind["pairs"]) == ("together", edges)
     elif ending == ".svg":
         assert ElementTree.parse(out).getroot().tag.endswith("svg")
     elif ending == ".json":
@@ -66,6 +73,37 @@ def test_the_graph_is_written(place, pairs, tmp_path, capsys, ending):
         graph = nx.read_graphml(out)
         assert graph.number_of_edges() == edges and set(graph) == set(pairs.label_names)
     assert [path.name for path in out.parent.iterdir()] == [out.name]
+
+
+def page_content(path):
+    """The content that a page holds as JSON."""
+    return json.loads(re.search(r'id="content">(.*?)</script>', path.read_text(encoding="utf-8"), re.DOTALL)[1])
+
+
+def test_a_page_has_pictures_and_similar_names(pairs, tmp_path, capsys):
+    data = replace(pairs, label_vectors=np.random.default_rng(0).normal(size=(5, 3)))
+    save_npz(data, tmp_path / "data.npz")
+    chosen = data.ids[int(data.splits["train"][0])]
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (90, 90), "red").save(tmp_path / "pictures" / chosen, "PNG")
+    out = tmp_path / "graph.html"
+    pictures = ["--pictures", str(tmp_path / "pictures")]
+    assert main(["graph", str(tmp_path / "data.npz"), "--out", str(out), *pictures]) == 0
+    content = page_content(out)
+    assert [kind["key"] for kind in content["kinds"]] == ["together", "meaning"]
+    own = {str(label) for label in data.labels[data.splits["train"][0]].nonzero().flatten().tolist()}
+    assert len(content["pictures"]) == 1 and set(content["shown"]) <= own
+
+
+def test_a_bundled_set_has_pictures_of_the_counted_items(tmp_path):
+    data = load_openclipart()
+    rows = data.rows("train")
+    pictures = label_pictures(data, rows, "openclipart", None)
+    assert set(pictures) == set(data.label_names) and {len(several) for several in pictures.values()} == {4}
+    number = data.label_names.index("bird")
+    typical = sorted(rows.tolist(), key=lambda row: (data.labels[row, number] == 0, data.labels[row].sum()))[:4]
+    for picture, expected in zip(pictures["bird"], load_thumbnails(typical), strict=True):
+        assert picture.tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("form", ["npy", "csv"])
@@ -115,9 +153,18 @@ def test_wrong_options_are_one_line(place, tmp_path, capsys):
     for arguments, message in (
         ([place / "data.npz", "--threshold", "1.5"], "'threshold' must be"),
         ([place / "data.npz", "--split", "tran"], "did you mean 'train'?"),
-        ([place / "data.npz", "--out", tmp_path / "graph.pdf"], "'--out' must end in one of .png, .svg, .json"),
+        ([place / "data.npz", "--out", tmp_path / "graph.pdf"], "'--out' must end in one of .html, .png, .svg, .json"),
         ([place / "data.npz", "--out", place / "data.npz" / "graph.png"], "data.npz"),
         ([tmp_path / "labels.npy", "--split", "train"], "'--split' needs data with splits"),
+        (
+            [tmp_path / "labels.npy", "--pictures", ".", "--out", tmp_path / "graph.html"],
+            "'--pictures' needs data with ids",
+        ),
+        ([place / "data.npz", "--pictures", "."], "'--pictures' needs '--out' with the ending .html (got no --out)"),
+        (
+            [place / "data.npz", "--pictures", tmp_path, "--out", tmp_path / "graph.html"],
+            f"within {tmp_path} (got 'item",
+        ),
     ):
         assert main(["graph", *map(str, arguments)]) == 2
         printed = capsys.readouterr()
