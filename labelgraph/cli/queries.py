@@ -6,10 +6,10 @@ import difflib
 import re
 import zipfile
 import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -22,6 +22,8 @@ from labelgraph.encoders import BagOfWords, Encoder, build_encoder, words_of
 from labelgraph.encoders.near_words import respelled
 from labelgraph.inference import SIDES
 from labelgraph.methods import Method
+from labelgraph.search import Neighbours
+from labelgraph.search.fusion import FUSED
 from labelgraph.search.query_vectors import named_labels
 
 
@@ -43,7 +45,12 @@ def labels_count(method: Method) -> bool:
 
 
 def answerable(
-    method: Method, texts: Iterable[str], label_names: Sequence[str], chosen: Collection[str], lexical: bool
+    method: Method,
+    texts: Sequence[str],
+    label_names: Sequence[str],
+    chosen: Collection[str],
+    lexical: bool,
+    in_captions: Sequence[Sequence[str]],
 ) -> tuple[list[str], dict[str, str]]:
     """Separate the texts that have a known word from the others, and print notes on ignored and replaced words.
 
@@ -53,6 +60,7 @@ def answerable(
         label_names: Labels of the gallery.
         chosen: Labels of the option `--labels`, which filters the results.
         lexical: Whether captions are searched by their words, so that no text needs a known word.
+        in_captions: Unknown words of each text that are searched in the captions.
 
     Returns:
         The texts with a known word; and the other texts, each with an error message.
@@ -62,13 +70,13 @@ def answerable(
         return list(texts), {}
     good, refused = [], {}
     usable = label_names if labels_count(method) else ()
-    for original in texts:
+    for original, found in zip(texts, in_captions, strict=True):
         text, replaced = respelled(original, encoder.vocabulary, usable)
         named = [name for name in named_labels(text, label_names) if name not in chosen]
         label_words = {word for name in named for word in words_of(name)} if usable else set()
         unknown = [word for word in encoder.unknown_words(text) if word not in label_words]
         near = _near_words(unknown, [*encoder.vocabulary, *label_names])
-        if not (lexical or encoder.prepare(text) or (named and usable)):
+        if not (lexical or found or encoder.prepare(text) or (named and usable)):
             hint = f"; {named[0]!r} is a label: use --labels {named[0]}, and other words for --text" if named else near
             refused[original] = (
                 f"'--text' must have a word that the model knows (got {original!r}){hint}; --list-words lists the "
@@ -78,7 +86,10 @@ def answerable(
         good.append(original)
         for word, known in replaced.items():
             note(f"{original!r}: read {word!r} as {known!r}, because the model does not know {word!r}")
-        if unknown:
+        if found:
+            nouns = ("is no known word", "its") if len(found) == 1 else ("are no known words", "their")
+            note(f"{original!r}: {', '.join(map(repr, found))} {nouns[0]}: found by {nouns[1]} captions")
+        if unknown := [word for word in unknown if word not in found]:
             only = "only searched in the captions: " if lexical else "ignored "
             note(f"{original!r}: {only}{', '.join(map(repr, unknown))}, which the model does not know{near}")
         if named and not usable:
@@ -116,6 +127,41 @@ class Queries:
     features: Any
     names: list[str]
     titles: list[str]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The results of one query, the best first.
+
+    Args:
+        ids: Ids of the items.
+        titles: Their titles.
+        scores: Their scores.
+        score_name: Name of the scores.
+        dropped: Number of items that were ranked, but match by nothing: their score in a fusion is 0.
+    """
+
+    ids: list[str]
+    titles: list[str]
+    scores: list[float]
+    score_name: str
+    dropped: int = 0
+
+    @classmethod
+    def of(cls, results: Neighbours) -> list[Self]:
+        """Return the answer to each query of a search."""
+        answers = []
+        for ids, titles, scores in zip(results.ids, results.titles, results.scores.tolist(), strict=True):
+            matching = len(ids)
+            if results.score_name == FUSED:
+                matching = sum(score > 0 for score in scores)
+            kept = (ids[:matching], titles[:matching], scores[:matching])
+            answers.append(cls(*kept, results.score_name, len(ids) - matching))
+        return answers
+
+    def rows(self) -> Iterator[tuple[str, str, float]]:
+        """Return the id, title and score of each item."""
+        return zip(self.ids, self.titles, self.scores, strict=True)
 
 
 def item_queries(data: CrossModalData, side: str, ids: Sequence[str]) -> Queries:

@@ -23,6 +23,7 @@ error.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,11 +35,11 @@ from labelgraph.data.named_sets import check_dataset
 from labelgraph.methods.registry import load_method
 
 if TYPE_CHECKING:
-    from labelgraph.cli.queries import Queries
+    from labelgraph.cli.queries import Answer, Queries
     from labelgraph.cli.sheet import Picture
     from labelgraph.data import CrossModalData
     from labelgraph.methods.label_placement import LabelPlacement
-    from labelgraph.search import Neighbours, Searcher
+    from labelgraph.search import Searcher
 
 WITHIN = ("pictures", "texts", "both")
 WEAK = 0.1  # An expected Jaccard coefficient below which an item hardly shares a label with the query.
@@ -67,8 +68,9 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     asked.add_argument("--list-words", action="store_true", help="list the words that the model knows, and exit")
     command.add_argument("--in", choices=WITHIN, dest="within", help="search pictures, texts, or both; with both, "
                          "items match by picture or text (default: the other side than the query)")  # fmt: skip
-    command.add_argument("--lexical", action="store_true", help="also rank by the words that a text query shares with "
-                         "the captions (BM25); with it, the default of --in is both")  # fmt: skip
+    command.add_argument("--lexical", action=argparse.BooleanOptionalAction, default=None, help="also rank by the "
+                         "words that a text query shares with the captions (BM25), and search pictures and texts "
+                         "unless --in is given; by default only for words that the model does not know")  # fmt: skip
     command.add_argument("-k", metavar="N", type=int, default=10, help="number of results per query (default: 10)")
     command.add_argument("--labels", metavar="NAME", nargs="+", help="only items with one of these labels")
     command.add_argument("--ids", metavar="ID", nargs="+", help="only items with one of these ids")
@@ -93,19 +95,32 @@ def run(options: argparse.Namespace) -> int:
         return FAILED
     queries = _queries(options, searcher, data)
     placed = searcher.placements(options.label, options.vector) if options.label else []
-    results = searcher.search(
-        **{queries.side: queries.features}, vectors=options.vector, k=options.k, within=options.within,
-        lexical=options.lexical, labels=options.labels, ids=options.ids,
-    )  # fmt: skip
+    answers = _answers(options, searcher, queries)
     if options.sheet:
-        _show(options, data, queries, results)
+        _show(options, data, queries, answers)
     if options.json:
-        print_json(_as_json(options, queries, results, searcher, refused, placed))
+        print_json(_as_json(options, queries, answers, searcher, refused, placed))
     else:
         for each in placed:
             print(each)
-        print("\n\n".join(_table(options, queries, results, row) for row in range(len(results.ids))))
+        print("\n\n".join(_table(options, queries, answer, row) for row, answer in enumerate(answers)))
     return 1 if refused else 0
+
+
+def _answers(options: argparse.Namespace, searcher: Searcher, queries: Queries) -> list[Answer]:
+    """Search. Texts are searched one by one, because only some of them may need the captions, and other scores."""
+    from labelgraph.cli.queries import Answer
+
+    settings: dict[str, Any] = {
+        "vectors": options.vector, "k": options.k, "within": options.within, "lexical": options.lexical,
+        "labels": options.labels, "ids": options.ids,
+    }  # fmt: skip
+    batches: list[Any] = [[text] for text in queries.features] if options.text else [queries.features]
+    answers = []
+    for batch in batches:
+        settings[queries.side] = batch
+        answers += Answer.of(searcher.search(**settings))
+    return answers
 
 
 def _list_words(options: argparse.Namespace, searcher: Searcher) -> int:
@@ -121,8 +136,11 @@ def _refuse_unknown_words(options: argparse.Namespace, searcher: Searcher) -> di
     """Remove texts without a known word from the options, and print an error for each of them."""
     from labelgraph.cli.queries import answerable
 
+    found: list[list[str]] = [[] for _ in options.text]
+    if options.lexical is None and "text" in searcher.method.encoders:
+        found = searcher.caption_words(options.text, options.within)
     options.text, refused = answerable(
-        searcher.method, options.text, _label_names(searcher), options.labels or (), options.lexical
+        searcher.method, options.text, _label_names(searcher), options.labels or (), options.lexical or False, found
     )
     for reason in refused.values():
         note(f"error: {reason}")
@@ -183,7 +201,9 @@ def _queries(options: argparse.Namespace, searcher: Searcher, data: CrossModalDa
     return Queries(side, queries, names, names)
 
 
-def _show(options: argparse.Namespace, data: CrossModalData | None, queries: Queries, results: Neighbours) -> None:
+def _show(
+    options: argparse.Namespace, data: CrossModalData | None, queries: Queries, answers: Sequence[Answer]
+) -> None:
     """Write the sheet; the picture of a query is put before its results."""
     from labelgraph.cli.sheet import find_pictures, write_sheet
 
@@ -195,36 +215,37 @@ def _show(options: argparse.Namespace, data: CrossModalData | None, queries: Que
         asked = list(options.image)
     elif options.image_id:
         asked = pictures(options.image_id)
-    write_sheet(options.sheet, queries, asked, results, [pictures(ids) for ids in results.ids])
+    write_sheet(options.sheet, queries, asked, answers, [pictures(answer.ids) for answer in answers])
     note(f"wrote {options.sheet}")
 
 
 def _as_json(
     options: argparse.Namespace,
     queries: Queries,
-    results: Neighbours,
+    answers: Sequence[Answer],
     searcher: Searcher,
     refused: dict[str, str],
     placed: list[LabelPlacement],
 ) -> dict[str, Any]:
-    rows = zip(queries.names, queries.titles, results.ids, results.titles, results.scores.tolist(), strict=True)
+    rows = zip(queries.names, queries.titles, answers, strict=True)
     return {
         "from": queries.side,
         "to": _searched(options, queries),
         "similarity": searcher.method.similarity,
-        "score": results.score_name,
+        "score": " or ".join(dict.fromkeys(answer.score_name for answer in answers)),
         "refused": [{"query": text, "reason": reason} for text, reason in refused.items()],
         **({"placed": {each.name: dict(each.nearest) for each in placed}} if options.label else {}),
         "queries": [
             {
                 "query": name,
                 "title": title,
+                "score": answer.score_name,
                 "neighbours": [
                     {"rank": rank, "id": each, "title": shown, "score": score}
-                    for rank, (each, shown, score) in enumerate(zip(ids, titles, scores, strict=True), 1)
+                    for rank, (each, shown, score) in enumerate(answer.rows(), 1)
                 ],
             }
-            for name, title, ids, titles, scores in rows
+            for name, title, answer in rows
         ],
     }
 
@@ -236,25 +257,29 @@ def _searched(options: argparse.Namespace, queries: Queries) -> str:
     return "text" if queries.side == "image" else "image"
 
 
-def _table(options: argparse.Namespace, queries: Queries, results: Neighbours, row: int) -> str:
+def _table(options: argparse.Namespace, queries: Queries, answer: Answer, row: int) -> str:
     """Return the results of one query as a table, with titles if the items have any."""
-    ids, titles, scores = results.ids[row], results.titles[row], results.scores[row].tolist()
+    ids, titles, scores = answer.ids, answer.titles, answer.scores
     title = f" ({queries.titles[row]})" if queries.titles[row] != queries.names[row] else ""
     other = {"image": "images", "text": "texts", "both": "items"}[_searched(options, queries)]
     head = f"{other} for the {queries.side} {repr(queries.names[row]) if options.text else queries.names[row]}{title}"
     if not ids:
-        return f"{head}: none, because no item matches the filters"
-    if results.score_name == "expected Jaccard" and scores[0] < WEAK:
+        return f"{head}: none, because {_reason(options, answer)}"
+    if answer.score_name == "expected Jaccard" and scores[0] < WEAK:
         head += f"\nNo item matches well: the best score is {scores[0]:.3f}, where 1 is the highest possible score."
         head += " --lexical also searches the captions." if options.text and not options.lexical else ""
-    if options.lexical and not (scores := [score for score in scores if score > 0]):
-        return f"{head}: none, because no caption has a word of it"
-    ids, titles = ids[: len(scores)], titles[: len(scores)]
     titled = titles != ids
     shown = [f"{value:.4f}" if isinstance(value, float) else str(value) for value in scores]
     rows = [
         [str(rank), each, *([name] if titled else []), value]
         for rank, (each, name, value) in enumerate(zip(ids, titles, shown, strict=True), 1)
     ]
-    header = ["rank", "id", *(["title"] if titled else []), results.score_name]
+    header = ["rank", "id", *(["title"] if titled else []), answer.score_name]
     return f"{head}\n\n{fitted_table(header, rows, left=len(header) - 1)}"
+
+
+def _reason(options: argparse.Namespace, answer: Answer) -> str:
+    """Say why a query has no results."""
+    if not answer.dropped:
+        return "no item matches the filters"
+    return "no caption has a word of it" + (" and matches the filters" if options.labels or options.ids else "")

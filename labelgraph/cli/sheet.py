@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from labelgraph._core.files import write_bytes
-from labelgraph.cli.queries import Queries
+from labelgraph.cli.queries import Answer, Queries
 from labelgraph.data import CrossModalData, load_openclipart, load_thumbnails
 from labelgraph.report import contact_sheet
-from labelgraph.search import Neighbours
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -56,7 +55,11 @@ def find_pictures(
 
 
 def write_sheet(
-    path: Path, queries: Queries, asked: Sequence[Picture], results: Neighbours, pictures: Sequence[Sequence[Picture]]
+    path: Path,
+    queries: Queries,
+    asked: Sequence[Picture],
+    answers: Sequence[Answer],
+    pictures: Sequence[Sequence[Picture]],
 ) -> None:
     """Write a PNG atomically, with one row of pictures per query, or several for many results.
 
@@ -64,24 +67,24 @@ def write_sheet(
         path: Path of the file.
         queries: The queries.
         asked: The picture of each query; None for a query without a picture.
-        results: Results of the search.
+        answers: The results of each query.
         pictures: The pictures of the results, one list per query.
     """
     sheets = []
-    for row, (title, own) in enumerate(zip(queries.titles, asked, strict=True)):
-        if not results.ids[row]:
+    for title, own, answer, shown in zip(queries.titles, asked, answers, pictures, strict=True):
+        if not answer.ids:
             continue
         ahead = [] if own is None else [own]
-        scores = [f"{value:.3f}" if isinstance(value, float) else str(value) for value in results.scores[row].tolist()]
+        scores = [f"{value:.3f}" if isinstance(value, float) else str(value) for value in answer.scores]
         sheets.append(
             contact_sheet(
-                [*ahead, *pictures[row]],
-                [*("query" for _ in ahead), *results.titles[row]],
+                [*ahead, *shown],
+                [*("query" for _ in ahead), *answer.titles],
                 [*("" for _ in ahead), *scores],
                 columns=COLUMNS + len(ahead),
                 size=SIZE,
                 title=title,
-                frames=[*(ASKED for _ in ahead), *(None for _ in results.ids[row])],
+                frames=[*(ASKED for _ in ahead), *(None for _ in answer.ids)],
             )
         )
     if not sheets:

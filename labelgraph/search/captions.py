@@ -20,6 +20,9 @@ class Captions:
         titles: The captions.
         ids: Ids of the items, in the same order; an item whose title is its id has no caption.
 
+    Attributes:
+        words: The words of all captions.
+
     Raises:
         ValueError: If no item has a caption.
         ImportError: If bm25s is not installed.
@@ -38,6 +41,7 @@ class Captions:
         words = [words_of(title) if title != each else [] for title, each in zip(titles, ids, strict=True)]
         if not any(words):
             raise ValueError("'lexical' needs titles with words (got items without titles)")
+        self.words = frozenset(word for bag in words for word in bag)
         self._index: Any = bm25s.BM25()
         self._index.index(words, show_progress=False)
 

@@ -9,6 +9,7 @@ import torch
 from labelgraph.search.neighbours import Neighbours
 
 CONSTANT = 60
+FUSED = "reciprocal rank"  # Name of the scores of a fusion.
 
 
 def reciprocal_rank_fusion(
@@ -46,4 +47,4 @@ def reciprocal_rank_fusion(
         best = sorted(total, key=lambda each: -total[each])[:k]
         fused.append(best)
         scores.append([total[each] for each in best])
-    return Neighbours(fused, torch.tensor(scores).view(len(fused), -1), [], "reciprocal rank")
+    return Neighbours(fused, torch.tensor(scores).view(len(fused), -1), [], FUSED)

@@ -129,10 +129,22 @@ class Items:
         self, texts: Sequence[str], k: int, columns: list[int] | None, ids: Iterable[str] | None
     ) -> list[Any]:
         """Return the ids of the items with the best captions for each text; see `Captions`."""
-        if self._captions is None:
-            self._captions = Captions(self.titles, self.ids)
+        captions = self._indexed_captions()
         among = None if columns is None and ids is None else self._matching(columns, ids).numpy()
-        return [[self.ids[row] for row in self._captions.search(text, k, among)] for text in texts]
+        return [[self.ids[row] for row in captions.search(text, k, among)] for text in texts]
+
+    def caption_words(self, words: Iterable[str]) -> list[str]:
+        """Return those of some words that captions have; none if there are no captions, or bm25s is not installed."""
+        try:
+            known = self._indexed_captions().words
+        except (ImportError, ValueError):
+            return []
+        return [word for word in words if word in known]
+
+    def _indexed_captions(self) -> Captions:
+        captions = self._captions or Captions(self.titles, self.ids)
+        self._captions = captions
+        return captions
 
     def snapshot(self) -> dict[str, Any]:
         """Return the content of the items for `restore`; later changes do not affect it."""

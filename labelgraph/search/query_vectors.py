@@ -14,7 +14,7 @@ from torch import Tensor
 
 from labelgraph._core.argument_kinds import SHOWN, received
 from labelgraph._core.names import did_you_mean
-from labelgraph.encoders import BagOfWords, Encoder, SentenceEncoder, build_encoder
+from labelgraph.encoders import BagOfWords, Encoder, SentenceEncoder, build_encoder, words_of
 from labelgraph.encoders.near_words import respelled
 from labelgraph.inference import encode_side
 from labelgraph.methods import Method
@@ -34,6 +34,7 @@ class Query:
         vectors: Embeddings (Q, H) or codes (Q, B).
         texts: The texts of the queries, if they are texts.
         known: Whether the method knows a word or label of each text, (Q,).
+        unknown: Words of each text that the method does not know, (Q,).
         other_than: Ids to leave out of the results.
     """
 
@@ -41,6 +42,7 @@ class Query:
     vectors: Tensor
     texts: Sequence[str] = ()
     known: Sequence[bool] = ()
+    unknown: Sequence[Sequence[str]] = ()
     other_than: frozenset[str] = frozenset()
 
 
@@ -72,10 +74,7 @@ class QueryReader:
         below one half, the rest of the embedding is scaled by a tenth: it then only orders the items with the label.
         Unknown words are replaced by near known words, see `near_word`.
         """
-        encoder = self._encoder("text")
-        asked = list(texts)
-        if isinstance(encoder, BagOfWords):
-            asked = [respelled(text, encoder.vocabulary, self.label_names)[0] for text in texts]
+        asked = self._respelled(texts)
         vectors, known = self._text_vectors(asked)
         for row, text in enumerate(asked):
             columns = [self.label_names.index(name) for name in named_labels(text, self.label_names)]
@@ -88,7 +87,24 @@ class QueryReader:
                 )  # The score has the third power of the pair embeddings.
             vectors[row, columns] = 1
             known[row] |= bool(columns)
-        return Query("text", vectors, texts, known.tolist())
+        return Query("text", vectors, texts, known.tolist(), self.unknown_words(texts))
+
+    def unknown_words(self, texts: Sequence[str]) -> list[list[str]]:
+        """Return the words of each text that are neither known, nor near known words, nor words of a label in it."""
+        encoder = self._encoder("text")
+        if not isinstance(encoder, BagOfWords):
+            return [[] for _ in texts]
+        unknown = []
+        for text in self._respelled(texts):
+            of_labels = {word for name in named_labels(text, self.label_names) for word in words_of(name)}
+            unknown.append([word for word in encoder.unknown_words(text) if word not in of_labels])
+        return unknown
+
+    def _respelled(self, texts: Sequence[str]) -> list[str]:
+        encoder = self._encoder("text")
+        if not isinstance(encoder, BagOfWords):
+            return list(texts)
+        return [respelled(text, encoder.vocabulary, self.label_names)[0] for text in texts]
 
     def pictures(self, paths: Sequence[str | Path]) -> Query:
         """Embed picture files."""

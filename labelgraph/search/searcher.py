@@ -185,7 +185,7 @@ class Searcher:
         vectors: Any = None,
         k: int = 10,
         within: str | None = None,
-        lexical: bool = False,
+        lexical: bool | None = None,
         labels: Any = None,
         ids: Any = None,
     ) -> Neighbours:
@@ -211,7 +211,11 @@ class Searcher:
             k: Number of neighbours.
             within: Side to search: ``"pictures"``, ``"texts"``, or ``"both"``, where an item matches by either. By
                 default, images search texts, texts and labels search pictures, and ``like`` searches its own side.
-            lexical: Whether to also rank by the words that a text query shares with the captions (BM25).
+            lexical: Whether to also rank by the words that a text query shares with the captions (BM25). By default,
+                this is done for texts with an unknown word that captions of the searched items have, see
+                `caption_words`, if the package bm25s is installed and ``within`` is not ``"pictures"``. All texts of
+                the call then have the scores of a fusion. If every word of a text is unknown, items that share no word
+                with it follow with the score 0.
             labels: Names of labels; only items with at least one of them are returned.
             ids: Only items with one of these ids are returned; unknown ids are ignored.
 
@@ -233,8 +237,30 @@ class Searcher:
         with self._lock.read():
             query = query or self._sides.like(as_names("like", like))
             sides = WITHIN[within] if within else (query.side if query.other_than else OTHER[query.side],)
+            lexical = False if lexical is None and within == "pictures" else lexical
             filters = None if passing[0] is None else [self._column(name) for name in passing[0]], passing[1]
             return self._sides.search(query, k, sides, lexical, filters)
+
+    def caption_words(self, text: Any, within: str | None = None) -> list[list[str]]:
+        """Return the words of texts that the method does not know, and that captions of the searched items have.
+
+        By default, `search` also looks for these words in the captions.
+
+        Args:
+            text: Texts.
+            within: See `search`.
+
+        Returns:
+            Words of each text; none if ``within`` is ``"pictures"``, or bm25s is not installed.
+
+        Raises:
+            ValueError: If the training data of the method do not record their text encoder.
+        """
+        unknown = self._reader.unknown_words([str(each) for each in as_items("text", text) or ()])
+        with self._lock.read():
+            if within == "pictures":
+                return [[] for _ in unknown]
+            return self._sides.caption_words(unknown, WITHIN[within] if within else WITHIN["pictures"])
 
     def placements(self, label: Any, vectors: Any = None) -> list[LabelPlacement]:
         """Place labels without training items among the trained labels, as `search` does.

@@ -85,28 +85,47 @@ class Sides(Mapping[str, Items]):
             f"'like' must be ids of items that all have an image, or all a text (got {', '.join(ids) or 'none'})"
         )
 
-    def search(self, query: Query, k: int, sides: Sequence[str], lexical: bool, filters: Filters) -> Neighbours:
-        """Search one side, or fuse the rankings of several searches."""
-        if lexical or len(sides) > 1:
-            return self._fused(query, k, sides, lexical, filters)
-        _check_known(query)
+    def search(self, query: Query, k: int, sides: Sequence[str], lexical: bool | None, filters: Filters) -> Neighbours:
+        """Search one side, or fuse the rankings of several searches.
+
+        Captions are searched for all texts if ``lexical`` is true, for none if it is false, and by default for texts
+        with an unknown word that a caption has.
+        """
+        by_captions = self._by_captions(query, sides, lexical)
+        _check_known(query, by_captions)
+        if any(by_captions) or len(sides) > 1:
+            return self._fused(query, k, sides, by_captions, filters)
         return _without(self[sides[0]].search(query.vectors, k + len(query.other_than), *filters), query, k)
 
-    def _fused(self, query: Query, k: int, sides: Sequence[str], lexical: bool, filters: Filters) -> Neighbours:
+    def caption_words(self, unknown: Sequence[Sequence[str]], sides: Sequence[str]) -> list[list[str]]:
+        """Return the unknown words of each text that captions of the searched items have."""
+        items = self[_captioned(sides)]
+        return [items.caption_words(words) if words else [] for words in unknown]
+
+    def _by_captions(self, query: Query, sides: Sequence[str], lexical: bool | None) -> list[bool]:
+        """Return whether captions are searched, for each query."""
+        if lexical is None and query.unknown:
+            return list(map(bool, self.caption_words(query.unknown, sides)))
+        if lexical and not query.texts:
+            raise ValueError("'lexical' needs 'text' as words (got another query)")
+        if lexical and "text" not in sides:
+            raise ValueError("'lexical' needs 'within' to be 'texts' or 'both' (got 'pictures')")
+        return [bool(lexical)] * len(query.vectors)
+
+    def _fused(
+        self, query: Query, k: int, sides: Sequence[str], by_captions: Sequence[bool], filters: Filters
+    ) -> Neighbours:
         """Fuse several rankings; a text without a known word is ranked only by the captions."""
         depth = max(LEAST_DEPTH, DEPTH_PER_RESULT * k) + len(query.other_than)
         results = [_without(self[side].search(query.vectors, depth, *filters), query, depth) for side in sides]
         rankings, weights = [each.ids for each in results], [[1.0] * len(query.vectors) for _ in results]
-        if lexical:
-            if not query.texts:
-                raise ValueError("'lexical' needs 'text' as words (got another query)")
-            if "text" not in sides:
-                raise ValueError("'lexical' needs 'within' to be 'texts' or 'both' (got 'pictures')")
-            weights = [[float(known) for known in query.known] for _ in results]
-            rankings.append(self["text"].captioned(query.texts, depth, *filters))
-            weights.append([1.0] * len(query.texts))
-        else:
-            _check_known(query)
+        if any(by_captions):
+            # A text that is not searched in captions has scores as if there were no ranking by captions.
+            alone = (len(sides) + 1) / len(sides)
+            both = zip(query.known, by_captions, strict=True)
+            weights = [[float(known) if lexical else alone for known, lexical in both]] * len(sides)
+            rankings.append(self[_captioned(sides)].captioned(query.texts, depth, *filters))
+            weights.append(list(map(float, by_captions)))
         fused = reciprocal_rank_fusion(rankings, k, weights)
         title_of: dict[str, str] = {}
         for part in results:
@@ -124,9 +143,14 @@ class Sides(Mapping[str, Items]):
             items.restore(**snapshot[side])
 
 
-def _check_known(query: Query) -> None:
-    for text, known in zip(query.texts, query.known, strict=True):
-        if not known:
+def _captioned(sides: Sequence[str]) -> str:
+    """Return the side whose captions are searched."""
+    return "text" if "text" in sides else sides[0]
+
+
+def _check_known(query: Query, by_captions: Sequence[bool]) -> None:
+    for place, text in enumerate(query.texts):
+        if not (query.known[place] or by_captions[place]):
             raise ValueError(f"'text' must have a word that the model knows (got {text!r})")
 
 

@@ -274,6 +274,52 @@ def test_captions_are_searched_for_any_word(worded, capsys):
     assert "'zzz': only searched in the captions: 'zzz'" in printed.err
 
 
+def test_what_shares_no_word_is_no_result(worded, tmp_path, capsys):
+    """Neither in the table nor as JSON nor on the sheet; every item has another number in its title."""
+    pytest.importorskip("bm25s")
+    image_module = pytest.importorskip("PIL.Image")
+    data = load_npz(worded[3])
+    save_npz(replace(data, titles=[f"{'violin' if i % 30 == 1 else 'oboe'} {i}" for i in range(60)]), worded[3])
+    ask = [*worded, "--text", "violin", "zzz", "--lexical", "--labels", *data.label_names]
+    wanted = {data.ids[i] for i in data.rows("database").tolist() if i % 30 == 1}
+    assert main([*ask, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [set(ids) for ids in ids_of(answer)] == [wanted, set()]
+    assert all(each["score"] > 0 for each in answer["queries"][0]["neighbours"])
+    assert main(ask) == 0
+    printed = capsys.readouterr().out
+    assert all(each in printed for each in wanted) and "oboe" not in printed
+    assert printed.endswith("'zzz': none, because no caption has a word of it and matches the filters\n")
+    for i in range(60):
+        image_module.new("RGB", (64, 64), (4 * i, 255 - i, i)).save(tmp_path / data.ids[i], "PNG")
+    assert main([*ask, "--sheet", str(tmp_path / "sheet.png"), "--pictures", str(tmp_path)]) == 0
+    shown = colours(tmp_path / "sheet.png")[0]
+    assert {i for i in range(60) if (4 * i, 255 - i, i) in shown} == {data.ids.index(each) for each in wanted}
+
+
+def test_an_unknown_word_is_found_by_the_captions(worded, capsys):
+    pytest.importorskip("bm25s")
+    data = load_npz(worded[3])
+    save_npz(replace(data, titles=[f"{'violin' if i % 30 == 1 else 'oboe'} {i}" for i in range(60)]), worded[3])
+    wanted = {data.ids[i] for i in data.rows("database").tolist() if i % 30 == 1}
+    assert main([*worded, "--text", "violin", "red", "red violin zzz", "--json"]) == 0
+    printed = capsys.readouterr()
+    alone, mixed, ignored = printed.err.splitlines()
+    assert alone == "'violin': 'violin' is no known word: found by its captions"
+    assert mixed == "'red violin zzz': 'violin' is no known word: found by its captions"
+    assert ignored.startswith("'red violin zzz': ignored 'zzz'")
+    answer = json.loads(printed.out)
+    assert set(ids_of(answer)[0]) == wanted and set(ids_of(answer)[2][: len(wanted)]) == wanted
+    assert [each["score"] for each in answer["queries"]] == ["reciprocal rank", "cosine", "reciprocal rank"]
+    # Without the captions, a known word is searched as before, and an unknown word is refused.
+    assert main([*worded, "--text", "violin", "red", "red violin zzz", "--no-lexical", "--json"]) == 1
+    printed = capsys.readouterr()
+    without = json.loads(printed.out)
+    assert without["queries"][0] == answer["queries"][1] and "'violin', 'zzz'" in printed.err
+    assert [each["query"] for each in without["refused"]] == ["violin"]
+    assert main([*worded, "--text", "violin", "--in", "pictures"]) == 2
+
+
 def test_no_text_with_a_known_word_is_an_error(worded, capsys):
     assert main([*worded, "--text", "zzz", "xxx"]) == 2
     printed = capsys.readouterr()

@@ -32,15 +32,15 @@ def test_texts_are_searched_as_their_features_are(searcher):
 
 
 def test_label_names_are_query_words(searcher):
-    assert first(searcher.search(text=["a tree", "red Night sky!", "swim, bird"])) == [
+    assert first(searcher.search(text=["a tree", "red Night sky!", "swim, bird"], lexical=False)) == [
         ["tree 1"], ["night_sky 1"], ["bird 1"],
     ]  # fmt: skip
     # Whatever the other words suggest, the label comes first: "blue" means two labels here.
     assert set(searcher.search(text=["a blue tree"], k=2).ids[0]) == {"tree 1", "tree 2"}
     # Of labels alone, what else the method says of a text without known words does not count.
-    alone = searcher.search(text=["red cows on a tree"], k=8)
+    alone = searcher.search(text=["red cows on a tree"], k=8, lexical=False)
     assert alone.ids == searcher.search(label=["tree"], k=8).ids
-    plural = searcher.search(text=["red birds on a tree"], k=8)
+    plural = searcher.search(text=["red birds on a tree"], k=8, lexical=False)
     assert plural.ids == searcher.search(label=[("bird", "tree")], k=8).ids
 
 

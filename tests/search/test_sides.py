@@ -73,6 +73,32 @@ def test_captions_that_share_words_count(searcher):
     assert filtered.ids[0][0] == "fish 2" and set(filtered.ids[0]) == {"fish 1", "fish 2"}
 
 
+def test_captions_are_searched_for_unknown_words(searcher):
+    """By default, in what is searched, unless only pictures are asked for."""
+    pytest.importorskip("bm25s")
+    assert searcher.caption_words(["caw", "an oak", "green oaks and zebras"]) == [[], ["oak"], []]
+    assert searcher.caption_words("an oak", within="pictures") == [[]]
+    oak = searcher.search(text=["oak"], k=3)
+    assert oak.ids[0][0] == "tree 2" and oak.scores[0, 1:].tolist() == [0, 0] and oak.score_name == "reciprocal rank"
+    # A known word counts as well, and a text without unknown words keeps its order.
+    plain = searcher.search(text=["caw"], k=8)
+    mixed = searcher.search(text=["caw leaves", "caw"], k=8)
+    assert plain.score_name == "expected Jaccard" and mixed.ids[1] == plain.ids[0]
+    assert mixed.scores[1, 0] == pytest.approx(1) and mixed.scores[0].max() < 1
+    assert set(mixed.ids[0][:3]) == {"tree 1", "bird 1", "bird 2"}
+    assert searcher.search(text=["caw leaves"], k=8, lexical=False).ids == plain.ids
+    for options in ({"lexical": False}, {"within": "pictures"}):
+        with pytest.raises(ValueError, match=r"'text' must have a word that the model knows \(got 'oak'\)"):
+            searcher.search(text=["oak"], **options)
+    assert searcher.search(text=["oak"], k=1, labels=["fish"]).scores.tolist() == [[0]]
+
+
+def test_without_bm25s_unknown_words_are_ignored(searcher, monkeypatch):
+    monkeypatch.setitem(sys.modules, "bm25s", None)
+    assert searcher.caption_words(["an oak"]) == [[]]
+    assert searcher.search(text=["caw oak"], k=8).ids == searcher.search(text=["caw"], k=8).ids
+
+
 def test_captions_follow_what_is_added_and_removed(searcher):
     pytest.importorskip("bm25s")
     search = {"text": ["violin"], "k": 1, "within": "texts", "lexical": True}
