@@ -20,7 +20,7 @@ def test_the_commands_of_the_readme_run(tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     for shown in ("my-model", "test-vs-test", "ice cream", "71 labels"):
         assert shown in printed
-    assert {path.name for path in tmp_path.iterdir()} == {"my-model", "results.png", "graph.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"my-model", "results.png", "graph.html"}
 
 
 def test_the_two_commands_stand_near_the_top_and_ci_runs_them():

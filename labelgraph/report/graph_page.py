@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FOLDER = "page"
 PARTS = {"style": "graph_page.css", "cytoscape": "vendor/cytoscape.min.js", "view": "graph_view.js",
-         "script": "graph_page.js"}  # fmt: skip
+         "controls": "graph_page.js", "search": "graph_search.js"}  # fmt: skip
 
 
 class HtmlPage(str):

@@ -6,6 +6,7 @@ of accessibility needs the file axe.min.js of the npm package axe-core; LABELGRA
 
 import io
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -278,6 +279,17 @@ def test_labels_that_are_not_drawn_are_found(opened):
     page.keyboard.press("Enter")
     assert panel_title(page) == "house" and "not among the 4 labels" in page.text_content("#panel .note")
     assert page.locator("#panel tbody tr").count() == (np.delete(TOGETHER[8], 8) > 0).sum()
+
+
+def test_the_page_tells_of_pairs_that_it_leaves_out(opened, monkeypatch):
+    monkeypatch.setattr("labelgraph.report.page_content.MAX_PAIRS", 0)
+    monkeypatch.setattr("labelgraph.report.page_content.LEAST_NEIGHBOURS", 2)
+    page = opened(small_page())
+    linked = (np.triu(TOGETHER, 1) > 0).sum()
+    stored, of = re.search(r"(\d+) of (\d+) linked pairs", page.text_content("#stored")).groups()
+    assert int(stored) < int(of) == linked
+    search(page, "sky", "Enter")
+    assert "The strongest" in page.text_content("#panel h3")
 
 
 def test_hostile_names_are_only_text(opened):

@@ -10,7 +10,7 @@ const READING = {
 };
 const view = new GraphView(content, part("graph"), [part("zoom"), part("state")]);
 const limits = { least: 0, together: 1 };
-const SUGGESTIONS = 12, LISTED = 15, MOST_ROWS = 200, MOST_GROUPS = 12;
+const LISTED = 15, MOST_ROWS = 200, MOST_GROUPS = 12;
 
 function make(tag, options = {}, ...children) {
   const element = Object.assign(document.createElement(tag), options);
@@ -97,6 +97,7 @@ function overview(group) {
   const parts = [make("h2", { textContent: plural(names.length, "label") })];
   if (counted) parts.push(make("p", { className: "soft", textContent: `Counted in ${plural(content.items, "item")}.` }));
   if (hidden) parts.push(make("p", { className: "note", id: "hidden-labels", textContent: `The drawing shows the ${drawn.length.toLocaleString("en")} ${counted ? "most frequent" : "most linked"} of ${names.length.toLocaleString("en")} labels. The search finds the other ${hidden.toLocaleString("en")} too, and lists their neighbours here.` }));
+  if (view.kind.stored < view.kind.pairs) parts.push(make("p", { className: "soft", id: "stored", textContent: `The page holds the strongest neighbours of each label: ${view.kind.stored.toLocaleString("en")} of ${view.kind.pairs.toLocaleString("en")} linked pairs.` }));
   if (view.kind.key === "together") parts.push(make("p", { className: "soft", textContent: "An arrow a → b reads: if label a, then label b. Its weight is P(b given a), the share of the items with a that also have b." }));
   if (view.kind.key === "meaning") parts.push(make("p", { className: "soft", textContent: "Lines join labels whose names have similar meanings." }));
   parts.push(make("p", { className: "soft", textContent: "Larger dots are more frequent labels. Select a label to see its neighbours." }));
@@ -143,7 +144,7 @@ function details(label) {
 
 function neighbours(label) {
   const { a, ab, ba, b, count, key } = view.kind;
-  const short = content.names[label].length > 10 ? "this" : content.names[label];
+  const short = content.names[label].length > 8 ? "this" : content.names[label].replaceAll(" ", "\u00a0");
   const rows = (view.near.get(label) || []).map((pair) => (a[pair] === label
     ? { other: b[pair], to: ab[pair], from: ba[pair], pair } : { other: a[pair], to: ba[pair], from: ab[pair], pair }));
   if (!rows.length) return [make("p", { textContent: key === "meaning" ? "No label has a similar name." : "This label has no neighbours." })];
@@ -182,87 +183,10 @@ function withArrows(list) {
 }
 
 function clear() {
+  part("search").value = "";
   show(null);
   view.fit();
 }
-
-// --- search
-
-const suggestions = part("suggestions"), field = part("search");
-let active = -1;
-
-function matches(text) {
-  const wanted = text.trim().toLowerCase();
-  if (!wanted) return [];
-  const rank = (name) => {
-    const at = name.toLowerCase().indexOf(wanted);
-    return at < 0 ? 9 : name.length === wanted.length ? 0 : at === 0 ? 1 : /[\s_-]/.test(name[at - 1]) ? 2 : 3;
-  };
-  return content.names.map((name, label) => ({ label, rank: rank(name) })).filter((each) => each.rank < 9)
-    .sort((p, q) => p.rank - q.rank || content.counts[q.label] - content.counts[p.label] || p.label - q.label)
-    .slice(0, SUGGESTIONS).map((each) => each.label);
-}
-
-function suggest() {
-  const labels = matches(field.value);
-  active = labels.length ? 0 : -1;
-  suggestions.replaceChildren(...labels.map((label, place) => {
-    const facts = [counted ? content.counts[label].toLocaleString("en") : "", view.places.has(label) ? "" : "not drawn"].filter(Boolean).join(", ");
-    const option = make("li", { id: `option-${place}` }, make("b", { textContent: content.names[label] }), make("span", { textContent: facts }));
-    option.setAttribute("role", "option");
-    option.dataset.label = label;
-    option.addEventListener("pointerdown", (event) => { event.preventDefault(); take(label); });
-    return option;
-  }));
-  if (field.value.trim() && !labels.length) {
-    const none = make("li", { textContent: "No label has this text in its name." });
-    none.setAttribute("role", "option");
-    none.setAttribute("aria-disabled", "true");
-    suggestions.append(none);
-  }
-  open(suggestions.children.length > 0);
-  mark();
-}
-
-function open(shown) {
-  suggestions.hidden = !shown;
-  field.setAttribute("aria-expanded", String(shown));
-}
-
-function mark() {
-  [...suggestions.children].forEach((option, place) => option.setAttribute("aria-selected", String(place === active)));
-  if (active >= 0) {
-    field.setAttribute("aria-activedescendant", `option-${active}`);
-    suggestions.children[active].scrollIntoView({ block: "nearest" });
-  } else field.removeAttribute("aria-activedescendant");
-}
-
-function take(label) {
-  field.value = content.names[label];
-  open(false);
-  show(label);
-}
-
-field.addEventListener("input", suggest);
-field.addEventListener("focus", () => field.select());
-field.addEventListener("blur", () => open(false));
-field.addEventListener("keydown", (event) => {
-  const options = suggestions.querySelectorAll("[data-label]");
-  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (step && suggestions.hidden) suggest();
-  else if (step && options.length) {
-    active = (active + step + options.length) % options.length;
-    mark();
-  } else if (event.key === "Enter" && !suggestions.hidden && options[active]) take(Number(options[active].dataset.label));
-  else if (event.key === "Escape" && !suggestions.hidden) {
-    open(false);
-    event.stopPropagation();
-  } else return;
-  event.preventDefault();
-});
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") clear();
-});
 
 // --- pointing at the drawing
 
