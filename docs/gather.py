@@ -67,7 +67,7 @@ def _commands() -> str:
     """Return a page with the help of every command."""
     from labelgraph.cli.main import main
 
-    os.environ["COLUMNS"] = "100"
+    os.environ["COLUMNS"] = "92"
     parts = ["# Commands", "The help of every command, as `--help` prints it."]
     for command in COMMANDS:
         printed = io.StringIO()

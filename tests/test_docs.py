@@ -14,7 +14,7 @@ from labelgraph.methods import METHODS, load_method
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted(page.name for page in DOCS.glob("*.md") if "```python" in page.read_text("utf-8"))
-OWN = {"add-a-method.md", "methods.md", "search.md", "start.md"}  # These pages have tests of their own below.
+OWN = {"add-a-method.md", "methods.md", "searching.md", "start.md"}  # These pages have tests of their own below.
 
 
 def blocks(page, language="python"):
@@ -58,7 +58,7 @@ def test_a_method_is_trained_saved_and_evaluated(capsys):
 
 @pytest.mark.slow
 def test_a_searcher_finds_pictures():
-    assert [len(row) for row in run_page("search.md")["results"].ids] == [5, 5, 5]
+    assert [len(row) for row in run_page("searching.md")["results"].ids] == [5, 5, 5]
 
 
 @pytest.mark.slow
@@ -92,3 +92,7 @@ def test_the_start_leads_to_a_search(tmp_path, capsys):
 def test_the_api_page_lists_the_names_of_the_package_itself():
     listed = set(re.findall(r"`~labelgraph\.\w+\.(\w+)`", (DOCS / "api.md").read_text("utf-8")))
     assert listed == set(labelgraph.__all__) - {"__version__"}
+
+
+def test_no_page_takes_the_name_of_a_page_that_sphinx_writes():
+    assert not {"search", "genindex", "py-modindex"} & {page.stem for page in DOCS.glob("*.md")}
