@@ -26,6 +26,9 @@ PARTS = {"style": "graph_page.css", "cytoscape": "vendor/cytoscape.min.js", "vie
 class HtmlPage(str):
     """The text of an HTML page; a notebook shows the page itself, in a frame of its own."""
 
+    def __repr__(self) -> str:
+        return f"HtmlPage({len(self):,} characters)"
+
     def _repr_html_(self) -> str:
         style = "width: 100%; height: 720px; border: 1px solid #ccc"
         return f'<iframe srcdoc="{html.escape(self)}" style="{style}" title="label graph"></iframe>'

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import networkx as nx
 import numpy as np
+from scipy.spatial import KDTree
 
-ROUNDS = 150  # Enough for 800 boxes to come apart.
+ROUNDS = 300  # Enough for 800 boxes to come apart.
 
 
 def pack_rows(sizes: Sequence[np.ndarray], aspect: float) -> np.ndarray:
@@ -89,17 +90,18 @@ def _place_part(graph: nx.Graph, part: list[int], boxes: np.ndarray, aspect: flo
 
 def _pushed_apart(xy: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Move overlapping boxes apart, along the axis on which they overlap less, until none overlap."""
-    reach = (boxes[:, None] + boxes) / 2
     for _ in range(ROUNDS):
-        apart = xy[:, None] - xy
-        over = reach - np.abs(apart)
-        first, second = np.nonzero(np.triu((over > 1e-6).all(2), 1))
-        if not len(first):
+        near = KDTree(xy / boxes.max(0)).query_pairs(1.0, p=np.inf, output_type="ndarray")
+        first, second = near.T
+        apart = xy[first] - xy[second]
+        over = (boxes[first] + boxes[second]) / 2 - np.abs(apart)
+        both = (over > 1e-6).all(1)
+        if not both.any():
             break
-        pair, step = np.arange(len(first)), np.zeros((len(first), 2))
-        axis = over[first, second].argmin(1)
-        sign = np.where(apart[first, second][pair, axis] < 0, -1.0, 1.0)
-        step[pair, axis] = 0.55 * sign * over[first, second][pair, axis]
+        first, second, apart, over = first[both], second[both], apart[both], over[both]
+        pair, axis = np.arange(len(first)), over.argmin(1)
+        step = np.zeros((len(first), 2))
+        step[pair, axis] = np.where(apart[pair, axis] < 0, -0.55, 0.55) * over[pair, axis]
         np.add.at(xy, first, step)
         np.add.at(xy, second, -step)
     return xy

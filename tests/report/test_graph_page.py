@@ -7,7 +7,6 @@ of accessibility needs the file axe.min.js of the npm package axe-core; LABELGRA
 import io
 import os
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -35,56 +34,6 @@ def small_page(**options):
     return graph_to_html(
         graph, meaning=meaning_graph(NAMES, vectors, 3), pictures={"cat": [picture] * 2}, title="A & B", **options
     )
-
-
-def browser_path():
-    known = ("chromium", "chromium-browser", "google-chrome")
-    return os.environ.get("LABELGRAPH_BROWSER") or next(filter(None, map(shutil.which, known)), None)
-
-
-def skip_or_fail(reason):
-    if os.environ.get("LABELGRAPH_BROWSER_TESTS") == "1":
-        pytest.fail(f"LABELGRAPH_BROWSER_TESTS=1, but {reason}")
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        skip_or_fail('Playwright is not installed: pip install "labelgraph[browser]"')
-    path = browser_path()
-    if path is None:
-        skip_or_fail("no Chromium was found; install it or set LABELGRAPH_BROWSER to its path")
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def opened(browser, tmp_path):
-    """Open a page; at the end, check that it asked for nothing else and that nothing failed."""
-    file, requests, problems = tmp_path / "graph.html", [], []
-
-    def open_page(text, width=1280, height=800):
-        file.write_text(text, encoding="utf-8")
-        page = browser.new_page(viewport={"width": width, "height": height})
-        page.set_default_timeout(5000)
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda message: problems.append(message.text) if message.type != "log" else None)
-        page.goto(file.as_uri())
-        pages.append(page)
-        return page
-
-    pages = []
-    yield open_page
-    for page in pages:
-        page.close()
-    assert [url for url in requests if not url.startswith("data:")] == [file.as_uri()] * len(pages)
-    assert problems == []
 
 
 def search(page, text, *keys):
@@ -128,7 +77,9 @@ def test_names_cannot_end_the_script():
 
 
 def test_a_notebook_shows_the_page_in_a_frame():
-    shown = small_page()._repr_html_()
+    page = small_page()
+    shown = page._repr_html_()
+    assert repr(page) == f"HtmlPage({len(page):,} characters)"
     assert shown.startswith("<iframe") and "<script" not in shown and "&lt;script" in shown
 
 
@@ -321,6 +272,10 @@ def test_the_page_fits_its_window(opened, width):
     for selector in ("#search", "#threshold", "#together", "#zoom-fit"):
         part = page.locator(selector).bounding_box()
         assert part["x"] >= 0 and part["x"] + part["width"] <= width
+    fits = (
+        "view.cy.nodes().every((n) => { const p = n.renderedPosition(); return p.x > 0 && p.x < view.cy.width() - 58 }"
+    )
+    assert page.evaluate(f"{fits})")
     picture = Image.open(io.BytesIO(page.locator("#graph").screenshot())).convert("RGB")
     colours = {colour for count, colour in picture.getcolors(1 << 24) if count > 40}
     assert (59, 111, 182) in colours, "dots of the first group are drawn"

@@ -147,19 +147,21 @@ class GraphView {
   frame() {
     const bright = this.cy.nodes().filter((node) => this.bright.has(node.data("label")));
     if (!bright.length) return;
-    this.cy.fit(bright, 60);
-    if (this.cy.zoom() > 1.3) {
-      this.cy.zoom(1.3);
-      this.cy.center(bright);
-    }
+    this.fitTo(bright, 1.3);
   }
 
   fit() {
-    this.cy.fit(undefined, Math.min(44, this.cy.width() / 12));
-    if (this.cy.zoom() > 1.6) {
-      this.cy.zoom(1.6);
-      this.cy.center();
-    }
+    if (!this.cy.width()) return void this.cy.one("resize", () => this.fit()); // In a frame that is not shown yet.
+    this.fitTo(this.cy.nodes(), 1.6);
+  }
+
+  // Fill the drawing with some labels, but neither the column of the buttons nor the line of text at the bottom.
+  fitTo(nodes, mostZoom) {
+    const box = nodes.boundingBox({ includeLabels: false });
+    const across = Math.min(44, this.cy.width() / 12), right = across + 40, up = 26, below = 48;
+    const width = this.cy.width() - across - right, height = this.cy.height() - up - below;
+    const zoom = Math.max(Math.min(width / box.w, height / box.h, mostZoom), 0.05);
+    this.cy.viewport({ zoom, pan: { x: across + width / 2 - (zoom * (box.x1 + box.x2)) / 2, y: up + height / 2 - (zoom * (box.y1 + box.y2)) / 2 } });
   }
 
   zoomBy(factor) {
