@@ -21,7 +21,7 @@ class Captions:
         ids: Ids of the items, in the same order; an item whose title is its id has no caption.
 
     Attributes:
-        words: The words of all captions.
+        words: The words of all captions, without English words such as "the" and "with".
 
     Raises:
         ValueError: If no item has a caption.
@@ -41,7 +41,8 @@ class Captions:
         words = [words_of(title) if title != each else [] for title, each in zip(titles, ids, strict=True)]
         if not any(words):
             raise ValueError("'lexical' needs titles with words (got items without titles)")
-        self.words = frozenset(word for bag in words for word in bag)
+        stop_words = importlib.import_module("bm25s.stopwords").STOPWORDS_EN_PLUS
+        self.words = frozenset(word for bag in words for word in bag) - set(stop_words)
         self._index: Any = bm25s.BM25()
         self._index.index(words, show_progress=False)
 

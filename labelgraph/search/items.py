@@ -134,7 +134,7 @@ class Items:
         return [[self.ids[row] for row in captions.search(text, k, among)] for text in texts]
 
     def caption_words(self, words: Iterable[str]) -> list[str]:
-        """Return those of some words that captions have; none if there are no captions, or bm25s is not installed."""
+        """Return those of some words that are `Captions.words`; none without captions, or if bm25s is not installed."""
         try:
             known = self._indexed_captions().words
         except (ImportError, ValueError):

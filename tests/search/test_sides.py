@@ -77,6 +77,9 @@ def test_captions_are_searched_for_unknown_words(searcher):
     """By default, in what is searched, unless only pictures are asked for."""
     pytest.importorskip("bm25s")
     assert searcher.caption_words(["caw", "an oak", "green oaks and zebras"]) == [[], ["oak"], []]
+    searcher.add("a thing", text=pictures().text[0], image=pictures().image[0], titles="the thing with lawns")
+    assert searcher.caption_words("the lawns with an elm") == [["lawns"]]
+    searcher.remove("a thing")
     assert searcher.caption_words("an oak", within="pictures") == [[]]
     oak = searcher.search(text=["oak"], k=3)
     assert oak.ids[0][0] == "tree 2" and oak.scores[0, 1:].tolist() == [0, 0] and oak.score_name == "reciprocal rank"
