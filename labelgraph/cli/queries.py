@@ -97,10 +97,14 @@ def answerable(
     return good, refused
 
 
+FEWEST_LETTERS = 4  # Of a word that has near words: "the" is no "theme".
+
+
 def _near_words(unknown: Iterable[str], known: Sequence[str]) -> str:
     """Return a hint with known words that are spelled nearly like the unknown words."""
     lower = {name.casefold(): name for name in known}
-    near = {word: difflib.get_close_matches(word, lower, n=2, cutoff=0.75) for word in unknown}
+    long = [word for word in unknown if len(word) >= FEWEST_LETTERS]
+    near = {word: difflib.get_close_matches(word, lower, n=2, cutoff=0.75) for word in long}
     listed = [repr(lower[each]) for words in near.values() for each in words]
     return f"; did you mean {' or '.join(listed[:3])}?" if listed else ""
 

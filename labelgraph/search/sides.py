@@ -89,12 +89,12 @@ class Sides(Mapping[str, Items]):
         """Search one side, or fuse the rankings of several searches.
 
         Captions are searched for all texts if ``lexical`` is true, for none if it is false, and by default for texts
-        with an unknown word that a caption has.
+        with an unknown word that a caption has, and then only for these words.
         """
-        by_captions = self._by_captions(query, sides, lexical)
-        _check_known(query, by_captions)
-        if any(by_captions) or len(sides) > 1:
-            return self._fused(query, k, sides, by_captions, filters)
+        in_captions = self._in_captions(query, sides, lexical)
+        _check_known(query, in_captions)
+        if any(in_captions) or len(sides) > 1:
+            return self._fused(query, k, sides, in_captions, filters)
         return _without(self[sides[0]].search(query.vectors, k + len(query.other_than), *filters), query, k)
 
     def caption_words(self, unknown: Sequence[Sequence[str]], sides: Sequence[str]) -> list[list[str]]:
@@ -102,30 +102,30 @@ class Sides(Mapping[str, Items]):
         items = self[_captioned(sides)]
         return [items.caption_words(words) if words else [] for words in unknown]
 
-    def _by_captions(self, query: Query, sides: Sequence[str], lexical: bool | None) -> list[bool]:
-        """Return whether captions are searched, for each query."""
+    def _in_captions(self, query: Query, sides: Sequence[str], lexical: bool | None) -> list[str]:
+        """Return what captions are searched for, for each query: its unknown words, or the whole text; or nothing."""
         if lexical is None and query.unknown:
-            return list(map(bool, self.caption_words(query.unknown, sides)))
+            return list(map(" ".join, self.caption_words(query.unknown, sides)))
         if lexical and not query.texts:
             raise ValueError("'lexical' needs 'text' as words (got another query)")
         if lexical and "text" not in sides:
             raise ValueError("'lexical' needs 'within' to be 'texts' or 'both' (got 'pictures')")
-        return [bool(lexical)] * len(query.vectors)
+        return list(query.texts) if lexical else [""] * len(query.vectors)
 
     def _fused(
-        self, query: Query, k: int, sides: Sequence[str], by_captions: Sequence[bool], filters: Filters
+        self, query: Query, k: int, sides: Sequence[str], in_captions: Sequence[str], filters: Filters
     ) -> Neighbours:
         """Fuse several rankings; a text without a known word is ranked only by the captions."""
         depth = max(LEAST_DEPTH, DEPTH_PER_RESULT * k) + len(query.other_than)
         results = [_without(self[side].search(query.vectors, depth, *filters), query, depth) for side in sides]
         rankings, weights = [each.ids for each in results], [[1.0] * len(query.vectors) for _ in results]
-        if any(by_captions):
+        if any(in_captions):
             # A text that is not searched in captions has scores as if there were no ranking by captions.
             alone = (len(sides) + 1) / len(sides)
-            both = zip(query.known, by_captions, strict=True)
-            weights = [[float(known) if lexical else alone for known, lexical in both]] * len(sides)
-            rankings.append(self[_captioned(sides)].captioned(query.texts, depth, *filters))
-            weights.append(list(map(float, by_captions)))
+            both = zip(query.known, in_captions, strict=True)
+            weights = [[float(known) if words else alone for known, words in both]] * len(sides)
+            rankings.append(self[_captioned(sides)].captioned(in_captions, depth, *filters))
+            weights.append([1.0] * len(in_captions))
         fused = reciprocal_rank_fusion(rankings, k, weights)
         title_of: dict[str, str] = {}
         for part in results:
@@ -148,9 +148,9 @@ def _captioned(sides: Sequence[str]) -> str:
     return "text" if "text" in sides else sides[0]
 
 
-def _check_known(query: Query, by_captions: Sequence[bool]) -> None:
+def _check_known(query: Query, in_captions: Sequence[str]) -> None:
     for place, text in enumerate(query.texts):
-        if not (query.known[place] or by_captions[place]):
+        if not (query.known[place] or in_captions[place]):
             raise ValueError(f"'text' must have a word that the model knows (got {text!r})")
 
 

@@ -89,6 +89,9 @@ def test_captions_are_searched_for_unknown_words(searcher):
     assert plain.score_name == "expected Jaccard" and mixed.ids[1] == plain.ids[0]
     assert mixed.scores[1, 0] == pytest.approx(1) and mixed.scores[0].max() < 1
     assert set(mixed.ids[0][:3]) == {"tree 1", "bird 1", "bird 2"}
+    # Captions count only by the unknown word: those with "caw" have the score of one ranking of two.
+    score_of = dict(zip(mixed.ids[0], mixed.scores[0].tolist(), strict=True))
+    assert max(score_of["bird 1"], score_of["bird 2"]) == pytest.approx(0.5)
     assert searcher.search(text=["caw leaves"], k=8, lexical=False).ids == plain.ids
     for options in ({"lexical": False}, {"within": "pictures"}):
         with pytest.raises(ValueError, match=r"'text' must have a word that the model knows \(got 'oak'\)"):
