@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+
 from labelgraph._core.checked_config import CheckedConfig, CountInt, PositiveInt, Share, Weight, check_value
 from labelgraph._core.reading import quoted
 from labelgraph.data import SPLITS, CrossModalData, LabelNoise, drop_modalities, keep_complete
@@ -55,6 +57,15 @@ class EvalConfig(CheckedConfig):
                     raise ValueError(f"'eval.{name}' must be among {', '.join(known)} (got {value!r})")
 
 
+def keep_items(data: CrossModalData, number: int, seed: int) -> CrossModalData:
+    """Keep some training items, drawn at random; with one seed, a larger number keeps the same items and more."""
+    rows = data.rows("train")
+    if number > len(rows):
+        raise ValueError(f"'data.train_items' must be at most {len(rows)}, the number of training items (got {number})")
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
+    return data.with_splits({**data.splits, "train": rows[order[:number].sort().values]})
+
+
 @dataclass(frozen=True)
 class DataConfig(LabelNoise):
     """Settings of the data: their splits, missing sides of training items, and the training labels of `LabelNoise`.
@@ -69,9 +80,10 @@ class DataConfig(LabelNoise):
             0 holds out nothing.
         test_size: Size of the test split, see ``train_size``.
         query_size: Size of the query split, see ``train_size``.
+        train_items: Number of training items to keep, drawn at random; with 0, all.
         incomplete: Share of the training items that lose one side (published: 0.8); needs a method with generators.
         image_only: Share of these items that keep their image; the others keep their text.
-        seed: Random seed of the choice of incomplete items.
+        seed: Random seed of the choice of training items and of incomplete items.
         label_vectors: Embeddings of the label names: a file of word vectors, or ``sentence`` for a sentence encoder.
             ``model.label_embedding`` is then ``given`` by default.
     """
@@ -82,6 +94,7 @@ class DataConfig(LabelNoise):
     validation_size: Weight | None = None
     test_size: Weight | None = None
     query_size: Weight | None = None
+    train_items: CountInt = 0
     incomplete: Share = 0.0
     image_only: Share = 0.5
     seed: CountInt = 0
@@ -94,6 +107,25 @@ class DataConfig(LabelNoise):
             raise ValueError(
                 f"'data.{size}_size' must come with a 'data.split' of {', '.join(SPLITS)} (got {self.split!r})"
             )
+
+    @property
+    def changes_labels(self) -> bool:
+        """Whether labels may lose all their training items."""
+        return bool(self.train_items) or super().changes_labels
+
+    def apply(self, data: CrossModalData) -> CrossModalData:
+        """The data that training reads: first training items are drawn, then labels are held out and dropped."""
+        if self.train_items:
+            data = keep_items(data, self.train_items, self.seed)
+        return super().apply(data)
+
+    def describe(self, data: CrossModalData) -> list[str]:
+        """Sentences on how the training items and their labels differ from those of the data."""
+        if not self.train_items:
+            return super().describe(data)
+        kept = keep_items(data, self.train_items, self.seed)
+        sentence = f"Training reads {self.train_items:,} of {len(data.rows('train')):,} items (seed {self.seed})."
+        return [sentence, *super().describe(kept)]
 
     @property
     def sizes(self) -> dict[str, float]:

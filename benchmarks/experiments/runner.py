@@ -18,12 +18,11 @@ from benchmarks.experiments.run_settings import VARIANTS, RunConfig, Training, t
 from labelgraph._core.reading import quoted, reading
 from labelgraph.data import CrossModalData
 from labelgraph.encoders import label_name_vectors
-from labelgraph.graph import cooccurrence_graph
 from labelgraph.inference import encode, relevance_encoder
 from labelgraph.methods import Method, load_method
 from labelgraph.metrics import Encoder, evaluate_labels, evaluate_protocol, evaluate_short_queries
 from labelgraph.report import Result, read_results, write_results
-from labelgraph.train import train_method
+from labelgraph.train import train_method, training_graph
 
 PRECISION = "precision_"
 Say = Callable[[str], None]
@@ -35,7 +34,7 @@ def run(
     """Fit baselines, train every seed, evaluate, and write the folder; finished trainings are kept."""
     say(f"{config.dataset}: {data}")
     keep_splits(config, data, folder)
-    graph = training_graph(config, data, say)
+    graph = run_graph(config, data, say)
     todo = trainings(config, data)
     results = run_baselines(config, todo[-1].data, data, folder, say)
     for seed in config.seeds:
@@ -66,17 +65,16 @@ def run_baselines(
     return results
 
 
-def training_graph(config: RunConfig, data: CrossModalData, say: Say = print) -> Data:
+def run_graph(config: RunConfig, data: CrossModalData, say: Say = print) -> Data:
     """The label graph of the training items, with embeddings of the label names if the settings ask for them."""
     vectors = None
     if config.data.label_vectors:
         vectors, missing = label_name_vectors(config.data.label_vectors, data.label_names)
         if missing:
             say(f"{config.data.label_vectors} has no vectors for {', '.join(missing)}; zeros are used")
-    elif getattr(config.model, "label_embedding", None) == "given":
+    elif getattr(config.model, "label_embedding", None) == "given" and data.label_vectors is None:
         raise ValueError("'model.label_embedding=given' needs 'data.label_vectors' (got none)")
-    read = training_data(config, data)
-    return cooccurrence_graph(read.labels[read.rows("train")], data.label_names, x=vectors)
+    return training_graph(training_data(config, data), config.model, vectors)
 
 
 def train_one(

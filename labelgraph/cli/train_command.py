@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +37,6 @@ from labelgraph.methods.registry import METHODS, method_class, method_facts
 from labelgraph.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from torch import Tensor
 
     from labelgraph.data import CrossModalData
@@ -59,9 +57,9 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], dest="settings",
                          help="change settings, such as model.bits=64 train.lr=1e-4")  # fmt: skip
     command.add_argument("--config", metavar="FILE", type=Path, help="YAML file with settings; --set overrides it")
-    command.add_argument("--label-vectors", metavar="FILE", help="start the label embeddings from word vectors of the "
-                         "label names: a file .txt, .vec, .bin (.gz) or .mat; or 'sentence' for a sentence "
-                         "encoder")  # fmt: skip
+    command.add_argument("--label-vectors", metavar="FILE", help="vectors of the label names, for label embeddings or "
+                         "model.edges=meaning: a file of word vectors, .txt, .vec, .bin (.gz) or .mat; or 'sentence' "
+                         "for a sentence encoder (default: those of DATA, if the settings need any)")  # fmt: skip
     command.add_argument("--select", choices=["validation", "last"],
                          help="keep the best epoch on the validation split (default), or the last epoch")  # fmt: skip
     command.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps (default: auto)")
@@ -112,7 +110,8 @@ def _prepare_and_train(options: argparse.Namespace, settings: Mapping[str, Any])
     settings, change = with_small_set_rates(settings, _own_settings(options), len(data.rows("train")))
     if change and not options.quiet:
         note(f"{change}; --set train.lr={published_settings(method)['train'].lr:g} keeps the published values")
-    vectors = _label_vectors(options.label_vectors, settings["model"], data.label_names, options.quiet)
+    vectors = _label_vectors(options.label_vectors, settings["model"], data, options.quiet)
+    data = data if vectors is None else replace(data, label_vectors=vectors)
     about = {
         "labelgraph": __version__,
         "method": options.method,
@@ -126,7 +125,7 @@ def _prepare_and_train(options: argparse.Namespace, settings: Mapping[str, Any])
     if not options.quiet:
         for line in noise.describe(data):
             note(line)
-    return _train_and_save(options, settings, noise.apply(data), about, vectors)
+    return _train_and_save(options, settings, noise.apply(data), about)
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
@@ -161,41 +160,45 @@ def _own_settings(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     entries = [f"{stage}.{name}={value}" for stage in stages for name, value in own.items() if value]
     entries += [] if options.epochs is None else [f"train.epochs={options.epochs}"]
     if options.label_vectors is not None:
-        if "label_embedding" not in {field.name for field in fields(method.Config)}:
+        if "label_embedding" in {field.name for field in fields(method.Config)}:
+            entries.append("model.label_embedding=given")
+        elif not method_class(options.method).borrows:
             raise ValueError(f"'--label-vectors' needs a method with label embeddings (got {options.method!r})")
-        entries.append("model.label_embedding=given")
     files = [options.config] if options.config else []
     return merge_settings(published, files, [*entries, *options.settings])
 
 
-def _label_vectors(source: str | None, config: Any, label_names: Sequence[str], quiet: bool) -> Tensor | None:
+def _label_vectors(source: str | None, config: Any, data: CrossModalData, quiet: bool) -> Tensor | None:
     """Return the vectors of the label names for ``--label-vectors``, and print a note on labels without a vector.
 
     Args:
-        source: Source of the vectors, as `label_name_vectors` takes it; None for no vectors.
-        config: Settings of the method; ``label_embedding`` must be ``given`` if there is a source, and only then.
-        label_names: The labels of the data.
+        source: Source of the vectors, as `label_name_vectors` takes it; None for those of the data, if any.
+        config: Settings of the method, which must use the vectors if there is a source.
+        data: Pairs with labels.
         quiet: Print no note.
 
     Raises:
-        ValueError: If only one of the source and the setting is given, or the source cannot be read.
+        ValueError: If the settings need vectors and there are none, or the other way round, or the source cannot be
+            read.
         FileNotFoundError: If the file does not exist.
         ImportError: If the source is a sentence encoder that is not installed.
     """
     from labelgraph.encoders import label_name_vectors
 
-    kind = getattr(config, "label_embedding", None)
-    if (kind == "given") != (source is not None):
+    kind, edges = getattr(config, "label_embedding", "given"), getattr(config, "edges", "cooccurrence")
+    if source is not None and kind != "given" and edges == "cooccurrence":
         raise ValueError(
             "'--label-vectors' and model.label_embedding=given must be set together (got one alone: "
             f"'model.label_embedding' is {kind!r})"
         )
+    if source is None and data.label_vectors is None and getattr(config, "label_embedding", None) == "given":
+        raise ValueError("'--label-vectors' must be given for model.label_embedding=given: the data have no vectors")
     if source is None:
         return None
-    vectors, missing = label_name_vectors(source, label_names)
+    vectors, missing = label_name_vectors(source, data.label_names)
     if missing and not quiet:
         listed = ", ".join(map(repr, missing[:10])) + (", ..." if len(missing) > 10 else "")
-        count = f"{len(missing)} of {counted(len(label_names), 'label')}"
+        count = f"{len(missing)} of {counted(data.num_labels, 'label')}"
         note(f"{source} has no vector for {count}, whose embeddings start at zero: {listed}")
     return vectors
 
@@ -205,7 +208,6 @@ def _train_and_save(
     settings: Mapping[str, Any],
     data: CrossModalData,
     about: Mapping[str, Any],
-    vectors: Tensor | None,
 ) -> dict[str, Any]:
     """Train with checkpoints in a folder beside the model, then save the model and its ``training.json``."""
     from labelgraph.train import train_method
@@ -218,7 +220,7 @@ def _train_and_save(
         how: dict[str, Any] = {"folder": folder.path, "seed": options.seed, "progress": not options.quiet}
         how["unseen_labels"] = settings["data"].changes_labels
         with advising("give the same command again to resume the training"):
-            trained = train_method(options.method, data, label_vectors=vectors, keep_checkpoints=True, **how, **groups)
+            trained = train_method(options.method, data, keep_checkpoints=True, **how, **groups)
         trained.method.save_pretrained(options.out)
         record = {**about, **_outcome(options.data, trained, about)}
         write_json(options.out / STATE, record)

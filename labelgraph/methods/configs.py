@@ -59,8 +59,14 @@ class LabelGraphConfig(HashConfig):
         hidden_channels: Width of the common space.
         num_layers: Number of graph convolutions over the label graph. With 0, the label graph is not used.
         conv: Kind of graph convolution, ``"gcn"`` or ``"gat"``.
+        zero_hop: Whether the classifiers also read the label embeddings themselves, see `LabelEncoder`. Without it, as
+            published, a classifier is a mixture of those of its neighbours.
+        edges: Edges of the label graph: ``"cooccurrence"``, as published; ``"meaning"``, between similar label names,
+            see `meaning_graph`; or ``"merged"``, both. The names need vectors, the ``x`` of the graph.
+        num_neighbors: Largest number of similar names that lead to a label.
         adjacency: ``"static"``, ``"adaptive"``, ``"metric"`` or ``"attention"``.
-        threshold: Minimum conditional probability of an edge. For ``adjacency="metric"``, minimum cosine of an edge.
+        threshold: Minimum weight of an edge: a conditional probability, or the cosine of two label names. For
+            ``adjacency="metric"``, minimum cosine of two label embeddings.
         gamma: Weight of the learned residual of ``adjacency="adaptive"``.
         residual_lr_scale: Learning rate of the learned residual, as a multiple of the base learning rate.
         metric_heads: Number of weight vectors of ``adjacency="metric"``.
@@ -74,6 +80,9 @@ class LabelGraphConfig(HashConfig):
     hidden_channels: PositiveInt = 1024
     num_layers: CountInt = 3
     conv: Literal["gcn", "gat"] = "gcn"
+    zero_hop: bool = False
+    edges: Literal["cooccurrence", "meaning", "merged"] = "cooccurrence"
+    num_neighbors: PositiveInt = 10
     adjacency: Literal["static", "adaptive", "metric", "attention"] = "static"
     threshold: Share = 0.4
     gamma: Weight = 0.5
@@ -249,6 +258,8 @@ class ExpectedRelevanceConfig(HashConfig):
             classifier alone scores the labels.
         borrowing_items: Number of training items at which the weights of a label's name and reference have fallen to
             one half.
+        edges: Labels that a reference also reads: those with similar names (``"meaning"``), those that often occur with
+            the label (``"cooccurrence"``), both (``"merged"``), or ``"none"``. Similar names need label vectors.
         order: Highest power in the features of ``"expected_relevance"``, see `relevance_features`.
         exact_at: Product of two label probabilities at which the features are exact, see `relevance_features`.
         calibration: ``"temperature"``, ``"platt"`` or ``"none"``.
@@ -279,6 +290,7 @@ class ExpectedRelevanceConfig(HashConfig):
     name_weight: Weight = 3.0
     borrowing: Weight = 20.0
     borrowing_items: PositiveFloat = 5.0
+    edges: Literal["meaning", "cooccurrence", "merged", "none"] = "meaning"
     order: PositiveInt = 4
     exact_at: ShareInside | None = 0.95
     calibration: Literal["temperature", "platt", "none"] = "temperature"

@@ -7,7 +7,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from labelgraph.graph import BinaryAdjacency
+from labelgraph.graph import BinaryAdjacency, meaning_graph, merge_graphs
+from labelgraph.graph.edges import names_of
 from labelgraph.losses import classification_loss, joint_pairwise_loss
 from labelgraph.methods.base import Method
 from labelgraph.methods.configs import LabelGraphConfig
@@ -126,7 +127,7 @@ class LabelGraphMethod(Method):
 
 def _label_branch(config: LabelGraphConfig, graph: Data) -> LabelBranch:
     """Build the label branch according to the settings."""
-    binary = BinaryAdjacency(config.threshold)(graph)
+    binary = BinaryAdjacency(config.threshold)(_edges(config, graph))
     embedding = LabelEmbedding(graph, config.label_embedding, config.embedding_channels, config.trainable_embedding)
     adjacency = label_adjacency(
         config.adjacency,
@@ -136,8 +137,20 @@ def _label_branch(config: LabelGraphConfig, graph: Data) -> LabelBranch:
         num_heads=config.metric_heads,
         threshold=config.threshold,
     )
-    encoder = LabelEncoder(embedding.channels, config.hidden_channels, config.num_layers, conv=config.conv)
+    encoder = LabelEncoder(
+        embedding.channels, config.hidden_channels, config.num_layers, conv=config.conv, zero_hop=config.zero_hop
+    )
     return LabelBranch(embedding, adjacency, encoder)
+
+
+def _edges(config: LabelGraphConfig, graph: Data) -> Data:
+    """Return the label graph with the edges that the settings ask for."""
+    if config.edges == "cooccurrence":
+        return graph
+    if graph.get("x") is None:
+        raise ValueError(f"'graph' must have vectors of the label names 'x' for edges={config.edges!r} (got none)")
+    alike = meaning_graph(names_of(graph), graph.x, config.num_neighbors)
+    return alike if config.edges == "meaning" else merge_graphs(graph, alike)
 
 
 def classification_terms(outputs: dict[str, Tensor], labels: Tensor) -> Tensor:

@@ -102,6 +102,8 @@ class LabelEncoder(nn.Module):
         num_layers: Number of hops :math:`L`; with 0, the graph is not used and :math:`Z = X W_o + b_o`.
         negative_slope: Negative slope of the LeakyReLU.
         conv: ``"gcn"`` (`LabelConv`) or ``"gat"`` (`LabelAttentionConv`).
+        zero_hop: Aggregate the embeddings themselves as well, :math:`Z = [H_0 ; H_1 ; \dots ; H_L] W_o + b_o`, so that
+            a classifier can differ from those of its neighbours.
 
     Shapes:
         - **input:** embeddings :math:`(C, F)`, edge indices :math:`(2, E)`, edge weights :math:`(E,)`; or a matrix
@@ -124,6 +126,7 @@ class LabelEncoder(nn.Module):
         num_layers: int = 3,
         negative_slope: float = 0.2,
         conv: str = "gcn",
+        zero_hop: bool = False,
     ) -> None:
         super().__init__()
         if check_value("num_layers", num_layers, int) < 0:
@@ -134,21 +137,31 @@ class LabelEncoder(nn.Module):
         self.negative_slope = negative_slope
         widths = chain([in_channels], repeat(hidden_channels, num_layers))
         self.convs = nn.ModuleList(CONVS[conv](i, o) for i, o in pairwise(widths))
-        self.aggregation = nn.Linear(num_layers * hidden_channels or in_channels, hidden_channels)
+        self.zero_hop = zero_hop or not num_layers
+        self.in_channels = in_channels
+        self.aggregation = nn.Linear(self.zero_hop * in_channels + num_layers * hidden_channels, hidden_channels)
+        self._start_without_graph()
 
     def reset_parameters(self) -> None:
         """Reinitialise all weights."""
         for layer in (*self.convs, self.aggregation):
             layer.reset_parameters()
+        self._start_without_graph()
+
+    def _start_without_graph(self) -> None:
+        """Let the classifiers start as those of zero hops, so that training adds of the graph what serves it."""
+        if self.zero_hop and self.convs:
+            with torch.no_grad():
+                self.aggregation.weight[:, self.in_channels :] = 0
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
         """Compute the classifier of every label."""
-        hops = []
+        hops = [x] if self.zero_hop else []
         for conv in self.convs:
             x = conv(x, edge_index, edge_weight)
             x = F.elu(x) if self.conv == "gat" else F.leaky_relu(x, self.negative_slope)
             hops.append(x)
-        classifiers: Tensor = self.aggregation(torch.cat(hops, -1) if hops else x)
+        classifiers: Tensor = self.aggregation(torch.cat(hops, -1))
         return classifiers
 
 

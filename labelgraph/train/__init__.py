@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from labelgraph.train.fitting import FitResult, check_device, check_incomplete, fit
     from labelgraph.train.module import RetrievalModule
     from labelgraph.train.process import peak_memory, reset_peak_memory
-    from labelgraph.train.recipe import TrainedMethod, train_method
+    from labelgraph.train.recipe import TrainedMethod, train_method, training_graph
     from labelgraph.train.settings import (
         TrainConfig,
         as_plain,
@@ -43,6 +43,7 @@ __all__ = [
     "reset_peak_memory",
     "setting_names",
     "train_method",
+    "training_graph",
 ]
 
 __getattr__, __dir__ = lazy_exports(__name__)

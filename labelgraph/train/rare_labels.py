@@ -14,11 +14,11 @@ from torch_geometric.data import Data
 from labelgraph._core.names import SIDES
 from labelgraph.data import CrossModalData
 from labelgraph.encoders import BagOfWords, build_encoder
-from labelgraph.graph import meaning_graph
+from labelgraph.graph import Threshold, cooccurrence_graph, meaning_graph, merge_graphs
 from labelgraph.inference import feature_batches
 from labelgraph.methods import Method
 
-CLOSE = 0.5  # Cosine of label names. Labels with less similar names seldom share pictures.
+CLOSE = 0.5  # Cosine of label names, or probability. Labels with less similar names seldom share pictures.
 ALL = 2**31
 
 
@@ -42,23 +42,30 @@ def _names(method: Method, data: CrossModalData) -> sp.csr_array | None:
 def learn_references(method: Method, data: CrossModalData, batch_size: int = 4096) -> None:
     """Let a method learn labels with few items from the training items, see `Method.fit_references`.
 
-    The graph of meaning is built from the label vectors of the data, if the data have any.
+    The references read the labels that the label graph joins, by the setting ``edges`` of the method. Similar names
+    need the label vectors of the data; without them, only co-occurrence joins labels.
     """
     if not method.borrows:
         return
     texts, names = _names(method, data), None
     if texts is not None:
         (names,) = feature_batches(method, "text", texts, ALL, None, None)
-    graph = None if data.label_vectors is None else _close_names(data)
     with torch.no_grad():
-        method.fit_references(_labelled_batches(method, data, batch_size), names, graph)
+        method.fit_references(_labelled_batches(method, data, batch_size), names, _close_labels(method, data))
 
 
-def _close_names(data: CrossModalData) -> Data:
-    """Build the graph of close label names; the weight of an edge is its cosine above `CLOSE`, from 0 to 1."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # A name without a vector has no edges; its classifier remains.
-        graph = meaning_graph(data.label_names, data.label_vectors, threshold=CLOSE)
+def _close_labels(method: Method, data: CrossModalData) -> Data | None:
+    """Build the graph of close labels; the weight of an edge is its cosine or probability above `CLOSE`, 0 to 1."""
+    edges, graphs = method.config.edges, []
+    if edges in ("cooccurrence", "merged"):
+        graphs.append(cooccurrence_graph(data.labels[data.rows("train")], data.label_names))
+    if edges in ("meaning", "merged") and data.label_vectors is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # A name without a vector has no edges.
+            graphs.append(meaning_graph(data.label_names, data.label_vectors, threshold=CLOSE))
+    if not graphs:
+        return None
+    graph = Threshold(CLOSE)(merge_graphs(*graphs) if len(graphs) > 1 else graphs[0])
     graph.edge_weight = (graph.edge_weight - CLOSE) / (1 - CLOSE)
     return graph
 

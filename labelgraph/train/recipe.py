@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
 
 
+BY_NAME = ("meaning", "merged")  # Edges of the label graph that need vectors of the label names.
+
+
 @dataclass(frozen=True)
 class TrainedMethod:
     """Result of `train_method`.
@@ -99,7 +102,8 @@ def train_method(
         train: `TrainConfig` of the first stage, or a mapping of settings to change from the published ones.
         stage2: `TrainConfig` of the second stage, or a mapping of settings to change from the published ones.
         graph: Label graph of your own.
-        label_vectors: Initial label embeddings, such as word vectors, shape (C, F).
+        label_vectors: Initial label embeddings, such as word vectors, shape (C, F). For
+            ``label_embedding="given"``, they default to the label vectors of the data.
         stages: Stages to run. ``stage2`` runs only if a training item lacks a side.
         folder: Folder for checkpoints. An interrupted training resumes when you call this function with the same
             folder. Defaults to a temporary folder.
@@ -192,17 +196,35 @@ def _refuse_misplaced(method: type[Method], misplaced: Mapping[str, Any]) -> Non
 
 def _build(method: type[Method], data: CrossModalData, config: Any, graph: Data | None, label_vectors: Any) -> Method:
     """Build the method with the label graph of the training items."""
+    if label_vectors is None and graph is None and getattr(config, "label_embedding", None) == "given":
+        label_vectors = data.label_vectors
     config = with_label_vectors(method, config, graph, label_vectors)
     if graph is None:
-        vectors = None
-        if label_vectors is not None:
-            vectors = as_matrix("label_vectors", label_vectors).to(torch.get_default_dtype())
-        if vectors is not None and len(vectors) != data.num_labels:
+        graph = training_graph(data, config, label_vectors)
+    return method.from_config(config, data.image_channels, data.text_channels, graph)
+
+
+def training_graph(data: CrossModalData, config: Any, label_vectors: Any = None) -> Data:
+    """Build the label graph of a training: the co-occurrence graph of the items of the split ``train``.
+
+    Args:
+        data: Pairs with labels and a split ``train``.
+        config: Config of the method. Vectors of the label names become the ``x`` of the graph if the config needs
+            them, for ``label_embedding="given"`` or edges between similar names.
+        label_vectors: Vectors of the label names, shape (C, F). Defaults to those of the data.
+
+    Raises:
+        ValueError: If the vectors do not have one row for each label.
+    """
+    needed = getattr(config, "label_embedding", None) == "given" or getattr(config, "edges", None) in BY_NAME
+    vectors = label_vectors if label_vectors is not None else data.label_vectors if needed else None
+    if vectors is not None:
+        vectors = as_matrix("label_vectors", vectors).to(torch.get_default_dtype())
+        if len(vectors) != data.num_labels:
             raise ValueError(
                 f"'label_vectors' must have a row for each of {data.num_labels} labels (got {tuple(vectors.shape)})"
             )
-        graph = cooccurrence_graph(data.labels[data.rows("train")], data.label_names, x=vectors)
-    return method.from_config(config, data.image_channels, data.text_channels, graph)
+    return cooccurrence_graph(data.labels[data.rows("train")], data.label_names, x=vectors)
 
 
 def _settings(method: type[Method], values_by_group: Mapping[str, Any]) -> dict[str, Any]:

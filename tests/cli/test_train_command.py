@@ -452,7 +452,7 @@ def test_a_training_goes_on_with_the_same_label_vectors_alone(place, tmp_path, s
             ["--label-vectors", "glove.txt", "--set", "model.label_embedding=one-hot"],
             "must be set together (got one alone",
         ),
-        (["--set", "model.label_embedding=given"], "must be set together (got one alone"),
+        (["--set", "model.label_embedding=given"], "the data have no vectors"),
     ],
 )
 def test_label_vectors_that_do_not_fit_are_refused(place, tmp_path, monkeypatch, capsys, more, message):

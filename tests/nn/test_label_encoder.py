@@ -103,6 +103,20 @@ def test_reordered_labels_reorder_the_classifiers(conv):
 
 
 @pytest.mark.parametrize("conv", ["gcn", "gat"])
+def test_zero_hops_add_a_linear_map_of_the_embeddings(conv):
+    _, x, edge_index, edge_weight = case(conv=conv)
+    encoder = LabelEncoder(4, 8, num_layers=3, conv=conv, zero_hop=True)
+    published = LabelEncoder(4, 8, num_layers=3, conv=conv)
+    published.convs.load_state_dict(encoder.convs.state_dict())
+    own, hops = encoder.aggregation.weight.split([4, 24], 1)
+    with torch.no_grad():
+        published.aggregation.weight.copy_(hops)
+        published.aggregation.bias.zero_()
+    expected = published(x, edge_index, edge_weight) + x @ own.t() + encoder.aggregation.bias
+    torch.testing.assert_close(encoder(x, edge_index, edge_weight), expected)
+
+
+@pytest.mark.parametrize("conv", ["gcn", "gat"])
 def test_no_layers_use_no_graph(conv):
     encoder, x = LabelEncoder(4, 8, num_layers=0, conv=conv), torch.randn(6, 4)
     expected = encoder.aggregation(x)

@@ -71,3 +71,26 @@ def test_data_without_names_or_vectors_give_references_of_items_alone(make_data)
     ).method
     has = data.labels[data.rows("train")].any(0)
     assert torch.equal(method.references.directions.any(1), has)
+
+
+def directions(data, **model):
+    settings = {"hidden_channels": 8, **model}
+    trained = train_method("expected-relevance", data, model=settings, train={"epochs": 1}, progress=False)
+    return trained.method.references.directions
+
+
+def test_the_edges_decide_which_labels_a_reference_reads(make_data):
+    data = make_data()
+    names = torch.eye(data.num_labels)
+    names[0] = names[1]  # The first two names mean the same.
+    data = replace(data, encoders={}, label_vectors=names)
+    alone, meaning = (directions(data, edges=edges) for edges in ("none", "meaning"))
+    changed = (alone != meaning).any(1)
+    assert changed[:2].all() and not changed[2:].any()
+    torch.testing.assert_close(meaning[0], meaning[1])
+    always = replace(data, labels=data.labels.clone().index_fill_(1, torch.tensor([3]), 1.0))
+    alone, together = (directions(always, edges=edges) for edges in ("none", "cooccurrence"))
+    assert (alone != together).any(1)[[0, 1, 2, 4]].all()  # All labels occur with the fourth.
+    merged = directions(always, edges="merged")
+    assert not torch.equal(merged, together) and not torch.equal(merged, directions(always, edges="meaning"))
+    assert torch.equal(directions(replace(data, label_vectors=None), edges="meaning"), directions(data, edges="none"))

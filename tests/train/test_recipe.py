@@ -81,6 +81,18 @@ def test_label_vectors_start_the_label_embeddings(data):
     assert torch.equal(trained.method.label_branch.embedding.weight, vectors)
 
 
+def test_settings_that_need_vectors_take_those_of_the_data(data):
+    vectors = torch.rand(5, 7)
+    named = replace(data, label_vectors=vectors)
+    given = call("algcn", named, model={**SMALL, "label_embedding": "given"}).method
+    torch.testing.assert_close(given.label_branch.embedding.weight, vectors)
+    plain, alike = (call("algcn", named, model={**SMALL, "edges": e}).method for e in ("cooccurrence", "meaning"))
+    assert alike.config.label_embedding == plain.config.label_embedding == "learned"
+    assert not torch.equal(alike.label_branch.adjacency.static, plain.label_branch.adjacency.static)
+    with pytest.raises(ValueError, match="edges='meaning'"):
+        call("algcn", data, model={**SMALL, "edges": "meaning"})
+
+
 def test_a_given_graph_is_used(data):
     graph = cooccurrence_graph(torch.eye(5))
     static = [call("algcn", data, graph=each).method.label_branch.adjacency.static for each in (graph, None)]
