@@ -3,6 +3,7 @@
 Commands:
   python -m benchmarks.run --method algcn      train and evaluate methods and baselines
   python -m benchmarks.ablate --method algcn   change one part of a method at a time
+  python -m benchmarks.regimes                 when a label graph helps: few items, missing and unseen labels
   python -m benchmarks.bits                    mAP against the length of binary codes
   python -m benchmarks.tuning                  tune every method with the same number of random trials
   python -m benchmarks.speed                   speed of the library against plain baselines
