@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labelgraph.graph import cooccurrence_graph, meaning_graph
+from labelgraph.graph import PMI, cooccurrence_graph, meaning_graph
+from labelgraph.nn import dense_adjacency
 from labelgraph.report import graph_to_html
 
 NAMES = ["airplane", "pavement", "sky", "bird", "tree", "leaf", "cat", "car", "house", "lonely"]
@@ -185,6 +186,28 @@ def test_edges_of_similar_names(opened):
     assert "similarity" in page.text_content("#panel thead")
     page.check("input[value=together]")
     assert panel_title(page) == "tree" and "items" in page.text_content("#panel thead")
+
+
+def test_weights_without_a_direction_have_no_arrows(opened):
+    graph = PMI()(cooccurrence_graph(LABELS, NAMES))
+    page = opened(graph_to_html(graph))
+    set_slider(page, 0)
+    assert {heads for *_, forward, backward in drawn_pairs(page) for heads in (forward, backward)} == {"none"}
+    search(page, "airplane", "Enter")
+    rows = [row.locator("td").all_text_contents() for row in page.locator("#panel tbody tr").all()]
+    weights = dense_adjacency(graph.edge_index, graph.edge_weight, 10)[0]
+    assert {name: float(weight) for name, weight, _ in rows} == {
+        NAMES[i]: pytest.approx(weights[i].item(), abs=0.006) for i in weights.nonzero().flatten().tolist()
+    }
+
+
+def test_long_names_are_cut_in_the_drawing_only(opened):
+    names = [f"a name that is much too long for a drawing {i}" for i in range(3)]
+    page = opened(graph_to_html(cooccurrence_graph([[1, 1, 1], [1, 0, 1]], names)))
+    shown = page.evaluate("view.cy.nodes().filter((n) => n.hasClass('named')).map((n) => n.style('label'))")
+    assert shown == ["a name that is much too…"] * 3
+    search(page, "drawing 2", "Enter")
+    assert panel_title(page) == names[2]
 
 
 def test_pictures_of_a_label(opened):

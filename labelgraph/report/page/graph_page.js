@@ -5,8 +5,8 @@ const part = (id) => document.getElementById(id);
 const counted = content.items > 0;
 const READING = {
   together: { title: "occur together", name: "P(b given a) at least" },
-  weight: { title: "weights", name: "Weight at least" },
-  meaning: { title: "similar names", name: "Similarity at least" },
+  weight: { title: "weights", name: "Weight at least", one: "weight" },
+  meaning: { title: "similar names", name: "Similarity at least", one: "similarity" },
 };
 const view = new GraphView(content, part("graph"), [part("zoom"), part("state")]);
 const limits = { least: 0, together: 1 };
@@ -21,6 +21,9 @@ function make(tag, options = {}, ...children) {
 const plural = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 const percent = (share) => (share === 0 ? "–" : share < 0.0005 ? "<0.1 %" : `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`);
 const written = (weight) => (view.kind.key === "together" ? percent(weight) : weight === 0 ? "–" : weight.toFixed(2));
+
+// A graph of nearest names has an edge in one direction or in both.
+const onlyWeight = (pair) => (view.kind.key === "meaning" ? view.strength[pair] : view.kind.ab[pair]);
 
 // --- kinds of edges and limits
 
@@ -56,8 +59,7 @@ function applyLimits() {
 
 function report(passed) {
   const most = passed > MOST_EDGES ? ` (the strongest ${MOST_EDGES.toLocaleString("en")} are drawn)` : "";
-  const edges = view.kind.key === "meaning" ? "pair" : "linked pair";
-  part("state").textContent = `${plural(passed, edges)} of labels${most}`;
+  part("state").textContent = `${plural(passed, "linked pair")} of labels${most}`;
 }
 
 function buildControls() {
@@ -148,9 +150,9 @@ function neighbours(label) {
   const rows = (view.near.get(label) || []).map((pair) => (a[pair] === label
     ? { other: b[pair], to: ab[pair], from: ba[pair], pair } : { other: a[pair], to: ba[pair], from: ab[pair], pair }));
   if (!rows.length) return [make("p", { textContent: key === "meaning" ? "No label has a similar name." : "This label has no neighbours." })];
-  rows.sort((p, q) => (key === "meaning" ? view.strength[q.pair] - view.strength[p.pair] : Math.abs(q.to) - Math.abs(p.to) || q.from - p.from));
-  const columns = key === "meaning"
-    ? [["similarity", (row) => view.strength[row.pair]]]
+  rows.sort((p, q) => (view.symmetric ? view.strength[q.pair] - view.strength[p.pair] : Math.abs(q.to) - Math.abs(p.to) || q.from - p.from));
+  const columns = view.symmetric
+    ? [[READING[key].one, (row) => onlyWeight(row.pair)]]
     : [[`${short}\u00a0→\u00a0it`, (row) => row.to], [`it\u00a0→\u00a0${short}`, (row) => row.from]];
   const head = make("tr", {}, make("th", { textContent: "Neighbour", scope: "col" }), ...columns.map(([title]) => make("th", { textContent: title, scope: "col" })));
   if (count) head.append(make("th", { textContent: "items", scope: "col" }));
@@ -200,9 +202,10 @@ function explain(element) {
   }
   const { a, b, ab, ba, count, key } = view.kind, pair = element.data("pair");
   const [first, second] = [names[a[pair]], names[b[pair]]];
-  if (key === "meaning") return [make("strong", { textContent: `${first} – ${second}` }), `similarity ${view.strength[pair].toFixed(2)}`];
+  const both = count ? [make("div", { textContent: `${plural(count[pair], "item")} with both` })] : [];
+  if (view.symmetric) return [make("strong", { textContent: `${first} – ${second}` }), `${READING[key].one} ${written(onlyWeight(pair))}`, ...both];
   const line = (from, to, weight) => make("div", { textContent: `${from} → ${to}: ${written(weight)}` });
-  return [line(first, second, ab[pair]), line(second, first, ba[pair]), ...(count ? [make("div", { textContent: `${plural(count[pair], "item")} with both` })] : [])];
+  return [line(first, second, ab[pair]), line(second, first, ba[pair]), ...both];
 }
 
 function pointAt(event) {

@@ -8,6 +8,7 @@ const MOST_EDGES = 2500; // More lines than this cannot be told apart.
 const LEAST_SHOWN = 5; // A chosen label shows so many edges, even below the threshold.
 const NAME_SIZE = 13, LEAST_DOT = 5.5, LARGE_DOT = 14; // Pixels.
 const AROUND_NAME = 3;
+const MOST_LETTERS = 24; // Of a name in the drawing; the panel has the whole name.
 
 // Places of a name around its dot, the best first: direction of the name, and Cytoscape's alignment.
 const NAME_PLACES = [
@@ -17,6 +18,11 @@ const NAME_PLACES = [
 
 function colourOf(group) {
   return group < 0 ? GREY : COLOURS[group % COLOURS.length];
+}
+
+function shortened(name) {
+  const letters = [...name];
+  return letters.length > MOST_LETTERS ? `${letters.slice(0, MOST_LETTERS - 1).join("").trimEnd()}…` : name;
 }
 
 class GraphView {
@@ -30,7 +36,7 @@ class GraphView {
     this.cy = cytoscape({ container: holder, style: GraphView.style(), minZoom: 0.05, maxZoom: 4, boxSelectionEnabled: false, autoungrabify: true });
     this.ink = document.createElement("canvas").getContext("2d");
     this.ink.font = `${NAME_SIZE}px system-ui, "DejaVu Sans", sans-serif`;
-    this.cy.add(content.drawn.map((label) => ({ data: { id: `n${label}`, label, name: content.names[label] } })));
+    this.cy.add(content.drawn.map((label) => ({ data: { id: `n${label}`, label, name: content.names[label], short: shortened(content.names[label]) } })));
     this.cy.on("zoom pan resize", () => this.soon());
   }
 
@@ -38,9 +44,9 @@ class GraphView {
     const font = 'system-ui, "DejaVu Sans", sans-serif';
     return [
       { selector: "node", style: { width: "data(size)", height: "data(size)", "background-color": "data(colour)", "border-color": "#ffffff", "border-width": 1.5, "font-family": font, color: "#1f2430", "text-outline-color": "#f6f7f9", "text-outline-opacity": 0.95, "overlay-opacity": 0, "z-index": 2 } },
-      { selector: "node.named", style: { label: "data(name)", "z-index": 3 } },
+      { selector: "node.named", style: { label: "data(short)", "z-index": 3 } },
       { selector: "node.faded", style: { opacity: 0.13 } },
-      { selector: "node.chosen", style: { "border-color": "#1f2430", "font-weight": "bold", "z-index": 9 } },
+      { selector: "node.chosen", style: { "border-color": "#1f2430", "border-width": 3, "z-index": 9 } },
       { selector: "edge", style: { "curve-style": "straight", width: "data(width)", "line-color": "#8b94a7", "target-arrow-color": "#8b94a7", "source-arrow-color": "#8b94a7", opacity: "data(opacity)", "target-arrow-shape": "data(forward)", "source-arrow-shape": "data(backward)", "arrow-scale": 0.8, "overlay-opacity": 0, "z-index": 1 } },
       { selector: "edge.faded", style: { opacity: 0.04 } },
       { selector: "edge.bright", style: { "line-color": "#1f5fbf", "target-arrow-color": "#1f5fbf", "source-arrow-color": "#1f5fbf", opacity: 0.85, "z-index": 4 } },
@@ -51,6 +57,8 @@ class GraphView {
   useKind(kind) {
     this.kind = kind;
     this.strength = kind.ab.map((weight, pair) => Math.max(Math.abs(weight), Math.abs(kind.ba[pair])));
+    // Without a direction there is one weight a pair, and no arrow.
+    this.symmetric = kind.key === "meaning" || (kind.key === "weight" && kind.ab.every((weight, pair) => weight === kind.ba[pair]));
     this.near = new Map();
     kind.a.forEach((a, pair) => {
       for (const end of [a, kind.b[pair]]) {
@@ -102,10 +110,10 @@ class GraphView {
   }
 
   line(pair) {
-    const { a, b, ab, ba, key } = this.kind;
+    const { a, b, ab, ba } = this.kind;
     const part = this.strength[pair] / (this.most() || 1);
     // Both arrowheads only if both readings hold: the weaker one must pass the threshold too.
-    const head = (weight) => (key !== "meaning" && Math.abs(weight) >= Math.min(this.limits.least, this.strength[pair]) && weight !== 0 ? "triangle" : "none");
+    const head = (weight) => (!this.symmetric && Math.abs(weight) >= Math.min(this.limits.least, this.strength[pair]) && weight !== 0 ? "triangle" : "none");
     return { data: { id: `e${pair}`, pair, source: `n${a[pair]}`, target: `n${b[pair]}`, width: 0.8 + 2 * part, opacity: 0.25 + 0.45 * part, forward: head(ab[pair]), backward: head(ba[pair]) } };
   }
 
@@ -210,7 +218,7 @@ class GraphView {
 
   namePlace(node, zoom) {
     const dot = node.renderedPosition();
-    const width = this.ink.measureText(node.data("name")).width * (node.hasClass("chosen") ? 1.1 : 1) + 4;
+    const width = this.ink.measureText(node.data("short")).width + 4;
     const height = NAME_SIZE + 3;
     const reach = (node.data("size") * zoom) / 2 + 2;
     return NAME_PLACES.find(([x, y]) => {
