@@ -1,7 +1,11 @@
 """Sphinx settings of the documentation: ``sphinx-build -W --keep-going docs build/docs``."""
 
+import importlib
+import inspect
+import pkgutil
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -79,6 +83,29 @@ html_theme_options = {
 html_sidebars = {page: [] for page in ("index", "install", "start", "results")}
 
 
+def _constants(package: str) -> dict[str, str]:
+    """Return the public names of a package that are no classes or functions, with what they hold."""
+    module = importlib.import_module(package)
+    values = {name: getattr(module, name) for name in module.__all__}
+    plain = {
+        name: value for name, value in values.items() if not inspect.isclass(value) and not inspect.isroutine(value)
+    }
+    return {name: _content(value) for name, value in plain.items()}
+
+
+def _content(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "A table with the keys " + ", ".join(f"``{key}``" for key in value) + "."
+    if isinstance(value, tuple | list):
+        return "The values " + ", ".join(f"``{each}``" for each in value) + "."
+    return "A type: ``" + str(value).replace("collections.abc.", "") + "``."
+
+
+_packages = [f"labelgraph.{info.name}" for info in pkgutil.iter_modules(labelgraph.__path__) if info.ispkg]
+_public = [package for package in _packages if hasattr(importlib.import_module(package), "__all__")]
+autosummary_context = {"constants": {package: _constants(package) for package in _public}}
+
+
 def _reachable(address: str) -> bool:
     try:
         with urlopen(f"{address}objects.inv", timeout=5):
@@ -94,9 +121,34 @@ _projects = {
     "scipy": "https://docs.scipy.org/doc/scipy/",
     "torch": "https://docs.pytorch.org/docs/stable/",
     "torch_geometric": "https://pytorch-geometric.readthedocs.io/en/latest/",
+    "networkx": "https://networkx.org/documentation/stable/",
     "lightning": "https://lightning.ai/docs/pytorch/stable/",
 }
 intersphinx_mapping = {name: (address, None) for name, address in _projects.items() if _reachable(address)}
+
+
+# Where other projects document a class that Python names by the module that defines it.
+PLACES = {
+    "torch.nn.modules.module.Module": "torch.nn.Module",
+    "torch.nn.modules.linear.Linear": "torch.nn.Linear",
+    "torch.optim.optimizer.Optimizer": "torch.optim.Optimizer",
+    "torch.utils.data.dataloader.DataLoader": "torch.utils.data.DataLoader",
+    "torch_geometric.data.data.Data": "torch_geometric.data.Data",
+    "networkx.classes.digraph.DiGraph": "networkx.DiGraph",
+    "scipy.sparse._csr.csr_array": "scipy.sparse.csr_array",
+    "Tensor": "torch.Tensor",
+    "Data": "torch_geometric.data.Data",
+    "nn.Module": "torch.nn.Module",
+    "Path": "pathlib.Path",
+    "sp.csr_array": "scipy.sparse.csr_array",
+}
+
+
+def _name_as_documented(app: Sphinx, doctree: nodes.document) -> None:
+    """Let a type of another project lead to the place where that project documents it."""
+    for link in doctree.findall(pending_xref):
+        if link.get("refdomain") == "py":
+            link["reftarget"] = PLACES.get(link["reftarget"], link["reftarget"])
 
 
 def _link_names(app: Sphinx, doctree: nodes.document) -> None:
@@ -132,4 +184,5 @@ def setup(app: Sphinx) -> None:
     gather(Path(__file__).parent)
     app.connect("source-read", rewrite_links)
     app.connect("doctree-read", _link_names)
+    app.connect("doctree-read", _name_as_documented)
     app.connect("missing-reference", _by_last_part)
