@@ -1,4 +1,4 @@
-"""Results as JSON and tables, curves, drawings and pages of label graphs, contact sheets."""
+"""Results as JSON and tables, curves, drawings and pages of label graphs, pages of reports, contact sheets."""
 
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     )
     from labelgraph.report.drawing import draw_graph, draw_heat_map, grouped_order
     from labelgraph.report.graph_page import graph_to_html
+    from labelgraph.report.report_page import report_to_html
     from labelgraph.report.results import Result, read_results, summarize_results, write_results
     from labelgraph.report.tables import markdown_table, results_table
 
@@ -32,6 +33,7 @@ __all__ = [
     "plot_reliability",
     "plot_training",
     "read_results",
+    "report_to_html",
     "results_table",
     "summarize_results",
     "write_results",

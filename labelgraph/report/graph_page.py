@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-import re
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +12,11 @@ from torch_geometric.data import Data
 
 from labelgraph._core.checked_config import PositiveInt, check_value
 from labelgraph.report.page_content import page_content
+from labelgraph.report.page_template import fill_template
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-FOLDER = "page"
 PARTS = {"style": "graph_page.css", "cytoscape": "vendor/cytoscape.min.js", "view": "graph_view.js",
          "controls": "graph_page.js", "search": "graph_search.js"}  # fmt: skip
 
@@ -73,11 +71,8 @@ def graph_to_html(
     """
     max_labels = check_value("max_labels", max_labels, PositiveInt)
     content = page_content(graph, meaning, pictures or {}, max_labels)
-    folder = resources.files("labelgraph.report") / FOLDER
-    parts = {name: (folder / file).read_text(encoding="utf-8") for name, file in PARTS.items()}
-    parts |= {"title": html.escape(title), "content": _safe_json(content)}
-    template = (folder / "template.html").read_text(encoding="utf-8")
-    return HtmlPage(re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template))
+    texts = {"title": html.escape(title), "content": _safe_json(content)}
+    return HtmlPage(fill_template("graph_page.html", PARTS, texts))
 
 
 def _safe_json(content: Any) -> str:
