@@ -96,6 +96,8 @@ def _dispatch(options: argparse.Namespace) -> None:
             print(tables(evaluate_comparison(Comparison(path)), Comparison(path).configs()[0]))
         else:
             print(tables(evaluate_run(RunFolder(path)), RunFolder(path).config()))
+        if (path / "report.md").is_file():
+            RunFolder(path).write_page()
         return
     if options.resume:
         configs = Comparison(path).configs() if several else [RunFolder(path).config()]
@@ -149,7 +151,7 @@ def _run(options: argparse.Namespace, configs: Sequence[RunConfig], several: boo
             if not options.resume:
                 RunFolder(path).create(first, environment())
             results = run(first, data, RunFolder(path))
-        print(f"\n{tables(results, first)}\n\nReport: {path / 'report.md'}")
+        print(f"\n{tables(results, first)}\n\nReport: {path / 'report.html'}")
 
 
 def _settings(options: argparse.Namespace, methods: Sequence[str]) -> list[str]:

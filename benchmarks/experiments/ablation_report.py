@@ -16,7 +16,6 @@ from benchmarks.experiments.run_folder import RunFolder
 from benchmarks.experiments.run_plots import save
 from benchmarks.experiments.run_report import how, measure_tables
 from benchmarks.experiments.run_settings import RunConfig
-from labelgraph._core.files import write_text
 from labelgraph._core.json_files import write_json
 from labelgraph.cli.common import counted
 from labelgraph.report import Result, markdown_table
@@ -71,8 +70,8 @@ def write_ablation(folder: RunFolder, base: RunConfig, variations: Sequence[Vari
         "## All measures",
         measure_tables(_as_variants(variations), protocol),
     ]
-    write_text(folder.path / "report.md", "\n\n".join(parts) + "\n")
-    print(f"\nmAP, {protocol}, both directions averaged\n\n{compared}\n\nReport: {folder.path / 'report.md'}")
+    folder.write_report_files(parts)
+    print(f"\nmAP, {protocol}, both directions averaged\n\n{compared}\n\nReport: {folder.path / 'report.html'}")
 
 
 def _as_variants(variations: Sequence[Variation]) -> list[Result]:

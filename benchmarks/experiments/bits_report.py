@@ -14,7 +14,6 @@ from benchmarks.experiments.run_folder import RunFolder, tell_splits
 from benchmarks.experiments.run_plots import save
 from benchmarks.experiments.run_report import how, measure_tables
 from benchmarks.experiments.run_settings import RunConfig
-from labelgraph._core.files import write_text
 from labelgraph._core.json_files import write_json
 from labelgraph.cli.common import counted
 from labelgraph.data import CrossModalData
@@ -46,8 +45,8 @@ def write_bits(folder: RunFolder, config: RunConfig, data: CrossModalData, measu
         "## All measures",
         measure_tables(variants, protocol),
     ]
-    write_text(folder.path / "report.md", "\n\n".join(parts) + "\n")
-    print(f"\nmAP, {protocol}, both directions averaged\n\n{table}\n\nReport: {folder.path / 'report.md'}")
+    folder.write_report_files(parts)
+    print(f"\nmAP, {protocol}, both directions averaged\n\n{table}\n\nReport: {folder.path / 'report.html'}")
 
 
 def _measures(results: Sequence[Result], protocol: str) -> list[dict[str, float | None]]:

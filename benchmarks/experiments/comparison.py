@@ -168,4 +168,4 @@ def _write_page(
         "Reports of the methods: " + ", ".join(f"[{c.method}]({c.method}/report.md)" for c in configs) + ".",
         "## Plots\n\n" + "\n\n".join(picture(name, caption) for name, caption in PICTURES.items()),
     ]
-    write_text(comparison.path / "report.md", "\n\n".join(part for part in parts if part) + "\n")
+    comparison.folder.write_report_files(parts)

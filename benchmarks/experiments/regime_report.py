@@ -16,7 +16,6 @@ from benchmarks.experiments.run_folder import RunFolder
 from benchmarks.experiments.run_plots import save
 from benchmarks.experiments.run_report import how
 from benchmarks.experiments.run_settings import RunConfig
-from labelgraph._core.files import write_text
 from labelgraph._core.json_files import write_json
 from labelgraph.data import COUNT_BINS
 from labelgraph.report import Result, markdown_table
@@ -61,8 +60,8 @@ def write_regimes(folder: RunFolder, config: RunConfig, regimes: Mapping[str, st
         "![Differences to no graph](plots/regimes.png)",
         tables,
     ]
-    write_text(folder.path / "report.md", "\n\n".join(parts) + "\n")
-    print(f"\n{protocol}, differences to no graph\n\n{tables}\n\nReport: {folder.path / 'report.md'}")
+    folder.write_report_files(parts)
+    print(f"\n{protocol}, differences to no graph\n\n{tables}\n\nReport: {folder.path / 'report.html'}")
 
 
 EXPLANATION = (

@@ -28,7 +28,7 @@ from labelgraph.data import (
     read_splits,
     save_splits,
 )
-from labelgraph.report import Result, write_results
+from labelgraph.report import Result, report_to_html, write_results
 
 FORMAT = 1
 
@@ -37,9 +37,9 @@ FORMAT = 1
 class RunFolder:
     """The files of a run.
 
-    ``config.yaml``, ``environment.json``, ``splits.json``, ``metrics.json``, ``report.md``, ``plots/*.png``,
-    ``baselines/NAME.json``; for each seed ``seed-N/STAGE/history.csv``, ``seed-N/model/`` and ``seed-N/results.json``.
-    If a seed has several trainings, each has these files in ``seed-N/VARIANT/``.
+    ``config.yaml``, ``environment.json``, ``splits.json``, ``metrics.json``, ``report.md``, ``report.html``,
+    ``plots/*.png``, ``baselines/NAME.json``; for each seed ``seed-N/STAGE/history.csv``, ``seed-N/model/`` and
+    ``seed-N/results.json``. If a seed has several trainings, each has these files in ``seed-N/VARIANT/``.
     """
 
     path: Path
@@ -114,6 +114,16 @@ class RunFolder:
         """Write all results of the run."""
         about = {"method": config.method, "dataset": config.dataset, "seeds": list(config.seeds)}
         write_results(self.metrics, results, **about, select=config.train.select)
+
+    def write_report_files(self, parts: Sequence[str]) -> None:
+        """Write ``report.md`` from its parts, and ``report.html`` with the plots in it; draw the plots before."""
+        write_text(self.path / "report.md", "\n\n".join(part for part in parts if part) + "\n")
+        self.write_page()
+
+    def write_page(self) -> None:
+        """Write ``report.html`` from ``report.md`` and the plots."""
+        report = (self.path / "report.md").read_text(encoding="utf-8")
+        write_text(self.path / "report.html", report_to_html(report, self.path))
 
 
 def read_plain(path: Path) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from torch_geometric.data import Data
 from benchmarks.experiments.run_folder import RunFolder, tell_splits
 from benchmarks.experiments.run_plots import captions
 from benchmarks.experiments.run_settings import RunConfig
-from labelgraph._core.files import write_text
 from labelgraph._core.json_files import read_json
 from labelgraph._core.reading import reading
 from labelgraph.data import COUNT_BINS, CrossModalData
@@ -98,7 +97,7 @@ def write_report(
     results: Sequence[Result],
     calibration: str = "",
 ) -> None:
-    """Write ``report.md``: the tables, how they were measured, the plots, and the precision of each label.
+    """Write ``report.md`` and ``report.html``: tables, how they were measured, plots, and the precision of each label.
 
     ``calibration`` is the section on label probabilities, if the run ranks by them.
     """
@@ -115,7 +114,7 @@ def write_report(
         "## Average precision by label\n\n" + _by_label(config, data, results),
         f"## Settings\n\n```yaml\n{yaml.safe_dump(config.as_dict(), sort_keys=False).strip()}\n```",
     ]
-    write_text(folder.path / "report.md", "\n\n".join(part for part in parts if part) + "\n")
+    folder.write_report_files(parts)
 
 
 def warning(config: RunConfig) -> str:

@@ -73,7 +73,7 @@ def _tune(options: argparse.Namespace, path: Path) -> None:
     keep_splits(plan.config(plan.methods[0], 0), data, RunFolder(path))
     print(f"{plan.dataset}: {data}\nfolder {path}", flush=True)
     tables = write_tuning(plan, path, data, search(plan, path, data, options.jobs))
-    print(f"\n{tables}\n\nReport: {path / 'report.md'}")
+    print(f"\n{tables}\n\nReport: {path / 'report.html'}")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from benchmarks.experiments.run_folder import RunFolder, tell_splits
 from benchmarks.experiments.run_plots import save
 from benchmarks.experiments.run_report import how, measure_tables
 from benchmarks.tuning.trials import RIDGE, Plan, Tuned, seconds
-from labelgraph._core.files import write_text
 from labelgraph._core.json_files import write_json
 from labelgraph.cli.common import counted
 from labelgraph.data import CrossModalData
@@ -78,7 +77,7 @@ def write_tuning(plan: Plan, path: Path, data: CrossModalData, tuned: Sequence[T
         *(f"### {each.method}\n\n{_trials(plan, each)}" for each in tuned),
         f"## Plan\n\n```json\n{json.dumps(asdict(plan) | {'trials': len(plan.trials[RIDGE])})}\n```",
     ]
-    write_text(path / "report.md", "\n\n".join(parts) + "\n")
+    folder.write_report_files(parts)
     return "\n\n".join(tables)
 
 

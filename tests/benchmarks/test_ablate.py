@@ -37,10 +37,14 @@ def test_every_value_is_trained_once_and_resumed_for_nothing(small_file, tmp_pat
     assert "the label graph changes mAP" in report and "| hops" in report and "| threshold" in report
     assert "| algcn, hops 0" in report and "exact@10" in report
 
+    page = (out / "report.html").read_text()
+    assert page.count("<table>") == report.count("| :-") and page.count("data:image/png;base64,") == 1
     (out / "report.md").unlink()
+    (out / "report.html").unlink()
     monkeypatch.setattr(jobs, "train_one", None)  # Nothing is left to train.
     assert ablate.main(["--resume", str(out), "--jobs", "1"]) == 0
     assert (out / "report.md").read_text() == report
+    assert (out / "report.html").read_text() == page
 
 
 def variation(value, validation, test, own=False):

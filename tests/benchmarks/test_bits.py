@@ -28,10 +28,14 @@ def test_every_length_is_trained_and_resumed_for_nothing(make_data, tmp_path, ca
     assert (out / "plots" / "bits.png").stat().st_size > 5_000
 
     report = (out / "report.md").read_text()
+    page = (out / "report.html").read_text()
+    assert page.count("<table>") == report.count("| :-") and page.count("data:image/png;base64,") == 1
     (out / "report.md").unlink()
+    (out / "report.html").unlink()
     monkeypatch.setattr(jobs, "train_one", None)  # Nothing is left to train.
     assert bits.main(["--resume", str(out), "--jobs", "1"]) == 0
     assert (out / "report.md").read_text() == report
+    assert (out / "report.html").read_text() == page
 
 
 @pytest.mark.parametrize(

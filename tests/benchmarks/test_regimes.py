@@ -40,10 +40,14 @@ def test_every_graph_is_measured_and_resumed_for_nothing(named_file, tmp_path, c
         assert fact in report
     assert "28 trainings" in printed  # The graphs of references share a training: (5 + 2) graphs, 2 regimes, 2 seeds.
 
+    page = (out / "report.html").read_text()
+    assert page.count("<table>") == report.count("| :-") and page.count("data:image/png;base64,") == 1
     (out / "report.md").unlink()
+    (out / "report.html").unlink()
     monkeypatch.setattr(jobs, "train_one", None)  # Nothing is left to train.
     assert regimes.main(["--resume", str(out), "--jobs", "1"]) == 0
     assert (out / "report.md").read_text() == report
+    assert (out / "report.html").read_text() == page
 
 
 @pytest.mark.slow

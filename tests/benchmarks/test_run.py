@@ -48,6 +48,9 @@ def test_run_folder_and_table(small_file, tmp_path, capsys):
     for name in ("training", "precision-recall", "label-graph", "adjacency"):
         assert (out / "plots" / f"{name}.png").stat().st_size > 5_000
         assert f"plots/{name}.png" in (out / "report.md").read_text()
+    page, report = ((out / f"report.{kind}").read_text() for kind in ("html", "md"))
+    assert page.count("data:image/png;base64,") == report.count("](plots/") >= 4
+    assert page.count("<table>") == report.count("| :-") > 5
     assert yaml.safe_load((out / "config.yaml").read_text())["train"]["epochs"] == 3
     assert json.loads((out / "environment.json").read_text())["packages"]["torch"]
     for seed in (0, 1):
@@ -108,7 +111,10 @@ def test_the_bare_package_lists_its_commands():
 def test_eval_repeats_the_numbers(small_file, tmp_path, capsys):
     start(small_file, tmp_path / "run")
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| algcn"))
+    page = (tmp_path / "run" / "report.html").read_text()
+    (tmp_path / "run" / "report.html").unlink()
     assert command.main(["--eval", str(tmp_path / "run")]) == 0
+    assert (tmp_path / "run" / "report.html").read_text() == page
     again = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| algcn"))
     assert [cell.strip() for cell in row.split("|")][:5] == [cell.strip() for cell in again.split("|")][:5]
 
@@ -228,7 +234,7 @@ def test_a_run_that_filled_the_disk_is_resumed(small_file, tmp_path, capsys, mon
     advice = "No space left on device; make space and resume the run with --resume"
     assert advice in capsys.readouterr().err
     assert command.main(["--resume", str(tmp_path / "run")]) == 0
-    assert (tmp_path / "run" / "report.md").is_file()
+    assert (tmp_path / "run" / "report.md").is_file() and (tmp_path / "run" / "report.html").is_file()
 
 
 def test_run_of_another_version(small_file, tmp_path, capsys):
@@ -312,6 +318,7 @@ def test_several_methods_make_one_table(small_file, tmp_path, capfd):
     assert all(r["epoch_seconds"] > 0 and r["parameters"] > 0 for r in metrics["results"] if r["seed"] is not None)
     report = (out / "report.md").read_text()
     assert "codes of 12 bits by Hamming distance" in report and "(agah/report.md)" in report
+    assert '<a href="agah/report.html">' in (out / "report.html").read_text()
     for picture in ("validation.png", "precision-recall.png"):
         assert (out / "plots" / picture).stat().st_size > 5_000 and f"plots/{picture}" in report
     assert "label-graph.png" in (out / "agah" / "report.md").read_text()

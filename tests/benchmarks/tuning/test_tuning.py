@@ -43,12 +43,16 @@ def test_every_method_has_as_many_trials_and_the_best_all_seeds(small_file, tmp_
     assert (out / "plots" / "tuned.png").stat().st_size > 5_000
 
     report = (out / "report.md").read_text()
+    page = (out / "report.html").read_text()
+    assert page.count("<table>") == report.count("| :-") and page.count("data:image/png;base64,") == 1
     (out / "report.md").unlink()
+    (out / "report.html").unlink()
     monkeypatch.setattr(jobs, "train_one", None)  # Nothing is left to train.
     assert tuning.main(["--resume", str(out), "--jobs", "1"]) == 0
     assert [line for line in (out / "report.md").read_text().splitlines() if not line.startswith("| ridge")] == [
         line for line in report.splitlines() if not line.startswith("| ridge")
     ]  # Ridge is fitted anew, and its time is another.
+    assert (out / "report.html").is_file()
 
 
 @pytest.mark.slow
