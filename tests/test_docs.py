@@ -96,3 +96,15 @@ def test_the_api_page_lists_the_names_of_the_package_itself():
 
 def test_no_page_takes_the_name_of_a_page_that_sphinx_writes():
     assert not {"search", "genindex", "py-modindex"} & {page.stem for page in DOCS.glob("*.md")}
+
+
+def anchors(page):
+    """The anchors of a page's headings, as GitHub and MyST derive them."""
+    headings = re.findall(r"^#+ (.+)$", (DOCS / page).read_text("utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
+def test_links_lead_to_headings(page):
+    for target, anchor in re.findall(r"\]\(([\w-]*\.md)?#([^)]+)\)", (DOCS / page).read_text("utf-8")):
+        assert anchor in anchors(target or page), f"{page}: {target}#{anchor}"
