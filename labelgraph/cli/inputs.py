@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labelgraph import search
 from labelgraph._core.names import check_name, did_you_mean
 from labelgraph.data.named_sets import check_dataset
+from labelgraph.methods.registry import load_method
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from labelgraph.data import CrossModalData
+    from labelgraph.search import Searcher
 
 DATA_HELP = "data set: a file, a folder, or a bundled set: openclipart, openclipart-keywords"
 
@@ -71,3 +74,23 @@ def chosen_rows(data: CrossModalData, split: str | None) -> Tensor:
 def searched_split(data: CrossModalData) -> str | None:
     """Return the default gallery: the split ``database``, or None for all items if the data have no such split."""
     return "database" if "database" in data.splits else None
+
+
+def open_searcher(place: Path, data: CrossModalData | None) -> Searcher:
+    """Load a saved index, or index the data with a model.
+
+    Args:
+        place: Folder of an index or a model.
+        data: The items to search; needed for a model.
+
+    Raises:
+        ValueError: If the folder is damaged, or a model comes without data.
+    """
+    from labelgraph.methods.model_folder import MODEL_FORMAT
+    from labelgraph.search.searcher_folder import SEARCHER_FORMAT
+
+    if (place / SEARCHER_FORMAT.manifest).exists() or not (place / MODEL_FORMAT.manifest).exists():
+        return search.Searcher.load(place)
+    if data is None:
+        raise ValueError(f"'--data' must be given with a model: it has the items to search (got {place} alone)")
+    return search.Searcher(load_method(place)).fit(data, rows=chosen_rows(data, searched_split(data)))

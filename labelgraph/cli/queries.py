@@ -22,7 +22,7 @@ from labelgraph.encoders import BagOfWords, Encoder, build_encoder, words_of
 from labelgraph.encoders.near_words import respelled
 from labelgraph.inference import SIDES
 from labelgraph.methods import Method
-from labelgraph.search import Neighbours
+from labelgraph.search import Neighbours, Searcher
 from labelgraph.search.fusion import FUSED
 from labelgraph.search.query_vectors import named_labels
 
@@ -39,9 +39,82 @@ def known_words(method: Method, label_names: Sequence[str]) -> list[str]:
     return sorted({*encoder.vocabulary, *(label_names if labels_count(method) else ())})
 
 
+def every_label(searcher: Searcher) -> list[str]:
+    """Return the labels of the items, and those that were added to the model."""
+    graph = searcher.method._graph
+    return list(dict.fromkeys([*searcher.label_names, *(graph.label_names if graph is not None else ())]))
+
+
 def labels_count(method: Method) -> bool:
     """Return whether label names in a text query count; they do if the model ranks by label probabilities."""
     return method.similarity == "jaccard"
+
+
+@dataclass(frozen=True)
+class ReadText:
+    """What a model reads in a text query.
+
+    Args:
+        text: The query.
+        replaced: The known word for each word that is read as another.
+        found: Unknown words that are searched in the captions.
+        unknown: The other unknown words.
+        named: Labels that the text names.
+        usable: Whether these labels count in the search.
+        near: A hint with known words that are spelled nearly like the unknown ones; may be empty.
+        known: Whether the text has a word that the model knows.
+    """
+
+    text: str
+    replaced: dict[str, str]
+    found: Sequence[str]
+    unknown: list[str]
+    named: list[str]
+    usable: bool
+    near: str
+    known: bool
+
+    def notes(self, lexical: bool = False) -> list[str]:
+        """Return what a user should know about words that are replaced, only searched in captions, or ignored."""
+        said = [
+            f"{self.text!r}: read {word!r} as {known!r}, because the model does not know {word!r}"
+            for word, known in self.replaced.items()
+        ]
+        if self.found:
+            nouns = ("is no known word", "its") if len(self.found) == 1 else ("are no known words", "their")
+            words = ", ".join(map(repr, self.found))
+            said.append(f"{self.text!r}: {words} {nouns[0]}: found by {nouns[1]} captions")
+        if self.unknown:
+            only = "only searched in the captions: " if lexical else "ignored "
+            words = ", ".join(map(repr, self.unknown))
+            said.append(f"{self.text!r}: {only}{words}, which the model does not know{self.near}")
+        return said
+
+
+def read_text(
+    method: Method, text: str, label_names: Sequence[str], chosen: Collection[str], found: Sequence[str]
+) -> ReadText:
+    """Return what a model reads in a text; an encoder without a vocabulary knows every word.
+
+    Args:
+        method: The model.
+        text: Text query.
+        label_names: Labels of the gallery.
+        chosen: Labels that filter the results.
+        found: Unknown words that are searched in the captions.
+    """
+    encoder = query_encoder(method, "text")
+    if not isinstance(encoder, BagOfWords):
+        return ReadText(text, {}, (), [], [], True, "", True)
+    usable = label_names if labels_count(method) else ()
+    spelled, replaced = respelled(text, encoder.vocabulary, usable)
+    named = [name for name in named_labels(spelled, label_names) if name not in chosen]
+    label_words = {word for name in named for word in words_of(name)} if usable else set()
+    unknown = [word for word in encoder.unknown_words(spelled) if word not in label_words]
+    near = _near_words(unknown, [*encoder.vocabulary, *label_names])
+    known = bool(encoder.prepare(spelled) or (named and usable))
+    unknown = [word for word in unknown if word not in found]
+    return ReadText(text, replaced, found, unknown, named, bool(usable), near, known)
 
 
 def answerable(
@@ -65,35 +138,24 @@ def answerable(
     Returns:
         The texts with a known word; and the other texts, each with an error message.
     """
-    encoder = query_encoder(method, "text")
-    if not isinstance(encoder, BagOfWords):
-        return list(texts), {}
     good, refused = [], {}
-    usable = label_names if labels_count(method) else ()
-    for original, found in zip(texts, in_captions, strict=True):
-        text, replaced = respelled(original, encoder.vocabulary, usable)
-        named = [name for name in named_labels(text, label_names) if name not in chosen]
-        label_words = {word for name in named for word in words_of(name)} if usable else set()
-        unknown = [word for word in encoder.unknown_words(text) if word not in label_words]
-        near = _near_words(unknown, [*encoder.vocabulary, *label_names])
-        if not (lexical or found or encoder.prepare(text) or (named and usable)):
-            hint = f"; {named[0]!r} is a label: use --labels {named[0]}, and other words for --text" if named else near
-            refused[original] = (
-                f"'--text' must have a word that the model knows (got {original!r}){hint}; --list-words lists the "
+    for text, found in zip(texts, in_captions, strict=True):
+        read = read_text(method, text, label_names, chosen, found)
+        named = read.named
+        if not (lexical or found or read.known):
+            hint = read.near
+            if named:
+                hint = f"; {named[0]!r} is a label: use --labels {named[0]}, and other words for --text"
+            refused[text] = (
+                f"'--text' must have a word that the model knows (got {text!r}){hint}; --list-words lists the "
                 "words, --lexical searches the captions for any word"
             )
             continue
-        good.append(original)
-        for word, known in replaced.items():
-            note(f"{original!r}: read {word!r} as {known!r}, because the model does not know {word!r}")
-        if found:
-            nouns = ("is no known word", "its") if len(found) == 1 else ("are no known words", "their")
-            note(f"{original!r}: {', '.join(map(repr, found))} {nouns[0]}: found by {nouns[1]} captions")
-        if unknown := [word for word in unknown if word not in found]:
-            only = "only searched in the captions: " if lexical else "ignored "
-            note(f"{original!r}: {only}{', '.join(map(repr, unknown))}, which the model does not know{near}")
-        if named and not usable:
-            note(f"{original!r}: {_filter_hint(named)}")
+        good.append(text)
+        for each in read.notes(lexical):
+            note(each)
+        if named and not read.usable:
+            note(f"{text!r}: {_filter_hint(named)}")
     return good, refused
 
 

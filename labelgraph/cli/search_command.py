@@ -27,12 +27,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelgraph import search
 from labelgraph._core.names import check_name
 from labelgraph.cli.common import FAILED, Parser, add_command, fitted_table, note, print_json
-from labelgraph.cli.inputs import DATA_HELP, check_file, check_folder, chosen_rows, load, searched_split
+from labelgraph.cli.inputs import DATA_HELP, check_file, check_folder, load, open_searcher
 from labelgraph.data.named_sets import check_dataset
-from labelgraph.methods.registry import load_method
 
 if TYPE_CHECKING:
     from labelgraph.cli.queries import Answer, Queries
@@ -85,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     if options.lexical and options.within is None:
         options.within = "both"
     data = load(options.data) if options.data else None
-    searcher = _searcher(options.place, data)
+    searcher = open_searcher(options.place, data)
     for label in options.labels or ():
         check_name("--labels", label, searcher.label_names)
     if options.list_words:
@@ -125,32 +123,26 @@ def _answers(options: argparse.Namespace, searcher: Searcher, queries: Queries) 
 
 def _list_words(options: argparse.Namespace, searcher: Searcher) -> int:
     """Print the words that a text query can use."""
-    from labelgraph.cli.queries import known_words
+    from labelgraph.cli.queries import every_label, known_words
 
-    words = known_words(searcher.method, _label_names(searcher))
+    words = known_words(searcher.method, every_label(searcher))
     print_json({"words": words}) if options.json else print("\n".join(words))
     return 0
 
 
 def _refuse_unknown_words(options: argparse.Namespace, searcher: Searcher) -> dict[str, str]:
     """Remove texts without a known word from the options, and print an error for each of them."""
-    from labelgraph.cli.queries import answerable
+    from labelgraph.cli.queries import answerable, every_label
 
     found: list[list[str]] = [[] for _ in options.text]
     if options.lexical is None and "text" in searcher.method.encoders:
         found = searcher.caption_words(options.text, options.within)
     options.text, refused = answerable(
-        searcher.method, options.text, _label_names(searcher), options.labels or (), options.lexical or False, found
+        searcher.method, options.text, every_label(searcher), options.labels or (), options.lexical or False, found
     )
     for reason in refused.values():
         note(f"error: {reason}")
     return refused
-
-
-def _label_names(searcher: Searcher) -> list[str]:
-    """Return the labels of the items, and those that were added to the model."""
-    graph = searcher.method._graph
-    return list(dict.fromkeys([*searcher.label_names, *(graph.label_names if graph is not None else ())]))
 
 
 def _check_places(options: argparse.Namespace) -> None:
@@ -170,18 +162,6 @@ def _check_places(options: argparse.Namespace) -> None:
         check_file(picture, "picture")
     if features := options.texts or options.images:
         check_file(features, "file of features")
-
-
-def _searcher(place: Path, data: CrossModalData | None) -> Searcher:
-    """Load a saved index, or index the data with a model."""
-    from labelgraph.methods.model_folder import MODEL_FORMAT
-    from labelgraph.search.searcher_folder import SEARCHER_FORMAT
-
-    if (place / SEARCHER_FORMAT.manifest).exists() or not (place / MODEL_FORMAT.manifest).exists():
-        return search.Searcher.load(place)
-    if data is None:
-        raise ValueError(f"'--data' must be given with a model: it has the items to search (got {place} alone)")
-    return search.Searcher(load_method(place)).fit(data, rows=chosen_rows(data, searched_split(data)))
 
 
 def _queries(options: argparse.Namespace, searcher: Searcher, data: CrossModalData | None) -> Queries:
