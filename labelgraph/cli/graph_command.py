@@ -99,13 +99,13 @@ def _source(options: argparse.Namespace) -> Source:
         with reading(path, "labels of 0 and 1, one row per item"):
             return Source(label_graphs.cooccurrence_graph(*read_labels(path)), path.name)
     data = load(options.data)
-    rows = _counted(data, options.split)
+    rows = counted_rows(data, options.split)
     graph = label_graphs.cooccurrence_graph(data.labels[rows], data.label_names)
     return Source(graph, options.data, data, rows, options.pictures)
 
 
-def _counted(data: CrossModalData, split: str | None) -> Tensor:
-    """Return the row numbers of the counted items."""
+def counted_rows(data: CrossModalData, split: str | None) -> Tensor:
+    """Return the row numbers of the counted items: by default the training items, or all without a training split."""
     if split is None:
         split = "train" if "train" in data.splits else None
     elif split == "all" and "all" not in data.splits:
@@ -137,7 +137,8 @@ def read_labels(path: Path) -> tuple[np.ndarray, list[str] | None]:
     return labels, names
 
 
-def _page(graph: Data, source: Source) -> bytes:
+def browser_page(graph: Data, source: Source) -> bytes:
+    """Return the page of a graph; it has pictures and similar names if the data have them."""
     from labelgraph.report import graph_to_html
 
     data, meaning = source.data, None
@@ -188,7 +189,7 @@ def _graphml(graph: Data, source: Source) -> bytes:
 
 
 WRITERS: dict[str, Callable[[Data, Source], bytes]] = {
-    ".html": _page,
+    ".html": browser_page,
     ".png": lambda graph, _: _picture(graph, "png"),
     ".svg": lambda graph, _: _picture(graph, "svg"),
     ".json": _node_link,

@@ -26,6 +26,8 @@ from labelgraph.search import Neighbours, Searcher
 from labelgraph.search.fusion import FUSED
 from labelgraph.search.query_vectors import named_labels
 
+WEAK = 0.1  # An expected Jaccard coefficient below which an item hardly shares a label with the query.
+
 
 def known_words(method: Method, label_names: Sequence[str]) -> list[str]:
     """Return the words that a text query can use, in alphabetical order: the vocabulary, and the labels if they count.

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from labelgraph.search import Searcher
 
 WITHIN = ("pictures", "texts", "both")
-WEAK = 0.1  # An expected Jaccard coefficient below which an item hardly shares a label with the query.
 
 
 def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -239,6 +238,8 @@ def _searched(options: argparse.Namespace, queries: Queries) -> str:
 
 def _table(options: argparse.Namespace, queries: Queries, answer: Answer, row: int) -> str:
     """Return the results of one query as a table, with titles if the items have any."""
+    from labelgraph.cli.queries import WEAK
+
     ids, titles, scores = answer.ids, answer.titles, answer.scores
     title = f" ({queries.titles[row]})" if queries.titles[row] != queries.names[row] else ""
     other = {"image": "images", "text": "texts", "both": "items"}[_searched(options, queries)]
