@@ -18,7 +18,7 @@ def test_the_items_are_those_of_the_data(searcher):
     searcher.add(["only text"], text=torch.ones(1, 4))
     items = gallery_items(searcher)
     assert [each.id for each in items] == [*data.ids, "only text"]
-    assert [each.title for each in items[:-1]] == data.titles
+    assert [each.title for each in items[:-1]] == list(data.titles)
     for each, row in zip(items, data.labels.tolist(), strict=False):
         assert each.labels == tuple(name for name, value in zip(LABELS, row, strict=True) if value)
         assert each.sides == ("image", "text")
