@@ -185,7 +185,8 @@ def test_accessibility(opened, folder, width):
     axe = os.environ.get("LABELGRAPH_AXE")
     if not axe:
         pytest.skip("LABELGRAPH_AXE is not set to the path of axe.min.js: accessibility is NOT checked")
-    report = f"# T\n\n## A\n\n![p](<plots/a b.png>)\n\n## B\n\n{TABLE}\n\n## C\n\n```\ncode\n```\n"
+    one_row = markdown_table([f"measure {i}" for i in range(30)], [["0.802 ± 0.002"] * 30])
+    report = f"# T\n\n## A\n\n![p](<plots/a b.png>)\n\n## B\n\n{TABLE}\n\n## C\n\n```\ncode\n```\n\n{one_row}"
     page = opened(report_to_html(report, folder), width)
     page.locator("th button").nth(1).click()
     page.evaluate(Path(axe).read_text(encoding="utf-8"))

@@ -47,7 +47,10 @@ function sortRows(table, header) {
 }
 
 for (const table of document.querySelectorAll("table")) {
-  if (!table.tBodies.length || table.tBodies[0].rows.length < 2) continue;
+  if (!table.tBodies.length || table.tBodies[0].rows.length < 2) {
+    table.parentElement.tabIndex = 0; // Nothing to sort; the keyboard reaches a table to scroll it.
+    continue;
+  }
   for (const header of table.tHead.rows[0].cells) {
     const button = document.createElement("button");
     button.type = "button";
