@@ -1,35 +1,6 @@
-"""A browser for the tests of pages."""
-
-import os
-import shutil
+"""A page in the browser."""
 
 import pytest
-
-
-def browser_path():
-    known = ("chromium", "chromium-browser", "google-chrome")
-    return os.environ.get("LABELGRAPH_BROWSER") or next(filter(None, map(shutil.which, known)), None)
-
-
-def skip_or_fail(reason):
-    if os.environ.get("LABELGRAPH_BROWSER_TESTS") == "1":
-        pytest.fail(f"LABELGRAPH_BROWSER_TESTS=1, but {reason}")
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        skip_or_fail('Playwright is not installed: pip install "labelgraph[browser]"')
-    path = browser_path()
-    if path is None:
-        skip_or_fail("no Chromium was found; install it or set LABELGRAPH_BROWSER to its path")
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -118,7 +118,7 @@ function percent(value) {
 function reasons(result) {
   const parts = [];
   if (result.why.labels.length) {
-    parts.push(element("h3", "Labels that both probably have (query, result)"));
+    parts.push(element("p", "Labels that both probably have (query, result)", { className: "kind" }));
     const list = element("ul");
     for (const label of result.why.labels) {
       const row = element("li");
@@ -127,12 +127,12 @@ function reasons(result) {
     }
     parts.push(list);
   }
-  if (result.why.words.length) parts.push(element("h3", "Words in common"), element("p", result.why.words.join(", ")));
+  if (result.why.words.length) parts.push(element("p", "Words in common", { className: "kind" }), element("p", result.why.words.join(", ")));
   if (!parts.length) parts.push(element("p", "They share no label that is probable, and no word of the caption."));
   if (result.labels.length) {
     const labels = element("p");
     result.labels.forEach((name, place) => labels.append(place ? ", " : "", labelLink(name)));
-    parts.push(element("h3", "Labels in the data"), labels);
+    parts.push(element("p", "Labels in the data", { className: "kind" }), labels);
   }
   return parts;
 }
