@@ -65,7 +65,10 @@ def test_words_then_more_like_this_then_a_label(opened, site, width):
     assert page.locator(".result img").first.evaluate("(image) => image.decode().then(() => image.naturalWidth)") == 60
     first = page.locator(".result").first
     first.get_by_role("button", name="Why").click()
-    assert "bird" in first.locator(".why").text_content() and "85 %, 90 %" in first.locator(".why").text_content()
+    assert (
+        "bird" in first.locator(".why").text_content()
+        and "85\u00a0%, 90\u00a0%" in first.locator(".why").text_content()
+    )
 
     item = next(each for each in site.items if each.title == titles(page)[0])
     first.get_by_role("button", name="More like this").click()
@@ -76,7 +79,7 @@ def test_words_then_more_like_this_then_a_label(opened, site, width):
     page.keyboard.press("Enter")
     heading(page, "2 results for items like")
     assert page.text_content("#side h2") == "fish"
-    assert page.locator("#side tr").nth(1).locator("td").all_text_contents() == ["bird", "50 %", "20 %"]
+    assert page.locator("#side tr").nth(1).locator("td").all_text_contents() == ["bird", "50\u00a0%", "20\u00a0%"]
     page.locator(".chip", has_text="fish").click()
     heading(page, "7 results for items like")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

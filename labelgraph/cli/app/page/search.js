@@ -112,7 +112,7 @@ function shownScore(score) {
 }
 
 function percent(value) {
-  return value > 0 && value < 0.01 ? "< 1 %" : `${Math.round(100 * value)} %`;
+  return value > 0 && value < 0.01 ? "<\u00a01\u00a0%" : `${Math.round(100 * value)}\u00a0%`;
 }
 
 function reasons(result) {
@@ -246,7 +246,7 @@ function drawNeighbours({ label, neighbours }) {
   if (items !== undefined) parts.push(element("p", items === 1 ? "1 item" : `${items.toLocaleString("en")} items`));
   if (neighbours.length) {
     const { name, forward, backward } = neighbours[0];
-    parts.push(neighbourTable(label, neighbours), element("p", `${percent(forward)} of the items with ${label} also have `
+    parts.push(neighbourTable(label, neighbours), element("p", `In the label graph, ${percent(forward)} of the items with ${label} also have `
       + `${name}; ${percent(backward)} of those with ${name} also have ${label}.`));
   }
   if (!neighbours.length) parts.push(element("p", "No other label occurs together with it."));
@@ -263,7 +263,7 @@ function drawNeighbours({ label, neighbours }) {
 function neighbourTable(label, neighbours) {
   const table = element("table");
   const head = element("tr");
-  head.append(element("th", "often with"), element("th", `of ${label}`), element("th", "of the other"));
+  head.append(element("th", "occurs with"), element("th", `of ${label}`), element("th", "of the other"));
   table.append(head);
   for (const { name, forward, backward } of neighbours) {
     const row = element("tr");
