@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import errno
 import ipaddress
+import os
 import socket
 import sys
 from importlib.util import find_spec
@@ -133,7 +134,7 @@ def build_server(site: Site, host: str) -> Any:
     hosts = ["localhost", "127.0.0.1", "[::1]", host] if _is_local(host) else ["*"]
     config = uvicorn.Config(
         create_app(site, hosts),
-        log_level="error",
+        log_level="error" if os.environ.get("LABELGRAPH_TRACEBACK") else "critical",
         access_log=False,
         server_header=False,
         lifespan="off",

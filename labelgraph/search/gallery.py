@@ -89,7 +89,7 @@ def shared_labels(
         query: One query of `Searcher.search`: ``image``, ``text``, ``label`` or ``like``, with one entry.
 
     Returns:
-        The labels of each item; none if the method does not rank by label probabilities, or it searches captions alone.
+        The labels of each item; none if the method does not rank by label probabilities, or knows no word of the text.
 
     Raises:
         ValueError: If the query is not valid.
@@ -99,6 +99,8 @@ def shared_labels(
         return [[] for _ in ids]
     ((kind, asked),) = query.items()
     read = None if kind == "like" else searcher._query(kind, asked, None)
+    if read is not None and read.texts and not read.known[0]:  # Its probabilities are those of a text without words.
+        return [[] for _ in ids]
     with searcher._lock.read():
         vector = (read or searcher._sides.like(as_names("like", asked))).vectors[0, : len(names)]
         rows = [_probabilities(searcher, each, within, len(names)) for each in ids]

@@ -53,6 +53,12 @@ def test_an_item_as_a_query(searcher):
     assert (labels[0].query, labels[0].item) == (pytest.approx(0.9), pytest.approx(0.6))
 
 
+def test_a_text_without_a_known_word_shares_no_label(searcher):
+    """Its results come from the captions alone."""
+    assert shared_labels(searcher, ["fish 2"], "texts", text=["stars"]) == [[]]
+    assert shared_labels(searcher, ["fish 2"], "texts", text=["blue stars"]) != [[]]
+
+
 def test_the_most_labels(searcher):
     assert [len(each) for each in shared_labels(searcher, ["fish 2"], "pictures", most=1, like=["fish 2"])] == [1]
     assert shared_labels(searcher, ["gone"], "pictures", text=["blue"]) == [[]]

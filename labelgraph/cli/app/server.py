@@ -29,6 +29,7 @@ POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'sel
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The request is not valid."},
     413: {"model": Problem, "description": "The request is too large."},
+    501: {"model": Problem, "description": "The encoder of the query needs a package that is not installed."},
 }
 
 
@@ -111,11 +112,13 @@ def _file(content: bytes, kind: str, headers: dict[str, str] | None = None) -> R
 def _add_problems(app: FastAPI) -> None:
     """Every error is one line as JSON."""
 
-    def refused(_: Request, error: Exception) -> Response:
+    @app.exception_handler(ValueError)
+    def refused(_: Request, error: ValueError) -> Response:
         return _problem(400, explain(error))
 
-    for kind in (ValueError, ImportError, OSError, RuntimeError):
-        app.add_exception_handler(kind, refused)
+    @app.exception_handler(ImportError)
+    def not_installed(_: Request, error: ImportError) -> Response:
+        return _problem(501, explain(error))
 
     @app.exception_handler(RequestValidationError)
     def not_valid(_: Request, error: RequestValidationError) -> Response:

@@ -101,6 +101,26 @@ def test_unknown_labels_have_no_neighbours(client):
     one_line(client.get("api/neighbours"), 400, "'label'")
 
 
+@pytest.mark.parametrize(
+    ("error", "status", "parts"),
+    [(ImportError("it needs abc: pip install abc"), 501, ["pip install abc"]),
+     (OSError(28, "No space left on device", "/secret/path"), 500, ["OSError"]),
+     (RuntimeError("of PyTorch,\nin two lines"), 500, ["RuntimeError", "terminal"]),
+     (KeyError("x"), 500, ["KeyError"])],
+)  # fmt: skip
+def test_a_failure_of_the_server_is_one_line(client, site, monkeypatch, error, status, parts, capfd):
+    def fails(**_):
+        raise error
+
+    monkeypatch.setattr(site.searcher, "search", fails)
+    answer = client.search(text="caw")
+    one_line(answer, status, *parts)
+    assert "secret" not in answer[1]["error"]
+    assert capfd.readouterr().err.count("\n") == (status == 500)  # The terminal has one line.
+    monkeypatch.undo()
+    assert client.raw("")[0] == 200
+
+
 def exchange(client, head, chunk=b"", times=0):
     host, port = client.address.removeprefix("http://").rstrip("/").split(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:
