@@ -122,7 +122,7 @@ def _answers(options: argparse.Namespace, searcher: Searcher, queries: Queries) 
 
 def _list_words(options: argparse.Namespace, searcher: Searcher) -> int:
     """Print the words that a text query can use."""
-    from labelgraph.cli.queries import every_label, known_words
+    from labelgraph.cli.query_words import every_label, known_words
 
     words = known_words(searcher.method, every_label(searcher))
     print_json({"words": words}) if options.json else print("\n".join(words))
@@ -131,7 +131,7 @@ def _list_words(options: argparse.Namespace, searcher: Searcher) -> int:
 
 def _refuse_unknown_words(options: argparse.Namespace, searcher: Searcher) -> dict[str, str]:
     """Remove texts without a known word from the options, and print an error for each of them."""
-    from labelgraph.cli.queries import answerable, every_label
+    from labelgraph.cli.query_words import answerable, every_label
 
     found: list[list[str]] = [[] for _ in options.text]
     if options.lexical is None and "text" in searcher.method.encoders:

@@ -68,9 +68,11 @@ def gallery_items(searcher: Searcher) -> list[GalleryItem]:
         parts = [searcher._sides[side] for side in SIDES]
         items: dict[str, GalleryItem] = {}
         for part in parts:
-            for each, title, row in zip(part.ids, part.titles, part.labels, strict=True):
+            names: list[list[str]] = [[] for _ in part.ids]
+            for row, column in part.labels.nonzero().tolist():
+                names[row].append(searcher.label_names[column])
+            for each, title, labels in zip(part.ids, part.titles, map(tuple, names), strict=True):
                 if each not in items:
-                    labels = tuple(searcher.label_names[column] for column in row.nonzero().flatten().tolist())
                     sides = tuple(side for side, held in zip(SIDES, parts, strict=True) if each in held)
                     items[each] = GalleryItem(each, title, labels, sides)
     return list(items.values())

@@ -19,7 +19,8 @@ from labelgraph.cli.app.schema import (
     SharedLabelReason,
 )
 from labelgraph.cli.app.site import Site
-from labelgraph.cli.queries import WEAK, Answer, every_label, read_text
+from labelgraph.cli.queries import WEAK, Answer
+from labelgraph.cli.query_words import every_label, read_text
 from labelgraph.encoders import open_picture
 from labelgraph.search.gallery import common_words, shared_labels
 

@@ -22,7 +22,8 @@ from labelgraph.cli.common import explain
 from labelgraph.version import __version__
 
 PARTS = {"": ("search.html", "text/html"), "search.css": ("search.css", "text/css"),
-         "search.js": ("search.js", "text/javascript")}  # fmt: skip
+         "search.js": ("search.js", "text/javascript"),
+         "search_labels.js": ("search_labels.js", "text/javascript")}  # fmt: skip
 # The page loads nothing from elsewhere, and text of the data cannot become a script.
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
           "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")  # fmt: skip

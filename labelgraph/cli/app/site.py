@@ -18,7 +18,7 @@ from labelgraph.cli.app.schema import Collection, LabelNeighbour, LabelNeighbour
 from labelgraph.cli.graph_command import Source, browser_page, counted_rows
 from labelgraph.cli.queries import query_encoder
 from labelgraph.graph import cooccurrence_graph
-from labelgraph.report.page_content import label_pairs
+from labelgraph.report.page_content import Pairs, label_pairs
 from labelgraph.search import Searcher
 from labelgraph.search.gallery import GalleryItem, gallery_items
 
@@ -93,6 +93,11 @@ class Site:
         usable = graph is not None and all(key in graph for key in ("count", "num_samples", "label_names"))
         return graph if usable else None
 
+    @cached_property
+    def _pairs(self) -> Pairs:
+        assert self.graph is not None
+        return label_pairs(self.graph)
+
     def neighbours(self, label: str) -> LabelNeighbours:
         """Return the nearest labels in the label graph.
 
@@ -103,7 +108,7 @@ class Site:
             raise ValueError("there is no label graph; start the app with --data, which has the labels")
         names = list(self.graph.label_names)
         check_name("label", label, names)
-        pairs, number = label_pairs(self.graph), names.index(label)
+        pairs, number = self._pairs, names.index(label)
         places = np.flatnonzero((pairs.a == number) | (pairs.b == number))
         best = places[np.argsort(-pairs.affinity[places], kind="stable")[:MOST_NEIGHBOURS]]
         found = []

@@ -7,6 +7,9 @@ from pydantic import ValidationError
 
 from labelgraph.cli.app.finding import find
 from labelgraph.cli.app.schema import SearchRequest
+from labelgraph.cli.app.site import Site
+from labelgraph.methods import AGAHConfig, build_method
+from labelgraph.search import Searcher
 
 
 def asked(site, **request):
@@ -123,6 +126,20 @@ def test_too_many_pixels_are_refused(site, picture, size):
 def test_requests_outside_of_the_schema(request_):
     with pytest.raises(ValidationError):
         SearchRequest(**request_)
+
+
+def test_codes_have_distances_and_no_probabilities(drawn_data):
+    data = drawn_data.data
+    config = AGAHConfig(bits=16, hidden_channels=8, graph_channels=(8, 8))
+    searcher = Searcher(build_method("agah", 4, 4, config=config)).fit(data)
+    site = Site.of(searcher, "codes", data, None, drawn_data.folder)
+    response = asked(site, like=data.ids[0])
+    scores = [each.score for each in response.results]
+    assert (response.score, response.descending) == ("Hamming distance", False) and scores == sorted(scores)
+    assert len(scores) == 7 and all(each.why.labels == [] for each in response.results)
+    assert "caw" in next(each for each in response.results if each.id == data.ids[4]).why.words
+    with pytest.raises(ValueError, match="labels alone"):
+        asked(site, labels=["bird"])
 
 
 def test_a_model_without_encoders_says_so(site):

@@ -59,7 +59,7 @@ def test_the_page_may_load_nothing_from_elsewhere(client):
     status, _, headers = client.raw("")
     policy = headers["Content-Security-Policy"]
     assert status == 200 and "default-src 'none'" in policy and "http" not in policy and "unsafe" not in policy
-    for path in ("", "page/search.css", "page/search.js"):
+    for path in ("", "page/search.css", "page/search.js", "page/search_labels.js"):
         assert b"http://" not in client.raw(path)[1] and b"https://" not in client.raw(path)[1]
     assert client.raw("graph")[1].startswith(b"<!doctype html>")
 
