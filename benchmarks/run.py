@@ -23,6 +23,7 @@ from labelgraph._core.names import check_name
 from labelgraph.cli.common import guarded
 from labelgraph.data.named_sets import DATASETS, check_dataset
 from labelgraph.methods.registry import METHODS, method_facts
+from labelgraph.train.loggers import LOGGERS, check_logger
 
 if TYPE_CHECKING:
     from benchmarks.experiments.run_settings import RunConfig
@@ -55,6 +56,8 @@ def parser() -> argparse.ArgumentParser:
                      "published procedure, and tables mark its numbers; 'last' uses the last epoch")  # fmt: skip
     how.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps (default: auto)")
     how.add_argument("--precision", metavar="NAME", help="32-true, bf16-mixed, ... (default: 32-true)")
+    how.add_argument("--logger", choices=LOGGERS, help="log the loss terms, mAP and learning rates of each epoch in "
+                     "seed-N/logs of the run folder (default: none); give it again with --resume")  # fmt: skip
     folders = command.add_argument_group("run folders")
     folders.add_argument("--out", metavar="DIR", type=Path,
                          help="new folder for the run (default: runs/DATASET-METHOD-TIME)")  # fmt: skip
@@ -107,7 +110,9 @@ def _dispatch(options: argparse.Namespace) -> None:
 
 
 def _check_names(options: argparse.Namespace) -> None:
-    """Refuse unknown methods and data sets."""
+    """Refuse unknown methods and data sets, and a logger that is not installed."""
+    if options.logger:
+        check_logger(options.logger, "--logger")
     if options.resume or options.eval:
         return
     if not options.methods:
@@ -146,11 +151,11 @@ def _run(options: argparse.Namespace, configs: Sequence[RunConfig], several: boo
         if several:
             if not options.resume:
                 Comparison(path).create(configs, environment())
-            results = compare(Comparison(path), data)
+            results = compare(Comparison(path), data, logger=options.logger)
         else:
             if not options.resume:
                 RunFolder(path).create(first, environment())
-            results = run(first, data, RunFolder(path))
+            results = run(first, data, RunFolder(path), logger=options.logger)
         print(f"\n{tables(results, first)}\n\nReport: {path / 'report.html'}")
 
 

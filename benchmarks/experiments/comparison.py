@@ -93,7 +93,7 @@ class Comparison:
         return RunFolder(self.path / method)
 
 
-def compare(comparison: Comparison, data: CrossModalData, say: Say = print) -> list[Result]:
+def compare(comparison: Comparison, data: CrossModalData, say: Say = print, logger: str | None = None) -> list[Result]:
     """Fit the baselines, run every method, and write the common report; finished trainings are kept."""
     configs = comparison.configs()
     first, folder = configs[0], comparison.folder
@@ -105,7 +105,7 @@ def compare(comparison: Comparison, data: CrossModalData, say: Say = print) -> l
         own = comparison.run_folder(config.method)
         say(f"{config.method}:")
         if not own.metrics.is_file():
-            run_alone(own.path)
+            run_alone(own.path, logger)
         results += read_saved(own.metrics, config.eval.protocols)
     about: dict[str, Any] = {
         "method": "all" if len(configs) == len(METHODS) else ", ".join(config.method for config in configs)
@@ -117,16 +117,16 @@ def compare(comparison: Comparison, data: CrossModalData, say: Say = print) -> l
     return results
 
 
-def run_alone(path: Path) -> None:
+def run_alone(path: Path, logger: str | None = None) -> None:
     """Run a method in a new process, so that its peak memory is its own."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        pool.submit(_run, path).result()
+        pool.submit(_run, path, logger).result()
 
 
-def _run(path: Path) -> None:
+def _run(path: Path, logger: str | None) -> None:
     config = RunFolder(path).config()
     data = load_data(config, RunFolder(path))
-    run(config, data, RunFolder(path), say=_say_lines)
+    run(config, data, RunFolder(path), say=_say_lines, logger=logger)
 
 
 def _say_lines(line: str) -> None:

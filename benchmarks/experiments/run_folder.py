@@ -38,8 +38,9 @@ class RunFolder:
     """The files of a run.
 
     ``config.yaml``, ``environment.json``, ``splits.json``, ``metrics.json``, ``report.md``, ``report.html``,
-    ``plots/*.png``, ``baselines/NAME.json``; for each seed ``seed-N/STAGE/history.csv``, ``seed-N/model/`` and
-    ``seed-N/results.json``. If a seed has several trainings, each has these files in ``seed-N/VARIANT/``.
+    ``plots/*.png``, ``baselines/NAME.json``; for each seed ``seed-N/STAGE/history.csv``, ``seed-N/model/``,
+    ``seed-N/results.json``, and ``seed-N/logs/STAGE/`` of a logger. If a seed has several trainings, each has these
+    files in ``seed-N/VARIANT/``.
     """
 
     path: Path

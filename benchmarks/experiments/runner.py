@@ -29,7 +29,12 @@ Say = Callable[[str], None]
 
 
 def run(
-    config: RunConfig, data: CrossModalData, folder: RunFolder, say: Say = print, progress: bool = True
+    config: RunConfig,
+    data: CrossModalData,
+    folder: RunFolder,
+    say: Say = print,
+    progress: bool = True,
+    logger: str | None = None,
 ) -> list[Result]:
     """Fit baselines, train every seed, evaluate, and write the folder; finished trainings are kept."""
     say(f"{config.dataset}: {data}")
@@ -39,7 +44,7 @@ def run(
     results = run_baselines(config, todo[-1].data, data, folder, say)
     for seed in config.seeds:
         for training in todo:
-            train = partial(train_one, training, seed, config, data, graph, folder, progress)
+            train = partial(train_one, training, seed, config, data, graph, folder, progress, logger)
             finished = saved_or_new(folder.results(seed, training.variant), config.eval.protocols, train)
             say(_line(finished[0]))
             results += finished
@@ -85,11 +90,12 @@ def train_one(
     graph: Data,
     folder: RunFolder,
     progress: bool,
+    logger: str | None = None,
 ) -> list[Result]:
     """Train once with one seed, save the model, and evaluate it under every protocol."""
     place, stage = folder.seed(seed, training.variant), training.stage
     options: dict[str, Any] = {"stages": [stage], stage: training.config, "folder": place, "seed": seed}
-    options |= {"unseen_labels": config.data.changes_labels}
+    options |= {"unseen_labels": config.data.changes_labels, "logger": logger}
     start: str | Method = config.method
     if training.start:
         start = load_method(folder.model(seed, training.start))

@@ -6,6 +6,7 @@ Examples:
   labelgraph train my-data.npz --out my-codes --set model.bits=64       # binary codes, searched by Hamming distance
   labelgraph train my-data.npz --out my-model --method algcn --label-vectors glove.6B.300d.txt
   labelgraph train my-data.npz --out my-model --set data.unseen_labels="[cat, dog]" data.drop_labels=0.5
+  labelgraph train my-data.npz --out my-model --logger tensorboard      # then: tensorboard --logdir my-model.logs
   labelgraph train --method dagnn --list-settings                       # settings for --set and --config
 
 The epoch with the best mAP on the validation split is kept. Without a validation split, a tenth of the training items
@@ -34,6 +35,7 @@ from labelgraph.cli.inputs import DATA_HELP, load
 from labelgraph.cli.training_folder import STATE, TrainingFolder
 from labelgraph.data.named_sets import check_dataset
 from labelgraph.methods.registry import METHODS, method_class, method_facts
+from labelgraph.train.loggers import LOGGERS, check_logger
 from labelgraph.version import __version__
 
 if TYPE_CHECKING:
@@ -64,6 +66,8 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
                          help="keep the best epoch on the validation split (default), or the last epoch")  # fmt: skip
     command.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps (default: auto)")
     command.add_argument("--precision", metavar="NAME", help="32-true, bf16-mixed, ... (default: 32-true)")
+    command.add_argument("--logger", choices=LOGGERS, help="log the loss terms, mAP and learning rates of each "
+                         "epoch in MODEL.logs (default: none)")  # fmt: skip
     command.add_argument("--restart", action="store_true", help="discard an interrupted training and start again")
     command.add_argument("--list-settings", action="store_true", help="list the settings of the method, and exit")
     command.add_argument("--quiet", action="store_true", help="do not print progress and notes")
@@ -82,8 +86,10 @@ def run(options: argparse.Namespace) -> None:
     if options.data is None or options.out is None:
         raise ValueError("DATA and --out MODEL must be given; labelgraph train --help shows examples")
     check_dataset(options.data)
-    training = TrainingFolder.beside(options.out).path
-    for folder in (options.out, training):
+    if options.logger:
+        check_logger(options.logger, "--logger")
+    training = TrainingFolder.beside(options.out)
+    for folder in (options.out, training.path, *([training.logs] if options.logger else [])):
         check_writable(folder, folder=True, name="--out")
     _report(options, _prepare_and_train(options, settings))
 
@@ -218,6 +224,7 @@ def _train_and_save(
             note(f"resuming the interrupted training in {folder.path}")
         groups = {group: values for group, values in settings.items() if group != "data"}
         how: dict[str, Any] = {"folder": folder.path, "seed": options.seed, "progress": not options.quiet}
+        how |= {"logger": options.logger, "log_folder": folder.logs}
         how["unseen_labels"] = settings["data"].changes_labels
         with advising("give the same command again to resume the training"):
             trained = train_method(options.method, data, keep_checkpoints=True, **how, **groups)

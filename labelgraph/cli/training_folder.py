@@ -35,6 +35,11 @@ class TrainingFolder:
             raise ValueError(f"'--out' must be a folder with a name (got {model})")
         return cls(place.with_name(place.name + ".training"))
 
+    @property
+    def logs(self) -> Path:
+        """The folder for the files of a logger, ``MODEL.logs``, which remains after the training."""
+        return self.path.with_suffix(".logs")
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Lock the folder against other processes; create it first, and delete it afterwards if nothing was trained.

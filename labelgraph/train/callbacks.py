@@ -78,7 +78,8 @@ class History(L.Callback):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Add the row of this epoch and rewrite the file."""
-        metrics = {name: value.item() for name, value in trainer.callback_metrics.items()}
+        # The rates that LearningRateMonitor adds for a logger are left out: with or without it, the rows are the same.
+        metrics = {name: value.item() for name, value in trainer.callback_metrics.items() if not name.startswith("lr-")}
         self.rows.append({"epoch": trainer.current_epoch, **metrics})
         self.seconds.append(time.perf_counter() - self._started)
         peak = peak_memory(pl_module.device)

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, LearningRateMonitor
 from lightning.pytorch.loggers import Logger
 
 from labelgraph._core.argument_kinds import as_path, check_kind
@@ -32,6 +32,7 @@ from labelgraph.methods.model_folder import refusing
 from labelgraph.train.callbacks import EpochSeed, FolderCheckpoint, History, Patience, TrainingBar
 from labelgraph.train.checkpoint import SafetensorsCheckpointIO
 from labelgraph.train.datamodule import CrossModalDataModule
+from labelgraph.train.loggers import LOGGERS, LOGS, check_logger, open_logger
 from labelgraph.train.module import MONITOR, RetrievalModule
 from labelgraph.train.process import interruptible
 from labelgraph.train.rare_labels import learn_names, learn_references
@@ -80,7 +81,8 @@ def fit(
     keep_checkpoints: bool = False,
     unseen_labels: bool = False,
     callbacks: tuple[Callback, ...] = (),
-    logger: Logger | bool | None = None,
+    logger: Logger | str | bool | None = None,
+    log_folder: str | Path | None = None,
     trainer_options: Mapping[str, Any] | None = None,
 ) -> FitResult:
     """Train a method, load the weights of its best epoch, and calibrate it.
@@ -101,13 +103,17 @@ def fit(
         keep_checkpoints: Do not delete the checkpoints. The caller can delete them after saving the method.
         unseen_labels: Allow labels without a training item.
         callbacks: Lightning callbacks of your own.
-        logger: A Lightning logger for losses and mAP of each epoch. ``True`` uses Lightning's default logger.
+        logger: A logger for the loss terms, mAP and learning rates of each epoch: ``"tensorboard"``, ``"wandb"`` or
+            ``"csv"``, or a Lightning logger. ``True`` uses Lightning's default logger.
+        log_folder: Folder for the files of a logger that is given by name. A resumed training continues the files.
+            Defaults to ``logs`` in ``folder``.
         trainer_options: Further options of ``lightning.Trainer``, such as ``{"gradient_clip_val": 1.0}``. Options that
             ``config`` sets are not allowed.
 
     Raises:
         ValueError: If the data do not fit, see `CrossModalDataModule`; if training items are incomplete and the method
             has no generators; if ``config`` sets an option in ``trainer_options``; or if a checkpoint does not fit.
+        ImportError: If the package of the logger is not installed.
         NonFiniteError: If a loss term, a parameter, a buffer or an embedding becomes NaN or infinite. The message names
             the folder.
     """
@@ -142,8 +148,11 @@ def fit(
         averaging = [EMAWeightAveraging(decay=config.ema_decay)] if config.ema_decay else []
         own = [EpochSeed(seed), *averaging, history, *_selecting(config, folder), last, *bar, *callbacks]
         trainer = _trainer(config, own, logger, trainer_options or {})
-        with _naming_checkpoint(folder / f"{LAST}.ckpt"):
-            trainer.fit(module, batches, ckpt_path=_unfinished(config, folder))
+        checkpoint = _unfinished(config, folder)
+        about = {"method": method.name, "seed": seed, "model": vars(method.config), "train": vars(config)}
+        logs = as_path("log_folder", log_folder or folder / LOGS)
+        with _naming_checkpoint(folder / f"{LAST}.ckpt"), _logging(trainer, logger, logs, checkpoint, about):
+            trainer.fit(module, batches, ckpt_path=checkpoint)
     _take_best(module, folder)
     learn_references(method, data)
     if method.scores_labels and config.select != "last":
@@ -168,7 +177,10 @@ def _check_kinds(method: Any, data: Any, config: Any, logger: Any, trainer_optio
     check_kind("method", method, Method, "a method, such as build_method returns")
     check_pairs("data", data)
     check_kind("config", config, TrainConfig, "a TrainConfig")
-    check_kind("logger", logger, (bool, Logger, type(None)), "a Lightning logger, True or False")
+    if isinstance(logger, str):
+        check_logger(logger)
+    kinds = (bool, str, Logger, type(None))
+    check_kind("logger", logger, kinds, f"one of {', '.join(LOGGERS)}, a Lightning logger, True or False")
     options = (Mapping, type(None))
     check_kind("trainer_options", trainer_options, options, "a mapping of options of lightning.Trainer")
 
@@ -198,9 +210,12 @@ def _batch_size(config: TrainConfig, num_items: int) -> int:
 
 
 def _trainer(
-    config: TrainConfig, callbacks: list[Callback], logger: Logger | bool | None, options: Mapping[str, Any]
+    config: TrainConfig, callbacks: list[Callback], logger: Logger | str | bool | None, options: Mapping[str, Any]
 ) -> L.Trainer:
-    """Create Lightning's trainer with the checkpoints, logger and progress bar of this library."""
+    """Create Lightning's trainer with the checkpoints, logger and progress bar of this library.
+
+    `_logging` opens a logger that is given by name.
+    """
     for name in options:
         if name in ELSEWHERE:
             raise ValueError(f"'trainer_options' must not have {name!r} (set by {ELSEWHERE[name]})")
@@ -209,15 +224,29 @@ def _trainer(
         "devices": 1,
         "precision": config.precision,
         "max_epochs": config.epochs,
-        "callbacks": callbacks,
+        "callbacks": [*callbacks, *([LearningRateMonitor("epoch")] if logger else [])],
         "plugins": [SafetensorsCheckpointIO()],
-        "logger": logger or False,
+        "logger": False if isinstance(logger, str) else logger or False,
         "enable_progress_bar": False,
     }
     try:
         return L.Trainer(**{"num_sanity_val_steps": 0, "enable_model_summary": False, **options, **fixed})
     except TypeError as error:
         raise ValueError(f"'trainer_options' must be options of lightning.Trainer ({error})") from error
+
+
+@contextmanager
+def _logging(
+    trainer: L.Trainer, logger: Logger | str | bool | None, folder: Path, checkpoint: Path | None, about: dict[str, Any]
+) -> Iterator[None]:
+    """Open the logger of a training if it is given by name; a resumed training continues its log."""
+    if not isinstance(logger, str):
+        yield
+        return
+    step = None if checkpoint is None else int(SafetensorsCheckpointIO().load_checkpoint(checkpoint)["global_step"])
+    quiet = not any(isinstance(callback, TrainingBar) for callback in trainer.callbacks)  # type: ignore[attr-defined]
+    with open_logger(logger, folder, step, about, quiet) as trainer.logger:
+        yield
 
 
 @contextmanager

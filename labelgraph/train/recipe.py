@@ -34,6 +34,7 @@ from labelgraph.train.fitting import (
     check_process,
     fit,
 )
+from labelgraph.train.loggers import LOGS, check_logger_place
 from labelgraph.train.settings import STAGES, build_settings, published_settings, with_small_set_rates
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def train_method(
     keep_checkpoints: bool = False,
     unseen_labels: bool = False,
     callbacks: Sequence[Callback] = (),
-    logger: Logger | bool | None = None,
+    logger: Logger | str | bool | None = None,
+    log_folder: str | Path | None = None,
     trainer_options: Mapping[str, Any] | None = None,
     **misplaced: Any,
 ) -> TrainedMethod:
@@ -114,13 +116,15 @@ def train_method(
         keep_checkpoints: Do not delete the checkpoints in ``folder`` at the end.
         unseen_labels: Allow labels without a training item. By default, such labels are an error.
         callbacks: Lightning callbacks of your own.
-        logger: A Lightning logger.
+        logger: A logger by name, ``"tensorboard"``, ``"wandb"`` or ``"csv"``, or a Lightning logger, see `fit`.
+        log_folder: Folder for the files of a logger that is given by name. Defaults to ``logs`` in ``folder``.
         trainer_options: Further options of ``lightning.Trainer``, see `fit`.
         misplaced: No other argument is accepted. The error says where a setting belongs: ``train={"epochs": 2}``.
 
     Raises:
         ValueError: If a setting is wrong, a training item lacks a side and the method has no generators, or the data
             have no training items.
+        ImportError: If the package of the logger is not installed.
         NonFiniteError: If a loss term, a parameter, a buffer or an embedding becomes NaN or infinite.
 
     Example:
@@ -141,6 +145,7 @@ def train_method(
     check_process()
     check_value("seed", seed, Seed)
     check_callbacks(callbacks)
+    check_logger_place(logger, folder or log_folder)
     for stage in settings.keys() - {"model"}:
         check_device(settings[stage].device)
     data, _ = training_splits(data, settings["train"].select, seed, cls.reads_labels)
@@ -166,10 +171,10 @@ def train_method(
     results = {}
     with ExitStack() as stack:
         checkpoints = as_path("folder", folder or stack.enter_context(tempfile.TemporaryDirectory()))
+        logs = as_path("log_folder", log_folder or checkpoints / LOGS)
         for stage in _needed(stages, data):
-            results[stage] = fit(
-                built, data, settings[stage], checkpoints / stage, fill_missing=stage == "stage2", **options
-            )
+            options |= {"fill_missing": stage == "stage2", "log_folder": logs / stage}
+            results[stage] = fit(built, data, settings[stage], checkpoints / stage, **options)
     return TrainedMethod(built, results, {**settings, "model": built.config}, data)
 
 

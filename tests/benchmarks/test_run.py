@@ -59,6 +59,13 @@ def test_run_folder_and_table(small_file, tmp_path, capsys):
     assert not list(out.rglob("*part*"))
 
 
+def test_a_logger_writes_in_the_folder_of_each_seed(small_file, tmp_path):
+    start(small_file, tmp_path / "run", "--logger", "csv", epochs=2)
+    for seed in (0, 1):
+        logs = tmp_path / "run" / f"seed-{seed}" / "logs" / "train" / "csv"
+        assert "validation_map" in (logs / "version_0" / "metrics.csv").read_text()
+
+
 def test_without_a_method_nothing_is_trained(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert command.main([]) == 2

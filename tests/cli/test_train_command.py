@@ -109,6 +109,20 @@ def test_without_a_training_split_what_evaluates_is_not_trained_on(pairs, tmp_pa
     assert (record["data"]["train"], record["selected_on"], record["best_map"]) == (37, None, None)
 
 
+def test_a_logger_writes_beside_the_model_and_is_checked_before_the_data_are_read(place, tmp_path, monkeypatch, capsys):
+    assert train(place / "data.npz", tmp_path / "a.model", "--logger", "csv", epochs=2) == 0
+    logged = (tmp_path / "a.model.logs" / "train" / "csv" / "version_0" / "metrics.csv").read_text()
+    assert "validation_map" in logged and "total" in logged and "lr-" in logged
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.model", "a.model.logs"]
+    with pytest.raises(SystemExit):
+        train(place / "none.npz", tmp_path / "b", "--logger", "tensorbord")
+    assert "--logger" in (err := capsys.readouterr().err) and "did you mean 'tensorboard'" in err
+    monkeypatch.setattr("labelgraph.train.loggers.find_spec", lambda name: None)
+    monkeypatch.setattr("labelgraph.cli.train_command.load", lambda data: pytest.fail("the data were read"))
+    assert train(place / "data.npz", tmp_path / "b", "--logger", "wandb") == 2
+    assert 'pip install "labelgraph[wandb]"' in (err := capsys.readouterr().err) and err.count("\n") == 1
+
+
 @pytest.mark.slow
 def test_an_interrupted_training_goes_on_by_itself(place, tmp_path, stop_in_epoch, capsys):
     stop, undo = stop_in_epoch
