@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from benchmarks.experiments.parallel_options import check_workers
 from benchmarks.experiments.run_folder import RunFolder, load_data
-from benchmarks.experiments.run_settings import DataConfig, RunConfig, Training
+from benchmarks.experiments.run_settings import DataConfig, RunConfig, Training, training_data
 from benchmarks.experiments.runner import run_graph, saved_or_new, train_one
 from labelgraph.cli.common import counted
 from labelgraph.data import CrossModalData
@@ -90,5 +90,5 @@ def run_job(job: Job) -> list[Result]:
 
 def _train(job: Job) -> list[Any]:
     data = job.data()
-    training = Training(data, job.config.train)
+    training = Training(training_data(job.config, data), job.config.train)
     return train_one(training, job.seed, job.config, data, run_graph(job.config, data), job.folder, False)

@@ -34,6 +34,9 @@ def test_every_graph_is_measured_and_resumed_for_nothing(named_file, tmp_path, c
     assert len(content) == 2 * (5 + 5) and all(len(each["measures"]["mAP"]) == 2 for each in content)
     ours = [each for each in content if each["method"] == "expected-relevance"]
     assert len({str(each["measures"]["all labels"]) for each in ours}) > 4
+    in_regime = {(each["method"], each["regime"], each["graph"]): each["measures"]["mAP"] for each in content}
+    for method in ("algcn", "expected-relevance"):
+        assert in_regime[method, "all", "no graph"] != in_regime[method, "half-missing", "no graph"]
     assert (out / "plots" / "regimes.png").stat().st_size > 5_000
     report = (out / "report.md").read_text()
     for fact in ("## Half of the training labels missing", "| no graph", "| similar names", "12-39 items"):
