@@ -15,6 +15,7 @@ from benchmarks.experiments.run_settings import DataConfig, RunConfig, resolve_a
 from benchmarks.experiments.runner import evaluate_method, saved_or_new
 from benchmarks.regimes import METHODS, REGIMES
 from labelgraph._core.names import check_name
+from labelgraph.cli.common import counted
 from labelgraph.data import CrossModalData
 from labelgraph.inference import held_out_scores
 from labelgraph.methods import load_method
@@ -146,6 +147,6 @@ def _descriptions(plan: RegimePlan, data: CrossModalData) -> dict[str, str]:
         "all": f"All {size:,} training items",
         "half-missing": "Half of the training labels missing",
         "most-missing": "Three quarters of the training labels missing",
-        "unseen": f"{plan.unseen} labels that no training item has",
+        "unseen": f"{counted(plan.unseen, 'label')} that no training item has",
     }
     return {regime: known.get(regime, f"{regime} training items") for regime in plan.regimes}
