@@ -19,7 +19,7 @@ PATTERNS = [
     "benchmarks/tuning/space.yaml",
 ]
 REPORTS = "benchmarks/results"
-COMMANDS = ["data make", "data check", "train", "evaluate", "index", "search", "app", "label add", "graph"]
+COMMANDS = ["data make", "data check", "train", "evaluate", "index", "search", "app", "label add", "push", "graph"]
 
 
 def gather(docs: Path) -> None:

@@ -22,7 +22,7 @@ from labelgraph._core.files import check_writable
 from labelgraph._core.names import check_name
 from labelgraph._core.progress import progress_bar
 from labelgraph.cli.common import Parser, add_command, counted, print_json
-from labelgraph.cli.inputs import DATA_HELP, check_folder, chosen_rows, load, searched_split
+from labelgraph.cli.inputs import DATA_HELP, check_folder, chosen_rows, load, model_place, searched_split
 from labelgraph.methods.registry import load_method
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ KINDS = (
 def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command."""
     command = add_command(commands, "index", __doc__ or "", run)
-    command.add_argument("model", metavar="MODEL", type=Path, help="folder of a trained model")
+    command.add_argument("model", metavar="MODEL", type=model_place, help="folder of a trained model, or "
+                         "hf://USER/MODEL for a model on the Hugging Face Hub")  # fmt: skip
     command.add_argument("data", metavar="DATA", help=DATA_HELP)
     command.add_argument("--out", metavar="INDEX", type=Path, required=True, help="folder for the index")
     command.add_argument(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from labelgraph import search
 from labelgraph._core.names import check_name, did_you_mean
 from labelgraph.data.named_sets import check_dataset
+from labelgraph.methods.hub import check_repository, is_on_hub
 from labelgraph.methods.registry import load_method
 
 if TYPE_CHECKING:
@@ -46,8 +47,21 @@ def check_file(path: Path, content: str) -> None:
         raise _missing(path, content)
 
 
-def check_folder(path: Path, content: str) -> None:
-    """Check that a folder exists, as `check_file` does."""
+def model_place(text: str) -> str | Path:
+    """Return the path of a folder, or ``hf://user/model`` unchanged, since a path would have one ``/`` less."""
+    return text if is_on_hub(text) else Path(text)
+
+
+def check_folder(path: str | Path, content: str) -> None:
+    """Check that a folder exists, as `check_file` does; of a model on the Hub, only the name is checked.
+
+    Raises:
+        FileNotFoundError: If the folder does not exist; the message suggests the nearest name in its folder.
+        ValueError: If the name after ``hf://`` is wrong.
+    """
+    if isinstance(path, str):
+        check_repository(path, "MODEL")
+        return
     if not path.is_dir():
         raise _missing(path, content)
 
@@ -76,11 +90,11 @@ def searched_split(data: CrossModalData) -> str | None:
     return "database" if "database" in data.splits else None
 
 
-def open_searcher(place: Path, data: CrossModalData | None) -> Searcher:
+def open_searcher(place: str | Path, data: CrossModalData | None) -> Searcher:
     """Load a saved index, or index the data with a model.
 
     Args:
-        place: Folder of an index or a model.
+        place: Folder of an index or a model, or ``hf://user/model``.
         data: The items to search; needed for a model.
 
     Raises:
@@ -89,7 +103,9 @@ def open_searcher(place: Path, data: CrossModalData | None) -> Searcher:
     from labelgraph.methods.model_folder import MODEL_FORMAT
     from labelgraph.search.searcher_folder import SEARCHER_FORMAT
 
-    if (place / SEARCHER_FORMAT.manifest).exists() or not (place / MODEL_FORMAT.manifest).exists():
+    if isinstance(place, Path) and (
+        (place / SEARCHER_FORMAT.manifest).exists() or not (place / MODEL_FORMAT.manifest).exists()
+    ):
         return search.Searcher.load(place)
     if data is None:
         raise ValueError(f"'--data' must be given with a model: it has the items to search (got {place} alone)")

@@ -6,6 +6,7 @@ Examples:
   labelgraph index my-model my-data.npz --out my-index
   labelgraph search my-index --text "a dog on the beach"
   labelgraph app my-index --data my-data.npz            # a page to search, in the browser
+  labelgraph push my-model user/model                   # to the Hugging Face Hub, with a model card
   labelgraph graph my-data.npz                          # which labels occur together
   labelgraph data check my-data.npz
   labelgraph data make my-pictures --out my-data.npz    # from pictures with captions and tags
@@ -28,7 +29,7 @@ from labelgraph.cli.common import Parser, describe, guarded
 from labelgraph.version import __version__
 
 # Each command is the module NAME_command.py in this folder. Its `add_parser(commands)` adds the parser and sets `run`.
-COMMANDS = ("train", "evaluate", "index", "search", "app", "label", "graph", "data")
+COMMANDS = ("train", "evaluate", "index", "search", "app", "label", "push", "graph", "data")
 
 
 def parser(chosen: str | None) -> Parser:

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelgraph._core.names import check_name
 from labelgraph.cli.common import FAILED, Parser, add_command, fitted_table, note, print_json
-from labelgraph.cli.inputs import DATA_HELP, check_file, check_folder, load, open_searcher
+from labelgraph.cli.inputs import DATA_HELP, check_file, check_folder, load, model_place, open_searcher
 from labelgraph.data.named_sets import check_dataset
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ WITHIN = ("pictures", "texts", "both")
 def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command."""
     command = add_command(commands, "search", __doc__ or "", run)
-    command.add_argument("place", metavar="MODEL_OR_INDEX", type=Path, help="folder of an index, or of a model")
+    command.add_argument("place", metavar="MODEL_OR_INDEX", type=model_place, help="folder of an index, or of a "
+                         "model, or hf://USER/MODEL for a model on the Hugging Face Hub")  # fmt: skip
     command.add_argument("--data", metavar="DATA", help=f"{DATA_HELP}. It has the items of --text-id or "
                          "--image-id; for a model, also the items to search")  # fmt: skip
     asked = command.add_mutually_exclusive_group(required=True)

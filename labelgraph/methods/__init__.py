@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from labelgraph.methods.dagnn import DAGNN, DualAdversarialMethod
     from labelgraph.methods.expected_relevance import ExpectedRelevance
     from labelgraph.methods.gnn_con import IGNNCON, PGNNCON
+    from labelgraph.methods.hub_card import model_card
     from labelgraph.methods.label_graph import LabelGraphMethod
     from labelgraph.methods.label_placement import LabelPlacement
     from labelgraph.methods.registry import METHODS, build_method, load_method, method_class
@@ -52,6 +53,7 @@ __all__ = [
     "build_method",
     "load_method",
     "method_class",
+    "model_card",
 ]
 
 __getattr__, __dir__ = lazy_exports(__name__)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from labelgraph._core.argument_kinds import check_kind
 from labelgraph._core.commit import FolderWriter, write_version
 from labelgraph._core.versions import Version, open_version
+from labelgraph.methods.hub import local_folder, push
 from labelgraph.methods.model_folder import (
     MODEL_FORMAT,
     AllocationLimit,
@@ -224,15 +225,55 @@ class Method(nn.Module, ABC):
         write_model(writer, self.name, self.config, channels, self._graph, self.encoders, vectors, state)
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path) -> Self:
-        """Load a method that `save_pretrained` saved, in evaluation mode.
+    def from_pretrained(cls, folder: str | Path, *, revision: str | None = None, token: str | None = None) -> Self:
+        """Load a method that `save_pretrained` or `push_to_hub` saved, in evaluation mode.
+
+        Args:
+            folder: Folder of the model, or ``hf://user/model`` for a model on the Hugging Face Hub. Nothing is
+                downloaded without ``hf://``.
+            revision: Branch, tag or commit of a model on the Hub. Defaults to its main branch.
+            token: Access token of the Hub. Defaults to the one of ``hf auth login``, or of ``HF_TOKEN``.
 
         Raises:
-            FileNotFoundError: If the folder has no model.
+            FileNotFoundError: If the folder or the repository has no model.
+            ConnectionError: If the Hub cannot be reached, and the model is not in its cache.
+            ImportError: If huggingface_hub is not installed, for a model on the Hub.
             ValueError: If the model is damaged, or belongs to another method or format version.
         """
-        with open_version(folder, MODEL_FORMAT) as version:
-            return cls.read(version)
+        with local_folder(folder, revision, token) as local, open_version(local, MODEL_FORMAT) as version:
+            method = cls.read(version)
+        method._source = Path(folder)
+        return method
+
+    def push_to_hub(
+        self,
+        repository: str,
+        *,
+        private: bool = False,
+        token: str | None = None,
+        facts: Mapping[str, Any] | None = None,
+        license: str | None = None,
+    ) -> str:
+        """Upload the method to the Hugging Face Hub, with a model card; return the address of the repository.
+
+        The upload has ``model.json``, the safetensors file that it names, and ``README.md``. An earlier model and its
+        card in the repository are replaced, other files are kept.
+
+        Args:
+            repository: Name of the repository, such as ``"user/model"``. It is created if it does not exist.
+            private: Create a private repository. An error if the repository exists and is public.
+            token: Access token of the Hub. Defaults to the one of ``hf auth login``, or of ``HF_TOKEN``.
+            facts: Facts for the card, such as the content of ``training.json``, see `model_card`.
+            license: Licence of the model, for the card.
+
+        Raises:
+            ValueError: If the name of the repository is wrong, the repository is public but ``private`` is set, or the
+                Hub does not accept the upload.
+            FileNotFoundError: If the token has no access to the repository.
+            ConnectionError: If the Hub cannot be reached.
+            ImportError: If huggingface_hub is not installed.
+        """
+        return push(self, repository, private, token, facts, license)
 
     @classmethod
     def read(cls, version: Version) -> Self:

@@ -135,25 +135,35 @@ def method_config(
     return replace(config, **settings) if settings else config
 
 
-def load_method(folder: str | Path, device: str | torch.device = "cpu") -> Method:
+def load_method(
+    folder: str | Path, device: str | torch.device = "cpu", *, revision: str | None = None, token: str | None = None
+) -> Method:
     """Load any saved method, in evaluation mode.
 
     Args:
-        folder: Folder that `Method.save_pretrained` wrote.
+        folder: Folder that `Method.save_pretrained` wrote, or ``hf://user/model`` for a model on the Hugging Face Hub.
+            Nothing is downloaded without ``hf://``.
         device: Device of the parameters.
+        revision: Branch, tag or commit of a model on the Hub. Defaults to its main branch.
+        token: Access token of the Hub. Defaults to the one of ``hf auth login``, or of ``HF_TOKEN``.
 
     Raises:
-        FileNotFoundError: If the folder has no model.
+        FileNotFoundError: If the folder or the repository has no model.
+        ConnectionError: If the Hub cannot be reached, and the model is not in its cache.
+        ImportError: If huggingface_hub is not installed, for a model on the Hub.
         ValueError: If the model is damaged, or has an unknown method or another format version, or the device is
             unknown or not there.
     """
     from labelgraph._core.devices import as_device
     from labelgraph._core.versions import open_version
+    from labelgraph.methods.hub import local_folder
     from labelgraph.methods.model_folder import MODEL_FORMAT
 
     device = as_device(device)
-    with open_version(folder, MODEL_FORMAT) as version:
-        return read_method(version).to(device)
+    with local_folder(folder, revision, token) as local, open_version(local, MODEL_FORMAT) as version:
+        method = read_method(version)
+    method._source = Path(folder)
+    return method.to(device)
 
 
 def read_method(version: Version) -> Method:
