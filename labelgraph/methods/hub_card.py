@@ -137,8 +137,7 @@ def _labels(method: Method) -> str:
 def _limits(method: Method, facts: Mapping[str, Any]) -> str:
     lines = ["- Images and texts must be encoded as those of the training data."]
     if label_names(method):
-        lines.append("- The model was trained to find items that share a label of the list above. Other similarities "
-                     "of items have little effect.")  # fmt: skip
+        lines.append("- The model was trained on the labels above. Labels and topics beyond them were not measured.")
     lines += [f"- {sentence}" for sentence in [_calibration(method, facts)] if sentence]
     if facts.get("best_map") is not None:
         lines.append("- The mAP above selected the epoch, so that it is slightly optimistic.")
