@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -126,20 +127,21 @@ def _wandb(folder: Path, method: str, quiet: bool) -> WandbLogger:
     import wandb
     from lightning.pytorch.loggers import WandbLogger
 
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / RUN_ID
-    if not path.is_file():
-        path.write_text(uuid.uuid4().hex, encoding="ascii")
+    path, is_new = folder / RUN_ID, not folder.exists()
+    run_id = path.read_text(encoding="utf-8").strip() if path.is_file() else uuid.uuid4().hex
     # The output in the terminal is not uploaded.
     settings = wandb.Settings(silent=quiet, console="off")
-    options: dict[str, Any] = {"id": path.read_text(encoding="utf-8").strip(), "resume": "allow", "settings": settings}
+    options: dict[str, Any] = {"id": run_id, "resume": "allow", "settings": settings}
     project = os.environ.get("WANDB_PROJECT", "labelgraph")
     logger = WandbLogger(name=method, save_dir=folder, project=project, **options)
     try:
         _ = logger.experiment  # This starts the run.
     except wandb.Error as error:
+        if is_new:
+            shutil.rmtree(folder, ignore_errors=True)  # The next training would count it as a version.
         cause = " ".join(str(error).split())
         raise ValueError(
             f"'logger' wandb cannot start a run ({cause}); run wandb login, or set WANDB_MODE=offline"
         ) from error
+    path.write_text(run_id, encoding="ascii")
     return logger

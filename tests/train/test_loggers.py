@@ -125,6 +125,21 @@ def test_wandb_writes_one_run_per_training_offline(data, tmp_path, offline):
     assert not os.environ.get("WANDB_API_KEY")
 
 
+@needs["wandb"]
+def test_a_run_that_wandb_cannot_start_is_one_line_and_leaves_no_version(data, tmp_path, offline, monkeypatch):
+    import wandb
+
+    def fail(*_, **__):
+        raise wandb.errors.UsageError("No API key\n configured.")
+
+    monkeypatch.setattr(wandb, "init", fail)
+    with pytest.raises(
+        ValueError, match=r"'logger' wandb cannot start a run \(No API key configured.*WANDB_MODE=offline"
+    ):
+        call(data, tmp_path, "wandb")
+    assert not list((tmp_path / "logs").rglob("version_*"))
+
+
 def test_each_stage_has_its_own_log(make_data, tmp_path):
     from labelgraph.data import drop_modalities
 
