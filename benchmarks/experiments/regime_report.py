@@ -23,7 +23,7 @@ from labelgraph.report import Result, markdown_table
 NO_GRAPH = "no graph"
 # Measures of a result by their heading, see `Result.measures`; mAP is the average of both directions.
 MEASURES = {
-    "mAP": "map", "nDCG@10": "ndcg@10", "Jaccard@10": "jaccard@10", "all labels": "macro-ap",
+    "mAP": "map", "nDCG@10": "ndcg@10/linear", "Jaccard@10": "jaccard@10", "all labels": "macro-ap",
     **{"unseen" if name == "0" else f"{name} items": f"macro-ap/{name}" for name in COUNT_BINS},
 }  # fmt: skip
 PLOTTED = {"mAP": "mAP", "all labels": "average precision of labels"}

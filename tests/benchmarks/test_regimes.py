@@ -42,7 +42,7 @@ def test_every_graph_is_measured_and_resumed_for_nothing(named_file, tmp_path, c
         assert in_regime[method, "all", "no graph"] != in_regime[method, "unseen", "no graph"]
     assert (out / "plots" / "regimes.png").stat().st_size > 5_000
     report = (out / "report.md").read_text()
-    for fact in ("## 1 label that no training item has", "| no graph", "| similar names", "12-39 items"):
+    for fact in ("nDCG@10", "## 1 label that no training item has", "| no graph", "| similar names", "12-39 items"):
         assert fact in report
     assert "28 trainings" in printed  # The graphs of references share a training: (5 + 2) graphs, 2 regimes, 2 seeds.
 
