@@ -13,6 +13,8 @@ from labelgraph._core.commit import locked
 from tests._core.small_version import load, names, save
 from tests.kill_steps import survives
 
+pytestmark = pytest.mark.slow  # Whole commands and processes.
+
 
 def child(act):
     number = os.fork()

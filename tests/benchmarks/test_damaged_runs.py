@@ -14,6 +14,8 @@ from benchmarks.experiments.runner import read_saved
 from labelgraph.metrics import RetrievalReport
 from labelgraph.report import Result, write_results
 
+pytestmark = pytest.mark.slow  # Whole commands and processes.
+
 DAMAGED = {
     "nested": "[" * 20_000,
     "a timestamp that is none": "format: 2001-99-99 99:99:99",

@@ -18,6 +18,8 @@ from labelgraph._core.held_folder import held
 from labelgraph.data import save_npz
 from labelgraph.methods import load_method
 
+pytestmark = pytest.mark.slow  # Whole commands and processes.
+
 SCHEMA = Path(command.__file__).with_name("metrics.schema.json")
 SMALL = ["model.hidden_channels=16", "train.lr=1e-3", "eval.baselines=[random, ridge]", "train.checkpoint_every=1"]
 

@@ -4,6 +4,8 @@ import pytest
 
 from benchmarks.fuzz.contention import OUTPUTS, Output, contend
 
+pytestmark = pytest.mark.slow  # Whole commands and processes.
+
 ROUNDS = 8
 SLOW = ("run-folder", "training")
 

@@ -6,6 +6,8 @@ from benchmarks.fuzz.damaged_reads import read_damaged
 from benchmarks.fuzz.outcomes import FINE
 from benchmarks.fuzz.reader_cases import READERS, Reader
 
+pytestmark = pytest.mark.slow  # Whole commands and processes.
+
 CASES = 4
 
 SLOW = ("run-folder",)

@@ -7,6 +7,8 @@ import torch
 
 from benchmarks.fuzz.forked_child import HANG, Child, Ended
 
+pytestmark = pytest.mark.slow  # Whole commands and processes.
+
 
 def ending(handle, seconds=20.0, room=None):
     with Child(handle, room) as child:

@@ -5,6 +5,8 @@ import pytest
 from benchmarks.fuzz.commands import COMMANDS, Command
 from benchmarks.fuzz.interruption import interrupt
 
+pytestmark = pytest.mark.slow  # Whole commands and processes.
+
 SLOW = ("data-make", "graph", "run", "train")
 SHORT = [each for each in COMMANDS if each != "run-resume"]  # Which is much like 'run', and takes long.
 

@@ -4,6 +4,8 @@ import pytest
 
 from benchmarks.fuzz.__main__ import main
 
+pytestmark = pytest.mark.slow  # Whole commands and processes.
+
 
 def test_counts_are_written(tmp_path, capsys):
     status = main(["--out", str(tmp_path), "--only", "words-bin", "label-counts", "--cases", "3", "--seed", "5"])

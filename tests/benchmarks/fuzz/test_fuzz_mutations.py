@@ -10,6 +10,8 @@ from benchmarks.fuzz.damaged_reads import BYTES, REPAIRED, reproduce
 from benchmarks.fuzz.public_names import Searcher, load_method
 from benchmarks.fuzz.sample_files import make_checkpoint, make_model, make_searcher
 
+pytestmark = pytest.mark.slow  # Whole commands and processes.
+
 
 @pytest.mark.parametrize("content", [b"", b"\0", b"some words", bytes(5000)])
 def test_damage_is_another_content_and_the_same_for_the_same_seed(content):

@@ -17,6 +17,8 @@ from benchmarks.fuzz.outcomes import (
     outcome_of,
 )
 
+pytestmark = pytest.mark.slow  # Whole commands and processes.
+
 
 def kind(read, folder, checked=False, named=True):
     return outcome_of(read, folder, "right", checked, named)["kind"]

@@ -15,6 +15,8 @@ from benchmarks.synthetic.sets import SETS
 from benchmarks.synthetic.write import write_set
 from labelgraph.data import CrossModalData
 
+pytestmark = pytest.mark.slow  # Whole commands and processes.
+
 
 def files(folder):
     """The files of a folder by the names in its manifest."""
