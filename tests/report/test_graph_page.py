@@ -17,6 +17,8 @@ from labelgraph.graph import PMI, cooccurrence_graph, meaning_graph
 from labelgraph.nn import dense_adjacency
 from labelgraph.report import graph_to_html
 
+pytestmark = pytest.mark.slow  # A browser.
+
 NAMES = ["airplane", "pavement", "sky", "bird", "tree", "leaf", "cat", "car", "house", "lonely"]
 LABELS = (np.random.default_rng(3).random((120, 10)) < np.linspace(0.5, 0.1, 10)).astype(int)
 LABELS[:, 1] |= LABELS[:, 0]  # Every airplane stands on pavement.

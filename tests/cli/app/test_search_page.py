@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # A browser.
+
 WIDTHS = [1280, 420]
 
 

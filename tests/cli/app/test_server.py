@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import jsonschema
 import pytest
 
+pytestmark = pytest.mark.slow  # A server.
+
 TYPE = {"Content-Type": "application/json"}
 
 
