@@ -149,12 +149,19 @@ def answerable(
 
 
 FEWEST_LETTERS = 4  # Of a word that has near words: "the" is no "theme".
+# English words that name nothing, so that no spelling of them is meant.
+FUNCTION_WORDS = frozenset((
+    "about", "above", "after", "along", "among", "around", "before", "behind", "below", "beside", "between", "from",
+    "inside", "into", "near", "next", "onto", "other", "over", "some", "that", "their", "them", "then", "there",
+    "these", "they", "this", "those", "through", "under", "upon", "what", "when", "where", "which", "while", "with",
+    "within", "without", "your",
+))  # fmt: skip
 
 
 def _near_words(unknown: Iterable[str], known: Sequence[str]) -> str:
     """Return a hint with known words that are spelled nearly like the unknown words."""
     lower = {name.casefold(): name for name in known}
-    long = [word for word in unknown if len(word) >= FEWEST_LETTERS]
+    long = [word for word in unknown if len(word) >= FEWEST_LETTERS and word not in FUNCTION_WORDS]
     near = {word: difflib.get_close_matches(word, lower, n=2, cutoff=0.75) for word in long}
     listed = [repr(lower[each]) for words in near.values() for each in words]
     return f"; did you mean {' or '.join(listed[:3])}?" if listed else ""
