@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics.pairwise import cosine_similarity
 
 from labelgraph.graph import cooccurrence_graph
-from labelgraph.methods import build_method
+from labelgraph.methods import build_method, load_method
 
 LABELS = [[1, 1, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1]]
 VECTORS = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.1, 1.0], [0.9, 0.3]])
@@ -63,3 +63,14 @@ def test_zero_hops_give_labels_with_the_same_neighbours_classifiers_of_their_own
     published, free = (branch(num_layers=2, label_embedding="given", zero_hop=zero).encoder for zero in (False, True))
     assert torch.equal(*published(features, full))
     assert not torch.allclose(*free(features, full))
+
+
+@pytest.mark.parametrize("edges", ["meaning", "merged"])
+def test_a_saved_method_has_its_edges(edges, tmp_path):
+    graph = cooccurrence_graph(LABELS, ["cat", "sofa", "couch", "kitten"], x=VECTORS)
+    method = build_method("algcn", 5, 6, graph, hidden_channels=8, edges=edges, zero_hop=True).eval()
+    method.save_pretrained(tmp_path / "model")
+    loaded = load_method(tmp_path / "model")
+    assert loaded.config == method.config
+    for mine, theirs in zip(method.label_branch(), loaded.label_branch(), strict=True):
+        assert torch.equal(mine, theirs)
