@@ -149,7 +149,7 @@ def browser_page(graph: Data, source: Source) -> bytes:
         if find_spec("PIL") is None:
             note('no pictures in the page, because Pillow is not installed: pip install "labelgraph[images]"')
         else:
-            from labelgraph.cli.label_pictures import label_pictures
+            from labelgraph.cli.sheet import label_pictures
 
             pictures = label_pictures(data, source.rows, source.name, source.pictures)
     title = f"Label graph of {Path(source.name).stem}"

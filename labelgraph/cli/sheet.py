@@ -1,4 +1,4 @@
-"""The results of a search, as pictures on one sheet."""
+"""Pictures of items and of labels, and the results of a search on one sheet."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
+
 from labelgraph._core.files import write_bytes
 from labelgraph.cli.queries import Answer, Queries
 from labelgraph.data import CrossModalData, load_openclipart, load_thumbnails
@@ -14,6 +16,7 @@ from labelgraph.report import contact_sheet
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from torch import Tensor
 
 Picture: TypeAlias = "Image | Path | None"
 ASKED = "#4c72b0"  # Colour of the frame of a query.
@@ -106,3 +109,38 @@ def _stacked(sheets: Sequence[Image]) -> Image:
         ground.paste(each, (0, upper))
         upper += each.height
     return ground
+
+
+EACH = 4  # Pictures of a label.
+
+
+def label_pictures(data: CrossModalData, rows: Tensor, name: str, folder: Path | None) -> dict[str, list[Image | Path]]:
+    """Choose pictures of each label, of the items with the fewest other labels.
+
+    Args:
+        data: The data set.
+        rows: Row numbers of the items whose pictures may be chosen.
+        name: Name of a bundled set, or path of the data.
+        folder: Folder of the picture files, see `find_pictures`.
+
+    Returns:
+        At most four pictures of each label that has any.
+
+    Raises:
+        ValueError: If ``folder`` is given and no item has a picture there.
+    """
+    labels = data.labels[rows].numpy()
+    order = np.argsort(labels.sum(1), kind="stable")
+    chosen = {
+        label: [data.ids[int(rows[row])] for row in order[labels[order, column] > 0][:EACH]]
+        for column, label in enumerate(data.label_names)
+    }
+    ids = list(dict.fromkeys(each for several in chosen.values() for each in several))
+    try:
+        pictures = dict(zip(ids, find_pictures(data, name, folder, ids, option="--pictures"), strict=True))
+    except ValueError:
+        if folder:
+            raise
+        return {}
+    kept = {label: [picture for each in several if (picture := pictures[each])] for label, several in chosen.items()}
+    return {label: several for label, several in kept.items() if several}

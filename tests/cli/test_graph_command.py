@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labelgraph.cli.label_pictures import label_pictures
 from labelgraph.cli.main import main
+from labelgraph.cli.sheet import label_pictures
 from labelgraph.data import load_openclipart, load_thumbnails, save_npz
 from labelgraph.graph import Threshold, cooccurrence_graph, summarize
 
