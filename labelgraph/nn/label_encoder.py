@@ -103,7 +103,8 @@ class LabelEncoder(nn.Module):
         negative_slope: Negative slope of the LeakyReLU.
         conv: ``"gcn"`` (`LabelConv`) or ``"gat"`` (`LabelAttentionConv`).
         zero_hop: Aggregate the embeddings themselves as well, :math:`Z = [H_0 ; H_1 ; \dots ; H_L] W_o + b_o`, so that
-            a classifier can differ from those of its neighbours.
+            a classifier can differ from those of its neighbours. The weights of the hops in :math:`W_o` then start
+            at 0.
 
     Shapes:
         - **input:** embeddings :math:`(C, F)`, edge indices :math:`(2, E)`, edge weights :math:`(E,)`; or a matrix

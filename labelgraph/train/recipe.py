@@ -220,6 +220,16 @@ def training_graph(data: CrossModalData, config: Any, label_vectors: Any = None)
 
     Raises:
         ValueError: If the vectors do not have one row for each label.
+
+    Example:
+        >>> from labelgraph.data import CrossModalData
+        >>> from labelgraph.methods import ALGCNConfig
+        >>> from labelgraph.train import training_graph
+        >>> labels = [["cat"], ["cat", "dog"], ["dog"]]
+        >>> data = CrossModalData([[0.0]] * 3, [[1.0]] * 3, labels, splits={"train": [0, 1]})
+        >>> graph = training_graph(data, ALGCNConfig(edges="meaning"), label_vectors=[[1.0, 0.0], [0.8, 0.6]])
+        >>> graph["count"], graph.x.shape
+        (tensor([2, 1]), torch.Size([2, 2]))
     """
     needed = getattr(config, "label_embedding", None) == "given" or getattr(config, "edges", None) in BY_NAME
     vectors = label_vectors if label_vectors is not None else data.label_vectors if needed else None
