@@ -78,10 +78,10 @@ class Method(nn.Module, ABC):
         Raises:
             ValueError: If ``graph`` is something else, or the method needs a graph.
         """
-        from torch_geometric.data import Data
+        if not isinstance(graph, StoredGraph | None):
+            from torch_geometric.data import Data  # Here, because it takes seconds: a search needs no PyG.
 
-        kinds = (Data, StoredGraph, type(None))
-        check_kind("graph", graph, kinds, "a label graph, such as cooccurrence_graph returns")
+            check_kind("graph", graph, Data, "a label graph, such as cooccurrence_graph returns")
         graph = graph if cls.reads_labels else None
         method = cls(**cls.parts(config, image_channels, text_channels, graph), config=config)
         method._graph, method._channels = graph, (image_channels, text_channels)

@@ -1,5 +1,8 @@
 """The registry of methods."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -65,3 +68,15 @@ def test_loading_refuses_an_unknown_method(tmp_path, name):
 def test_loading_from_a_missing_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"model\.json: no such labelgraph model"):
         load_method(tmp_path / "nothing")
+
+
+@pytest.mark.slow
+def test_a_search_does_without_pyg_which_takes_seconds_to_import(tmp_path):
+    build_method("expected-relevance", 4, 3, GRAPH, hidden_channels=8).save_pretrained(tmp_path / "model")
+    code = (
+        "import sys, torch; from labelgraph.methods import load_method; "
+        "from labelgraph.search import Searcher; Searcher(load_method(sys.argv[1])); "
+        "print('torch_geometric' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "model")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "False"
