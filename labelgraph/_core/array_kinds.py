@@ -56,7 +56,10 @@ def as_sparse(name: str, matrix: Any) -> sp.csr_array:
     Raises:
         ValueError: If ``matrix`` is not two-dimensional or does not hold real numbers.
     """
-    if isinstance(matrix, Tensor) and matrix.layout != torch.strided:
+    if isinstance(matrix, Tensor) and matrix.layout == torch.sparse_csr and matrix.ndim == 2:
+        parts = (matrix.detach().values(), matrix.col_indices(), matrix.crow_indices())
+        matrix = sp.csr_array(tuple(plain_array(name, part) for part in parts), shape=tuple(matrix.shape))
+    elif isinstance(matrix, Tensor) and matrix.layout != torch.strided:
         coo = matrix.detach().cpu().to_sparse_coo().coalesce()
         values = plain_array(name, coo.values())
         matrix = sp.coo_array((values, tuple(coo.indices().numpy())), shape=tuple(coo.shape))

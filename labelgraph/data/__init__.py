@@ -6,6 +6,7 @@ from labelgraph._core.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from labelgraph._core.checks import csr_tensor, sparse_if_mostly_zero
+    from labelgraph._core.multi_hot import DENSE_LABELS
     from labelgraph.data.card import DataCard, data_card
     from labelgraph.data.card_facts import LabelFacts, SideFacts
     from labelgraph.data.formats.hashing_mat import MatPictures, load_hashing_files
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COUNT_BINS",
     "DATASETS",
+    "DENSE_LABELS",
     "FORMATS",
     "PUBLISHED_SIZES",
     "SPLITS",

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,6 +22,7 @@ from labelgraph._core.checks import (
     csr_tensor,
 )
 from labelgraph._core.devices import as_device
+from labelgraph._core.multi_hot import stored_labels, take_rows
 from labelgraph._core.named_labels import named_labels
 from labelgraph._core.reading import quoted
 from labelgraph.data.splits.split_names import split_name
@@ -57,7 +57,8 @@ class CrossModalData:
         text: Text features, shape :math:`(N, D_t)`; a SciPy sparse matrix stays sparse until a batch
             is drawn.
         labels: Multi-hot labels, 0 or 1, shape :math:`(N, C)`, dense or sparse; or a list with a collection of names
-            per item, such as ``[["cat", "red"], {"dog"}]``; or a data frame with one column per label.
+            per item, such as ``[["cat", "red"], {"dog"}]``; or a data frame with one column per label. Up to
+            ``DENSE_LABELS`` (1,024) labels become a dense float32 tensor, more a SciPy CSR array; see `label_rows`.
         label_names: The :math:`C` names; by default the sorted names in ``labels``, or else ``label 0``, ...
         splits: Index vectors by name: ``train``, ``validation``, ``test``, ``query``, ``database`` in any capitals
             (``val``, ``valid`` and ``dev`` mean ``validation``), or your own names.
@@ -102,7 +103,7 @@ class CrossModalData:
 
     def __post_init__(self) -> None:
         matrix, label_names = named_labels(self.labels, self.label_names)
-        labels = torch.from_numpy(check_multi_hot("labels", matrix).toarray().astype(np.float32))
+        labels = stored_labels(check_multi_hot("labels", matrix))
         size, num_labels = labels.shape
         present = check_present(self.present, size)
         image = check_features("image", self.image, present[:, 0])
@@ -145,10 +146,13 @@ class CrossModalData:
             raise IndexError(f"'index' must be a row number of {len(self)} items (got {index})")
         row = range(len(self))[index]
         text = self.text_rows(slice(row, row + 1))[0]
-        return Pair(self.image[row], text, self.labels[row], self.present[row], self.ids[row], self.titles[row])
+        labels = self.label_rows(slice(row, row + 1))[0]
+        return Pair(self.image[row], text, labels, self.present[row], self.ids[row], self.titles[row])
 
     def to(self, device: str | torch.device) -> CrossModalData:
-        """Copy the data to a device; sparse texts stay in main memory, and `text_rows` moves their rows to the device.
+        """Copy the data to a device; sparse texts and labels stay in main memory.
+
+        `text_rows` and `label_rows` move their rows to the device.
 
         Raises:
             ValueError: If PyTorch has no device of this name, or this machine has no such device.
@@ -203,6 +207,26 @@ class CrossModalData:
         rows = self.text[index.cpu().numpy() if isinstance(index, Tensor) else index]
         return (torch.from_numpy(rows.toarray()) if dense else csr_tensor(rows)).to(self.image.device)
 
+    def label_rows(self, index: Tensor | slice = slice(None), *, dense: bool = True) -> Tensor:
+        """Multi-hot labels of some items, shape (B, C); by default of all items.
+
+        With more than 1,024 labels, the attribute ``labels`` is a CSR array: all labels of a large data set are too
+        many for a dense tensor.
+
+        Args:
+            index: Row numbers, or a slice.
+            dense: Convert sparse labels to a dense tensor; otherwise, they are a CSR tensor.
+
+        Example:
+            >>> import scipy.sparse as sp
+            >>> import torch
+            >>> from labelgraph.data import CrossModalData
+            >>> data = CrossModalData(torch.ones(9, 2), torch.ones(9, 3), sp.eye_array(9, 5000))
+            >>> data.label_rows(slice(2)).shape, data.label_rows(slice(2), dense=False).layout
+            (torch.Size([2, 5000]), torch.sparse_csr)
+        """
+        return take_rows(self.labels, index, dense=dense).to(self.image.device)
+
     def split(self, name: str) -> CrossModalData:
         """Select the items of one split, in the order of its indices; the result has no splits.
 
@@ -228,7 +252,7 @@ class CrossModalData:
         return CrossModalData(
             image=self.image[index],
             text=self.text[index] if isinstance(self.text, Tensor) else self.text[index.numpy()],
-            labels=self.labels[index],
+            labels=self.labels[index if isinstance(self.labels, Tensor) else index.numpy()],
             label_names=self.label_names,
             ids=[self.ids[i] for i in index.tolist()],
             titles=[self.titles[i] for i in index.tolist()],

@@ -47,6 +47,7 @@ class Method(nn.Module, ABC):
     reads_labels: ClassVar[bool] = True  # In training. A method that does not read labels receives none.
     generates: ClassVar[bool] = False  # It generates missing sides of incomplete pairs, see `fill_missing`.
     takes_sparse_text: ClassVar[bool] = False  # As CSR tensors; otherwise sparse texts are made dense.
+    takes_sparse_labels: ClassVar[bool] = False  # As CSR tensors if the data have many; otherwise they are made dense.
     scores_labels: ClassVar[bool] = False  # For images and texts, see `label_scores`.
     borrows: ClassVar[bool] = False  # It learns labels with few items, see `read_names` and `fit_references`.
     similarity: str = "cosine"  # A name in `SIMILARITIES`; with "hamming", embeddings are codes of -1 and 1.

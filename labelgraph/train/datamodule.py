@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from labelgraph._core.multi_hot import item_sums, label_sums
 from labelgraph.data import CrossModalData
 
 
@@ -19,7 +20,7 @@ class Batch(NamedTuple):
     Args:
         image: Image features, (B, D_v).
         text: Text features, (B, D_t), dense or sparse CSR as in the data.
-        labels: Multi-hot labels, (B, C).
+        labels: Multi-hot labels, (B, C), dense, or sparse CSR where the data have many and the method takes them so.
         present: Whether the image and the text are present, (B, 2).
     """
 
@@ -35,10 +36,11 @@ class PairDataset(Dataset):
     Args:
         data: Pairs, in memory or mapped from files. Only the rows of a batch are copied.
         rows: Rows of the pairs in this dataset.
+        sparse_labels: Whether batches have sparse labels if the data have; otherwise, they are dense.
     """
 
-    def __init__(self, data: CrossModalData, rows: Tensor) -> None:
-        self.data, self.rows = data, rows
+    def __init__(self, data: CrossModalData, rows: Tensor, sparse_labels: bool = False) -> None:
+        self.data, self.rows, self.sparse_labels = data, rows, sparse_labels
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -46,7 +48,8 @@ class PairDataset(Dataset):
     def __getitems__(self, index: list[int]) -> Batch:
         """Return a batch of pairs."""
         rows, data = self.rows[index], self.data
-        return Batch(data.image[rows], data.text_rows(rows, dense=False), data.labels[rows], data.present[rows])
+        labels = data.label_rows(rows, dense=not self.sparse_labels)
+        return Batch(data.image[rows], data.text_rows(rows, dense=False), labels, data.present[rows])
 
 
 class EpochSampler(Sampler[int]):
@@ -102,6 +105,7 @@ class CrossModalDataModule(L.LightningDataModule):
         interleave: Spread complete, image-only and text-only items evenly over the batches.
         reads_labels: Whether the method reads labels in training.
         unseen_labels: Allow labels without a training item.
+        sparse_labels: Whether the method takes the labels of a batch as a CSR tensor, if the data have many labels.
 
     Raises:
         ValueError: If a split is missing, or no training item is complete. If the method reads labels, also if a label
@@ -118,10 +122,11 @@ class CrossModalDataModule(L.LightningDataModule):
         interleave: bool = False,
         reads_labels: bool = True,
         unseen_labels: bool = False,
+        sparse_labels: bool = False,
     ) -> None:
         super().__init__()
-        self.train_set = PairDataset(data, data.rows("train"))
-        self.select_set = None if select == "last" else PairDataset(data, data.rows(select))
+        self.train_set = PairDataset(data, data.rows("train"), sparse_labels)
+        self.select_set = None if select == "last" else PairDataset(data, data.rows(select), sparse_labels)
         self.batch_size = batch_size
         self.seed = seed
         self.interleave = interleave
@@ -149,10 +154,15 @@ class CrossModalDataModule(L.LightningDataModule):
             self.batch_size,
             sampler=sampler,
             collate_fn=_as_is,
-            pin_memory=torch.cuda.is_available() and isinstance(pairs.data.text, Tensor),
+            pin_memory=torch.cuda.is_available() and not _has_sparse(pairs),
             # Every start of a loader draws a random number. Its own generator keeps the global random state unchanged.
             generator=torch.Generator(),
         )
+
+
+def _has_sparse(pairs: PairDataset) -> bool:
+    sparse_labels = pairs.sparse_labels and not isinstance(pairs.data.labels, Tensor)
+    return sparse_labels or not isinstance(pairs.data.text, Tensor)
 
 
 def _as_is(batch: Any) -> Any:
@@ -161,15 +171,15 @@ def _as_is(batch: Any) -> Any:
 
 def _check_learnable(data: CrossModalData, rows: Tensor, unseen_labels: bool) -> None:
     """Check that every label has a training item, unless labels may be unseen, and every training item a label."""
-    labels = data.labels[rows]
-    count = labels.sum(0)
+    labels = data.label_rows(rows, dense=False)
+    count = label_sums(labels)
     if (count == 0).any() and not unseen_labels:
         names = [data.label_names[i] for i in (count == 0).nonzero().flatten().tolist()]
         raise ValueError(
             f"every label must have a training item (got none for {', '.join(names[:5])})"
             "; remove the label, or pass unseen_labels=True"
         )
-    without = rows[labels.sum(1) == 0].tolist()
+    without = rows[item_sums(labels) == 0].tolist()
     if without:
         raise ValueError(
             f"every training item must have a label (got {len(without)} without, first {data.ids[without[0]]!r}); "

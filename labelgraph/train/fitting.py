@@ -136,6 +136,7 @@ def fit(
         config.select,
         interleave=fill_missing,
         reads_labels=method.reads_labels,
+        sparse_labels=method.takes_sparse_labels,
         unseen_labels=unseen_labels,
     )
     learn_names(method, data)

@@ -280,3 +280,57 @@ def test_label_vectors_follow_the_data():
 def test_label_vectors_that_do_not_fit_are_refused(vectors, fact):
     with pytest.raises(ValueError, match=f"'label_vectors' must .*{fact}"):
         CrossModalData(torch.rand(5, 2), torch.rand(5, 2), torch.eye(5, 3), label_vectors=vectors)
+
+
+NAMES = [f"tag {number}" for number in range(3000)]
+MANY = sp.csr_array((np.random.default_rng(3).random((40, 3000)) < 0.002).astype(float))
+BY_NAME = [[NAMES[column] for column in MANY[row : row + 1].indices] for row in range(40)]
+
+
+def many_labels(labels=MANY, **changes):
+    arguments = {"label_names": NAMES, "splits": {"train": np.arange(30), "test": np.arange(30, 40)}}
+    return CrossModalData(np.ones((40, 2)), np.ones((40, 3)), labels, **arguments | changes)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [MANY, MANY.tocoo(), MANY.toarray().astype(bool), torch.from_numpy(MANY.toarray()).to_sparse_csr(), BY_NAME],
+)
+def test_many_labels_are_sparse_in_whatever_form_they_come(labels):
+    data = many_labels(labels)
+    assert isinstance(data.labels, sp.csr_array) and data.labels.dtype == np.float32
+    assert (data.labels != MANY).nnz == 0
+    assert (len(data), data.num_labels) == (40, 3000) and "3000 labels" in repr(data)
+
+
+def test_many_labels_in_a_data_frame_are_sparse():
+    pandas = pytest.importorskip("pandas")
+    data = many_labels(pandas.DataFrame(MANY.toarray().astype(int), columns=NAMES), label_names=())
+    assert (data.labels != MANY).nnz == 0 and data.label_names == tuple(NAMES)
+
+
+def test_parts_of_data_with_many_labels():
+    data, dense = many_labels(), torch.from_numpy(MANY.toarray()).float()
+    index = torch.tensor([5, 2, 9])
+    assert torch.equal(data.label_rows(index), dense[index]) and torch.equal(data.label_rows(), dense)
+    sparse = data.label_rows(slice(3, 8), dense=False)
+    assert sparse.layout == torch.sparse_csr and torch.equal(sparse.to_dense(), dense[3:8])
+    assert torch.equal(data[7].labels, dense[7])
+    for part, rows in ((data.split("test"), slice(30, 40)), (data.select(index), index), (data[3:8], slice(3, 8))):
+        assert isinstance(part.labels, sp.csr_array) and torch.equal(part.label_rows(), dense[rows])
+    assert (data.to("cpu").labels != MANY).nnz == 0
+
+
+def test_rows_of_few_labels_are_dense_either_way():
+    data = pairs()
+    assert torch.equal(data.label_rows(), data.labels)
+    assert torch.equal(data.label_rows(torch.tensor([2, 0]), dense=False), torch.tensor([[1.0, 1], [1, 0]]))
+
+
+def test_many_labels_are_checked():
+    wrong = MANY.copy()
+    wrong.data[0] = 2
+    with pytest.raises(ValueError, match=r"'labels' must be 0 or 1 \(got 2"):
+        many_labels(wrong)
+    with pytest.raises(ValueError, match="'label_names' must have 3000 entries"):
+        many_labels(label_names=["a"])

@@ -151,3 +151,28 @@ def test_without_selection_there_is_no_validation_loader(make_data):
     splits = {"train": data.splits["train"]}
     module = CrossModalDataModule(CrossModalData(data.image, data.text, data.labels, splits=splits), 8, select="last")
     assert module.val_dataloader() == []
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+def test_batches_of_many_labels_are_sparse_for_a_method_that_takes_them(sparse):
+    labels = sp.csr_array((torch.ones(12), (range(12), range(100, 112))), shape=(12, 5000))
+    data = CrossModalData(torch.rand(12, 2), torch.rand(12, 3), labels, splits={"train": range(12)})
+    settings = {"select": "last", "unseen_labels": True, "sparse_labels": sparse}
+    loader = CrossModalDataModule(data, 5, **settings).train_dataloader()
+    assert {batch.labels.layout for batch in loader} == {torch.sparse_csr if sparse else torch.strided}
+    drawn = torch.cat([batch.labels.to_dense() for batch in loader])
+    assert torch.equal(drawn, data.label_rows(torch.tensor(list(loader.sampler))))
+
+
+def test_few_labels_are_dense_in_every_batch(make_data):
+    module = CrossModalDataModule(make_data(), 8, sparse_labels=True)
+    assert all(batch.labels.layout == torch.strided for batch in module.train_dataloader())
+
+
+def test_an_item_or_label_of_many_without_the_other_is_an_error():
+    labels = sp.csr_array((torch.ones(11), (range(11), range(11))), shape=(12, 5000))
+    data = CrossModalData(torch.rand(12, 2), torch.rand(12, 3), labels, splits={"train": range(12)})
+    with pytest.raises(ValueError, match=r"every label must have a training item .* label 11, label 12"):
+        CrossModalDataModule(data, 5, select="last")
+    with pytest.raises(ValueError, match=r"every training item must have a label .*1 without, first '11'"):
+        CrossModalDataModule(data, 5, select="last", unseen_labels=True)
