@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from labelgraph._core.multi_hot import item_labels
 from labelgraph._core.similarity import unit_length
 
 
@@ -328,3 +331,85 @@ def info_nce_loss(image: Tensor, text: Tensor, temperature: float = 0.07) -> Ten
     cosines = unit_length(image) @ unit_length(text).t() / temperature
     match = torch.arange(len(cosines), device=cosines.device)
     return (F.cross_entropy(cosines, match) + F.cross_entropy(cosines.t(), match)) / 2
+
+
+class DrawnLabels(NamedTuple):
+    """Labels that stand for all labels in the loss of a batch, see `draw_labels`.
+
+    Args:
+        labels: Column numbers, int64, (K,).
+        targets: Whether each item has each of these labels, 0 or 1, (B, K).
+        weights: Number of labels for which each of these labels stands, (K,).
+    """
+
+    labels: Tensor
+    targets: Tensor
+    weights: Tensor
+
+
+def draw_labels(labels: Tensor, num_negatives: int) -> DrawnLabels:
+    r"""Choose the labels that `sampled_cross_entropy` scores: all labels of the batch, and random others.
+
+    The interval :math:`[0, C)` is divided into :math:`M` parts of equal length, and a number is drawn uniformly from
+    each part. Rounded down, these numbers name :math:`M` labels, and the expected count of every label is
+    :math:`M / C`. Labels of the batch among them are left out, because they are already chosen. The other labels have
+    the weight :math:`C / M`, the inverse of their expected count. With :math:`M = C`, all labels are chosen, with the
+    weight 1.
+
+    Args:
+        labels: Multi-hot labels of a batch, dense or CSR, shape :math:`(B, C)`.
+        num_negatives: Number of random labels :math:`M`; at most :math:`C` are drawn.
+
+    Raises:
+        ValueError: If ``num_negatives`` is below 1.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.losses import draw_labels
+        >>> drawn = draw_labels(torch.tensor([[0.0, 1.0, 0.0]]), num_negatives=3)
+        >>> drawn.labels, drawn.targets
+        (tensor([1, 0, 2]), tensor([[1., 0., 0.]]))
+    """
+    if num_negatives < 1:
+        raise ValueError(f"'num_negatives' must be at least 1 (got {num_negatives})")
+    item, label = (each.to(labels.device) for each in item_labels(labels))
+    own, column = label.unique(return_inverse=True)
+    num_labels, size = labels.shape[1], min(num_negatives, labels.shape[1])
+    # In float64, because float32 has no numbers between those of 2^24 labels.
+    places = torch.arange(size, dtype=torch.float64) + torch.rand(size, dtype=torch.float64)
+    drawn = (places * (num_labels / size)).long().clamp(max=num_labels - 1).to(labels.device)
+    others = drawn[~torch.isin(drawn, own)]
+    targets = torch.zeros(len(labels), len(own) + len(others), dtype=labels.dtype, device=labels.device)
+    targets[item, column] = 1
+    weights = torch.ones_like(targets[0])
+    weights[len(own) :] = num_labels / size
+    return DrawnLabels(torch.cat([own, others]), targets, weights)
+
+
+def sampled_cross_entropy(scores: Tensor, drawn: DrawnLabels) -> Tensor:
+    r"""Estimate binary cross-entropy over all labels, summed over labels and averaged over items, from some labels.
+
+    .. math:: L = \frac{1}{B} \sum_b \sum_{k} w_k \big(\log(1 + e^{s_{bk}}) - y_{bk} s_{bk}\big)
+
+    The labels of the batch enter with the weight 1, and each random other label with the inverse of its expected count
+    :math:`w_k`. The estimate is therefore unbiased: over the random labels of `draw_labels`, the expectation of
+    :math:`L` and of its gradient are the loss over all :math:`C` labels and its gradient. The correction for the
+    expected count is a factor here, where sampled softmax subtracts its logarithm from the logits ("logQ"), because
+    the labels enter binary cross-entropy as a sum. With all labels drawn, :math:`L` is the loss over all labels.
+
+    Args:
+        scores: Scores :math:`s` of the chosen labels, shape :math:`(B, K)`.
+        drawn: The chosen labels with their targets :math:`y` and weights :math:`w`.
+
+    Returns:
+        A scalar.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.losses import draw_labels, sampled_cross_entropy
+        >>> drawn = draw_labels(torch.tensor([[1.0, 0.0, 0.0, 0.0]]), num_negatives=4)
+        >>> sampled_cross_entropy(torch.zeros(1, 4), drawn)  # 4 log 2
+        tensor(2.7726)
+    """
+    losses = F.binary_cross_entropy_with_logits(scores, drawn.targets.to(scores), reduction="none")
+    return (losses @ drawn.weights.to(scores)).mean()

@@ -3,20 +3,24 @@
 from math import exp, log, sqrt
 
 import pytest
+import scipy.sparse as sp
 import torch
 from torch.nn import functional as F
 
+from labelgraph.data import csr_tensor
 from labelgraph.losses import (
     adversarial_loss,
     balance_loss,
     classification_loss,
     contrastive_loss,
     decorrelation_loss,
+    draw_labels,
     draw_negatives,
     info_nce_loss,
     joint_pairwise_loss,
     pairwise_loss,
     quantisation_loss,
+    sampled_cross_entropy,
     similarity_loss,
     structure_loss,
 )
@@ -411,3 +415,67 @@ def test_cosines_of_very_short_vectors(loss):
     short, usual = (1e-14 * left).requires_grad_(), left.clone().requires_grad_()
     call(short, right).backward(), call(usual, right).backward()
     torch.testing.assert_close(1e-14 * short.grad, usual.grad)
+
+
+def batch_of_labels(num_items=3, num_labels=40):
+    generator = torch.Generator().manual_seed(0)
+    labels = (torch.rand(num_items, num_labels, generator=generator, dtype=torch.float64) < 0.1).double()
+    return labels, torch.randn(num_items, num_labels, generator=generator, dtype=torch.float64)
+
+
+def over_all_labels(scores, labels):
+    return F.binary_cross_entropy_with_logits(scores, labels, reduction="sum") / len(scores)
+
+
+@pytest.mark.parametrize("layout", [torch.strided, torch.sparse_csr])
+@pytest.mark.parametrize("num_negatives", [40, 1000])
+def test_with_all_labels_drawn_the_sampled_loss_is_the_loss_over_all_labels(layout, num_negatives):
+    labels, scores = batch_of_labels()
+    drawn = draw_labels(
+        csr_tensor(sp.csr_array(labels.numpy())) if layout == torch.sparse_csr else labels, num_negatives
+    )
+    assert sorted(drawn.labels.tolist()) == list(range(40)) and (drawn.weights == 1).all()
+    assert torch.equal(drawn.targets, labels[:, drawn.labels])
+    loss = sampled_cross_entropy(scores[:, drawn.labels], drawn)
+    assert loss.item() == pytest.approx(over_all_labels(scores, labels).item(), rel=1e-12)
+
+
+@pytest.mark.parametrize("num_negatives", [1, 7, 13, 39])
+def test_the_expectation_of_the_sampled_loss_and_gradient_is_that_over_all_labels(num_negatives):
+    labels, scores = batch_of_labels()
+    scores.requires_grad_()
+    draws, losses, gradient = 4000, [], 0
+    torch.manual_seed(num_negatives)
+    for _ in range(draws):
+        drawn = draw_labels(labels, num_negatives)
+        loss = sampled_cross_entropy(scores[:, drawn.labels], drawn)
+        losses.append(loss.item())
+        gradient = gradient + torch.autograd.grad(loss, scores)[0] / draws
+    expected = over_all_labels(scores, labels)
+    deviation = torch.tensor(losses, dtype=torch.float64).std().item() / sqrt(draws)
+    assert sum(losses) / draws == pytest.approx(expected.item(), abs=4 * deviation)
+    of_all = torch.autograd.grad(expected, scores)[0]
+    positive = labels.any(0)
+    torch.testing.assert_close(gradient[:, positive], of_all[:, positive])  # Labels of the batch are always drawn.
+    torch.testing.assert_close(gradient, of_all, atol=0.05, rtol=0.5)
+
+
+def test_the_labels_of_the_batch_are_all_drawn_once():
+    labels, _ = batch_of_labels(num_items=20)
+    drawn = draw_labels(labels, 10)
+    own = labels.any(0).nonzero().flatten()
+    assert torch.equal(drawn.labels[: len(own)], own) and not torch.isin(drawn.labels[len(own) :], own).any()
+    assert (drawn.weights[: len(own)] == 1).all() and (drawn.weights[len(own) :] == 4).all()
+
+
+def test_every_label_of_many_is_drawn_equally_often():
+    counts = torch.zeros(1000)
+    torch.manual_seed(0)
+    for _ in range(2000):
+        counts += torch.bincount(draw_labels(torch.zeros(1, 1000), 130).labels, minlength=1000)
+    assert (counts.mean().item(), counts.std().item()) == pytest.approx((260, 15), rel=0.2)
+
+
+def test_the_number_of_negatives_must_be_positive():
+    with pytest.raises(ValueError, match=r"'num_negatives'.*\(got 0\)"):
+        draw_labels(torch.ones(1, 2), 0)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from labelgraph.nn.item_branch import ItemBranch, ResidualAdjacency, fused_similarity
     from labelgraph.nn.label_encoder import LabelBranch, LabelEmbedding, LabelEncoder, cosine_scores
     from labelgraph.nn.label_references import LabelReferences
+    from labelgraph.nn.label_table import LabelTable, table_parameters
     from labelgraph.nn.projector import FeatureLinear, FeatureNorm, Projector, feature_product, occurring_columns
     from labelgraph.nn.propagation import complete_edges, dense_adjacency, propagate, source_norm, source_norm_matrix
 
@@ -40,6 +41,7 @@ __all__ = [
     "LabelEmbedding",
     "LabelEncoder",
     "LabelReferences",
+    "LabelTable",
     "MetricAdjacency",
     "ModalityDiscriminator",
     "Projector",
@@ -56,6 +58,7 @@ __all__ = [
     "reverse_gradient",
     "source_norm",
     "source_norm_matrix",
+    "table_parameters",
 ]
 
 __getattr__, __dir__ = lazy_exports(__name__)
