@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import scipy.sparse as sp
 import torch
 
 from labelgraph.cli.main import main
@@ -108,3 +109,16 @@ def browser():
         chromium = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def with_many_labels():
+    """Add labels that no item has, until the data have so many that they are sparse."""
+
+    def widen(data, number=2000):
+        names = [*data.label_names, *(f"no {i}" for i in range(number - data.num_labels))]
+        labels = sp.csr_array(data.labels.numpy())
+        labels.resize((len(data), number))
+        return replace(data, labels=labels, label_names=names, label_vectors=None)
+
+    return widen

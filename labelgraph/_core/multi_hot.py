@@ -83,6 +83,18 @@ def item_sums(labels: Any) -> Tensor:
     return torch.from_numpy(np.diff(_csr(labels).indptr).astype(np.float32))
 
 
+def plain_labels(labels: Any) -> Any:
+    """Return the labels of a data set as ``uint8``, for a file: a NumPy array, or a CSR array."""
+    return labels.cpu().numpy().astype(np.uint8) if isinstance(labels, Tensor) else labels.astype(np.uint8)
+
+
+def label_bytes(labels: Any) -> list[np.ndarray]:
+    """Return arrays that say which labels are 1, for a digest; those of a CSR array do not depend on its types."""
+    if isinstance(labels, Tensor):
+        return [labels.cpu().numpy()]
+    return [labels.indices.astype(np.int64), labels.indptr.astype(np.int64), np.array(labels.shape, np.int64)]
+
+
 def without_labels(labels: Any, item: Tensor, label: Tensor) -> Any:
     """Return a copy in which some labels are 0.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from labelgraph._core.array_kinds import as_sparse
 from labelgraph.data.card_facts import LabelFacts, SideFacts, copies, groups, label_facts, row_hashes, side_facts
 from labelgraph.data.label_counts import COUNT_BINS, count_bins
 from labelgraph.data.pairs import CrossModalData
@@ -24,6 +25,7 @@ PAIRS = (
 )
 KINDS = ("image", "text", "both")
 MOST_NAMES = 20  # Longest list of labels in a warning.
+MOST_COUNTS, SHOWN = 1024, 50  # Of more labels, the text has the counts of so many at each end.
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def data_card(data: CrossModalData) -> DataCard:
     group = {kind: groups(hashes[kind]) for kind in hashes}
     group["both"] = groups(np.stack([group["image"], group["text"]], axis=1))
     splits = {name: index.numpy() for name, index in data.splits.items()}
-    labels = data.labels.numpy() > 0
+    labels = as_sparse("labels", data.labels)
     shared = {f"{one}, {other}": counts for one, other, counts in _shared(splits, group, counted)}
     parts = {name: label_facts(labels[index], data.label_names) for name, index in splits.items()}
     facts: dict[str, Any] = {
@@ -183,8 +185,7 @@ def card_text(card: Mapping[str, Any]) -> str:
             *sides,
             "\nLabels",
             *_table([header, *parts]),
-            "\nItems of each label",
-            *_wrapped(f"{name} {count:,}" for name, count in labels["count"].items()),
+            *_counts(labels["count"]),
             *_bins(card["splits"]),
             "\nThe same features in several items",
             *_duplicates(card),
@@ -192,6 +193,19 @@ def card_text(card: Mapping[str, Any]) -> str:
             *([line for warning in card["warnings"] for line in _bullet(warning)] or ["  none"]),
         ]
     )
+
+
+def _counts(count: Mapping[str, int]) -> list[str]:
+    """List the items of each label, or of the most and the least frequent labels where they are many."""
+    items = [f"{name} {number:,}" for name, number in count.items()]
+    if len(items) <= MOST_COUNTS:
+        return ["\nItems of each label", *_wrapped(items)]
+    return [
+        f"\nItems of the {SHOWN} most frequent of {len(items):,} labels",
+        *_wrapped(items[:SHOWN]),
+        f"\nItems of the {SHOWN} least frequent labels",
+        *_wrapped(items[-SHOWN:]),
+    ]
 
 
 def _bins(splits: Mapping[str, Any]) -> list[str]:

@@ -99,15 +99,15 @@ def _nonzero(rows: np.ndarray | sp.csr_array) -> np.ndarray:
     return np.diff(rows.indptr)
 
 
-def label_facts(labels: np.ndarray, names: Sequence[str]) -> LabelFacts:
-    """Statistics of multi-hot labels, bool (N, C)."""
-    count, each = labels.sum(0), labels.sum(1)
+def label_facts(labels: sp.csr_array, names: Sequence[str]) -> LabelFacts:
+    """Statistics of multi-hot labels, (N, C), without stored zeros."""
+    count, each = np.bincount(labels.indices, minlength=len(names)), np.diff(labels.indptr)
     order = np.argsort(-count, kind="stable").tolist()
-    matrix = sp.csr_array(labels.astype(np.int64))
-    together = sp.triu(matrix.T @ matrix, 1).nnz
+    # The product has an entry per ordered pair of labels that occur together, and one per label that occurs.
+    together = ((labels.T @ labels).nnz - int((count > 0).sum())) // 2
     pairs = len(names) * (len(names) - 1) // 2
     return LabelFacts(
-        items=len(labels),
+        items=labels.shape[0],
         count={names[i]: int(count[i]) for i in order},
         never=tuple(names[i] for i in np.flatnonzero(count == 0).tolist()),
         an_item=(float(each.mean()), float(np.median(each)), int(each.max())),

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from labelgraph._core.checks import check_multi_hot
+from labelgraph._core.multi_hot import DENSE_LABELS
 from labelgraph.data.formats.matlab import read_mat
 
 # Bins of labels by their number of training items, with the smallest number of each bin.
@@ -48,12 +49,12 @@ class LabelCounts:
 
     Attributes:
         count: Number of items of each label, shape (C,), int64.
-        joint: Number of items of each pair of labels, shape (C, C), int64. The diagonal is as published: 0, the
-            counts, or twice the counts.
+        joint: Number of items of each pair of labels, shape (C, C), int64; with more than ``DENSE_LABELS`` labels, a
+            CSR array. The diagonal is as published: 0, the counts, or twice the counts.
     """
 
     count: np.ndarray
-    joint: np.ndarray
+    joint: Any
 
 
 def count_labels(labels: Any) -> LabelCounts:
@@ -69,10 +70,21 @@ def count_labels(labels: Any) -> LabelCounts:
         ([2, 1], [[0, 1], [1, 0]])
     """
     matrix = check_multi_hot("labels", labels).astype(np.int64)
-    joint = (matrix.T @ matrix).toarray()
-    count = joint.diagonal().copy()
-    np.fill_diagonal(joint, 0)
-    return LabelCounts(count, joint)
+    joint = sp.csr_array(matrix.T @ matrix)
+    count = joint.diagonal()
+    return LabelCounts(count, _dense_if_small(_off_diagonal(joint)))
+
+
+def _off_diagonal(joint: sp.csr_array) -> sp.csr_array:
+    row = np.repeat(np.arange(joint.shape[0]), np.diff(joint.indptr))
+    rest = joint.copy()
+    rest.data[rest.indices == row] = 0
+    rest.eliminate_zeros()
+    return rest
+
+
+def _dense_if_small(joint: sp.csr_array) -> Any:
+    return joint.toarray() if joint.shape[0] <= DENSE_LABELS else joint
 
 
 def load_label_counts(path: str | Path, labels: Any = None) -> LabelCounts:
@@ -83,7 +95,7 @@ def load_label_counts(path: str | Path, labels: Any = None) -> LabelCounts:
         labels: Labels, shape (N, C), to check the counts against, such as the training labels.
 
     Returns:
-        The counts; the diagonal of ``joint`` is as in the file.
+        The counts, as from `count_labels`; the diagonal of ``joint`` is as in the file.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -102,25 +114,25 @@ def load_label_counts(path: str | Path, labels: Any = None) -> LabelCounts:
     path = Path(path)
     path = path / "adj.mat" if path.is_dir() else path
     joint = _whole(path, "adj", (None, None))
-    count = _whole(path, "nums", None).ravel()
+    count = _whole(path, "nums", None).toarray().ravel()
     if joint.shape != (len(count), len(count)):
         raise ValueError(
             f"{path}: 'adj' must have the shape {(len(count),) * 2} for {len(count)} 'nums' (got {joint.shape})"
         )
-    off_diagonal = joint * ~np.eye(len(count), dtype=bool)
-    if (joint != joint.T).any() or (off_diagonal > count).any():
+    off_diagonal = _off_diagonal(joint)
+    if (joint != joint.T).nnz or (off_diagonal.data > count[off_diagonal.indices]).any():
         raise ValueError(f"{path}: 'adj' must be symmetric, and no count larger than its 'nums' (got other counts)")
     if labels is not None:
         _compare(path, LabelCounts(count, off_diagonal), count_labels(labels))
-    return LabelCounts(count, joint)
+    return LabelCounts(count, _dense_if_small(joint))
 
 
-def _whole(path: Path, key: str, shape: tuple[None, None] | None) -> np.ndarray:
+def _whole(path: Path, key: str, shape: tuple[None, None] | None) -> sp.csr_array:
     array: Any = read_mat(path, key, shape=shape)
-    array = array.toarray() if sp.issparse(array) else array
+    matrix = sp.csr_array(array if sp.issparse(array) else np.atleast_2d(array))
     with np.errstate(invalid="ignore"):
-        whole: np.ndarray = array.astype(np.int64)
-    if (whole != array).any() or (whole < 0).any():
+        whole: sp.csr_array = matrix.astype(np.int64)
+    if (whole.data != matrix.data).any() or (whole.data < 0).any():
         raise ValueError(f"{path}: '{key}' must be counts, whole and not negative (got others)")
     return whole
 
@@ -130,9 +142,10 @@ def _compare(path: Path, counts: LabelCounts, expected: LabelCounts) -> None:
         number = len(expected.count)
         raise ValueError(f"{path}: 'nums' must have an entry per label, {number} (got {len(counts.count)})")
     for key, have, want in (("nums", counts.count, expected.count), ("adj", counts.joint, expected.joint)):
-        places = np.argwhere(have != want)
+        columns = [sp.csr_array(part.reshape(-1, 1) if part.ndim == 1 else part) for part in (have, want)]
+        places = np.transpose((columns[0] != columns[1]).sorted_indices().nonzero())
         if len(places):
-            place = tuple(map(int, places[0]))
+            place = tuple(map(int, places[0][: have.ndim]))
             raise ValueError(
                 f"{path}: '{key}' must have the counts of 'labels', {want[place]} at {place} "
                 f"(got {have[place]}, and {len(places)} differences in all)"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from labelgraph._core.checked_config import CheckedConfig, CountInt, Share
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from labelgraph.data.pairs import CrossModalData
 
 
@@ -65,7 +67,7 @@ class LabelNoise(CheckedConfig):
                 f"{', '.join(names)}. {left_out:,} training items with no other label are left out."
             )
         if self.drop_labels:
-            before, after = (int(each.labels[each.rows("train")].sum()) for each in (held_out, read))
+            before, after = (int(_training_counts(each).double().sum()) for each in (held_out, read))
             sentences.append(
                 f"{before - after:,} of {before:,} labels of the training items are missing (share "
                 f"{self.drop_labels:g}, seed {self.label_seed}; an item keeps at least one label); this leaves "
@@ -76,5 +78,11 @@ class LabelNoise(CheckedConfig):
 
 def _without(data: CrossModalData, before: CrossModalData) -> list[str]:
     """Names of the labels that have lost all training items."""
-    has, had = (each.labels[each.rows("train")].any(0) for each in (data, before))
+    has, had = (_training_counts(each) > 0 for each in (data, before))
     return [data.label_names[i] for i in (had & ~has).nonzero().flatten().tolist()]
+
+
+def _training_counts(data: CrossModalData) -> Tensor:
+    from labelgraph._core.multi_hot import label_sums
+
+    return label_sums(data.label_rows(data.rows("train"), dense=False))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from labelgraph._core.argument_kinds import check_kind
 from labelgraph._core.checked_config import Share, check_value
+from labelgraph._core.multi_hot import item_labels, item_sums, label_sums, without_labels
 from labelgraph._core.names import check_name
 from labelgraph.data.pairs import CrossModalData, train_rows
 
@@ -41,13 +42,11 @@ def drop_labels(data: CrossModalData, share: float = 0.5, seed: int = 0) -> Cros
     """
     share = check_value("share", share, Share)
     rows = train_rows(data)
-    item, label = data.labels[rows].nonzero(as_tuple=True)
+    item, label = item_labels(data.label_rows(rows, dense=False))
     draw = torch.rand(len(item), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     highest = torch.zeros(len(rows), dtype=torch.float64).scatter_reduce(0, item, draw, "amax")
     lost = (draw < share) & (draw < highest[item])
-    labels = data.labels.clone()
-    labels[rows[item[lost]], label[lost]] = 0
-    return replace(data, labels=labels)
+    return replace(data, labels=without_labels(data.labels, rows[item[lost]], label[lost]))
 
 
 def hold_out_labels(data: CrossModalData, labels: int | Sequence[str], seed: int = 0) -> CrossModalData:
@@ -78,12 +77,16 @@ def hold_out_labels(data: CrossModalData, labels: int | Sequence[str], seed: int
     """
     train_rows(data)
     columns = _drawn(data, labels, seed) if isinstance(labels, int) else _named(data, labels)
-    splits, changed = dict(data.splits), data.labels.clone()
+    splits, item_label = dict(data.splits), item_labels(data.labels)
+    reads = torch.zeros(len(data), dtype=torch.bool)
+    reads[torch.cat([splits[name] for name in READ if name in splits])] = True
+    lost = reads[item_label[0]] & torch.isin(item_label[1], columns)
+    changed = without_labels(data.labels, *(part[lost] for part in item_label))
+    sums, left = item_sums(data.labels), item_sums(changed)
     for name in READ:
         if name in splits:
             rows = splits[name]
-            changed[rows.unsqueeze(1), columns] = 0
-            had, has = data.labels[rows].any(1), changed[rows].any(1)
+            had, has = sums[rows] > 0, left[rows] > 0
             splits[name] = rows[has | ~had]
             if not len(splits[name]):
                 raise ValueError(f"'labels' must leave items of the split '{name}' with other labels (got none)")
@@ -95,13 +98,14 @@ def _named(data: CrossModalData, names: Sequence[str]) -> Tensor:
     check_kind("labels", names, Iterable, "names of labels, or their number")
     for name in names:
         check_name("labels", name, data.label_names)
-    return torch.tensor([data.label_names.index(name) for name in dict.fromkeys(names)], dtype=torch.long)
+    column = {name: place for place, name in enumerate(data.label_names)}
+    return torch.tensor([column[name] for name in dict.fromkeys(names)], dtype=torch.long)
 
 
 def _drawn(data: CrossModalData, number: int, seed: int) -> Tensor:
     """Draw columns of labels that training and evaluation have."""
-    eligible = data.labels[data.rows("train")].any(0)
-    judged = [data.labels[data.splits[name]].any(0) for name in JUDGED if name in data.splits]
+    eligible = _occur(data, data.rows("train"))
+    judged = [_occur(data, data.splits[name]) for name in JUDGED if name in data.splits]
     if judged:
         eligible &= torch.stack(judged).any(0)
     columns = eligible.nonzero().flatten()
@@ -111,3 +115,7 @@ def _drawn(data: CrossModalData, number: int, seed: int) -> Tensor:
         )
     order = torch.randperm(len(columns), generator=torch.Generator().manual_seed(seed))
     return columns[order[:number]].sort().values
+
+
+def _occur(data: CrossModalData, rows: Tensor) -> Tensor:
+    return label_sums(data.label_rows(rows, dense=False)) > 0

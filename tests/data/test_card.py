@@ -133,3 +133,15 @@ def test_a_long_list_of_labels_is_cut():
     data = CrossModalData(torch.rand(3, 3), torch.rand(3, 3), torch.eye(3, 30))
     (warning,) = [each for each in data_card(data).warnings if "never occur" in each]
     assert warning.startswith("27 of 30 labels never occur: ") and warning.endswith(" and 7 more")
+
+
+def test_the_card_of_many_labels_counts_the_same_and_prints_both_ends(with_many_labels):
+    data = load_openclipart()
+    few, many = data_card(data), data_card(with_many_labels(data))
+    assert {name: number for name, number in many.labels.count.items() if number} == few.labels.count
+    assert len(many.labels.never) == 2000 - 71
+    assert (many.labels.an_item, many.labels.without) == (few.labels.an_item, few.labels.without)
+    assert round(many.labels.pairs * 2000 * 1999) == round(few.labels.pairs * 71 * 70)
+    most = next(iter(few.labels.count))
+    assert f"{most} {few.labels.count[most]:,}" in str(many) and "no 1928 0" in str(many)
+    assert "50 most frequent of 2,000 labels" in str(many) and len(str(many).splitlines()) < 80

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from scipy.io import savemat
 
 from labelgraph.data import count_bins, count_labels, load_label_counts
@@ -60,3 +61,19 @@ def test_every_count_is_in_the_bin_that_names_it():
 def test_counts_that_are_none_are_refused(count):
     with pytest.raises(ValueError, match="'count' must be a vector of numbers from 0"):
         count_bins(count)
+
+
+def test_counts_of_many_labels_are_sparse(tmp_path):
+    wide = sp.csr_array(LABELS)
+    wide.resize((4, 3000))
+    counts = count_labels(wide)
+    assert counts.count[:4].tolist() == COUNT and counts.count.sum() == sum(COUNT)
+    assert counts.joint.shape == (3000, 3000) and counts.joint[:4, :4].toarray().tolist() == JOINT
+    assert counts.joint.nnz == np.count_nonzero(JOINT)
+    savemat(tmp_path / "adj.mat", {"adj": counts.joint.tocsc().astype(float), "nums": counts.count})
+    again = load_label_counts(tmp_path, wide)
+    assert (again.joint != counts.joint).nnz == 0 and again.count.tolist() == counts.count.tolist()
+    counts.joint.data[0] = counts.joint.data[2] = 1  # The pair of the labels 0 and 1, in both orders.
+    savemat(tmp_path / "adj.mat", {"adj": counts.joint.tocsc().astype(float), "nums": counts.count})
+    with pytest.raises(ValueError, match=r"'adj' .* 2 at \(0, 1\) \(got 1, and 2 differences"):
+        load_label_counts(tmp_path, wide)

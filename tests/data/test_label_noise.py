@@ -46,3 +46,9 @@ def test_items_that_are_left_out_are_told(data):
 def test_wrong_settings_are_refused(settings, facts):
     with pytest.raises(ValueError, match=facts):
         LabelNoise(**settings)
+
+
+def test_many_labels_are_described_as_few_are(with_many_labels, make_data):
+    data, noise = make_data(), LabelNoise(drop_labels=0.5, unseen_labels=1)
+    few, many = noise.describe(data), noise.describe(with_many_labels(data))
+    assert [each.replace("of 2000 labels", "of 5 labels") for each in many] == few and len(few) == 2

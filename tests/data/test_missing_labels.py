@@ -93,3 +93,19 @@ def test_a_number_of_labels_is_drawn_from_those_of_training_and_test():
 def test_wrong_arguments_are_refused(call, facts):
     with pytest.raises(ValueError, match=facts):
         call(made())
+
+
+def test_many_labels_are_dropped_and_held_out_as_few_are(with_many_labels):
+    data = made()
+    many = with_many_labels(data)
+    for change in (
+        lambda each: drop_labels(each, 0.6, seed=3),
+        lambda each: hold_out_labels(each, 2, seed=1),
+        lambda each: hold_out_labels(each, ["b", "e"]),
+    ):
+        few, changed = change(data), change(many)
+        assert torch.equal(changed.label_rows()[:, :6], few.labels) and not torch.equal(few.labels, data.labels)
+        assert {name: rows.tolist() for name, rows in changed.splits.items()} == {
+            name: rows.tolist() for name, rows in few.splits.items()
+        }
+    assert torch.equal(many.label_rows()[:, :6], data.labels)

@@ -16,6 +16,7 @@ from torch import Tensor
 from labelgraph._core.argument_kinds import as_path
 from labelgraph._core.commit import LOCK, write_version
 from labelgraph._core.manifest import FILE_NAME
+from labelgraph._core.multi_hot import plain_labels
 from labelgraph._core.reading import quoted, reading
 from labelgraph._core.temporary import TEMPORARY_NAME
 from labelgraph.data.formats.array_layouts import csr_from_parts
@@ -124,8 +125,8 @@ def save_folder(data: CrossModalData, path: str | Path) -> None:
         71
     """
     check_pairs("data", data)
-    labels: Any = data.labels.cpu().numpy().astype(np.uint8)
-    if np.count_nonzero(labels) < SPARSE_LABELS * labels.size:
+    labels = plain_labels(data.labels)
+    if isinstance(labels, np.ndarray) and np.count_nonzero(labels) < SPARSE_LABELS * labels.size:
         labels = sp.csr_array(labels)
     arrays: dict[str, np.ndarray] = {"image": data.image.cpu().numpy()}
     shapes = {}

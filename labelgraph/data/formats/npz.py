@@ -7,21 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from torch import Tensor
 
 from labelgraph._core.argument_kinds import as_path
 from labelgraph._core.files import open_atomic
 from labelgraph._core.json_files import parse_json
+from labelgraph._core.multi_hot import plain_labels
 from labelgraph._core.reading import one_line, reading
 from labelgraph.data.formats.array_layouts import BYTES, ENDS, csr_from_parts, pack_texts, unpack_texts
 from labelgraph.data.formats.npz_members import read_npz
 from labelgraph.data.pairs import CrossModalData, check_pairs
 
 SPLIT_PREFIX = "split/"
+PARTS = ("data", "indices", "indptr", "shape")  # Of a CSR matrix.
 TEXTS = ("label_names", "ids", "titles")
 KEYS = {
-    "image", "image_codes", "image_scale", "text", "text_data", "text_indices", "text_indptr", "text_shape", "labels",
-    "present", "encoders", "label_vectors", *(name + end for name in TEXTS for end in ("", BYTES, ENDS)),
+    "image", "image_codes", "image_scale", "text", "labels", "present", "encoders", "label_vectors",
+    *(f"{name}_{part}" for name in ("text", "labels") for part in PARTS),
+    *(name + end for name in TEXTS for end in ("", BYTES, ENDS)),
 }  # fmt: skip
 
 
@@ -33,15 +37,14 @@ def save_npz(data: CrossModalData, path: str | Path) -> None:
         OSError: If the disk is full or the file is not writable.
     """
     check_pairs("data", data)
-    arrays: dict[str, Any] = {"image": data.image.cpu().numpy(), "labels": data.labels.cpu().numpy().astype(np.uint8)}
+    arrays: dict[str, Any] = {"image": data.image.cpu().numpy()}
     for name in TEXTS:
         arrays |= pack_texts(name, getattr(data, name))
-    if isinstance(data.text, Tensor):
-        arrays["text"] = data.text.cpu().numpy()
-    else:
-        text = data.text
-        arrays |= {"text_data": text.data, "text_indices": text.indices, "text_indptr": text.indptr}
-        arrays["text_shape"] = np.array(text.shape)
+    for name, matrix in (("text", data.text), ("labels", plain_labels(data.labels))):
+        if sp.issparse(matrix):
+            arrays |= {f"{name}_{part}": np.asarray(getattr(matrix, part)) for part in PARTS}
+        else:
+            arrays[name] = matrix.cpu().numpy() if isinstance(matrix, Tensor) else matrix
     if not data.is_complete:
         arrays["present"] = data.present.cpu().numpy()
     if data.label_vectors is not None:
@@ -56,9 +59,9 @@ def save_npz(data: CrossModalData, path: str | Path) -> None:
 def load_npz(path: str | Path) -> CrossModalData:
     """Read a data set from a ``.npz`` file.
 
-    Keys: ``labels`` (N, C); ``image`` (N, D_v), or quantised ``image_codes`` (N, D_v) with
-    ``image_scale`` (D_v,); ``text`` (N, D_t), or the CSR parts ``text_data``, ``text_indices``,
-    ``text_indptr``, ``text_shape``; optional ``label_names``, ``ids``, ``titles``, ``present`` (N, 2),
+    Keys: ``image`` (N, D_v), or quantised ``image_codes`` (N, D_v) with ``image_scale`` (D_v,); ``text`` (N, D_t), or
+    the CSR parts ``text_data``, ``text_indices``, ``text_indptr``, ``text_shape``; ``labels`` (N, C), or its CSR parts
+    in the same way; optional ``label_names``, ``ids``, ``titles``, ``present`` (N, 2),
     ``encoders`` (JSON), ``label_vectors`` (C, F), and ``split/NAME`` index vectors. Texts such as ``ids`` may also be
     two arrays, as `save_npz` writes them: ``ids_utf8`` holds the UTF-8 bytes of all texts, and ``ids_ends`` (N,) the
     end position of each text. Numbers may be of any type, such as float16. Other keys are ignored. Pickled arrays are
@@ -98,20 +101,20 @@ def data_from_arrays(arrays: dict[str, np.ndarray]) -> CrossModalData:
         image = codes.astype(np.float32) * scale
     else:
         image = arrays["image"]
-    text: Any
-    labels: Any = arrays["labels"]
-    if "text_indptr" in arrays:
-        parts = (arrays["text_data"], arrays["text_indices"], arrays["text_indptr"])
-        text = csr_from_parts("text", *parts, np.atleast_1d(arrays["text_shape"]).tolist())
-    else:
-        text = arrays["text"]
     return CrossModalData(
         image=image,
-        text=text,
-        labels=labels,
+        text=_matrix(arrays, "text"),
+        labels=_matrix(arrays, "labels"),
         splits={key.removeprefix(SPLIT_PREFIX): arrays[key] for key in arrays if key.startswith(SPLIT_PREFIX)},
         present=arrays.get("present"),
         label_vectors=arrays.get("label_vectors"),
         encoders=parse_json(str(arrays.get("encoders", "{}")).encode(), "'encoders'"),
         **{name: unpack_texts(arrays, name) for name in TEXTS},
     )
+
+
+def _matrix(arrays: dict[str, np.ndarray], name: str) -> Any:
+    if f"{name}_indptr" not in arrays:
+        return arrays[name]
+    data, indices, indptr, shape = (arrays[f"{name}_{part}"] for part in PARTS)
+    return csr_from_parts(name, data, indices, indptr, np.atleast_1d(shape).tolist())

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from labelgraph._core.json_files import read_json, write_json
+from labelgraph._core.multi_hot import label_bytes
 from labelgraph._core.reading import one_line, quoted, reading
 from labelgraph.data.formats.folder_sources import read_npy
 from labelgraph.data.formats.npz_members import read_npz
@@ -27,7 +28,9 @@ def items_digest(data: CrossModalData) -> str:
     """SHA-256 of the ids of a data set in order; if the ids are row numbers, of the labels too."""
     digest = hashlib.sha256("\0".join(data.ids).encode())
     if data.ids == tuple(map(str, range(len(data)))):
-        digest.update(np.packbits(data.labels.cpu().numpy() > 0).tobytes())
+        dense = isinstance(data.labels, Tensor)
+        for array in [np.packbits(data.labels.cpu().numpy() > 0)] if dense else label_bytes(data.labels):
+            digest.update(array.tobytes())
     return digest.hexdigest()
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from labelgraph._core.array_kinds import as_sparse
+from labelgraph._core.multi_hot import item_labels
 from labelgraph.data.pairs import CrossModalData
 from labelgraph.data.splits.split_names import NAMES, SPLITS
 
@@ -62,8 +66,8 @@ def make_splits(data: CrossModalData | Tensor, name: str, seed: int = 0, **sizes
     for size in sizes:
         if size not in known:
             raise ValueError(f"the sizes of the split '{name}' must be among {', '.join(known)} (got {size!r})")
-    labels = data if isinstance(data, Tensor) else data.labels
-    parts = SPLITS[name](labels.numpy() > 0, np.random.default_rng(seed), **sizes)
+    labels = as_sparse("data", data if isinstance(data, Tensor) else data.labels)
+    parts = SPLITS[name](labels > 0, np.random.default_rng(seed), **sizes)
     return complete_splits({key: torch.from_numpy(np.sort(index)) for key, index in parts.items() if len(index)})
 
 
@@ -91,32 +95,34 @@ def complete_splits(splits: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: completed[name] for name in names if name in completed}
 
 
-def test_vs_test(labels: np.ndarray, rng: np.random.Generator, test: float = 0.2, validation: float = 0.1) -> Parts:
+def test_vs_test(labels: Any, rng: np.random.Generator, test: float = 0.2, validation: float = 0.1) -> Parts:
     """Random test items are both queries and gallery; the rest is for training (ALGCN, DAGNN and others)."""
-    order = rng.permutation(len(labels))
-    cut = _count("test", test, len(labels))
+    size = labels.shape[0]
+    order = rng.permutation(size)
+    cut = _count("test", test, size)
     return {"test": order[:cut], **_validate(order[cut:], validation)}
 
 
 def dcmh(
-    labels: np.ndarray, rng: np.random.Generator, query: float = 0.1, train: float = 0.5, validation: float = 0.1
+    labels: Any, rng: np.random.Generator, query: float = 0.1, train: float = 0.5, validation: float = 0.1
 ) -> Parts:
     """Random queries; the rest is the database, and a random part of the database is for training.
 
     Published for DCMH (Jiang and Li, Deep Cross-Modal Hashing, CVPR 2017); the default shares are those for
     MIRFlickr. ``train`` includes the validation items.
     """
-    order = rng.permutation(len(labels))
-    cut = _count("query", query, len(labels))
-    wanted = _count("train", train, len(labels))
-    if cut + wanted > len(labels):
-        raise ValueError(f"'query' and 'train' must leave {len(labels)} items (got {cut} and {wanted})")
+    size = labels.shape[0]
+    order = rng.permutation(size)
+    cut = _count("query", query, size)
+    wanted = _count("train", train, size)
+    if cut + wanted > size:
+        raise ValueError(f"'query' and 'train' must leave {size} items (got {cut} and {wanted})")
     database = order[cut:]
     return {"query": order[:cut], "database": database, **_validate(database[:wanted], validation)}
 
 
 def agah(
-    labels: np.ndarray,
+    labels: Any,
     rng: np.random.Generator,
     query: float = 80,
     train: float = 200,
@@ -129,19 +135,24 @@ def agah(
     ``first`` times as many. An item is drawn once, for the first of its labels that draws it. If rare labels have
     too few items, random remaining items fill the splits.
     """
-    factor = np.ones(labels.shape[1], dtype=np.int64)
+    columns = sp.csc_array(labels)
+    size, num_labels = columns.shape
+    factor = np.ones(num_labels, dtype=np.int64)
     factor[0] = round(first)
     wanted = {"query": round(query) * factor, "train": round(train) * factor}
     total = {name: int(sizes.sum()) for name, sizes in wanted.items()}
-    if min(total.values()) < 1 or sum(total.values()) > len(labels):
+    if min(total.values()) < 1 or sum(total.values()) > size:
         raise ValueError(
-            f"'query' and 'train' must leave {len(labels)} items (got {total['query']} and {total['train']}, which is "
+            f"'query' and 'train' must leave {size} items (got {total['query']} and {total['train']}, which is "
             f"{query:g} and {train:g} a label)"
         )
-    order = rng.permutation(len(labels))
-    owner = np.full(len(labels), "", dtype="<U5")
-    for label in range(labels.shape[1]):
-        free = order[labels[order, label] & (owner[order] == "")]
+    order = rng.permutation(size)
+    place = np.argsort(order)
+    owner = np.full(size, "", dtype="<U5")
+    for label in range(num_labels):
+        items = columns.indices[columns.indptr[label] : columns.indptr[label + 1]]
+        items = items[owner[items] == ""]
+        free = items[np.argsort(place[items])]
         cut = wanted["query"][label]
         owner[free[:cut]] = "query"
         owner[free[cut : cut + wanted["train"][label]]] = "train"
@@ -156,28 +167,40 @@ def agah(
     }
 
 
-def uniform(labels: np.ndarray, rng: np.random.Generator, validation: float = 0.1, test: float = 0.1) -> Parts:
+def uniform(labels: Any, rng: np.random.Generator, validation: float = 0.1, test: float = 0.1) -> Parts:
     """Random shares of all items: by default 80 % training, 10 % validation, 10 % test."""
-    order = rng.permutation(len(labels))
-    cut = _count("test", test, len(labels))
-    return {"test": order[:cut], **_validate(order[cut:], validation, len(labels))}
+    size = labels.shape[0]
+    order = rng.permutation(size)
+    cut = _count("test", test, size)
+    return {"test": order[:cut], **_validate(order[cut:], validation, size)}
 
 
-def stratified(labels: np.ndarray, rng: np.random.Generator, validation: float = 0.1, test: float = 0.1) -> Parts:
+def stratified(labels: Any, rng: np.random.Generator, validation: float = 0.1, test: float = 0.1) -> Parts:
     """Like ``uniform``, but stratified: items are distributed evenly by the rarest label of each item."""
-    chosen, rest = systematic(by_rarest_label(labels, rng), _count("test", test, len(labels)), rng)
-    held_out = _count("validation", validation, len(labels)) if validation else 0
+    size = labels.shape[0]
+    chosen, rest = systematic(by_rarest_label(labels, rng), _count("test", test, size), rng)
+    held_out = _count("validation", validation, size) if validation else 0
     validating, training = systematic(rest, held_out, rng)
     return {"test": chosen, "validation": validating, "train": training}
 
 
-def by_rarest_label(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Order items by their rarest label, and randomly within a label."""
-    frequency = labels.sum(axis=0, dtype=np.int64)
+def by_rarest_label(labels: Any, rng: np.random.Generator) -> np.ndarray:
+    """Order items by their rarest label, and randomly within a label.
+
+    Args:
+        labels: Multi-hot labels, dense or sparse, (N, C).
+        rng: Generator of the random order.
+    """
+    matrix = sp.csr_array(labels)
+    size, num_labels = matrix.shape
+    frequency = np.bincount(matrix.indices, minlength=num_labels)
     # Equally frequent labels are ranked by column, so that their items do not mix.
     rank = np.argsort(np.argsort(frequency, kind="stable"))
-    rarest = np.where(labels > 0, rank, len(rank)).min(axis=1)
-    shuffled = rng.permutation(len(labels))
+    rarest = np.full(size, num_labels)
+    labelled = np.diff(matrix.indptr) > 0
+    if matrix.nnz:
+        rarest[labelled] = np.minimum.reduceat(rank[matrix.indices], matrix.indptr[:-1][labelled])
+    shuffled = rng.permutation(size)
     return shuffled[np.argsort(rarest[shuffled], kind="stable")]
 
 
@@ -234,9 +257,10 @@ def hold_out(data: CrossModalData, share: float = 0.1, seed: int = 0) -> CrossMo
         )
     train = data.splits["train"]
     order = train[torch.from_numpy(np.random.default_rng(seed).permutation(len(train)))]
-    labels = data.labels[order].flip(0)
+    place, label = item_labels(data.label_rows(order, dense=False))
+    last = torch.full((data.num_labels,), -1).scatter_reduce(0, label, place, "amax")
     free = torch.ones(len(order), dtype=torch.bool)
-    free[len(order) - 1 - labels.argmax(0)[labels.any(0)]] = False
+    free[last[last >= 0]] = False
     held_out = order[free][: max(1, round(share * len(train)))].sort().values
     if not len(held_out):
         raise ValueError(

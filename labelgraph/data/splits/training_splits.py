@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from labelgraph._core.multi_hot import item_sums, label_bytes
 from labelgraph.data.pairs import CrossModalData
 from labelgraph.data.splits.split_names import NAMES
 from labelgraph.data.splits.strategies import hold_out
@@ -46,7 +47,7 @@ def training_splits(data: CrossModalData, select: str, seed: int, reads_labels: 
             torch.cat([torch.zeros(0, dtype=torch.long), *(data.splits[n] for n in EVALUATED if n in data.splits)])
         ] = 0
         if reads_labels:
-            rest &= data.labels.any(1)
+            rest &= item_sums(data.labels) > 0
         if not rest.any():
             raise ValueError("the data must have items with labels outside the splits for evaluation (got none)")
         data = data.with_splits({**data.splits, "train": rest.nonzero().flatten()})
@@ -80,7 +81,7 @@ def fingerprint(data: CrossModalData) -> dict[str, str]:
     parts: dict[str, list[np.ndarray]] = {
         "image": [data.image.cpu().numpy()],
         "text": _csr_parts(data.text) if sp.issparse(data.text) else [data.text_rows().cpu().numpy()],
-        "labels": [data.labels.cpu().numpy()],
+        "labels": label_bytes(data.labels),
         "label_names": [_bytes(data.label_names)],
         "present": [data.present.cpu().numpy()],
         "encoders": [_bytes(data.encoders)],

@@ -210,3 +210,11 @@ def test_label_vectors_are_kept(tmp_path, memory_map):
     assert np.array_equal(load_folder(tmp_path / "mine", memory_map).label_vectors, vectors)
     save_folder(pairs(), tmp_path / "mine")
     assert load_folder(tmp_path / "mine", memory_map).label_vectors is None
+
+
+@pytest.mark.parametrize("memory_map", [True, False])
+def test_many_labels_are_written_and_read_sparse(tmp_path, memory_map, make_data, with_many_labels):
+    data = with_many_labels(make_data())
+    save_folder(data, tmp_path / "many")
+    again = load_folder(tmp_path / "many", memory_map)
+    assert isinstance(again.labels, sp.csr_array) and (again.labels != data.labels).nnz == 0

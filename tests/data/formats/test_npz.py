@@ -200,3 +200,20 @@ def test_label_vectors_are_kept(tmp_path):
 def test_label_vectors_that_do_not_fit_are_refused_with_the_file(tmp_path):
     with pytest.raises(ValueError, match=r"data\.npz: 'label_vectors' must have a row for each of 2 labels \(got 3\)"):
         load_npz(written(tmp_path, label_vectors=np.eye(3)))
+
+
+def test_many_labels_are_written_and_read_sparse(tmp_path, make_data, with_many_labels):
+    data = with_many_labels(make_data())
+    save_npz(data, tmp_path / "many.npz")
+    again = load_npz(tmp_path / "many.npz")
+    assert isinstance(again.labels, sp.csr_array) and (again.labels != data.labels).nnz == 0
+    assert set(np.load(tmp_path / "many.npz")) >= {"labels_data", "labels_indices", "labels_indptr", "labels_shape"}
+    assert again.label_names == data.label_names
+
+
+def test_few_labels_may_be_in_parts(tmp_path):
+    labels = sp.csr_array(ARRAYS["labels"])
+    parts = {f"labels_{part}": getattr(labels, part) for part in ("data", "indices", "indptr", "shape")}
+    assert load_npz(written(tmp_path, ["labels"], **parts)).labels.tolist() == ARRAYS["labels"].tolist()
+    with pytest.raises(ValueError, match=r"data\.npz: .*'labels' must be CSR parts"):
+        load_npz(written(tmp_path, ["labels"], **{**parts, "labels_shape": np.array([9, 2])}))

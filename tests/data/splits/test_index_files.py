@@ -133,3 +133,12 @@ def test_one_item(tmp_path):
     data = CrossModalData(torch.ones(1, 1), torch.ones(1, 1), torch.ones(1, 1))
     (tmp_path / "mine.json").write_text('{"test": [0]}')
     assert read_splits(tmp_path / "mine.json", data)["test"].tolist() == [0]
+
+
+def test_splits_of_many_labels_are_for_these_labels_alone(tmp_path, make_data, with_many_labels):
+    data = with_many_labels(make_data())
+    save_splits(data.splits, data, tmp_path / "splits.json")
+    assert load_splits(tmp_path / "splits.json", data).keys() == data.splits.keys()
+    other = replace(data, labels=data.labels[::-1])
+    with pytest.raises(ValueError, match="another digest"):
+        load_splits(tmp_path / "splits.json", other)

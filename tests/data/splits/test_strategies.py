@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 
 from labelgraph.data import PUBLISHED_SIZES, SPLITS, CrossModalData, complete_splits, hold_out, make_splits
@@ -197,3 +198,26 @@ def test_splits_that_follow_from_others_are_added():
 def test_wrong_sizes_are_named(data, name, sizes, message):
     with pytest.raises(ValueError, match=message):
         make_splits(data, name, **sizes)
+
+
+@pytest.mark.parametrize("name", ["stratified", "uniform", "dcmh", "test-vs-test"])
+def test_splits_of_many_labels_are_those_of_few(name, make_data, with_many_labels):
+    data = make_data(200, 9)
+    few, many = (make_splits(each, name, seed=2) for each in (data, with_many_labels(data)))
+    assert {key: rows.tolist() for key, rows in few.items()} == {key: rows.tolist() for key, rows in many.items()}
+
+
+def test_of_many_labels_every_one_keeps_a_training_item(make_data, with_many_labels):
+    data = make_data(60, 9)
+    few, many = (
+        hold_out(each.with_splits({"train": range(60)}), 0.5, seed=1).splits for each in (data, with_many_labels(data))
+    )
+    assert few["validation"].tolist() == many["validation"].tolist()
+
+
+def test_queries_of_agah_are_drawn_for_each_of_many_labels():
+    rng = np.random.default_rng(0)
+    labels = sp.csr_array((np.ones(9000), (np.arange(9000), rng.permutation(9000) % 1500)), shape=(9000, 1500))
+    data = CrossModalData(torch.ones(9000, 1), torch.ones(9000, 1), labels)
+    splits = make_splits(data, "agah", query=1, train=2, first=1)
+    assert (data.labels[splits["query"].numpy()].sum(0) == 1).all()  # Every label has six items of its own.
