@@ -96,8 +96,8 @@ def query_metrics(
         query: `Embeddings` of the queries, or a matrix of torch, NumPy or lists, shape :math:`(Q, H)`; for ``hamming``,
             codes of `pack_bits`, uint8.
         database: Embeddings of the database, of the same kind, shape :math:`(N, H)`.
-        query_labels: Multi-hot labels, shape :math:`(Q, C)`; not needed if ``relevance`` is a matrix.
-        database_labels: Multi-hot labels, shape :math:`(N, C)`.
+        query_labels: Multi-hot labels, dense or sparse, shape :math:`(Q, C)`; not needed if ``relevance`` is a matrix.
+        database_labels: Multi-hot labels, dense or sparse, shape :math:`(N, C)`.
         metrics: Names, or metrics of ``METRICS``.
         similarity: Similarity of plain matrices, see `Embeddings`; defaults to cosine.
         relevance: See `ranked_relevance`; an item with a grade above 0 is relevant.

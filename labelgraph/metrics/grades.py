@@ -10,13 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labelgraph._core.array_kinds import as_texts, plain_array
+from labelgraph._core.array_kinds import as_sparse, as_texts, plain_array
+from labelgraph._core.checks import check_multi_hot
 from labelgraph._core.packed_bits import code_words, pack_bits
 from labelgraph._core.similarity import as_matrix
+from labelgraph.metrics.sparse_labels import SparseLabels
 
 RELEVANCES = ("shared", "graded")
 HIGHEST_GRADE = 255  # Items are counted by grade, so the number of grades must be small.
 LABEL_BLOCK = 2**14  # Number of items at a time, so that their results stay in the processor cache.
+Labels = Tensor | SparseLabels | None
 Relevance = str | Tensor | np.ndarray | Callable[[Tensor, Tensor], Tensor]
 
 
@@ -28,7 +31,8 @@ class RelevanceRows:
             item is the number of labels that it shares with the query. A matrix: the grades, shape :math:`(Q, N)`. A
             function: it computes the grades, shape :math:`(b, N)`, from the labels of :math:`b` queries and the labels
             of the database. Grades are whole numbers from 0 (not relevant) to 255, or bool.
-        query_labels: Multi-hot labels, shape :math:`(Q, C)`; none if ``relevance`` is a matrix.
+        query_labels: Multi-hot labels, shape :math:`(Q, C)`; none if ``relevance`` is a matrix. Sparse labels stay
+            sparse if they are more than ``DENSE_LABELS``; a function then receives CSR arrays.
         database_labels: Multi-hot labels, shape :math:`(N, C)`; none if ``relevance`` is a matrix.
         query_ids: Ids of the queries, whole numbers or texts, shape :math:`(Q,)`.
         database_ids: Ids of the database, of the same kind, shape :math:`(N,)`.
@@ -51,7 +55,7 @@ class RelevanceRows:
     ) -> None:
         if not isinstance(relevance, str) and not callable(relevance):
             relevance = as_matrix("relevance", relevance)
-        labels = _labels("query_labels", query_labels), _labels("database_labels", database_labels)
+        labels = _both_labels(query_labels, database_labels, multi_hot=isinstance(relevance, str))
         ids = _ids(query_ids, database_ids, size)
         if isinstance(relevance, str) and relevance not in RELEVANCES:
             raise ValueError(
@@ -72,7 +76,7 @@ class RelevanceRows:
         if query_ids is None or database_ids is None or not self.leave_out_own:
             return grades, None
         excluded = query_ids[rows, None] == database_ids
-        return grades.masked_fill(excluded, 0), excluded
+        return grades.to(excluded.device).masked_fill(excluded, 0), excluded
 
     def _grades(self, rows: slice) -> Tensor:
         query_labels, database_labels = self.labels
@@ -80,9 +84,14 @@ class RelevanceRows:
             return _whole(self.relevance[rows])
         assert query_labels is not None and database_labels is not None  # Checked above.
         if callable(self.relevance):
-            grades = self.relevance(query_labels[rows], database_labels)
-            _check_size("relevance", grades, (len(query_labels[rows]), self.size[1]))
+            asked = query_labels[rows]
+            held = database_labels.matrix if isinstance(database_labels, SparseLabels) else database_labels
+            grades = self.relevance(asked, held)
+            _check_size("relevance", grades, (asked.shape[0], self.size[1]))
             return _whole(grades)
+        if isinstance(database_labels, SparseLabels):
+            count = database_labels.share_any if self.relevance == "shared" else database_labels.count_shared
+            return count(query_labels[rows])
         if self.relevance == "shared" and database_labels.device.type == "cpu":
             return self._share_any(query_labels[rows])
         shared = self._shared(query_labels[rows].float(), database_labels)
@@ -113,13 +122,11 @@ class RelevanceRows:
             self._buffer = asked.new_empty(len(asked), self.size[1])
             self.labels = self.labels[0], database_labels.float()
         database = self.labels[1]
-        assert database is not None
+        assert isinstance(database, Tensor)
         return torch.mm(asked, database.t(), out=self._buffer[: len(asked)])
 
 
-def check_labels(
-    query_labels: Tensor | None, database_labels: Tensor | None, size: tuple[int, int], multi_hot: bool
-) -> None:
+def check_labels(query_labels: Labels, database_labels: Labels, size: tuple[int, int], multi_hot: bool) -> None:
     """Check that labels are matrices with one row per item and one column per label; multi-hot labels are 0 or 1."""
     sides = (("query", query_labels, size[0]), ("database", database_labels, size[1]))
     for name, labels, rows in sides:
@@ -128,7 +135,7 @@ def check_labels(
         if labels is None or labels.ndim != 2 or len(labels) != rows:
             got = "none" if labels is None else f"shape {tuple(labels.shape)}"
             raise ValueError(f"'{name}_labels' must have {rows} rows, as '{name}' has (got {got})")
-        if multi_hot and (other := labels[(labels != 0) & (labels != 1)]).numel():
+        if multi_hot and isinstance(labels, Tensor) and (other := labels[(labels != 0) & (labels != 1)]).numel():
             raise ValueError(f"'{name}_labels' must be 0 or 1 (got {other[0].item()})")
     assert query_labels is not None and database_labels is not None
     if query_labels.shape[1] == 0:
@@ -138,6 +145,18 @@ def check_labels(
             f"'database_labels' must have {query_labels.shape[1]} columns, as the query has "
             f"(got {database_labels.shape[1]})"
         )
+
+
+def _both_labels(query_labels: Any, database_labels: Any, multi_hot: bool) -> tuple[Labels, Labels]:
+    """Convert the labels of both sides; if one side is sparse with many labels, so is the other."""
+    sides = {"query_labels": query_labels, "database_labels": database_labels}
+    sparse = {name: SparseLabels.read(name, labels, multi_hot) for name, labels in sides.items()}
+    if all(labels is None for labels in sparse.values()):
+        return _labels("query_labels", query_labels), _labels("database_labels", database_labels)
+    for name, labels in sides.items():
+        if sparse[name] is None and labels is not None:
+            sparse[name] = SparseLabels(check_multi_hot(name, labels) if multi_hot else as_sparse(name, labels))
+    return sparse["query_labels"], sparse["database_labels"]
 
 
 def _labels(name: str, values: Any) -> Tensor | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from labelgraph.metrics.grades import check_labels
+from labelgraph.metrics.grades import Labels, check_labels
+from labelgraph.metrics.sparse_labels import SparseLabels
 
 NEEDS = {"jaccard": "labels", "exact": "labels", "own": "ids"}
 
@@ -21,12 +23,12 @@ class ItemValues:
     - ``"own"``: 1 where the item has the id of the query.
 
     Args:
-        labels: Multi-hot labels of the queries (Q, C) and of the database (N, C).
+        labels: Multi-hot labels of the queries (Q, C) and of the database (N, C); both dense or both sparse.
         ids: Ids of the queries (Q,) and of the database (N,).
         excluded: Whether the ranking leaves out items that have the id of the query.
     """
 
-    labels: tuple[Tensor | None, Tensor | None]
+    labels: tuple[Labels, Labels]
     ids: tuple[Tensor | None, Tensor | None]
     excluded: bool
 
@@ -50,6 +52,11 @@ class ItemValues:
     def at(self, name: str, rows: slice, places: Tensor) -> Tensor:
         """Return the values of the items at ``places`` in the database, (b, k), for some queries, float64, (b, k)."""
         query, database = self._sides(name)
+        if isinstance(database, SparseLabels):
+            asked_sizes = torch.from_numpy(query.sizes[rows]).to(places.device, torch.float64)
+            shared = database.shared_at(query[rows], places)
+            values = _of_sizes(name, shared, asked_sizes, database.sizes_at(places))
+            return self._searched(values, rows, places)
         asked, held = query[rows], database[places]
         if name == "own":
             values = (asked[:, None] == held).double()
@@ -62,14 +69,17 @@ class ItemValues:
         """Return the values of all items for some queries, float64, (b, N)."""
         query, database = self._sides(name)
         asked = query[rows]
-        if name == "own":
+        if isinstance(database, SparseLabels):
+            sizes = (torch.from_numpy(part).double() for part in (query.sizes[rows], database.sizes))
+            values = _of_sizes(name, database.count_shared(asked).double(), *sizes)
+        elif name == "own":
             values = (asked[:, None] == database).double()
         else:
             shared = asked.double() @ database.double().t()
             values = _of_sizes(name, shared, asked.sum(1).double(), database.sum(1).double())
         return self._searched(values, rows, None)
 
-    def _sides(self, name: str) -> tuple[Tensor, Tensor]:
+    def _sides(self, name: str) -> tuple[Any, Any]:
         query, database = self.labels if NEEDS[name] == "labels" else self.ids
         assert query is not None and database is not None  # `check` ensures this.
         return query, database

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from labelgraph._core.checked_config import CountInt, check_value
 from labelgraph._core.checks import check_features, check_multi_hot
+from labelgraph._core.multi_hot import item_sums, label_sums
 from labelgraph._core.names import SIDES, check_name
 from labelgraph.data import COUNT_BINS, CrossModalData, count_bins
 from labelgraph.data.pairs import check_pairs
@@ -191,13 +192,13 @@ def evaluate_labels(
     items = data.split(PROTOCOLS[protocol][0])
     if "train" in data.splits:
         train = data.rows("train")
-        counts = data.labels[train].sum(0) if counts is None else counts
+        counts = label_sums(data.label_rows(train, dense=False)) if counts is None else counts
         num_items = len(train) if num_items is None else num_items
     scores = _scores(method, items)
     reports = {}
     for side, present in zip(SIDES, items.present.t(), strict=True):
-        labels = items.labels[present]
-        if labels.any():
+        labels = items.label_rows(present.nonzero().flatten(), dense=False)
+        if item_sums(labels).any():
             given = scores[side][present]
             reports[side] = label_report(given, labels, counts, num_items, ties=ties)
     return reports

@@ -106,7 +106,8 @@ def _sides(encode: Encoder, data: CrossModalData, protocol: str, similarity: str
     def side(asker: int, other: int) -> Side:
         asking, held = data.present[query, asker], data.present[database, other]
         ids = query[asking], database[held]
-        return asks[asker][asking], has[other][held], (data.labels[ids[0]], data.labels[ids[1]]), ids
+        labels = data.label_rows(ids[0], dense=False), data.label_rows(ids[1], dense=False)
+        return asks[asker][asking], has[other][held], labels, ids
 
     return {way: side(asker, 1 - asker) for asker, way in enumerate(DIRECTIONS)}
 

@@ -85,6 +85,7 @@ def graded_blocks(inputs: RankingInputs, block_size: int) -> Iterator[tuple[Tens
     """Yield scores and grades, both (b, N), in memory that is reused; excluded items score -inf."""
     for rows, scores in score_blocks(inputs.query, inputs.database, block_size, inputs.ranked):
         grades, excluded = inputs.relevance(rows)
+        grades = grades.to(scores.device)  # Those of sparse labels are counted on the CPU.
         yield (scores if excluded is None else scores.masked_fill_(excluded, -torch.inf)), grades
 
 
@@ -117,14 +118,15 @@ def ranked_relevance(
     Args:
         query: Embeddings of the queries, shape :math:`(Q, H)`; for ``hamming``, codes of `pack_bits`, uint8.
         database: Embeddings of the database, of the same kind, shape :math:`(N, H)`.
-        query_labels: Multi-hot labels, shape :math:`(Q, C)`; not needed if ``relevance`` is a matrix.
-        database_labels: Multi-hot labels, shape :math:`(N, C)`.
+        query_labels: Multi-hot labels, dense or sparse, shape :math:`(Q, C)`; not needed if ``relevance`` is a matrix.
+        database_labels: Multi-hot labels, dense or sparse, shape :math:`(N, C)`.
         similarity: ``"cosine"``, ``"dot"``, or ``"hamming"``, by rising distance of packed codes.
         block_size: Number of queries per block; by default, a block has at most 8 million scores.
         relevance: ``"shared"``: an item is relevant if it shares a label with the query. ``"graded"``: the grade of an
             item is the number of labels that it shares with the query. A matrix: the grades, shape :math:`(Q, N)`,
             whole numbers from 0 to 255 or bool. A function: it computes the grades, shape :math:`(b, N)`, from the
-            labels of :math:`b` queries and the labels of the database.
+            labels of :math:`b` queries and the labels of the database. Sparse labels are SciPy CSR arrays there, if
+            they are more than ``DENSE_LABELS``.
         query_ids: Ids of the queries, whole numbers or texts, shape :math:`(Q,)`. An item with the same id as the query
             is left out: it is at the end of the ranking and not relevant, so that no metric counts it.
         database_ids: Ids of the database, of the same kind, shape :math:`(N,)`; see ``query_ids``.

@@ -20,6 +20,7 @@ from labelgraph.metrics.measures import parse_metric
 from labelgraph.metrics.metric import Metric
 from labelgraph.metrics.metric_options import DEFAULT_METRICS, METRICS, OWN_METRICS, WITHOUT_RELEVANT
 from labelgraph.metrics.ranked import check_average_precision, check_cuts, check_levels
+from labelgraph.metrics.sparse_labels import SparseLabels
 
 DEFAULT_KS = (1, 5, 10, 50, 100)
 DEFAULT_RECALL = tuple(i / 20 for i in range(21))
@@ -78,8 +79,8 @@ def evaluate(
     Args:
         query: `Embeddings` of the queries, or a matrix of torch, NumPy or lists, shape :math:`(Q, H)`.
         database: Embeddings of the database, of the same kind, shape :math:`(N, H)`.
-        query_labels: Multi-hot labels, shape :math:`(Q, C)`; not needed if ``relevance`` is a matrix.
-        database_labels: Multi-hot labels, shape :math:`(N, C)`.
+        query_labels: Multi-hot labels, dense or sparse, shape :math:`(Q, C)`; not needed if ``relevance`` is a matrix.
+        database_labels: Multi-hot labels, dense or sparse, shape :math:`(N, C)`.
         metrics: Names of further metrics, see `query_metrics`. Defaults to ``DEFAULT_METRICS``, plus ``OWN_METRICS`` if
             the own pairs of queries are in the database.
         similarity: Similarity of plain matrices, see `Embeddings`; defaults to cosine.
@@ -170,7 +171,7 @@ def class_means(values: Any, query_labels: Any) -> Tensor:
 
     Args:
         values: Values of the queries, shape (Q,), from `query_metrics`.
-        query_labels: Multi-hot labels, shape (Q, C).
+        query_labels: Multi-hot labels, dense or sparse, shape (Q, C).
 
     Returns:
         Means by label, shape (C,), float64; NaN if no query has the label.
@@ -184,12 +185,17 @@ def class_means(values: Any, query_labels: Any) -> Tensor:
         >>> class_means(torch.tensor([1.0, 0.5]), torch.tensor([[1, 0, 0], [1, 1, 0]]))
         tensor([0.7500, 0.5000,    nan], dtype=torch.float64)
     """
-    labels = as_matrix("query_labels", query_labels)
+    sparse = SparseLabels.read("query_labels", query_labels, multi_hot=False)
+    labels = as_matrix("query_labels", query_labels) if sparse is None else sparse
     values = values if isinstance(values, Tensor) else torch.from_numpy(plain_array("values", values))
     if values.ndim != 1 or len(labels) != len(values):
         raise ValueError(
             f"'query_labels' must have {len(values)} rows, one per value (got shape {tuple(labels.shape)})"
         )
+    if isinstance(labels, SparseLabels):
+        hot = (labels.matrix > 0).astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            return torch.from_numpy((hot.T @ values.double().cpu().numpy()) / np.asarray(hot.sum(0)))
     carried = (labels > 0).to(values.device).double()
     return carried.t() @ values.double() / carried.sum(0)
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from labelgraph._core.array_kinds import plain_array
+from labelgraph._core.multi_hot import label_sums
 from labelgraph._core.names import check_name
 from labelgraph._core.similarity import Vectors, as_matrix
 from labelgraph.data import COUNT_BINS, CrossModalData, count_bins
@@ -20,6 +21,7 @@ from labelgraph.inference import encode_labels, encode_side
 from labelgraph.methods import Method
 from labelgraph.metrics.compute import query_metrics
 from labelgraph.metrics.protocols import PROTOCOLS, Encoder, check_encoder
+from labelgraph.metrics.sparse_labels import SparseLabels
 
 LEAST_TEXTS = 3
 
@@ -57,7 +59,7 @@ def label_query_precision(
     Args:
         queries: Embeddings of the labels, (C, H), see `encode_labels`.
         database: Embeddings of the pictures, (N, H).
-        database_labels: Multi-hot labels, (N, C).
+        database_labels: Multi-hot labels, dense or sparse, (N, C).
         counts: Number of training items of each label, (C,).
         at: Cut-off of the precision.
         similarity: Similarity of plain matrices, see `Embeddings`.
@@ -72,13 +74,14 @@ def label_query_precision(
         >>> report.precision, report.by_count
         (0.75, {'1-2': 1.0, '3-5': 0.8333333333333333})
     """
-    relevant = as_matrix("database_labels", database_labels).t() > 0
+    sparse = SparseLabels.read("database_labels", database_labels, multi_hot=True)
+    relevant = as_matrix("database_labels", database_labels).t() > 0 if sparse is None else sparse.matrix.T.tocsr()
     report = _measured(queries, database, relevant, at, similarity)
     if counts is None:
         return report
     numbers = torch.from_numpy(plain_array("counts", counts))
-    if tuple(numbers.shape) != (len(relevant),):
-        raise ValueError(f"'counts' must have {len(relevant)} entries, one per label (got {tuple(numbers.shape)})")
+    if tuple(numbers.shape) != relevant.shape[:1]:
+        raise ValueError(f"'counts' must have {relevant.shape[0]} entries, one per label (got {tuple(numbers.shape)})")
     values = torch.tensor(report.per_query, dtype=torch.float64)
     bins = count_bins(numbers.cpu())
     inside = {name: torch.from_numpy(bins == name) & ~values.isnan() for name in COUNT_BINS}
@@ -148,8 +151,8 @@ def evaluate_short_queries(
     reports = {}
     if labels is not None:
         if counts is None and "train" in data.splits:
-            counts = data.labels[data.rows("train")].sum(0)
-        reports["labels"] = label_query_precision(labels, pictures, data.labels[rows], counts)
+            counts = label_sums(data.label_rows(data.rows("train"), dense=False))
+        reports["labels"] = label_query_precision(labels, pictures, data.label_rows(rows, dense=False), counts)
     if sp.issparse(data.text) or data.encoders.get("text", {}).get("encoder") == "bag-of-words":
         words = _bags(data, rows).T.tocsr()
         typed = np.flatnonzero(np.diff(words.indptr) >= LEAST_TEXTS)
@@ -165,7 +168,7 @@ def _encode_words(method: Method | Encoder, data: CrossModalData, one_word: sp.c
     if isinstance(method, Method):
         return encode_side(method, "text", one_word)
     image = torch.zeros(one_word.shape[0], data.image_channels)
-    labels = torch.zeros(len(image), data.num_labels)
+    labels = sp.csr_array((len(image), data.num_labels))
     return method(CrossModalData(image, one_word, labels, data.label_names, encoders=data.encoders))[1]
 
 
@@ -177,11 +180,14 @@ def _bags(data: CrossModalData, rows: Tensor) -> sp.csr_array:
     return bags
 
 
-def _measured(queries: Vectors, database: Vectors, relevant: Tensor, at: int, similarity: str | None) -> QueryReport:
+def _measured(queries: Vectors, database: Vectors, relevant: Any, at: int, similarity: str | None) -> QueryReport:
+    """Measure queries, (K, H), from the relevance of the items, (K, N): a dense matrix or a CSR array."""
     name = f"precision@min({at},R)"
-    values = query_metrics(
-        queries, database, metrics=["map", name, "relevant"], similarity=similarity, relevance=relevant
-    )
+    given: dict[str, Any] = {"relevance": relevant}
+    if sp.issparse(relevant):  # The query of a label has this label alone.
+        own = sp.csr_array(sp.eye_array(relevant.shape[0], format="csr"))
+        given = {"query_labels": own, "database_labels": relevant.T.tocsr()}
+    values = query_metrics(queries, database, metrics=["map", name, "relevant"], similarity=similarity, **given)
     asked = values["relevant"] > 0
     if not asked.any():
         raise ValueError("at least one query must have a relevant item (got none)")

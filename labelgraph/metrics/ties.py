@@ -251,7 +251,7 @@ def bucket_blocks(inputs: RankingInputs, block_size: int | None, values: Sequenc
         for part in zip(scores.split(step), grades.split(step), strict=True):
             rows = slice(start, start + len(part[0]))
             start = rows.stop
-            whole = {name: inputs.values.whole(name, rows) for name in values}
+            whole = {name: inputs.values.whole(name, rows).to(part[0].device) for name in values}
             if codes:
                 yield _of_distances(*part, whole, 8 * inputs.query.vectors.shape[1])
             else:
