@@ -46,7 +46,19 @@ def parser() -> argparse.ArgumentParser:
                       "files); or the path of a file or folder (default: openclipart)")  # fmt: skip
     task.add_argument("--seeds", metavar="N", type=int, nargs="+", default=[0, 1, 2],
                       help="random seeds, one training for each (default: 0 1 2)")  # fmt: skip
-    how = command.add_argument_group("training")
+    _add_training(command.add_argument_group("training"))
+    folders = command.add_argument_group("run folders")
+    folders.add_argument("--out", metavar="DIR", type=Path,
+                         help="new folder for the run (default: runs/DATASET-METHOD-TIME)")  # fmt: skip
+    folders.add_argument("--resume", metavar="RUN", type=Path, help="resume an interrupted run")
+    folders.add_argument("--eval", metavar="RUN", type=Path, help="evaluate the saved models of a run again")
+    command.add_argument(
+        "--list-settings", action="store_true", help="list the settings that the run would use, and stop"
+    )
+    return command
+
+
+def _add_training(how: argparse._ArgumentGroup) -> None:
     how.add_argument("--epochs", metavar="N", type=int, help="maximum number of epochs")
     how.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], dest="settings",
                      help="change settings, such as model.alpha=0.3 train.batch_size=256")  # fmt: skip
@@ -58,15 +70,6 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--precision", metavar="NAME", help="32-true, bf16-mixed, ... (default: 32-true)")
     how.add_argument("--logger", choices=LOGGERS, help="log the loss terms, mAP and learning rates of each epoch in "
                      "seed-N/logs of the run folder (default: none); give it again with --resume")  # fmt: skip
-    folders = command.add_argument_group("run folders")
-    folders.add_argument("--out", metavar="DIR", type=Path,
-                         help="new folder for the run (default: runs/DATASET-METHOD-TIME)")  # fmt: skip
-    folders.add_argument("--resume", metavar="RUN", type=Path, help="resume an interrupted run")
-    folders.add_argument("--eval", metavar="RUN", type=Path, help="evaluate the saved models of a run again")
-    command.add_argument(
-        "--list-settings", action="store_true", help="list the settings that the run would use, and stop"
-    )
-    return command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

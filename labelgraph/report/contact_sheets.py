@@ -54,16 +54,7 @@ def contact_sheet(
         >>> contact_sheet(load_thumbnails([0, 1, 2]), ["one", "two", "three"], [0.9, 0.8, 0.7], columns=2).size
         (388, 472)
     """
-    check_kind("pictures", pictures, Sequence, "a list of pictures")
-    if not len(pictures):
-        raise ValueError("'pictures' must have at least 1 entry (got none)")
-    if check_value("columns", columns, int) < 1:
-        raise ValueError(f"'columns' must be at least 1 (got {columns})")
-    for name, entries in (("captions", captions), ("scores", scores), ("frames", frames)):
-        check_kind(name, entries, (Sequence, type(None)), "a list")
-        if entries is not None and len(entries) != len(pictures):
-            expected = f"{len(pictures)} {'entry' if len(pictures) == 1 else 'entries'}"
-            raise ValueError(f"'{name}' must have {expected}, one for each picture (got {len(entries)})")
+    _check_lists(pictures, columns, captions=captions, scores=scores, frames=frames)
     from PIL import Image, ImageDraw
 
     columns = min(columns, len(pictures))
@@ -87,10 +78,26 @@ def contact_sheet(
         for line, text in enumerate(caption):
             draw.text((middle, below + 18 * line), text, INK, small, "ma")
         if scores is not None:
-            score = scores[place]
-            shown = score if isinstance(score, str) else f"{score:.3f}"
-            draw.text((middle, below + 18 * most), shown, FAINT, small, "ma")
+            draw.text((middle, below + 18 * most), _shown(scores[place]), FAINT, small, "ma")
     return sheet
+
+
+def _check_lists(pictures: Any, columns: Any, **lists: Any) -> None:
+    """Check that there are pictures, and that each other list has an entry for each of them."""
+    check_kind("pictures", pictures, Sequence, "a list of pictures")
+    if not len(pictures):
+        raise ValueError("'pictures' must have at least 1 entry (got none)")
+    if check_value("columns", columns, int) < 1:
+        raise ValueError(f"'columns' must be at least 1 (got {columns})")
+    for name, entries in lists.items():
+        check_kind(name, entries, (Sequence, type(None)), "a list")
+        if entries is not None and len(entries) != len(pictures):
+            expected = f"{len(pictures)} {'entry' if len(pictures) == 1 else 'entries'}"
+            raise ValueError(f"'{name}' must have {expected}, one for each picture (got {len(entries)})")
+
+
+def _shown(score: float | str) -> str:
+    return score if isinstance(score, str) else f"{score:.3f}"
 
 
 def _put(sheet: Image, draw: ImageDraw, picture: Image | str | Path | None, corner: tuple[int, int], size: int) -> None:
