@@ -14,6 +14,7 @@ from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from labelgraph._core.multi_hot import label_sums
 from labelgraph.data import CrossModalData
 from labelgraph.metrics import (
     DIRECTIONS,
@@ -142,7 +143,7 @@ def run_baseline(
         held_out, chosen_on = data.split(select), select
         setting, encode = max(FITTED[name](training.split("train")), key=lambda entry: quality(entry[1], held_out))
     seconds = time.perf_counter() - started
-    counts = training.labels[training.rows("train")].sum(0)
+    counts = label_sums(training.label_rows(training.rows("train"), dense=False))
     measured = {protocol: evaluate_protocol(encode, data, protocol, **options) for protocol in protocols}
     return [
         Result(

@@ -13,6 +13,7 @@ from benchmarks.experiments.run_folder import RunFolder, tell_splits
 from benchmarks.experiments.run_plots import captions
 from benchmarks.experiments.run_settings import RunConfig
 from labelgraph._core.json_files import read_json
+from labelgraph._core.multi_hot import DENSE_LABELS, label_sums
 from labelgraph._core.reading import reading
 from labelgraph.data import COUNT_BINS, CrossModalData
 from labelgraph.data.label_counts import FEW_ITEMS
@@ -37,6 +38,7 @@ def _rare_labels(results: Sequence[Result], protocol: str) -> list[str]:
     return [f"Average precision of labels by their number of training items:\n\n{table}"]
 
 
+ENDS = 25  # Rows at each end of a table of many labels.
 KEY = (
     "nDCG@10: graded by shared labels. Jaccard@10: of the label sets. own@10: share of queries whose own\n"
     "pair is among the first 10. words: precision at 10 of pictures for one typed word."
@@ -213,10 +215,12 @@ def _by_label(config: RunConfig, data: CrossModalData, results: Sequence[Result]
     """For each label, its training items and the average precision of queries that have it, mean over seeds."""
     own = [r for r in results if r.method == config.method and r.protocol == config.eval.protocols[0]]
     own = [result for result in own if result.variant == own[-1].variant]
-    count = data.labels[data.rows("train")].sum(0).long().tolist()
+    count = label_sums(data.label_rows(data.rows("train"), dense=False)).long().tolist()
     rows = []
     for i, name in enumerate(data.label_names):
         ways = [[r.image_to_text.per_class[i] for r in own], [r.text_to_image.per_class[i] for r in own]]
         rows.append([name, str(count[i]), *(f"{sum(values) / len(values):.3f}" for values in ways)])
     rows.sort(key=lambda row: -int(row[1]))
+    if len(rows) > DENSE_LABELS:
+        rows = [*rows[:ENDS], *rows[-ENDS:]]  # The most and the least frequent labels.
     return markdown_table(["label", "training items", "image to text", "text to image"], rows)

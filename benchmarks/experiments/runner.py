@@ -15,6 +15,7 @@ from benchmarks.experiments.run_folder import RunFolder, held_out, keep_splits, 
 from benchmarks.experiments.run_plots import ranks_by_probabilities, write_plots, write_reliability
 from benchmarks.experiments.run_report import write_report
 from benchmarks.experiments.run_settings import VARIANTS, RunConfig, Training, training_data, trainings
+from labelgraph._core.multi_hot import label_sums
 from labelgraph._core.reading import quoted, reading
 from labelgraph.data import CrossModalData
 from labelgraph.encoders import label_name_vectors
@@ -127,7 +128,7 @@ def evaluate_method(method: Method, config: RunConfig, data: CrossModalData, see
     encoder = scoring(method, config, data)
     measured = {name: evaluate_protocol(encoder, data, name, **options) for name in config.eval.protocols}
     read = training_data(config, data)
-    counts = read.labels[read.rows("train")].sum(0)
+    counts = label_sums(read.label_rows(read.rows("train"), dense=False))
     # A method embeds labels for its own score only.
     asked = method if config.eval.score == "own" else encoder
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,13 @@ def take_rows(labels: Any, index: Any, *, dense: bool = True) -> Tensor:
         return labels[index]
     rows = labels[index.cpu().numpy() if isinstance(index, Tensor) else index]
     return torch.from_numpy(rows.toarray()) if dense else csr_tensor(rows)
+
+
+def stacked_rows(parts: Sequence[Tensor]) -> Any:
+    """Stack batches of labels: dense ones to a tensor, CSR tensors to a CSR array."""
+    if all(_is_dense(part) for part in parts):
+        return torch.cat([*parts])
+    return sp.csr_array(sp.vstack([as_sparse("labels", part) for part in parts], format="csr"))
 
 
 def item_labels(labels: Any) -> tuple[Tensor, Tensor]:

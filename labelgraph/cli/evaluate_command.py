@@ -36,9 +36,11 @@ from labelgraph.metrics.metric_options import (
 
 if TYPE_CHECKING:
     from labelgraph.cli.setups import Setup
+    from labelgraph.data import CrossModalData
     from labelgraph.methods import Method
     from labelgraph.metrics import LabelReport
 
+MOST_ROWS, END_ROWS = 1024, 25  # Of more labels, the table has both ends.
 TIE_RULES = {"database": "keep the order of the data", "expected": "count by their expected value over all orders"}
 
 
@@ -116,8 +118,19 @@ def _measure(method: Method, setup: Setup, options: argparse.Namespace) -> dict[
         sides = evaluate_labels(method, setup.data, setup.protocol, ties=options.ties, **counts)
         result["labels"] = {side: _plain(report, names, options.per_class) for side, report in sides.items()}
     if options.per_class:
-        result["per_class"] = {way: dict(zip(names, report.per_class, strict=True)) for way, report in reports.items()}
+        result["per_class"] = {way: _by_label(setup.data, report.per_class) for way, report in reports.items()}
     return result
+
+
+def _by_label(data: CrossModalData, values: Sequence[float]) -> dict[str, float]:
+    """Values by label name; many labels come by falling frequency."""
+    by_name = dict(zip(data.label_names, values, strict=True))
+    if len(by_name) <= MOST_ROWS:
+        return by_name
+    from labelgraph._core.multi_hot import label_sums
+
+    order = label_sums(data.labels).argsort(descending=True, stable=True).tolist()
+    return {data.label_names[i]: values[i] for i in order}
 
 
 def _plain(report: LabelReport, names: Sequence[str], per_class: bool) -> dict[str, Any]:
@@ -151,10 +164,20 @@ def _show(result: Mapping[str, Any]) -> None:
         if key in result:
             image_to_text, text_to_image = (result[key][way] for way in DIRECTIONS)
             values = {name: (value, text_to_image[name]) for name, value in image_to_text.items()}
+            values = _ends(values)
             rows = [[name, *map(_number, (*pair, sum(pair) / 2))] for name, pair in values.items()]
             print(f"\n{fitted_table([title, 'image to text', 'text to image', 'average'], rows)}")
     if line := _rare_labels(result.get("labels", {})):
         print(f"\n{line}")
+
+
+def _ends(values: dict[str, Any]) -> dict[str, Any]:
+    """Keep both ends of a long table, whose labels are by falling frequency, of the labels that a query has."""
+    if len(values) <= MOST_ROWS:
+        return values
+    names = [name for name, pair in values.items() if any(value == value for value in pair)]
+    print(f"\nThe {END_ROWS} most and the {END_ROWS} least frequent of {len(names):,} labels that a query has:")
+    return {name: values[name] for name in (*names[:END_ROWS], *names[-END_ROWS:])}
 
 
 def _number(value: float) -> str:

@@ -100,7 +100,7 @@ def _source(options: argparse.Namespace) -> Source:
             return Source(label_graphs.cooccurrence_graph(*read_labels(path)), path.name)
     data = load(options.data)
     rows = counted_rows(data, options.split)
-    graph = label_graphs.cooccurrence_graph(data.labels[rows], data.label_names)
+    graph = label_graphs.cooccurrence_graph(data.label_rows(rows, dense=False), data.label_names)
     return Source(graph, options.data, data, rows, options.pictures)
 
 

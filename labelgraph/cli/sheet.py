@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-
 from labelgraph._core.files import write_bytes
+from labelgraph._core.multi_hot import item_labels, item_sums, label_sums
 from labelgraph.cli.queries import Answer, Queries
 from labelgraph.data import CrossModalData, load_openclipart, load_thumbnails
 from labelgraph.report import contact_sheet
@@ -129,11 +128,15 @@ def label_pictures(data: CrossModalData, rows: Tensor, name: str, folder: Path |
     Raises:
         ValueError: If ``folder`` is given and no item has a picture there.
     """
-    labels = data.labels[rows].numpy()
-    order = np.argsort(labels.sum(1), kind="stable")
+    labels = data.label_rows(rows, dense=False)
+    order = item_sums(labels).argsort(stable=True)
+    item, label = item_labels(labels)
+    by_label = order.argsort()[item].argsort(stable=True)
+    by_label = by_label[label[by_label].argsort(stable=True)]
+    ends = label_sums(labels).long().cumsum(0).tolist()
     chosen = {
-        label: [data.ids[int(rows[row])] for row in order[labels[order, column] > 0][:EACH]]
-        for column, label in enumerate(data.label_names)
+        name: [data.ids[row] for row in rows[item[by_label[start : min(start + EACH, end)]]].tolist()]
+        for name, start, end in zip(data.label_names, [0, *ends], ends, strict=False)
     }
     ids = list(dict.fromkeys(each for several in chosen.values() for each in several))
     try:

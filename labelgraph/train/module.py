@@ -8,6 +8,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
+from labelgraph._core.multi_hot import stacked_rows
 from labelgraph._core.names import SIDES
 from labelgraph._core.packed_bits import NonFiniteError
 from labelgraph._core.similarity import Embeddings
@@ -103,10 +104,12 @@ class RetrievalModule(L.LightningModule):
         """Compute mAP in both directions on the validation split."""
         images, texts, *rest = zip(*self._held_out, strict=True)
         image, text = Embeddings.cat(images), Embeddings.cat(texts)
-        labels, present = map(torch.cat, rest)
+        labels, present = stacked_rows(rest[0]), torch.cat(rest[1])
         self._held_out.clear()
-        has_image, has_text = present.unbind(1)
-        sides = (image[has_image], labels[has_image]), (text[has_text], labels[has_text])
+        sides = [
+            (side[has], labels[has if isinstance(labels, Tensor) else has.cpu().numpy()])
+            for side, has in ((image, present[:, 0]), (text, present[:, 1]))
+        ]
         image_to_text, text_to_image = (
             mean_average_precision(query, gallery, query_labels, gallery_labels)
             for (query, query_labels), (gallery, gallery_labels) in (sides, sides[::-1])

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from labelgraph._core.multi_hot import label_sums
 from labelgraph._core.names import SIDES
 from labelgraph.data import CrossModalData
 from labelgraph.encoders import BagOfWords, build_encoder
@@ -29,7 +30,7 @@ def learn_names(method: Method, data: CrossModalData) -> None:
     """
     if (names := _names(method, data)) is not None:
         labels = np.flatnonzero(np.diff(names.indptr))  # Names with a known word.
-        counts = data.labels[data.rows("train")].sum(0)
+        counts = label_sums(data.label_rows(data.rows("train"), dense=False))
         method.read_names(names[labels], torch.from_numpy(labels), counts[labels].cpu())
 
 
@@ -58,7 +59,7 @@ def _close_labels(method: Method, data: CrossModalData) -> Data | None:
     """Build the graph of close labels; the weight of an edge is its cosine or probability above `CLOSE`, 0 to 1."""
     edges, graphs = method.config.edges, []
     if edges in ("cooccurrence", "merged"):
-        graphs.append(cooccurrence_graph(data.labels[data.rows("train")], data.label_names))
+        graphs.append(cooccurrence_graph(data.label_rows(data.rows("train"), dense=False), data.label_names))
     if edges in ("meaning", "merged") and data.label_vectors is not None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # A name without a vector has no edges.
@@ -76,4 +77,4 @@ def _labelled_batches(method: Method, data: CrossModalData, batch_size: int) -> 
         items = rows[present[rows]]
         batches = feature_batches(method, side, data, batch_size, items, None)
         for part, batch in zip(items.split(batch_size), batches, strict=True):
-            yield side, batch, data.labels[part].to(batch)
+            yield side, batch, data.label_rows(part).to(batch)

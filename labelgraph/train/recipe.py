@@ -239,7 +239,7 @@ def training_graph(data: CrossModalData, config: Any, label_vectors: Any = None)
             raise ValueError(
                 f"'label_vectors' must have a row for each of {data.num_labels} labels (got {tuple(vectors.shape)})"
             )
-    return cooccurrence_graph(data.labels[data.rows("train")], data.label_names, x=vectors)
+    return cooccurrence_graph(data.label_rows(data.rows("train"), dense=False), data.label_names, x=vectors)
 
 
 def _settings(method: type[Method], values_by_group: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 
 from labelgraph.cli.main import main
@@ -175,3 +176,15 @@ def test_errors_are_one_line(place, pairs, tmp_path, capsys, arguments, message)
     printed = capsys.readouterr()
     assert printed.out == "" and printed.err.startswith("error: ") and printed.err.count("\n") == 1
     assert message in printed.err
+
+
+def test_the_table_of_many_labels_has_both_ends(place, pairs, tmp_path, capsys, with_many_labels):
+    many = with_many_labels(pairs)
+    has = sp.csr_array((np.ones(60), (np.arange(60), 100 + np.arange(60))), shape=many.labels.shape)
+    save_npz(replace(many, labels=many.labels + has), tmp_path / "many.npz")
+    arguments = [place / "model", tmp_path / "many.npz", "--split", "all", "--metrics", "map", "--per-class"]
+    assert main(["evaluate", *map(str, arguments)]) == 0
+    _, table = capsys.readouterr().out.split("The 25 most and the 25 least frequent of 65 labels that a query has:")
+    names = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("|")][2:]
+    assert sorted(names[:5]) == sorted(pairs.label_names) and len(names) == 50
+    assert names[5:] == [f"no {i}" for i in (*range(95, 115), *range(130, 155))]

@@ -117,3 +117,17 @@ def test_parameters_and_buffers_that_are_not_finite_are_named(module):
     buffer.flatten()[0] = float("inf")
     with pytest.raises(NonFiniteError, match=f"{name} .*not finite after epoch 0"):
         module.on_train_epoch_end()
+
+
+def test_validation_with_sparse_labels_is_that_with_dense_labels(module, make_data, with_many_labels, monkeypatch):
+    data, logged = make_data(), {}
+    many, present = with_many_labels(data), data.present.clone()
+    present[::7, 0] = False
+    monkeypatch.setattr(module, "log_dict", lambda metrics: logged.setdefault("all", []).append(metrics))
+    with torch.no_grad():
+        for each in (data, many):
+            for rows in (slice(0, 25), slice(25, 60)):
+                labels = each.label_rows(rows, dense=False)
+                module.validation_step(Batch(data.image[rows], data.text[rows], labels, present[rows]), 0)
+            module.on_validation_epoch_end()
+    assert logged["all"][0] == logged["all"][1]

@@ -87,7 +87,7 @@ class Site:
         """The label graph of the data, or else that of the model; None if there is neither."""
         if self.data is not None:
             rows = counted_rows(self.data, None)
-            return cooccurrence_graph(self.data.labels[rows], self.data.label_names)
+            return cooccurrence_graph(self.data.label_rows(rows, dense=False), self.data.label_names)
         held: Any = self.searcher.method._graph
         graph: Data | None = held.to_data() if hasattr(held, "to_data") else held
         usable = graph is not None and all(key in graph for key in ("count", "num_samples", "label_names"))
