@@ -10,7 +10,8 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from labelgraph._core.array_kinds import as_sparse
+from labelgraph._core.argument_kinds import received
+from labelgraph._core.array_kinds import as_sparse, plain_array
 from labelgraph._core.checks import csr_tensor
 
 DENSE_LABELS = 1024  # With more labels, they are sparse: most items have few of them, and N x C would fill the memory.
@@ -31,17 +32,25 @@ def stored_labels(matrix: sp.csr_array) -> Any:
     return matrix.astype(np.float32, copy=False)
 
 
-def take_rows(labels: Any, index: Any, *, dense: bool = True) -> Tensor:
-    """Take rows of labels; those of a CSR array become a dense tensor, or else a CSR tensor.
+def take_rows(matrix: Any, index: Any, *, dense: bool = True) -> Tensor:
+    """Take rows of labels or texts; those of a CSR array become a dense tensor, or else a CSR tensor.
 
     Args:
-        labels: A dense tensor or a CSR array, (N, C).
-        index: Row numbers as a tensor, or a slice.
+        matrix: A dense tensor or a CSR array, (N, C).
+        index: Row numbers, or a slice.
         dense: Convert rows of a CSR array to a dense tensor.
+
+    Raises:
+        ValueError: If ``index`` is neither a slice nor row numbers.
     """
-    if isinstance(labels, Tensor):
-        return labels[index]
-    rows = labels[index.cpu().numpy() if isinstance(index, Tensor) else index]
+    if not isinstance(index, Tensor | slice):
+        numbers = plain_array("index", index)
+        if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
+            raise ValueError(f"'index' must be row numbers or a slice (got {received(index)})")
+        index = torch.from_numpy(numbers.astype(np.int64))
+    if isinstance(matrix, Tensor):
+        return matrix[index]
+    rows = matrix[index.cpu().numpy() if isinstance(index, Tensor) else index]
     return torch.from_numpy(rows.toarray()) if dense else csr_tensor(rows)
 
 

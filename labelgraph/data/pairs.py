@@ -19,7 +19,6 @@ from labelgraph._core.checks import (
     check_multi_hot,
     check_present,
     check_split,
-    csr_tensor,
 )
 from labelgraph._core.devices import as_device
 from labelgraph._core.multi_hot import stored_labels, take_rows
@@ -195,19 +194,19 @@ class CrossModalData:
         """Number of labels."""
         return self.labels.shape[1]
 
-    def text_rows(self, index: Tensor | slice = slice(None), *, dense: bool = True) -> Tensor:
+    def text_rows(self, index: Any = slice(None), *, dense: bool = True) -> Tensor:
         """Text features of some items, shape (B, D_t); by default of all items.
 
         Args:
             index: Row numbers, or a slice.
             dense: Convert sparse texts to a dense tensor; otherwise, they are a CSR tensor.
-        """
-        if isinstance(self.text, Tensor):
-            return self.text[index]
-        rows = self.text[index.cpu().numpy() if isinstance(index, Tensor) else index]
-        return (torch.from_numpy(rows.toarray()) if dense else csr_tensor(rows)).to(self.image.device)
 
-    def label_rows(self, index: Tensor | slice = slice(None), *, dense: bool = True) -> Tensor:
+        Raises:
+            ValueError: If ``index`` is neither a slice nor row numbers.
+        """
+        return take_rows(self.text, index, dense=dense).to(self.image.device)
+
+    def label_rows(self, index: Any = slice(None), *, dense: bool = True) -> Tensor:
         """Multi-hot labels of some items, shape (B, C); by default of all items.
 
         With more than 1,024 labels, the attribute ``labels`` is a CSR array: all labels of a large data set are too

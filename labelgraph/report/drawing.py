@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import networkx as nx
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from labelgraph._core.argument_kinds import check_kind
 from labelgraph.graph import to_networkx
 from labelgraph.graph.edges import conditioned_end
 from labelgraph.report.layout import pack_rows
@@ -53,7 +54,7 @@ def draw_graph(data: Data, ax: Axes | None = None, max_edges: int = 150) -> Axes
         >>> draw_graph(cooccurrence_graph([[1, 1, 0], [1, 0, 1]], ["sky", "bird", "tree"])).get_title()
         '3 labels, 4 edges'
     """
-    ax = _new_axes() if ax is None else ax
+    ax = _new_axes() if ax is None else _checked_axes(ax)
     graph, condition = to_networkx(data), conditioned_end(data)
     graph.remove_edges_from(list(nx.selfloop_edges(graph)))
     total = graph.number_of_edges()
@@ -83,6 +84,13 @@ def _new_axes() -> Axes:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(11, 9), layout="constrained").subplots()
+
+
+def _checked_axes(ax: Any) -> Axes:
+    from matplotlib.axes import Axes
+
+    check_kind("ax", ax, Axes, "axes of Matplotlib")
+    return cast("Axes", ax)
 
 
 def draw_heat_map(matrix: Tensor, names: Sequence[str], ax: Axes, title: str = "", limit: float | None = None) -> Any:

@@ -78,6 +78,17 @@ def test_sparse_text_stays_sparse_and_equals_dense(kind):
     assert torch.equal(sparse.text_rows(torch.tensor([4, 0])), dense.text_rows(torch.tensor([4, 0])))
     assert torch.equal(sparse.split("train").text_rows(), dense.split("train").text_rows())
     assert sparse.text_rows(torch.tensor([2])).shape == (1, 4)
+    for data in (sparse, dense):
+        assert torch.equal(data.text_rows([4, 0]), dense.text[[4, 0]])
+        assert torch.equal(data.label_rows(np.array([4, 0])), dense.labels[[4, 0]])
+
+
+@pytest.mark.parametrize("index", ["x", [0.5], [[0, 1]], [True, False], None])
+def test_rows_are_numbers_or_a_slice(index):
+    data = CrossModalData(torch.ones(3, 2), torch.ones(3, 2), torch.eye(3))
+    for rows in (data.text_rows, data.label_rows):
+        with pytest.raises(ValueError, match="'index' must be"):
+            rows(index)
 
 
 def test_sparse_image_and_sparse_labels_become_dense():

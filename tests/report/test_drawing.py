@@ -78,6 +78,11 @@ def test_an_arrow_points_from_the_label_that_is_given():
         assert any("Arrow" in text.get_text() for text in ax.texts)
 
 
+def test_axes_must_be_axes():
+    with pytest.raises(ValueError, match=r"'ax' must be axes .* 'x'"):
+        draw_graph(cooccurrence_graph([[1, 1]]), ax="x")
+
+
 def test_without_axes_a_figure_is_made():
     ax = draw_graph(GRAPHS["counted"])
     assert ax.figure is not None and len(dots(ax).get_offsets()) == 9
