@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,8 @@ def _add_training(how: argparse._ArgumentGroup) -> None:
                      help="split that the best epoch is chosen on (default: validation); 'test' repeats the "
                      "published procedure, and tables mark its numbers; 'last' uses the last epoch")  # fmt: skip
     how.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps (default: auto)")
+    how.add_argument("--devices", metavar="N", type=int, help="number of devices of a machine, for a run of one "
+                     "method that torchrun starts, with -m benchmarks.run (default: 1)")  # fmt: skip
     how.add_argument("--precision", metavar="NAME", help="32-true, bf16-mixed, ... (default: 32-true)")
     how.add_argument("--logger", choices=LOGGERS, help="log the loss terms, mAP and learning rates of each epoch in "
                      "seed-N/logs of the run folder (default: none); give it again with --resume")  # fmt: skip
@@ -136,8 +139,11 @@ def _run(options: argparse.Namespace, configs: Sequence[RunConfig], several: boo
     from benchmarks.experiments.run_settings import training_data
     from benchmarks.experiments.runner import run
     from labelgraph.train import check_device
+    from labelgraph.train.launch import by_first, check_processes, is_first, join_processes, num_processes
 
     first = configs[0]
+    if several and num_processes() > 1:
+        raise ValueError("'--method' must be one method in a run on several devices (got several methods)")
     for config in configs:
         if config.data != first.data:
             raise ValueError(
@@ -148,8 +154,15 @@ def _run(options: argparse.Namespace, configs: Sequence[RunConfig], several: boo
     data = load_data(first, RunFolder(options.resume) if options.resume else None)
     for config in configs:
         check_device(config.train.device)
+        check_processes(config.train)
         training_data(config, data)
-    with working(options, first.dataset, "all" if several else first.method) as path:
+    join_processes()
+    with ExitStack() as stack:
+        what = "all" if several else first.method
+        path = by_first(lambda: stack.enter_context(working(options, first.dataset, what)))
+        if not is_first():
+            run(first, data, RunFolder(path))
+            return
         print(f"{', '.join(c.method for c in configs)}, seeds {' '.join(map(str, first.seeds))}, run folder {path}")
         if several:
             if not options.resume:
@@ -164,9 +177,10 @@ def _run(options: argparse.Namespace, configs: Sequence[RunConfig], several: boo
 
 def _settings(options: argparse.Namespace, methods: Sequence[str]) -> list[str]:
     """The settings of options such as ``--epochs``, and of ``--set``, which overrides them."""
-    own = {"select": options.select, "device": options.device, "precision": options.precision}
+    names = ("select", "device", "devices", "precision")
+    own = {name: value for name in names if (value := getattr(options, name)) is not None}
     stages = ["train", "stage2"] if any(method_facts(method).generates for method in methods) else ["train"]
-    settings = [f"{stage}.{name}={value}" for stage in stages for name, value in own.items() if value]
+    settings = [f"{stage}.{name}={value}" for stage in stages for name, value in own.items()]
     if options.epochs is not None:
         settings.append(f"train.epochs={options.epochs}")
     return [*settings, *options.settings]

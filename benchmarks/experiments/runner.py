@@ -23,7 +23,8 @@ from labelgraph.inference import encode, relevance_encoder
 from labelgraph.methods import Method, load_method
 from labelgraph.metrics import Encoder, evaluate_labels, evaluate_protocol, evaluate_short_queries
 from labelgraph.report import Result, read_results, write_results
-from labelgraph.train import train_method, training_graph
+from labelgraph.train import TrainedMethod, train_method, training_graph
+from labelgraph.train.launch import by_first, is_first
 
 PRECISION = "precision_"
 Say = Callable[[str], None]
@@ -37,7 +38,13 @@ def run(
     progress: bool = True,
     logger: str | None = None,
 ) -> list[Result]:
-    """Fit baselines, train every seed, evaluate, and write the folder; finished trainings are kept."""
+    """Fit baselines, train every seed, evaluate, and write the folder; finished trainings are kept.
+
+    If a launcher started several processes, they train together. Only the process with rank 0 does the rest.
+    """
+    if not is_first():
+        _take_part(config, data, folder)
+        return []
     say(f"{config.dataset}: {data}")
     keep_splits(config, data, folder)
     graph = run_graph(config, data, say)
@@ -45,8 +52,10 @@ def run(
     results = run_baselines(config, todo[-1].data, data, folder, say)
     for seed in config.seeds:
         for training in todo:
+            path = folder.results(seed, training.variant)
+            by_first(path.is_file)  # Tells the other processes whether to train.
             train = partial(train_one, training, seed, config, data, graph, folder, progress, logger)
-            finished = saved_or_new(folder.results(seed, training.variant), config.eval.protocols, train)
+            finished = saved_or_new(path, config.eval.protocols, train)
             say(_line(finished[0]))
             results += finished
     folder.write_metrics(config, results)
@@ -56,6 +65,15 @@ def run(
     calibration = write_reliability(folder, config, data, models) if ranks_by_probabilities(config) else ""
     write_report(folder, config, data, graph, results, calibration)
     return results
+
+
+def _take_part(config: RunConfig, data: CrossModalData, folder: RunFolder) -> None:
+    """Train together with the process of rank 0, which has the results of finished trainings."""
+    graph = run_graph(config, data, lambda line: None)
+    for seed in config.seeds:
+        for training in trainings(config, data):
+            if not by_first(folder.results(seed, training.variant).is_file):
+                _train(training, seed, config, graph, folder, progress=False)
 
 
 def run_baselines(
@@ -94,15 +112,7 @@ def train_one(
     logger: str | None = None,
 ) -> list[Result]:
     """Train once with one seed, save the model, and evaluate it under every protocol."""
-    place, stage = folder.seed(seed, training.variant), training.stage
-    options: dict[str, Any] = {"stages": [stage], stage: training.config, "folder": place, "seed": seed}
-    options |= {"unseen_labels": config.data.changes_labels, "logger": logger}
-    start: str | Method = config.method
-    if training.start:
-        start = load_method(folder.model(seed, training.start))
-    else:
-        options |= {"model": config.model, "graph": graph}
-    trained = train_method(start, training.data, progress=progress, **options)
+    trained = _train(training, seed, config, graph, folder, progress, logger)
     method, fitted = trained.method, trained.result
     method.save_pretrained(folder.model(seed, training.variant))
     chosen = fitted.history[fitted.best_epoch]
@@ -117,6 +127,26 @@ def train_one(
         "diagnostics": {key: value for key, value in chosen.items() if key.startswith(PRECISION)} or None,
     }
     return evaluate_method(method, config, data, seed, **about)
+
+
+def _train(
+    training: Training,
+    seed: int,
+    config: RunConfig,
+    graph: Data,
+    folder: RunFolder,
+    progress: bool,
+    logger: str | None = None,
+) -> TrainedMethod:
+    place, stage = folder.seed(seed, training.variant), training.stage
+    options: dict[str, Any] = {"stages": [stage], stage: training.config, "folder": place, "seed": seed}
+    options |= {"unseen_labels": config.data.changes_labels, "logger": logger}
+    start: str | Method = config.method
+    if training.start:
+        start = load_method(folder.model(seed, training.start))
+    else:
+        options |= {"model": config.model, "graph": graph}
+    return train_method(start, training.data, progress=progress, **options)
 
 
 def evaluate_method(method: Method, config: RunConfig, data: CrossModalData, seed: int, **about: Any) -> list[Result]:

@@ -15,13 +15,18 @@ exists, the old model stays usable until the training is done. MODEL/training.js
 training items lack an image or a text, use a method with generators (dagnn, p-gnn-con, i-gnn-con): it trains in two
 stages. On fewer than 5,000 training items, methods with a low published learning rate use a higher one, unless you set
 train.lr.
+
+To train on several devices, let a launcher start one process for each device:
+torchrun --nproc-per-node 4 --no-python labelgraph train my-data --out my-model --devices 4
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +70,8 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument("--select", choices=["validation", "last"],
                          help="keep the best epoch on the validation split (default), or the last epoch")  # fmt: skip
     command.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps (default: auto)")
+    command.add_argument("--devices", metavar="N", type=int, help="number of devices of a machine, for a training "
+                         "that a launcher such as torchrun starts (default: 1)")  # fmt: skip
     command.add_argument("--precision", metavar="NAME", help="32-true, bf16-mixed, ... (default: 32-true)")
     command.add_argument("--logger", choices=LOGGERS, help="log the loss terms, mAP and learning rates of each "
                          "epoch in MODEL.logs (default: none)")  # fmt: skip
@@ -88,10 +95,17 @@ def run(options: argparse.Namespace) -> None:
     check_dataset(options.data)
     if options.logger:
         check_logger(options.logger, "--logger")
+    from labelgraph.train.launch import by_first, check_processes, is_first, join_processes
+
+    check_processes(settings["train"])
+    join_processes()
+    options.quiet = options.quiet or not is_first()
     training = TrainingFolder.beside(options.out)
     for folder in (options.out, training.path, *([training.logs] if options.logger else [])):
-        check_writable(folder, folder=True, name="--out")
-    _report(options, _prepare_and_train(options, settings))
+        by_first(partial(check_writable, folder, folder=True, name="--out"))
+    record = _prepare_and_train(options, settings)
+    if is_first():
+        _report(options, record)
 
 
 def _prepare_and_train(options: argparse.Namespace, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,8 +176,9 @@ def _own_settings(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
 
     method, published = method_facts(options.method), _published(options)
     stages = [group for group in published if group in STAGES]
-    own = {"select": options.select, "device": options.device, "precision": options.precision}
-    entries = [f"{stage}.{name}={value}" for stage in stages for name, value in own.items() if value]
+    names = ("select", "device", "devices", "precision")
+    own = {name: value for name in names if (value := getattr(options, name)) is not None}
+    entries = [f"{stage}.{name}={value}" for stage in stages for name, value in own.items()]
     entries += [] if options.epochs is None else [f"train.epochs={options.epochs}"]
     if options.label_vectors is not None:
         if "label_embedding" in {field.name for field in fields(method.Config)}:
@@ -217,10 +232,12 @@ def _train_and_save(
 ) -> dict[str, Any]:
     """Train with checkpoints in a folder beside the model, then save the model and its ``training.json``."""
     from labelgraph.train import train_method
+    from labelgraph.train.launch import by_first
 
     folder = TrainingFolder.beside(options.out)
-    with folder.held():
-        if folder.begin(about, options.restart) and not options.quiet:
+    with ExitStack() as stack:
+        by_first(lambda: stack.enter_context(folder.held()))
+        if by_first(lambda: folder.begin(about, options.restart)) and not options.quiet:
             note(f"resuming the interrupted training in {folder.path}")
         groups = {group: values for group, values in settings.items() if group != "data"}
         how: dict[str, Any] = {"folder": folder.path, "seed": options.seed, "progress": not options.quiet}
@@ -228,11 +245,15 @@ def _train_and_save(
         how["unseen_labels"] = settings["data"].changes_labels
         with advising("give the same command again to resume the training"):
             trained = train_method(options.method, data, keep_checkpoints=True, **how, **groups)
-        trained.method.save_pretrained(options.out)
         record = {**about, **_outcome(options.data, trained, about)}
-        write_json(options.out / STATE, record)
-        folder.delete()
+        by_first(lambda: _save(options.out, trained, record, folder))
     return record
+
+
+def _save(out: Path, trained: TrainedMethod, record: Mapping[str, Any], folder: TrainingFolder) -> None:
+    trained.method.save_pretrained(out)
+    write_json(out / STATE, record)
+    folder.delete()
 
 
 def _outcome(name: str, trained: TrainedMethod, about: Mapping[str, Any]) -> dict[str, Any]:

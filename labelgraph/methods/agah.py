@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labelgraph._core.ranks import rows_of_all
 from labelgraph.losses import similarity_loss
 from labelgraph.methods.base import Method
 from labelgraph.methods.configs import AGAHConfig
@@ -61,6 +62,7 @@ class AGAH(Method):
     reads_labels: ClassVar[bool] = False
     takes_sparse_text = True
     similarity: str = "hamming"
+    shared_outputs = ("image_graph_code", "text_graph_code", "similarity")
 
     def __init__(
         self,
@@ -103,12 +105,16 @@ class AGAH(Method):
         return sign(self.text_hash(text))
 
     def forward(self, image: Tensor, text: Tensor) -> dict[str, Tensor]:
-        """Compute the relaxed codes of the hash networks and of the graph branches, and the similarity of the batch."""
+        """Compute the relaxed codes of the hash networks and of the graph branches, and the similarity of the batch.
+
+        If several devices share a batch, the graph branches compute the whole batch on each device.
+        """
         config = self.config
+        all_images, all_texts = rows_of_all(image, text)
         # Words that are in no text of the batch do not change the similarity, so their columns are dropped.
-        words = text if text.layout == torch.strided else occurring_columns(text)[1]
+        words = all_texts if all_texts.layout == torch.strided else occurring_columns(all_texts)[1]
         similarity = fused_similarity(
-            image,
+            all_images,
             words,
             image_weight=config.image_weight,
             text_weight=config.text_weight,
@@ -118,8 +124,8 @@ class AGAH(Method):
         hashed = {
             "image_code": self.image_hash(image),
             "text_code": self.text_hash(text),
-            "image_graph_code": self.image_branch(image, similarity),
-            "text_graph_code": self.text_branch(text, similarity),
+            "image_graph_code": self.image_branch(all_images, similarity),
+            "text_graph_code": self.text_branch(all_texts, similarity),
         }
         return {name: (self.tanh_scale * h).tanh() for name, h in hashed.items()} | {"similarity": similarity}
 

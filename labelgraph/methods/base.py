@@ -53,6 +53,10 @@ class Method(nn.Module, ABC):
     similarity: str = "cosine"  # A name in `SIMILARITIES`; with "hamming", embeddings are codes of -1 and 1.
     similarity_labels: int | None = None  # For "jaccard": number of columns that are label probabilities.
 
+    # Outputs of `forward` that do not have a row for each item. If several devices share a batch, the rows of all other
+    # outputs are gathered before the loss terms are computed, in every process, for the whole batch.
+    shared_outputs: ClassVar[tuple[str, ...]] = ()
+
     # `from_config` sets these attributes; `save_pretrained` stores them, so that the parts can be built again.
     _graph: Data | StoredGraph | None = None
     _channels: tuple[int, int] | None = None

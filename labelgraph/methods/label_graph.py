@@ -35,6 +35,7 @@ class LabelGraphMethod(Method):
     batch_norm = False  # Whether the published projectors have batch normalisation.
     takes_sparse_text = True
     scores_labels = True
+    shared_outputs = ("classifiers", "edge_index", "edge_weight")
 
     def __init__(
         self,

@@ -6,12 +6,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labelgraph._core.ranks import is_shared, sum_of_all
+
 
 class FeatureNorm(nn.BatchNorm1d):
     """``torch.nn.BatchNorm1d`` that also accepts a batch of one item in training.
 
     A single item has no variance, so torch raises an error. This layer normalises the item by the running
-    statistics, as in evaluation, and does not update the statistics. Larger batches are normalised as in torch.
+    statistics, as in evaluation, and does not update the statistics. Larger batches are normalised as in torch. In a
+    training on several devices, the statistics are those of the whole batch.
 
     Shapes:
         - **input:** features :math:`(B, D)`, dense or sparse CSR.
@@ -27,10 +30,25 @@ class FeatureNorm(nn.BatchNorm1d):
     def forward(self, input: Tensor) -> Tensor:
         """Normalise the features of a batch."""
         input = input.to_dense()
-        if self.training and input.size(0) == 1:
+        shared = self.training and is_shared()
+        count = int(sum_of_all(torch.tensor(len(input), device=input.device))) if shared else len(input)
+        if self.training and count == 1:
             return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
-        normalised: Tensor = super().forward(input)
+        normalised: Tensor = self._shared(input, count) if shared else super().forward(input)
         return normalised
+
+    def _shared(self, input: Tensor, count: int) -> Tensor:
+        """Normalise the rows of this process by the statistics of all processes, as torch's SyncBatchNorm on GPUs."""
+        mean = sum_of_all(input.sum(0)) / count
+        centred = input - mean
+        variance = sum_of_all(centred.square().sum(0)) / count
+        if self.running_mean is not None and self.running_var is not None and self.momentum is not None:
+            self.running_mean.lerp_(mean.detach().to(self.running_mean), self.momentum)
+            unbiased = variance.detach() * count / (count - 1)
+            self.running_var.lerp_(unbiased.to(self.running_var), self.momentum)
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked += 1
+        return centred * (variance + self.eps).rsqrt() * self.weight + self.bias
 
 
 class FeatureLinear(nn.Linear):

@@ -84,7 +84,8 @@ class History(L.Callback):
         self.seconds.append(time.perf_counter() - self._started)
         peak = peak_memory(pl_module.device)
         self.peak_bytes = max(peak, self.peak_bytes or 0) if peak is not None else None
-        write_rows(self.path, self.rows)
+        if trainer.is_global_zero:
+            write_rows(self.path, self.rows)
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:

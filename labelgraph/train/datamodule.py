@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import lightning as L
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
 from labelgraph._core.multi_hot import item_sums, label_sums
 from labelgraph.data import CrossModalData
@@ -50,6 +50,36 @@ class PairDataset(Dataset):
         rows, data = self.rows[index], self.data
         labels = data.label_rows(rows, dense=not self.sparse_labels)
         return Batch(data.image[rows], data.text_rows(rows, dense=False), labels, data.present[rows])
+
+
+class SharedBatches(Sampler[list[int]]):
+    """The part of one process of each batch: consecutive items, as many as in the other processes or one fewer.
+
+    Args:
+        sampler: Order of the items, the same in all processes.
+        batch_size: Number of items in the batch of all processes.
+        rank: Number of this process.
+        num_processes: Number of processes.
+
+    Example:
+        >>> from labelgraph.train.datamodule import SharedBatches
+        >>> [[*SharedBatches(range(5), 4, rank, 2)] for rank in (0, 1)]
+        [[[0, 1], [4]], [[2, 3], []]]
+    """
+
+    def __init__(self, sampler: Sampler[int] | range, batch_size: int, rank: int = 0, num_processes: int = 1) -> None:
+        self.sampler = sampler  # Lightning sets the epoch of this attribute.
+        self.batches = BatchSampler(sampler, batch_size, drop_last=False)
+        self.rank, self.num_processes = rank, num_processes
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for batch in self.batches:
+            size, more = divmod(len(batch), self.num_processes)
+            start = self.rank * size + min(self.rank, more)
+            yield batch[start : start + size + (self.rank < more)]
 
 
 class EpochSampler(Sampler[int]):
@@ -99,7 +129,7 @@ class CrossModalDataModule(L.LightningDataModule):
 
     Args:
         data: Data with the split ``train`` and the split that ``select`` names.
-        batch_size: Number of pairs in a batch.
+        batch_size: Number of pairs in a batch of all processes.
         seed: Seed of the order of the training items.
         select: Split that selects the best epoch. With ``last``, no split is used.
         interleave: Spread complete, image-only and text-only items evenly over the batches.
@@ -142,17 +172,29 @@ class CrossModalDataModule(L.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         """Return the training batches in random order."""
         kinds = self._present.long() @ torch.tensor([1, 2]) if self.interleave else None
-        return self._loader(self.train_set, EpochSampler(len(self.train_set), self.seed, kinds))
+        order = EpochSampler(len(self.train_set), self.seed, kinds)
+        return self._loader(self.train_set, SharedBatches(order, self.batch_size, *self._place))
 
     def val_dataloader(self) -> DataLoader | list[Any]:
         """Return the items of the split that selects the best epoch, in order."""
-        return [] if self.select_set is None else self._loader(self.select_set, None)
+        if self.select_set is None:
+            return []
+        rank, processes = self._place
+        size = len(self.select_set)
+        if size < processes:
+            raise ValueError(f"the split that selects the epoch must have an item for each device (got {size})")
+        own = range(size * rank // processes, size * (rank + 1) // processes)
+        return self._loader(self.select_set, SharedBatches(own, self.batch_size))
 
-    def _loader(self, pairs: PairDataset, sampler: Sampler | None) -> DataLoader:
+    @property
+    def _place(self) -> tuple[int, int]:
+        """The rank of this process, and the number of processes."""
+        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+
+    def _loader(self, pairs: PairDataset, batches: Sampler[list[int]]) -> DataLoader:
         return DataLoader(
             pairs,
-            self.batch_size,
-            sampler=sampler,
+            batch_sampler=batches,
             collate_fn=_as_is,
             pin_memory=torch.cuda.is_available() and not _has_sparse(pairs),
             # Every start of a loader draws a random number. Its own generator keeps the global random state unchanged.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import statistics
 import traceback
 import warnings
@@ -32,6 +31,7 @@ from labelgraph.methods.model_folder import refusing
 from labelgraph.train.callbacks import EpochSeed, FolderCheckpoint, History, Patience, TrainingBar
 from labelgraph.train.checkpoint import SafetensorsCheckpointIO
 from labelgraph.train.datamodule import CrossModalDataModule
+from labelgraph.train.launch import by_first, check_processes, is_first, join_processes, wait_for_all
 from labelgraph.train.loggers import LOGGERS, LOGS, check_logger, open_logger
 from labelgraph.train.module import MONITOR, RetrievalModule
 from labelgraph.train.process import interruptible
@@ -91,6 +91,10 @@ def fit(
     training, the training resumes from it. The result is the same as without the interruption. At the end, the
     checkpoints are deleted, unless ``keep_checkpoints`` is set.
 
+    With ``config.devices`` or ``config.num_nodes`` above 1, a launcher such as torchrun must call this function in one
+    process for each device, and all processes must see ``folder``. The process with rank 0 writes the files. All
+    processes end with the same trained method.
+
     Args:
         method: Method to train, in place. Build it after ``torch.manual_seed(seed)`` to make a run repeatable.
         data: Data with the split ``train`` and the split ``config.select``.
@@ -112,13 +116,14 @@ def fit(
 
     Raises:
         ValueError: If the data do not fit, see `CrossModalDataModule`; if training items are incomplete and the method
-            has no generators; if ``config`` sets an option in ``trainer_options``; or if a checkpoint does not fit.
+            has no generators; if ``config`` sets an option in ``trainer_options``; if a checkpoint does not fit; or if
+            the number of processes is not the number of devices.
         ImportError: If the package of the logger is not installed.
         NonFiniteError: If a loss term, a parameter, a buffer or an embedding becomes NaN or infinite. The message names
             the folder.
     """
-    check_process()
     _check_kinds(method, data, config, logger, trainer_options)
+    check_processes(config)
     check_value("seed", seed, Seed)
     check_callbacks(callbacks)
     check_device(config.device)
@@ -127,6 +132,7 @@ def fit(
     vectors = data.label_vectors
     method.label_vectors = None if vectors is None else unit_length(vectors.float()).half().cpu()
     folder = as_path("folder", folder)
+    join_processes()
     folder.mkdir(parents=True, exist_ok=True)
     size = _batch_size(config, len(data.rows("train")))
     batches = CrossModalDataModule(
@@ -143,22 +149,25 @@ def fit(
     # A loaded method is in evaluation mode, and Lightning does not change the mode.
     module = RetrievalModule(method, config, fill_missing).train()
     history = History(folder / HISTORY)
-    bar = [TrainingBar(f"{method.name}, seed {seed}")] if progress else []
+    bar = [TrainingBar(f"{method.name}, seed {seed}")] if progress and is_first() else []
+    logger = logger if is_first() else None
     last = _checkpoint(folder, LAST, every_n_epochs=config.checkpoint_every)
     with _quiet(), interruptible():
         averaging = [EMAWeightAveraging(decay=config.ema_decay)] if config.ema_decay else []
         own = [EpochSeed(seed), *averaging, history, *_selecting(config, folder), last, *bar, *callbacks]
         trainer = _trainer(config, own, logger, trainer_options or {})
-        checkpoint = _unfinished(config, folder)
+        checkpoint = by_first(lambda: _unfinished(config, folder))
         about = {"method": method.name, "seed": seed, "model": vars(method.config), "train": vars(config)}
         logs = as_path("log_folder", log_folder or folder / LOGS)
         with _naming_checkpoint(folder / f"{LAST}.ckpt"), _logging(trainer, logger, logs, checkpoint, about):
             trainer.fit(module, batches, ckpt_path=checkpoint)
+    wait_for_all()
     _take_best(module, folder)
     learn_references(method, data)
     if method.scores_labels and config.select != "last":
         method.calibrate(held_out_scores(method, data.split(config.select)))
-    if not keep_checkpoints:
+    wait_for_all()
+    if not keep_checkpoints and is_first():
         # Delete the last checkpoint first: a training that resumes from it needs the best checkpoint as well.
         for name in (LAST, BEST):
             (folder / f"{name}.ckpt").unlink(missing_ok=True)
@@ -191,8 +200,9 @@ ELSEWHERE = {
     "accelerator": "'device' of the TrainConfig", "precision": "'precision' of the TrainConfig",
     "max_epochs": "'epochs' of the TrainConfig", "min_steps": "'min_steps' of the TrainConfig",
     "callbacks": "'callbacks'", "logger": "'logger'", "enable_progress_bar": "'progress'",
-    "devices": "no option: a training runs on one device", "num_nodes": "no option: a training runs on one device",
-    "strategy": "no option: a training runs on one device", "plugins": "no option: checkpoints have one format",
+    "devices": "'devices' of the TrainConfig", "num_nodes": "'num_nodes' of the TrainConfig",
+    "strategy": "'strategy' of the TrainConfig", "plugins": "no option: checkpoints have one format",
+    "use_distributed_sampler": "no option: the processes share the batches",
     "default_root_dir": "'folder'", "enable_checkpointing": "no option: the best epoch is kept in a checkpoint",
 }  # fmt: skip
 
@@ -222,7 +232,10 @@ def _trainer(
             raise ValueError(f"'trainer_options' must not have {name!r} (set by {ELSEWHERE[name]})")
     fixed = {
         "accelerator": config.device,
-        "devices": 1,
+        "devices": config.devices,
+        "num_nodes": config.num_nodes,
+        "strategy": config.strategy,
+        "use_distributed_sampler": False,
         "precision": config.precision,
         "max_epochs": config.epochs,
         "callbacks": [*callbacks, *([LearningRateMonitor("epoch")] if logger else [])],
@@ -327,20 +340,6 @@ def check_callbacks(callbacks: Any) -> None:
         check_kind("callbacks", callback, Callback, "a list of Lightning callbacks")
 
 
-def check_process() -> None:
-    """Check that the training is the only process of a launcher.
-
-    Raises:
-        ValueError: If a launcher such as ``torchrun`` started several processes.
-    """
-    processes = os.environ.get("WORLD_SIZE", "1")
-    if processes != "1":
-        raise ValueError(
-            f"a training runs in one process (got WORLD_SIZE={processes} from a launcher such as torchrun); start it "
-            "without the launcher"
-        )
-
-
 def check_device(device: str) -> None:
     """Check that a device is available; ``auto`` is one that is.
 
@@ -381,6 +380,7 @@ def _quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", ".*exists and is not empty.*")
         warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")
         warnings.filterwarnings("ignore", ".*LeafSpec.*")
+        warnings.filterwarnings("ignore", ".*sync_dist=True.*")
         try:
             yield
         finally:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import lightning as L
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
+from labelgraph._core.checks import csr_tensor
 from labelgraph._core.multi_hot import stacked_rows
 from labelgraph._core.names import SIDES
 from labelgraph._core.packed_bits import NonFiniteError
+from labelgraph._core.ranks import rows_of_all, shared_batch
 from labelgraph._core.similarity import Embeddings
 from labelgraph.inference import encode_batch
 from labelgraph.methods import Method
@@ -19,11 +25,15 @@ from labelgraph.train.datamodule import Batch
 from labelgraph.train.settings import TrainConfig
 
 MONITOR = "validation_map"  # Metric that selects the best epoch.
+DRAWS = 0x9E3779B1  # Distance of the random seeds of two processes, or of two steps.
 ADVICE = "a lower 'lr' or scaled features may help"
 
 
 class RetrievalModule(L.LightningModule):
     """Trains any `Method`: total loss, optimiser, and retrieval in both directions on the validation split.
+
+    On several devices, each process computes the outputs of its part of a batch. All processes then gather the outputs
+    and compute the loss of the whole batch, so that losses between items compare all items of the batch.
 
     Args:
         method: Method to train.
@@ -55,13 +65,14 @@ class RetrievalModule(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Compute the total loss of a batch."""
-        image, text, labels, present = batch
-        if self.fill_missing:
-            image, text = self.method.fill_missing(image, text.to_dense(), present)
-        text = self.method.as_taken(text)
         # A method that does not read labels receives none, so that it cannot read them by mistake.
-        labels = labels if self.method.reads_labels else labels[:, :0]
-        outputs = self.method(image, text)
+        labels = batch.labels if self.method.reads_labels else batch.labels[:, :0]
+        with shared_batch(self._group):
+            with self._own_draws():
+                outputs = self._outputs(batch)
+            of_items = [name for name in outputs if name not in self.method.shared_outputs]
+            *gathered, labels = rows_of_all(*(outputs[name] for name in of_items), labels)
+        outputs |= zip(of_items, gathered, strict=True)
         terms = self.method.loss_terms(outputs, labels)
         total = self.method.total_loss(terms)
         if not torch.isfinite(total):
@@ -73,6 +84,41 @@ class RetrievalModule(L.LightningModule):
             )
         self._log({**terms, "total": total, **self.method.diagnostics(outputs)}, len(labels))
         return total
+
+    def _of_all(self, image: Embeddings, text: Embeddings, labels: Any, present: Tensor) -> tuple[Any, ...]:
+        """Gather embeddings, labels and presence of the validation split from all processes."""
+        if self._group is None:
+            return image, text, labels, present
+        own = labels if isinstance(labels, Tensor) else csr_tensor(labels)
+        with shared_batch(self._group):
+            images, texts, gathered, present = rows_of_all(image.vectors, text.vectors, own, present)
+        return replace(image, vectors=images), replace(text, vectors=texts), stacked_rows([gathered]), present
+
+    def _outputs(self, batch: Batch) -> dict[str, Tensor]:
+        image, text = batch.image, batch.text
+        if self.fill_missing:
+            image, text = self.method.fill_missing(image, text.to_dense(), batch.present)
+        return dict(self.method(image, self.method.as_taken(text)))
+
+    @property
+    def _group(self) -> dist.ProcessGroup | None:
+        """The processes that share a batch, or None for one process."""
+        trainer = self._trainer
+        return dist.group.WORLD if trainer is not None and trainer.world_size > 1 else None
+
+    @contextmanager
+    def _own_draws(self) -> Iterator[None]:
+        """Draw other random numbers in each process, for instance for dropout of its own part of the batch.
+
+        The losses are computed outside this context, with the same random numbers in all processes.
+        """
+        if self._group is None:
+            yield
+            return
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            draw = self.global_step * self.trainer.world_size + self.global_rank + 1
+            torch.manual_seed((torch.initial_seed() + DRAWS * draw) % 2**63)
+            yield
 
     def on_train_epoch_end(self) -> None:
         """Check that parameters and buffers are finite, before a checkpoint is saved."""
@@ -90,7 +136,8 @@ class RetrievalModule(L.LightningModule):
         self._pairs += batch_size
         if self.trainer.is_last_batch:
             means = torch.stack(self._losses).sum(0) / self._pairs
-            self.log_dict(dict(zip(terms, means, strict=True)), on_step=False, on_epoch=True, sync_dist=True)
+            # All processes have these means, so that Lightning need not average; the own part of a batch may be empty.
+            self.log_dict(dict(zip(terms, means, strict=True)), on_step=False, on_epoch=True, batch_size=1)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Embed a batch of the validation split."""
@@ -101,10 +148,10 @@ class RetrievalModule(L.LightningModule):
         self._held_out.append((*embeddings, batch.labels, batch.present))
 
     def on_validation_epoch_end(self) -> None:
-        """Compute mAP in both directions on the validation split."""
+        """Compute mAP in both directions on the validation split, which all processes gather first."""
         images, texts, *rest = zip(*self._held_out, strict=True)
         image, text = Embeddings.cat(images), Embeddings.cat(texts)
-        labels, present = stacked_rows(rest[0]), torch.cat(rest[1])
+        image, text, labels, present = self._of_all(image, text, stacked_rows(rest[0]), torch.cat(rest[1]))
         self._held_out.clear()
         sides = [
             (side[has], labels[has if isinstance(labels, Tensor) else has.cpu().numpy()])

@@ -31,9 +31,9 @@ from labelgraph.train.fitting import (
     check_callbacks,
     check_device,
     check_incomplete,
-    check_process,
     fit,
 )
+from labelgraph.train.launch import by_first, check_processes, join_processes
 from labelgraph.train.loggers import LOGS, check_logger_place
 from labelgraph.train.settings import STAGES, build_settings, published_settings, with_small_set_rates
 
@@ -142,7 +142,6 @@ def train_method(
     _refuse_misplaced(cls, misplaced)
     check_pairs("data", data)
     settings = _settings(cls, values)
-    check_process()
     check_value("seed", seed, Seed)
     check_callbacks(callbacks)
     check_logger_place(logger, folder or log_folder)
@@ -150,10 +149,14 @@ def train_method(
         check_device(settings[stage].device)
     data, _ = training_splits(data, settings["train"].select, seed, cls.reads_labels)
     check_incomplete(cls, data)
+    needed = _needed(stages, data)
+    for stage in needed:
+        check_processes(settings[stage], stage)
     if not published:
         settings, change = with_small_set_rates(settings, values, len(data.rows("train")))
         if change:
             warnings.warn(f"{change}; published=True keeps the published values", stacklevel=2)
+    join_processes()
     L.seed_everything(seed, verbose=False)
     if isinstance(method, Method):
         if not (model is graph is label_vectors is None):
@@ -170,12 +173,17 @@ def train_method(
     }
     results = {}
     with ExitStack() as stack:
-        checkpoints = as_path("folder", folder or stack.enter_context(tempfile.TemporaryDirectory()))
+        checkpoints = as_path("folder", folder or _temporary(stack))
         logs = as_path("log_folder", log_folder or checkpoints / LOGS)
-        for stage in _needed(stages, data):
+        for stage in needed:
             options |= {"fill_missing": stage == "stage2", "log_folder": logs / stage}
             results[stage] = fit(built, data, settings[stage], checkpoints / stage, **options)
     return TrainedMethod(built, results, {**settings, "model": built.config}, data)
+
+
+def _temporary(stack: ExitStack) -> str:
+    """Create a temporary folder for all processes."""
+    return by_first(lambda: stack.enter_context(tempfile.TemporaryDirectory()))
 
 
 def _class_of(method: str | type[Method] | Method) -> type[Method]:

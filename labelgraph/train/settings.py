@@ -36,7 +36,7 @@ class TrainConfig(CheckedConfig):
 
     Args:
         epochs: Maximum number of passes over the training items.
-        batch_size: Number of pairs in a batch.
+        batch_size: Number of pairs in a batch. Several devices share a batch: each takes an equal part.
         min_batches: Minimum number of batches in an epoch. With few training items, batches are smaller than
             ``batch_size``, down to about 32 pairs, and all batches of an epoch have about the same size. With 0, the
             batch size is always ``batch_size``.
@@ -54,6 +54,10 @@ class TrainConfig(CheckedConfig):
         select: Split that selects the best epoch. ``last`` uses the last epoch and no split. Reports mark results that
             were selected on ``test``.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        devices: Number of devices of a machine. A launcher such as torchrun must start one process for each device.
+        num_nodes: Number of machines.
+        strategy: Strategy of Lightning for several devices. ``auto`` is ``ddp``. A method that does not use all of its
+            parameters in every step needs ``ddp_find_unused_parameters_true``.
         precision: Precision of Lightning: ``32-true``, ``bf16-mixed``, ``16-mixed``, ``bf16-true`` or ``64-true``.
 
     Raises:
@@ -80,6 +84,9 @@ class TrainConfig(CheckedConfig):
     checkpoint_every: PositiveInt = 5
     select: Literal["validation", "test", "last"] = "validation"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    devices: PositiveInt = 1
+    num_nodes: PositiveInt = 1
+    strategy: Literal["auto", "ddp", "ddp_find_unused_parameters_true"] = "auto"
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "bf16-true", "64-true"] = "32-true"
 
 

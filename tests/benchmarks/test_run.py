@@ -396,3 +396,27 @@ def test_training_labels_that_are_missing_or_unseen_are_measured_and_told(small_
     assert "labels of the training items are missing" in (out / "report.md").read_text()
     assert command.main(["--eval", str(out)]) == 0
     assert "0 items" in capsys.readouterr().out
+
+
+def test_two_processes_train_one_run(small_file, tmp_path):
+    out = tmp_path / "run"
+    words = ["-m", "benchmarks.run", "--dataset", small_file, "--out", out, "--epochs", "2", "--devices", "2"]
+    words += ["--method", "dagnn", "--seeds", "0", "--set", "data.incomplete=0.5", "stage2.epochs=1", *SMALL]
+    words.remove("train.lr=1e-3")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run([*torchrun, *words], capture_output=True, text=True, timeout=250, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("Report: ") == 1 and "| dagnn" in done.stdout
+    folder = RunFolder(out)
+    assert len([*out.rglob("history.csv")]) == len([*out.rglob("model.json")]) == 3
+    assert folder.metrics.is_file() and not [*out.rglob("*.ckpt")]
+    words = [*words[:2], "--resume", out]
+    again = subprocess.run([*torchrun, *words], capture_output=True, text=True, timeout=250, check=False)
+    assert again.returncode == 0, again.stderr[-3000:]
+
+
+def test_several_methods_are_not_trained_by_several_processes(small_file, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    words = ["--dataset", str(small_file), "--out", str(tmp_path / "run"), "--method", "algcn", "agah"]
+    assert command.main([*words, "--devices", "2"]) == 2
+    assert "'--method' must be one method" in capsys.readouterr().err and not (tmp_path / "run").exists()

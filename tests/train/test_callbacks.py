@@ -19,13 +19,15 @@ def test_rows_are_written_atomically(tmp_path):
 def test_a_history_continues_from_its_state(tmp_path):
     def epoch(history, number, value):
         metrics = {"total": torch.tensor(value)}
-        trainer = SimpleNamespace(callback_metrics=metrics, current_epoch=number)
+        trainer = SimpleNamespace(callback_metrics=metrics, current_epoch=number, is_global_zero=history is not other)
         module = SimpleNamespace(device=torch.device("cpu"))
         history.on_train_start(trainer, module)
         history.on_train_epoch_start(trainer, module)
         history.on_train_epoch_end(trainer, module)
 
-    first, second = (History(tmp_path / name) for name in ("a.csv", "b.csv"))
+    first, second, other = (History(tmp_path / name) for name in ("a.csv", "b.csv", "other.csv"))
+    epoch(other, 0, 1.5)
+    assert other.rows and not other.path.exists()  # The first process writes the file.
     epoch(first, 0, 1.5)
     second.load_state_dict(copy.deepcopy(first.state_dict()))
     epoch(second, 1, 0.5)

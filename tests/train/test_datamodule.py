@@ -1,12 +1,14 @@
 """Batches of pairs and their order."""
 
+from types import SimpleNamespace
+
 import pytest
 import scipy.sparse as sp
 import torch
 
 from labelgraph.data import CrossModalData, drop_modalities
 from labelgraph.train import CrossModalDataModule
-from labelgraph.train.datamodule import EpochSampler, PairDataset
+from labelgraph.train.datamodule import EpochSampler, PairDataset, SharedBatches
 
 
 def order(seed, epoch, size=50):
@@ -38,7 +40,7 @@ def test_training_batches_hold_every_item_once(make_data, convert):
     train = make_data().split("train")
     module = CrossModalDataModule(data, batch_size=7, seed=3)
     loader = module.train_dataloader()
-    loader.sampler.set_epoch(2)
+    loader.batch_sampler.sampler.set_epoch(2)
     assert all(batch.text.layout == (torch.sparse_csr if sp.issparse(data.text) else torch.strided) for batch in loader)
     dense = (batch._replace(text=batch.text.to_dense()) for batch in loader)
     image, text, labels, present = (torch.cat(parts) for parts in zip(*dense, strict=True))
@@ -161,7 +163,7 @@ def test_batches_of_many_labels_are_sparse_for_a_method_that_takes_them(sparse):
     loader = CrossModalDataModule(data, 5, **settings).train_dataloader()
     assert {batch.labels.layout for batch in loader} == {torch.sparse_csr if sparse else torch.strided}
     drawn = torch.cat([batch.labels.to_dense() for batch in loader])
-    assert torch.equal(drawn, data.label_rows(torch.tensor(list(loader.sampler))))
+    assert torch.equal(drawn, data.label_rows(torch.tensor(list(loader.batch_sampler.sampler))))
 
 
 def test_few_labels_are_dense_in_every_batch(make_data):
@@ -176,3 +178,33 @@ def test_an_item_or_label_of_many_without_the_other_is_an_error():
         CrossModalDataModule(data, 5, select="last")
     with pytest.raises(ValueError, match=r"every training item must have a label .*1 without, first '11'"):
         CrossModalDataModule(data, 5, select="last", unseen_labels=True)
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 5])
+def test_the_parts_of_all_processes_are_the_batches_in_order(processes):
+    order = EpochSampler(23, seed=4)
+    parts = [[*SharedBatches(order, 6, rank, processes)] for rank in range(processes)]
+    items = [*order]
+    for start, *shares in zip(range(0, 23, 6), *parts, strict=True):
+        assert [item for share in shares for item in share] == items[start : start + 6]
+        assert max(map(len, shares)) - min(map(len, shares)) <= 1
+    assert all(len(SharedBatches(order, 6, rank, processes)) == 4 for rank in range(processes))
+
+
+def test_each_process_reads_its_part_of_both_splits(make_data):
+    data, ids, held_out = make_data(), [], []
+    for rank in range(3):
+        module = CrossModalDataModule(data, batch_size=8, seed=1)
+        module.trainer = SimpleNamespace(global_rank=rank, world_size=3)
+        ids.append([batch.image for batch in module.train_dataloader()])
+        held_out += [batch.image for batch in module.val_dataloader()]
+    together = torch.cat([torch.cat(parts) for parts in zip(*ids, strict=True)])
+    assert torch.equal(together, data.image[data.rows("train")[order(1, 0, len(data.rows("train")))]])
+    assert torch.equal(torch.cat(held_out), data.split("validation").image)
+
+
+def test_more_processes_than_items_to_validate_on_are_refused(make_data):
+    module = CrossModalDataModule(make_data(), batch_size=8)
+    module.trainer = SimpleNamespace(global_rank=0, world_size=16)
+    with pytest.raises(ValueError, match=r"an item for each device \(got 15\)"):
+        module.val_dataloader()
