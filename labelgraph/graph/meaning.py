@@ -10,7 +10,6 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
-from torch_geometric.utils import coalesce
 
 from labelgraph._core.array_kinds import as_texts, check_distinct
 from labelgraph._core.checked_config import PositiveInt, check_value
@@ -18,9 +17,8 @@ from labelgraph._core.checks import check_features
 from labelgraph._core.similarity import unit_length
 from labelgraph.encoders.word_vectors import encode_label_names, label_name_vectors
 from labelgraph.graph.edges import LabelNames, checked, names_of
+from labelgraph.graph.name_neighbours import nearest_names
 from labelgraph.graph.transforms import check_share
-
-BLOCK_COSINES = 2**23
 
 
 def meaning_graph(
@@ -70,7 +68,7 @@ def meaning_graph(
     check_distinct("label_names", names)
     k, threshold = check_value("k", k, PositiveInt), check_share("threshold", threshold)
     x = _vectors(names, vectors)
-    source, target, weight = _nearest(unit_length(x.double()), k, threshold)
+    source, target, weight = nearest_names(unit_length(x.double()), k, threshold)
     order = (source * len(names) + target).argsort()
     dtype = torch.get_default_dtype()
     return Data(
@@ -101,20 +99,6 @@ def _vectors(names: Sequence[str], vectors: Any) -> Tensor:
         plural = "label has" if len(zero) == 1 else "labels have"
         warnings.warn(f"{len(zero)} {plural} a vector of zeros, and therefore no edges: {shown}", stacklevel=3)
     return dense
-
-
-def _nearest(unit: Tensor, k: int, threshold: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Return sources, targets and cosines of the edges into each label, from unit vectors, in blocks of targets."""
-    size = len(unit)
-    parts = []
-    for target in torch.arange(size, device=unit.device).split(max(1, BLOCK_COSINES // size)):
-        cosine = (unit[target] @ unit.t()).clamp(max=1.0)
-        cosine[torch.arange(len(target)), target] = -torch.inf
-        weight, source = cosine.topk(min(k, size))
-        keep = (weight > 0) & (weight >= threshold)
-        parts.append((source[keep], target.unsqueeze(1).expand_as(source)[keep], weight[keep]))
-    sources, targets, weights = (torch.cat(blocks) for blocks in zip(*parts, strict=True))
-    return sources, targets, weights
 
 
 def merge_graphs(*graphs: Data, weights: Sequence[float] | None = None, how: Literal["max", "sum"] = "max") -> Data:
@@ -171,10 +155,13 @@ def merge_graphs(*graphs: Data, weights: Sequence[float] | None = None, how: Lit
 def _merged(graphs: Sequence[Data], places: Sequence[Tensor], counted: int, scale: Tensor, how: str) -> Data:
     """Merge the edges and counts of graphs; ``places`` holds the merged label numbers of each graph."""
     size = int(torch.cat(list(places)).max()) + 1
-    edge_index, columns = _merged_edges(graphs, places, counted, size)
-    weight, present, edge_count = columns[:, : len(graphs)], columns[:, len(graphs) : -1] > 0, columns[:, -1]
-    scaled = weight * scale
-    merged = scaled.sum(1) if how == "sum" else scaled.masked_fill(~present, -torch.inf).amax(1)
+    edge_index, rows = _merged_edges(graphs, places, size)
+    weight = torch.zeros(edge_index.size(1), len(graphs), dtype=torch.float64)
+    merged = torch.full_like(weight[:, 0], 0.0 if how == "sum" else -torch.inf)
+    for g, (graph, row) in enumerate(zip(graphs, rows, strict=True)):
+        weight[:, g].index_add_(0, row, graph.edge_weight.detach().cpu().double())
+        scaled = weight[row, g] * scale[g]
+        merged[row] = merged[row] + scaled if how == "sum" else torch.maximum(merged[row], scaled)
     count = torch.zeros(size, dtype=torch.long)
     count[places[counted]] = graphs[counted].count.cpu().long()
     dtype = torch.get_default_dtype()
@@ -186,7 +173,8 @@ def _merged(graphs: Sequence[Data], places: Sequence[Tensor], counted: int, scal
         num_samples=graphs[counted].num_samples,
     )
     if graphs[counted].get("edge_count") is not None:
-        data.edge_count = edge_count.long()
+        edge_count = graphs[counted].edge_count.cpu().long()
+        data.edge_count = torch.zeros(len(merged), dtype=torch.long).index_add_(0, rows[counted], edge_count)
     return data
 
 
@@ -197,18 +185,15 @@ def _scale(weights: Sequence[float] | None, size: int) -> Tensor:
     return scale.double()
 
 
-def _merged_edges(graphs: Sequence[Data], places: Sequence[Tensor], counted: int, size: int) -> tuple[Tensor, Tensor]:
-    """Return the edges of all graphs, with weight and presence in each graph and the edge count, (E, 2 G + 1)."""
-    edges, rows = [], []
-    for g, (graph, place) in enumerate(zip(graphs, places, strict=True)):
-        row = torch.zeros(graph.num_edges, 2 * len(graphs) + 1, dtype=torch.float64)  # float64 keeps counts exact.
-        row[:, g], row[:, len(graphs) + g] = graph.edge_weight.detach().cpu(), 1.0
-        if g == counted and graph.get("edge_count") is not None:
-            row[:, -1] = graph.edge_count.cpu()
-        edges.append(place[graph.edge_index.cpu().long()])
-        rows.append(row)
-    merged: tuple[Tensor, Tensor] = coalesce(torch.cat(edges, 1), torch.cat(rows), num_nodes=size, reduce="sum")
-    return merged
+def _merged_edges(graphs: Sequence[Data], places: Sequence[Tensor], size: int) -> tuple[Tensor, list[Tensor]]:
+    """Return the distinct edges of all graphs, sorted, (2, E), and the number of each edge of a graph among them."""
+    keys = []
+    for graph, place in zip(graphs, places, strict=True):
+        source, target = place[graph.edge_index.cpu().long()]
+        keys.append(source * size + target)
+    distinct = torch.cat(keys).unique()
+    rows = [torch.searchsorted(distinct, key) for key in keys]
+    return torch.stack([distinct.div(size, rounding_mode="floor"), distinct % size]), rows
 
 
 def _features(graphs: Sequence[Data], own: Sequence[Sequence[str]], names: Sequence[str]) -> Tensor | None:

@@ -13,9 +13,9 @@ from labelgraph.graph import (
     BinaryAdjacency,
     cooccurrence_graph,
     from_networkx,
-    meaning,
     meaning_graph,
     merge_graphs,
+    name_neighbours,
     pmi_svd,
     summarize,
     to_networkx,
@@ -47,7 +47,7 @@ def edges(graph):
 @pytest.mark.parametrize("block", [1, 20, 2**23])
 @pytest.mark.parametrize(("k", "threshold"), [(1, 0.0), (3, 0.0), (100, 0.0), (3, 0.5)])
 def test_each_label_has_edges_from_its_nearest_neighbours(monkeypatch, k, threshold, block):
-    monkeypatch.setattr(meaning, "BLOCK_COSINES", block)
+    monkeypatch.setattr(name_neighbours, "BLOCK_COSINES", block)
     graph = meaning_graph(NAMES, VECTORS, k, threshold=threshold)
     expected = slow_edges(VECTORS, k, threshold)
     assert list(edges(graph)) == sorted(expected) and graph.validate()
