@@ -6,13 +6,18 @@ import pkgutil
 import re
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from docutils import nodes
+from docutils.utils.math import MathError
+from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
+from sphinx.util.logging import getLogger
+from sphinx.writers.html5 import HTML5Translator
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -41,7 +46,7 @@ myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 myst_links_external_new_tab = True
 nb_execution_mode = "off"
-mathjax_path = "https://cdn.jsdelivr.net/npm/mathjax@3/es5/tex-mml-chtml.js"
+html_math_renderer = "mathml"  # Browsers draw it themselves, so that formulas need no script and no network.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
@@ -64,6 +69,8 @@ napoleon_use_rtype = False
 napoleon_use_ivar = True
 napoleon_custom_sections = ["Shapes"]
 
+logger = getLogger(__name__)
+
 OBJECTS = {"class", "function", "exception", "data"}  # What a name without a dot may lead to.
 
 html_theme = "pydata_sphinx_theme"
@@ -71,6 +78,7 @@ html_title = "labelgraph"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}  # Dark or light, as the browser asks; without it, the console has an error.
 html_theme_options = {
     "logo": {"text": "labelgraph"},
     "header_links_before_dropdown": 6,
@@ -124,7 +132,11 @@ _projects = {
     "networkx": "https://networkx.org/documentation/stable/",
     "lightning": "https://lightning.ai/docs/pytorch/stable/",
 }
-intersphinx_mapping = {name: (address, None) for name, address in _projects.items() if _reachable(address)}
+with ThreadPoolExecutor() as _pool:  # Together: each one waits for the network.
+    _reached = list(_pool.map(_reachable, _projects.values()))
+intersphinx_mapping = {
+    name: (address, None) for (name, address), there in zip(_projects.items(), _reached, strict=True) if there
+}
 
 
 # Where other projects document a class that Python names by the module that defines it.
@@ -179,9 +191,21 @@ def _by_last_part(app: Sphinx, env: object, node: pending_xref, content: nodes.N
     return domain.resolve_xref(app.env, node["refdoc"], app.builder, "obj", name, node, content)
 
 
+def _formula(writer: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
+    block = isinstance(node, nodes.math_block)
+    try:
+        formula = tex2mathml(node.astext(), as_block=block)
+    except MathError as error:
+        logger.warning("formula %r: %s", node.astext(), error, location=node)
+        formula = node.astext()
+    writer.body.append(f'<div class="formula">{formula}</div>' if block else formula)
+    raise nodes.SkipNode
+
+
 def setup(app: Sphinx) -> None:
     """Copy the pages of the repository that are not in this folder, and connect the links between them."""
     gather(Path(__file__).parent)
+    app.add_html_math_renderer("mathml", (_formula, None), (_formula, None))
     app.connect("source-read", rewrite_links)
     app.connect("doctree-read", _link_names)
     app.connect("doctree-read", _name_as_documented)

@@ -171,7 +171,7 @@ def contrastive_loss(
 
     .. math::
         L = -\ell(R, v, t) - \ell(R, t, v) - \gamma \, (\ell(R', v, v) + \ell(R', t, t)), \qquad
-        \ell(R, a, b) = \frac{1}{B} \sum_{ij} R_{ij} \Big( s_{ij} - \log \sum_k e^{1.06 \, s_{ik}} \Big)
+        \ell(R, a, b) = \frac{1}{B} \sum_{ij} R_{ij} \Bigl( s_{ij} - \log \sum_k e^{1.06 \, s_{ik}} \Bigr)
 
     with :math:`s = \cos(a, b) / T`. Row :math:`i` of :math:`R` divides the weight 1 equally among the items that share
     a label with item :math:`i`; :math:`R'` excludes item :math:`i` itself (P-GNN-CON,

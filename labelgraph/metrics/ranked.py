@@ -261,8 +261,8 @@ GAINS: dict[str, Callable[[Tensor], Tensor]] = {
 def ndcg_at(grades: Any, ks: Sequence[int | None], gain: str = "linear") -> Tensor:
     r"""Normalised discounted cumulative gain, for several cut-offs.
 
-    .. math:: \mathrm{nDCG}@k = \sum_{i=1}^{k} \frac{g(y_i)}{\log_2(1 + i)} \Big/
-        \sum_{i=1}^{k} \frac{g(y^*_i)}{\log_2(1 + i)},
+    .. math::
+        \mathrm{nDCG}@k = \frac{\sum_{i=1}^{k} g(y_i) / \log_2(1 + i)}{\sum_{i=1}^{k} g(y^*_i) / \log_2(1 + i)},
 
     where :math:`y_i` is the grade at rank :math:`i`, such as the number of labels shared with the query, and
     :math:`y^*` are all grades in descending order. The gain is :math:`g(y) = y` (``"linear"``, Järvelin and Kekäläinen,

@@ -131,7 +131,7 @@ class MetricAdjacency(DenseAdjacency):
 
     .. math::
         A = \tfrac{1}{2} A_0 + \tfrac{1}{2} S, \qquad
-        S = \Big[ \frac{1}{K} \sum_k \cos(X \circ w_k, X \circ w_k) \Big]_{\ge \tau}, \qquad
+        S = \Bigl[ \frac{1}{K} \sum_k \cos(X \circ w_k, X \circ w_k) \Bigr]_{\ge \tau}, \qquad
         A_0 = [\cos(X_0, X_0)]_{\ge \tau}
 
     Entries below :math:`\tau` become 0. :math:`A_0` is fixed and computed from the initial embeddings (I-GNN-CON,

@@ -90,7 +90,7 @@ class LabelEncoder(nn.Module):
 
     .. math::
         H_l = \mathrm{LeakyReLU}_{0.2}(\hat{A} H_{l-1} W_l), \quad H_0 = X, \qquad
-        Z = [H_1 ; \dots ; H_L] W_o + b_o
+        Z = [H_1 ; \ldots ; H_L] W_o + b_o
 
     (ALGCN, doi:10.1109/TMM.2021.3101642; the concatenation of layers follows Xu et al. 2018.) Row
     :math:`c` of :math:`Z` is the classifier of label :math:`c`. With ``conv="gat"``, each hop is graph attention
@@ -102,7 +102,7 @@ class LabelEncoder(nn.Module):
         num_layers: Number of hops :math:`L`; with 0, the graph is not used and :math:`Z = X W_o + b_o`.
         negative_slope: Negative slope of the LeakyReLU.
         conv: ``"gcn"`` (`LabelConv`) or ``"gat"`` (`LabelAttentionConv`).
-        zero_hop: Aggregate the embeddings themselves as well, :math:`Z = [H_0 ; H_1 ; \dots ; H_L] W_o + b_o`, so that
+        zero_hop: Aggregate the embeddings themselves as well, :math:`Z = [H_0 ; H_1 ; \ldots ; H_L] W_o + b_o`, so that
             a classifier can differ from those of its neighbours. The weights of the hops in :math:`W_o` then start
             at 0.
 

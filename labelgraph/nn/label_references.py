@@ -24,8 +24,8 @@ class LabelReferences(nn.Module):
     :math:`u(\cdot)`, the graph of meaning :math:`A` and the number of training items :math:`n_c`,
 
     .. math::
-        r_c = u\Big(P_c + N_c + \sum_j A_{jc} (P_j + N_j)\Big), \qquad
-        s_c(h) = \gamma \frac{k}{k + n_c} \big(\cos(h, r_c) - \mu_c - 2 \sigma_c\big),
+        r_c = u\Bigl(P_c + N_c + \sum_j A_{jc} (P_j + N_j)\Bigr), \qquad
+        s_c(h) = \gamma \frac{k}{k + n_c} \bigl(\cos(h, r_c) - \mu_c - 2 \sigma_c\bigr),
 
     where :math:`\mu_c` and :math:`\sigma_c` are mean and deviation of the cosine over the training items, so that only
     few items gain. The weight falls with the number of items, so common labels keep the scores of the classifier.
