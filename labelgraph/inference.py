@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,9 +18,10 @@ from labelgraph._core.checked_config import PositiveInt, check_value
 from labelgraph._core.checks import check_features
 from labelgraph._core.names import SIDES, check_name
 from labelgraph._core.packed_bits import NonFiniteError, pack_bits
-from labelgraph._core.similarity import Embeddings, as_embeddings
+from labelgraph._core.similarity import SPARSE, Embeddings, as_embeddings
 from labelgraph.data import CrossModalData, csr_tensor
 from labelgraph.data.pairs import check_pairs
+from labelgraph.losses import draw_labels
 from labelgraph.methods import Method
 from labelgraph.probability import Calibration, relevance_features
 
@@ -122,6 +125,8 @@ def _carry(method: Method, name: str, vectors: Tensor) -> Embeddings:
         NonFiniteError: If they are not finite; the message names the folder that the method was loaded from.
     """
     try:
+        if method.similarity in SPARSE:
+            vectors = vectors.cpu()  # As inverted lists are.
         vectors = pack_bits(vectors) if method.similarity == "hamming" else _at_least_float32(vectors)
         return as_embeddings(name, vectors, method.similarity, method.similarity_labels)
     except NonFiniteError as error:
@@ -241,13 +246,31 @@ def _at_least_float32(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-def held_out_scores(method: Method, data: CrossModalData) -> dict[str, tuple[Tensor, Tensor]]:
-    """Return label scores and labels by side, for `Method.calibrate`, of the items that have the side."""
+DRAWN_ITEMS, DRAWN_LABELS = 1024, 4096  # Of the held-out items and labels, where labels are many.
+
+
+def held_out_scores(method: Method, data: CrossModalData) -> dict[str, tuple[Tensor, ...]]:
+    """Return label scores and labels by side, for `Method.calibrate`, of the items that have the side.
+
+    If the method takes sparse labels, they are those of some items and drawn labels, with their weights.
+    """
     check_pairs("data", data)
     rows = {side: has.nonzero().flatten() for side, has in zip(SIDES, data.present.t(), strict=True)}
-    return {
-        side: (_label_scores(method, side, data, rows=has), data.labels[has]) for side, has in rows.items() if len(has)
-    }
+    compute = _drawn_scores if method.takes_sparse_labels else _all_scores
+    return {side: compute(method, side, data, has) for side, has in rows.items() if len(has)}
+
+
+def _all_scores(method: Method, side: str, data: CrossModalData, rows: Tensor) -> tuple[Tensor, ...]:
+    return _label_scores(method, side, data, rows=rows), data.label_rows(rows)
+
+
+def _drawn_scores(method: Method, side: str, data: CrossModalData, rows: Tensor) -> tuple[Tensor, ...]:
+    rows = rows[:: math.ceil(len(rows) / DRAWN_ITEMS)]
+    drawn = draw_labels(data.label_rows(rows, dense=False), DRAWN_LABELS)
+
+    some_scores: Any = method.label_scores
+    compute = partial(some_scores, labels=drawn.labels.to(next(method.parameters()).device))
+    return _by_batch(method, side, data, DRAWN_ITEMS, compute, rows), drawn.targets, drawn.weights
 
 
 def fit_calibrations(
@@ -268,8 +291,8 @@ def fit_calibrations(
         ValueError: If the method does not score labels.
     """
     return {
-        side: Calibration(scores.shape[1]).fit(scores, labels, kind, shrinkage)
-        for side, (scores, labels) in held_out_scores(method, held_out).items()
+        side: Calibration(1 if weights else scores.shape[1]).fit(scores, labels, kind, shrinkage, *weights)
+        for side, (scores, labels, *weights) in held_out_scores(method, held_out).items()
     }
 
 

@@ -389,7 +389,7 @@ def draw_labels(labels: Tensor, num_negatives: int) -> DrawnLabels:
 def sampled_cross_entropy(scores: Tensor, drawn: DrawnLabels) -> Tensor:
     r"""Estimate binary cross-entropy over all labels, summed over labels and averaged over items, from some labels.
 
-    .. math:: L = \frac{1}{B} \sum_b \sum_{k} w_k \big(\log(1 + e^{s_{bk}}) - y_{bk} s_{bk}\big)
+    .. math:: L = \frac{1}{B} \sum_b \sum_{k} w_k \bigl(\log(1 + e^{s_{bk}}) - y_{bk} s_{bk}\bigr)
 
     The labels of the batch enter with the weight 1, and each random other label with the inverse of its expected count
     :math:`w_k`. The estimate is therefore unbiased: over the random labels of `draw_labels`, the expectation of

@@ -13,6 +13,7 @@ from torch import Tensor
 from labelgraph._core.array_kinds import plain_array
 from labelgraph._core.names import did_you_mean
 from labelgraph._core.packed_bits import NonFiniteError, unpack_bits
+from labelgraph._core.sparse_rows import MOST_LABELS, InvertedLists, split_rows
 
 LONGEST = 1e19  # The product of two rows of this length fits float32.
 SHORT = 1e-12  # The squares of shorter rows lose digits in float32.
@@ -35,7 +36,11 @@ class Similarity:
         """Compute the tensors of one side that every block of scores needs."""
         return (embeddings.vectors.to(dtype),)
 
-    def score(self, query: Sequence[Tensor], database: Sequence[Tensor], out: Tensor) -> Tensor:
+    def hold(self, embeddings: Embeddings, dtype: torch.dtype) -> tuple[Any, ...]:
+        """Prepare a database, which every block of queries needs whole."""
+        return self.prepare(embeddings, dtype)
+
+    def score(self, query: Sequence[Tensor], database: Sequence[Any], out: Tensor) -> Tensor:
         """Write the scores of prepared queries against a prepared database, (b, N), into ``out``."""
         return torch.mm(query[0], database[0].t(), out=out)
 
@@ -75,17 +80,66 @@ class _Jaccard(Similarity):
 
     def score(self, query: Sequence[Tensor], database: Sequence[Tensor], out: Tensor) -> Tensor:
         shared = torch.mm(query[0], database[0].t(), out=out)
-        union = (query[1][:, None] + database[1]).sub_(shared).clamp_(min=SMALLEST)
-        shared.div_(union)
-        if not query[2].shape[1]:
-            return shared
-        like = torch.mm(query[2], database[2].t(), out=union).clamp_(min=0)
-        return shared.addcmul_(like.square(), like).div_(query[3][:, None])
+        return _jaccard_of(shared, query[1:], database[1:])
 
 
-SIMILARITIES: dict[str, Similarity] = {
-    similarity.name: similarity for similarity in (_Cosine(), Similarity(), _Hamming(), _Jaccard())
-}
+def _jaccard_of(shared: Tensor, query: Sequence[Tensor], database: Sequence[Tensor]) -> Tensor:
+    """Turn expected numbers of shared labels into scores; the sides have sums, pair embeddings and highest scores."""
+    union = (query[0][:, None] + database[0]).sub_(shared).clamp_(min=SMALLEST)
+    shared.div_(union)
+    if not query[1].shape[1]:
+        return shared
+    like = torch.mm(query[1], database[1].t(), out=union).clamp_(min=0)
+    return shared.addcmul_(like.square(), like).div_(query[2][:, None])
+
+
+class _SparseDot(Similarity):
+    """Sum of products of the probabilities of the labels that two rows of `pack_rows` name."""
+
+    name = "sparse-dot"
+    meaning = "inner product of the most probable labels"
+
+    def prepare(self, embeddings: Embeddings, dtype: torch.dtype) -> tuple[Tensor, ...]:
+        labels, probabilities, pair = split_rows(embeddings.vectors, embeddings.num_labels or 0)
+        return labels, self._scaled(probabilities.to(dtype)), *self._measures(probabilities.to(dtype), pair.to(dtype))
+
+    def hold(self, embeddings: Embeddings, dtype: torch.dtype) -> tuple[Any, ...]:
+        labels, probabilities, *measures = self.prepare(embeddings.to("cpu"), dtype)
+        return InvertedLists(labels, probabilities), *measures
+
+    def score(self, query: Sequence[Tensor], database: Sequence[Any], out: Tensor) -> Tensor:
+        lists: InvertedLists = database[0]
+        return lists.products(query[0], query[1], out)
+
+    def _scaled(self, probabilities: Tensor) -> Tensor:
+        return probabilities
+
+    def _measures(self, probabilities: Tensor, pair: Tensor) -> tuple[Tensor, ...]:
+        return ()
+
+
+class _SparseCosine(_SparseDot):
+    name = "sparse-cosine"
+    meaning = "cosine of the most probable labels"
+
+    def _scaled(self, probabilities: Tensor) -> Tensor:
+        return unit_length(probabilities)
+
+
+class _SparseJaccard(_SparseDot):
+    name = "sparse-jaccard"
+    meaning = "expected Jaccard coefficient of the most probable labels"
+
+    def _measures(self, probabilities: Tensor, pair: Tensor) -> tuple[Tensor, ...]:
+        return probabilities.sum(1), pair, 1 + torch.linalg.vector_norm(pair, dim=1).pow(6)
+
+    def score(self, query: Sequence[Tensor], database: Sequence[Any], out: Tensor) -> Tensor:
+        return _jaccard_of(super().score(query, database, out), query[2:], database[1:])
+
+
+_KINDS = (_Cosine(), Similarity(), _Hamming(), _Jaccard(), _SparseDot(), _SparseCosine(), _SparseJaccard())
+SIMILARITIES: dict[str, Similarity] = {similarity.name: similarity for similarity in _KINDS}
+SPARSE = tuple(name for name in SIMILARITIES if name.startswith("sparse-"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,12 +150,24 @@ class Embeddings:
 
     Args:
         vectors: A matrix of torch, NumPy or lists, shape :math:`(N, H)`; for ``"hamming"``, packed codes, uint8.
-        similarity: ``"cosine"``, ``"dot"``, ``"hamming"`` or ``"jaccard"``. For ``"jaccard"``, the first ``num_labels``
+        similarity: Name in `SIMILARITIES`. For ``"jaccard"``, the first ``num_labels``
             columns are label probabilities :math:`p`. Further columns are pair embeddings :math:`e`, all of the same
             length. Two items score :math:`J = p \cdot q / (|p|_1 + |q|_1 - p \cdot q)`, or 0 if both :math:`p` and
             :math:`q` are 0. With pair embeddings, the score is :math:`(J + \max(0, e \cdot f)^3) / (1 + |e|^6)`, from
             0 to 1.
-        num_labels: Number of columns that are label probabilities, only for ``"jaccard"``; defaults to all columns.
+
+            ``"sparse-dot"``, ``"sparse-cosine"`` and ``"sparse-jaccard"`` are the same scores from the ``num_labels``
+            most probable labels of each item, where labels are many. The first ``num_labels`` columns are label
+            numbers, distinct in each row, and the next are their probabilities, 0 in an empty place. Only
+            ``"sparse-jaccard"`` may have pair embeddings.
+        num_labels: Number of columns that are label probabilities, for ``"jaccard"``; defaults to all columns. Number
+            of labels that a row names, for the sparse similarities.
+
+    For the sparse similarities, all other labels count as absent. If :math:`\varepsilon` is the sum of the omitted
+    probabilities of both items, inner products are too small by at most :math:`\varepsilon`. The Jaccard coefficient
+    changes by at most :math:`\varepsilon / (|p|_1 + |q|_1 - p \cdot q)`, where the denominator is the expected number
+    of labels that at least one of the items has. Cosines change by at most :math:`\sqrt 2 (s_p + s_q)`, where
+    :math:`s` is the length of the omitted part of a vector divided by the length of the vector.
 
     Raises:
         ValueError: If the similarity is unknown, or the vectors are not a finite matrix that fits the similarity.
@@ -275,6 +341,8 @@ def _check_vectors(name: str, vectors: Tensor, similarity: str, num_labels: int 
         check_finite(name, vectors)
     if similarity == "jaccard":
         return _check_probabilities(name, vectors, num_labels)
+    if similarity in SPARSE:
+        return _check_sparse(name, vectors, similarity, num_labels)
     if num_labels is not None:
         raise ValueError(f"'num_labels' must be left out for {similarity!r} (got {num_labels})")
     return None
@@ -284,12 +352,34 @@ def _check_probabilities(name: str, vectors: Tensor, num_labels: int | None) -> 
     num_labels = vectors.shape[1] if num_labels is None else num_labels
     if not isinstance(num_labels, int) or not 1 <= num_labels <= vectors.shape[1]:
         raise ValueError(f"'num_labels' must be from 1 to {vectors.shape[1]}, the width (got {num_labels!r})")
-    labels = vectors[:, :num_labels]
+    _check_range(name, vectors[:, :num_labels], f"its first {num_labels} columns, for 'jaccard'")
+    return num_labels
+
+
+def _check_range(name: str, labels: Tensor, columns: str) -> None:
     if labels.numel() and not (labels.min() >= 0 and labels.max() <= 1):
         raise ValueError(
-            f"'{name}' must have probabilities in [0, 1] in its first {num_labels} columns, for 'jaccard' "
+            f"'{name}' must have probabilities in [0, 1] in {columns} "
             f"(got {labels.min().item():g} to {labels.max().item():g})"
         )
+
+
+def _check_sparse(name: str, vectors: Tensor, similarity: str, num_labels: int | None) -> int:
+    """Check rows of label numbers, probabilities, and only for Jaccard further columns."""
+    width = vectors.shape[1]
+    most = width // 2
+    exact = similarity != "sparse-jaccard"
+    if not isinstance(num_labels, int) or not 1 <= num_labels <= most or (exact and 2 * num_labels != width):
+        wanted = f"{width} / 2" if exact else f"from 1 to {most}"
+        raise ValueError(f"'num_labels' must be {wanted} for {similarity!r} and {width} columns (got {num_labels!r})")
+    labels = vectors[:, :num_labels]
+    if labels.numel() and not (labels.min() >= 0 and labels.max() < MOST_LABELS and (labels == labels.floor()).all()):
+        raise ValueError(
+            f"'{name}' must have label numbers below 2^24 in its first {num_labels} columns, for {similarity!r} "
+            f"(got {labels.min().item():g} to {labels.max().item():g})"
+        )
+    if not exact:
+        _check_range(name, vectors[:, num_labels : 2 * num_labels], f"its second {num_labels} columns, for Jaccard")
     return num_labels
 
 
@@ -313,7 +403,11 @@ def unit_length(vectors: Tensor) -> Tensor:
 
 
 def score_blocks(
-    query: Embeddings, database: Embeddings, block_size: int | None = None, among: slice | None = None
+    query: Embeddings,
+    database: Embeddings,
+    block_size: int | None = None,
+    among: slice | None = None,
+    held: tuple[Any, ...] | None = None,
 ) -> Iterator[tuple[slice, Tensor]]:
     """Compute exact scores of queries against a database, block by block; a higher score is more similar.
 
@@ -324,6 +418,7 @@ def score_blocks(
         database: Embeddings of N items, of the same kind.
         block_size: Number of queries per block; by default, a block has at most 8 million scores.
         among: Slice of the queries to score; defaults to all queries.
+        held: The result of `Similarity.hold` for the database in the precision of both sides, if it is known.
 
     Yields:
         The slice of the queries of a block, and their scores, float32, (b, N). The next block reuses this memory.
@@ -341,12 +436,13 @@ def score_blocks(
     check_comparable(query, database)
     similarity = SIMILARITIES[query.similarity]
     dtype = torch.promote_types(torch.promote_types(query.vectors.dtype, database.vectors.dtype), torch.float32)
-    asked, held = (similarity.prepare(side, dtype) for side in (query, database))
+    asked, prepared = similarity.prepare(query, dtype), held or similarity.hold(database, dtype)
     size = block_size or max(1, BLOCK_SCORES // max(1, len(database)))
     first, stop, _ = (among or slice(None)).indices(len(query))
     # The buffer is reused for every block, because new memory causes page faults.
-    buffer = asked[0].new_empty(min(size, max(0, stop - first)), len(database))
+    shape = min(size, max(0, stop - first)), len(database)
+    buffer = torch.empty(shape, dtype=dtype, device=asked[0].device)
     for start in range(first, stop, size):
         rows = slice(start, min(start + size, stop))
         part = [side[rows] for side in asked]
-        yield rows, similarity.score(part, held, buffer[: len(part[0])]).float()
+        yield rows, similarity.score(part, prepared, buffer[: len(part[0])]).float()

@@ -47,11 +47,12 @@ class Method(nn.Module, ABC):
     reads_labels: ClassVar[bool] = True  # In training. A method that does not read labels receives none.
     generates: ClassVar[bool] = False  # It generates missing sides of incomplete pairs, see `fill_missing`.
     takes_sparse_text: ClassVar[bool] = False  # As CSR tensors; otherwise sparse texts are made dense.
-    takes_sparse_labels: ClassVar[bool] = False  # As CSR tensors if the data have many; otherwise they are made dense.
+    takes_sparse_labels: bool = False  # As CSR tensors if the data have many; otherwise they are made dense.
     scores_labels: ClassVar[bool] = False  # For images and texts, see `label_scores`.
     borrows: ClassVar[bool] = False  # It learns labels with few items, see `read_names` and `fit_references`.
     similarity: str = "cosine"  # A name in `SIMILARITIES`; with "hamming", embeddings are codes of -1 and 1.
-    similarity_labels: int | None = None  # For "jaccard": number of columns that are label probabilities.
+    # For "jaccard": number of columns that are label probabilities. For sparse similarities: labels that a row names.
+    similarity_labels: int | None = None
 
     # Outputs of `forward` that do not have a row for each item. If several devices share a batch, the rows of all other
     # outputs are gathered before the loss terms are computed, in every process, for the whole batch.
@@ -162,7 +163,7 @@ class Method(nn.Module, ABC):
             features: Features of that side, shape (B, D).
 
         Returns:
-            Shape (B, C).
+            Shape (B, C). A method that takes sparse labels has a further argument for the labels to score.
 
         Raises:
             ValueError: If the method does not score labels.
@@ -173,11 +174,12 @@ class Method(nn.Module, ABC):
         """Embed each label as a text about this label alone, shape (C, H). By default, return ``None``."""
         return None
 
-    def calibrate(self, scores: Mapping[str, tuple[Tensor, Tensor]]) -> None:
+    def calibrate(self, scores: Mapping[str, tuple[Tensor, ...]]) -> None:
         """Calibrate the method on held-out items, after the best weights are loaded. By default, do nothing.
 
         Args:
-            scores: For ``"image"`` and for ``"text"``, the scores of `label_scores` and the labels, both (N, C).
+            scores: For ``"image"`` and for ``"text"``, the scores of `label_scores` and the labels, both (N, C). If the
+                method takes sparse labels, those of K drawn labels, (N, K), and their weights (K,), see `draw_labels`.
         """
 
     def read_names(self, names: sp.csr_array, labels: Tensor, counts: Tensor) -> None:
@@ -195,7 +197,8 @@ class Method(nn.Module, ABC):
         """Learn labels with few items after training, if the method ``borrows``. By default, do nothing.
 
         Args:
-            batches: Training items in batches: ``"image"`` or ``"text"``, features (B, D), and labels (B, C).
+            batches: Training items in batches: ``"image"`` or ``"text"``, features (B, D), and labels (B, C), CSR if
+                the method takes sparse labels and the data have many.
             names: Features of the label names as texts, (C, D_t), or None.
             graph: Graph of meaning over the labels, or None.
         """

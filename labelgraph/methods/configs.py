@@ -264,6 +264,10 @@ class ExpectedRelevanceConfig(HashConfig):
         exact_at: Product of two label probabilities at which the features are exact, see `relevance_features`.
         calibration: ``"temperature"``, ``"platt"`` or ``"none"``.
         shrinkage: Strength with which ``calibration="platt"`` draws the lines of all labels together.
+        drawn_labels: With more than 1,024 labels and no codes, number of random labels that a training step scores
+            beside the labels of the batch, see `draw_labels`.
+        kept_labels: With more than 1,024 labels and no codes, number of the most probable labels that an embedding
+            names, see `Embeddings`.
     """
 
     # Training stops when mAP on the validation split stops improving, whatever the number of items.
@@ -295,3 +299,5 @@ class ExpectedRelevanceConfig(HashConfig):
     exact_at: ShareInside | None = 0.95
     calibration: Literal["temperature", "platt", "none"] = "temperature"
     shrinkage: PositiveFloat = 1000.0
+    drawn_labels: PositiveInt = 1024
+    kept_labels: PositiveInt = 32

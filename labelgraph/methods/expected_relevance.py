@@ -12,13 +12,14 @@ from torch.nn import functional as F
 from labelgraph._core.checks import new_csr
 from labelgraph._core.names import SIDES
 from labelgraph._core.similarity import unit_length
-from labelgraph.data import csr_tensor
-from labelgraph.losses import info_nce_loss
+from labelgraph._core.sparse_rows import pack_rows, top_rows
+from labelgraph.data import DENSE_LABELS, csr_tensor
+from labelgraph.losses import draw_labels, info_nce_loss, sampled_cross_entropy
 from labelgraph.methods.base import Method
 from labelgraph.methods.configs import ExpectedRelevanceConfig
 from labelgraph.methods.hash_heads import hash_terms, hash_weights
 from labelgraph.methods.label_placement import graph_probabilities
-from labelgraph.nn import HashHead, LabelReferences, Projector
+from labelgraph.nn import HashHead, LabelReferences, LabelTable, Projector
 from labelgraph.probability import Calibration, relevance_features
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ SIMILARITIES = {
 MOSTLY_ZERO = 0.75  # Texts with at least this share of zeros are treated as bags of words.
 PAIR_BATCH = 300  # Number of pairs in a batch for which ``pair_weight`` is the weight of the pair loss.
 FEWEST_KEPT = 0.05  # Minimum share of the words of a text that word dropout keeps.
+BLOCK_SCORES = 2**24  # Label scores in memory at a time, 64 MiB, where the most probable of many labels are kept.
 
 
 class ExpectedRelevance(Method):
@@ -57,10 +59,16 @@ class ExpectedRelevance(Method):
     which edges of the label graph lead to it, see `graph_probabilities`. With a hash head, codes are the signs of
     a linear map of the label probabilities, which images and texts share.
 
+    With more than 1,024 labels and no codes, a training step scores only some labels: those of its batch, and random
+    others for all of its items (`draw_labels`). Its time does not depend on the number of all labels, and its gradient
+    is that of the loss over all labels on average. Embeddings name the ``kept_labels`` most probable labels of an item,
+    and the score is computed from them; `Embeddings` bounds its change. One line for all labels calibrates their
+    probabilities, because few labels have held-out items of their own.
+
     Args:
         image_projector: Image features (B, D_v) to hidden units (B, H).
         text_projector: Text features (B, D_t) to hidden units (B, H).
-        classifier: Hidden units (B, H) of images or texts to label scores (B, C).
+        classifier: Hidden units (B, H) of images or texts to label scores (B, C). With a `LabelTable`, labels are many.
         image_calibration: Label scores of images (B, C) to calibrated logits (B, C).
         text_calibration: Label scores of texts (B, C) to calibrated logits (B, C).
         config: Settings of the method.
@@ -88,7 +96,7 @@ class ExpectedRelevance(Method):
         self,
         image_projector: nn.Module,
         text_projector: nn.Module,
-        classifier: nn.Linear,
+        classifier: nn.Linear | LabelTable,
         image_calibration: Calibration,
         text_calibration: Calibration,
         config: ExpectedRelevanceConfig,
@@ -105,6 +113,11 @@ class ExpectedRelevance(Method):
         self._names: tuple[sp.csr_array, Tensor, Tensor] | None = None  # Texts, labels and weights, for training.
         self.similarity = SIMILARITIES[config.score] if hash_head is None else "hamming"
         self.similarity_labels = classifier.out_features if self.similarity == "jaccard" else None
+        self.takes_sparse_labels = isinstance(classifier, LabelTable)
+        if self.takes_sparse_labels:
+            powers = config.order if config.score == "expected_relevance" else 1
+            self.similarity = f"sparse-{self.similarity}"
+            self.similarity_labels = powers * min(config.kept_labels, classifier.out_features)
 
     @classmethod
     def parts(cls, config: Any, image_channels: int, text_channels: int, graph: Data | None) -> dict[str, nn.Module]:
@@ -113,10 +126,11 @@ class ExpectedRelevance(Method):
             raise ValueError(f"'graph' must be a label graph for {cls.name!r} (got none)")
         width, labels = config.hidden_channels, graph.num_nodes
         channels = {"image": image_channels, "text": text_channels}
+        many = labels > DENSE_LABELS and config.bits is None
         return {
             **{f"{side}_projector": Projector(size, width) for side, size in channels.items()},
-            "classifier": nn.Linear(width, labels),
-            **{f"{side}_calibration": Calibration(labels) for side in channels},
+            "classifier": _table(graph, width) if many else nn.Linear(width, labels),
+            **{f"{side}_calibration": Calibration(1 if many else labels) for side in channels},
             **_optional(config, labels),
         }
 
@@ -125,9 +139,10 @@ class ExpectedRelevance(Method):
         units: Tensor = self.projectors[side](features)
         return F.dropout(units, self.config.dropout, self.training)
 
-    def label_scores(self, side: str, features: Tensor) -> Tensor:
-        """Compute the logits of the labels before calibration, shape (B, C)."""
-        return self._scores(side, self.hidden(side, features))
+    def label_scores(self, side: str, features: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Compute the logits of all labels before calibration, shape (B, C); or of some labels (K,), shape (B, K)."""
+        scores = self._scores(side, self.hidden(side, features), labels)
+        return scores
 
     def read_names(self, names: sp.csr_array, labels: Tensor, counts: Tensor) -> None:
         """Train on the label names too, each as a text of its label."""
@@ -145,7 +160,9 @@ class ExpectedRelevance(Method):
         def hidden_batches() -> Iterator[tuple[str, Tensor, Tensor]]:
             for side, features, labels in batches:
                 hidden = self.hidden(side, features)
-                scores.append(self.classifier(hidden).mean(0))
+                # The mean score is the score of the mean; many labels have too many scores.
+                seen = hidden.mean(0, keepdim=True) if self.takes_sparse_labels else hidden
+                scores.append(self.classifier(seen).mean(0))
                 yield side, hidden, labels
 
         known = None
@@ -156,12 +173,12 @@ class ExpectedRelevance(Method):
         # The classifier has learned that a label without items is absent from all of them, so only its level is kept.
         unseen = self.references.unseen
         self.classifier.weight[unseen] = 0
-        self.classifier.bias[unseen] = torch.stack(scores).mean(0)[unseen]
+        self.classifier.bias[unseen] = torch.stack(scores).mean(0)[unseen].view_as(self.classifier.bias[unseen])
 
-    def calibrate(self, scores: Mapping[str, tuple[Tensor, Tensor]]) -> None:
+    def calibrate(self, scores: Mapping[str, tuple[Tensor, ...]]) -> None:
         """Fit the calibration of each side in ``scores``."""
-        for side, (logits, labels) in scores.items():
-            self._calibration(side).fit(logits, labels, self.config.calibration, self.config.shrinkage)
+        for side, (logits, labels, *weights) in scores.items():
+            self._calibration(side).fit(logits, labels, self.config.calibration, self.config.shrinkage, *weights)
 
     def label_probabilities(self, side: str, features: Tensor) -> Tensor:
         """Compute the calibrated probabilities of the labels, shape (B, C)."""
@@ -170,20 +187,27 @@ class ExpectedRelevance(Method):
     def encode_image(self, image: Tensor) -> Tensor:
         """Encode image features (B, D_v) as label probabilities and pair embeddings, (B, C + H).
 
-        The shape differs for other scores than ``"expected_jaccard"``, and with a hash head.
+        The shape differs for other scores than ``"expected_jaccard"``, with a hash head, and with many labels.
         """
         return self._encode("image", image)
 
     def encode_text(self, text: Tensor) -> Tensor:
         """Encode text features (B, D_t) as label probabilities and pair embeddings, (B, C + H).
 
-        The shape differs for other scores than ``"expected_jaccard"``, and with a hash head.
+        The shape differs for other scores than ``"expected_jaccard"``, with a hash head, and with many labels.
         """
         return self._encode("text", text)
 
     def label_queries(self) -> Tensor | None:
         """Embed each label as a text that has this label with probability 1, and no other label."""
         weight = self.classifier.weight
+        if self.takes_sparse_labels:
+            numbers = torch.arange(len(weight), device=weight.device).unsqueeze(1)
+            places = numbers.new_zeros(len(weight), min(self.config.kept_labels, len(weight)))
+            certain = places.index_fill(1, places.new_zeros(1), 1).to(weight)
+            # Items that do not name the label are in the order of their similarity to its reference, or classifier.
+            like = weight if self.references is None else self.references.directions
+            return self._sparse_rows(numbers * certain, certain, like)
         certain = torch.eye(len(weight), dtype=weight.dtype, device=weight.device)
         if self.hash_head is not None:
             return self.hash_head.codes(certain)
@@ -198,7 +222,10 @@ class ExpectedRelevance(Method):
         """Compute the label scores, hidden units and relaxed codes of a batch of pairs."""
         text = _shortened(text, self.config.word_dropout) if self.training else text
         hidden = {side: self.hidden(side, features) for side, features in zip(SIDES, (image, text), strict=True)}
-        outputs = {f"{side}_scores": self.classifier(units) for side, units in hidden.items()}
+        if self.takes_sparse_labels:  # The loss chooses the labels to score.
+            outputs = {f"{side}_hidden": units for side, units in hidden.items()}
+        else:
+            outputs = {f"{side}_scores": self.classifier(units) for side, units in hidden.items()}
         if self.config.pair_weight:
             outputs |= {f"{side}_pair": units for side, units in hidden.items()}
         if self._names is not None and self.training:
@@ -211,10 +238,10 @@ class ExpectedRelevance(Method):
 
     def loss_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
         """Compute the losses by name, as scalars without weights."""
-        terms = {side: _cross_entropy(outputs[f"{side}_scores"], labels) for side in SIDES}
+        terms = self._label_terms(outputs, labels)
         if "image_pair" in outputs:
             pair = info_nce_loss(outputs["image_pair"], outputs["text_pair"], self.config.pair_temperature)
-            terms["pair"] = pair * min(1.0, len(labels) / PAIR_BATCH)
+            terms["pair"] = pair * min(1.0, len(outputs["image_pair"]) / PAIR_BATCH)
         if "name_scores" in outputs:
             # A name tells of its own label only: a cat is an animal too, though its name does not say so.
             terms["name"] = (F.softplus(-outputs["name_scores"]) * outputs["name_weights"]).mean()
@@ -225,23 +252,38 @@ class ExpectedRelevance(Method):
         weights = {"pair": self.config.pair_weight, "name": self.config.name_weight}
         return {**hash_weights(self.config), "image": 1.0, "text": 1.0, **weights}
 
+    def _label_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
+        """Compute binary cross-entropy of both sides, over all labels or, if they are many, over drawn labels."""
+        if not self.takes_sparse_labels:
+            return {side: _cross_entropy(outputs[f"{side}_scores"], labels) for side in SIDES}
+        drawn = draw_labels(labels, self.config.drawn_labels)
+        return {
+            side: sampled_cross_entropy(self.classifier(outputs[f"{side}_hidden"], drawn.labels), drawn)
+            for side in SIDES
+        }
+
     def _name_scores(self, size: int, names: sp.csr_array, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Score some names, drawn at random, for their own labels."""
-        weight, bias = self.classifier.weight, self.classifier.bias
+        like = self.classifier.weight
         drawn = torch.randperm(len(labels))[:size]
-        own = labels[drawn].to(weight.device)
-        hidden = self.hidden("text", csr_tensor(names[drawn.numpy()]).to(weight.device, weight.dtype))
-        return (hidden * weight[own]).sum(1) + bias[own], weights[drawn].to(weight)
+        own = labels[drawn].to(like.device)
+        hidden = self.hidden("text", csr_tensor(names[drawn.numpy()]).to(like.device, like.dtype))
+        table = self.classifier
+        weight, bias = table.rows(own) if isinstance(table, LabelTable) else (like[own], table.bias[own])
+        return (hidden * weight).sum(1) + bias, weights[drawn].to(like)
 
-    def _scores(self, side: str, hidden: Tensor) -> Tensor:
-        scores: Tensor = self.classifier(hidden)
-        return scores if self.references is None else scores + self.references(side, hidden)
+    def _scores(self, side: str, hidden: Tensor, labels: Tensor | None = None) -> Tensor:
+        some = () if labels is None else (labels,)
+        scores: Tensor = self.classifier(hidden, *some)
+        return scores if self.references is None else scores + self.references(side, hidden, *some)
 
     def _calibration(self, side: str) -> Calibration:
         return cast(Calibration, self.calibrations[side])
 
     def _encode(self, side: str, features: Tensor) -> Tensor:
         hidden = self.hidden(side, features)
+        if self.takes_sparse_labels:
+            return self._sparse_rows(*self._most_probable(side, hidden), hidden)
         scores = self._scores(side, hidden)
         if self.hash_head is not None:
             return self.hash_head.codes(scores.sigmoid())  # Without calibration, as in training.
@@ -255,14 +297,42 @@ class ExpectedRelevance(Method):
         placed = graph_probabilities(probabilities, self._graph)
         return placed if self.references is None else torch.where(self.references.unseen, probabilities, placed)
 
+    def _most_probable(self, side: str, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the most probable labels and their probabilities, (B, k), in blocks of items."""
+        blocks = hidden.split(max(1, BLOCK_SCORES // len(self.classifier.weight)))
+        kept = self.config.kept_labels
+        parts = [top_rows(self._probabilities(side, self._scores(side, block)), kept) for block in blocks]
+        labels, probabilities = (torch.cat(each) for each in zip(*parts, strict=True))
+        return labels, probabilities
+
+    def _sparse_rows(self, labels: Tensor, probabilities: Tensor, hidden: Tensor) -> Tensor:
+        """Compute the embeddings for the score from the most probable labels and hidden units."""
+        if self.config.score == "expected_relevance":
+            features = relevance_features(probabilities, self.config.order, self.config.exact_at)
+            power = torch.arange(self.config.order, device=labels.device).repeat_interleave(labels.shape[1])
+            # The powers of a label are labels of their own.
+            return pack_rows(labels.repeat(1, self.config.order) + power * len(self.classifier.weight), features)
+        return pack_rows(labels, probabilities, self._pair(hidden))
+
+    def _pair(self, hidden: Tensor) -> Tensor | None:
+        """Compute the pair embeddings, if the score has them."""
+        if self.config.score != "expected_jaccard" or not self.config.pair_weight or not self.config.pair_strength:
+            return None
+        # The similarity multiplies two embeddings and cubes the product, so a factor enters with the sixth power.
+        return self.config.pair_strength ** (1 / 6) * unit_length(hidden)
+
     def _compared(self, probabilities: Tensor, hidden: Tensor) -> Tensor:
         """Compute the embeddings for the score from label probabilities and hidden units."""
         if self.config.score == "expected_relevance":
             return relevance_features(probabilities, self.config.order, self.config.exact_at)
-        if self.config.score != "expected_jaccard" or not self.config.pair_weight or not self.config.pair_strength:
-            return probabilities
-        # The similarity multiplies two embeddings and cubes the product, so a factor enters with the sixth power.
-        return torch.cat([probabilities, self.config.pair_strength ** (1 / 6) * unit_length(hidden)], 1)
+        pair = self._pair(hidden)
+        return probabilities if pair is None else torch.cat([probabilities, pair], 1)
+
+
+def _table(graph: Data, width: int) -> LabelTable:
+    """Build the table of classifiers of many labels; scores start at the log-odds of the labels in the graph."""
+    count = graph.get("count")
+    return LabelTable(int(graph.num_nodes or 0), width, count, 0 if count is None else int(graph.num_samples))
 
 
 def _optional(config: ExpectedRelevanceConfig, labels: int) -> dict[str, nn.Module]:

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from labelgraph._core.multi_hot import item_labels, label_sums
 from labelgraph._core.names import SIDES
 from labelgraph._core.similarity import unit_length
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
+
+
+EDGES = 2**18  # Number of edges whose vectors are in memory at a time.
 
 
 class LabelReferences(nn.Module):
@@ -40,7 +44,7 @@ class LabelReferences(nn.Module):
 
     Shapes:
         - **input:** hidden units :math:`(B, H)`.
-        - **output:** scores :math:`(B, C)`, which are 0 before `fit`.
+        - **output:** scores :math:`(B, C)`, which are 0 before `fit`; or of some labels :math:`(B, K)`.
 
     Example:
         >>> import torch
@@ -71,7 +75,7 @@ class LabelReferences(nn.Module):
         """Set the references from training items.
 
         Args:
-            batches: For batches of images or texts: the side, hidden units (B, H), and labels (B, C).
+            batches: For batches of images or texts: the side, hidden units (B, H), and labels (B, C), dense or CSR.
             names: Hidden units of the label names as texts, (C, H). Rows of zeros are names without a known word.
             graph: Graph of meaning over the labels, see `meaning_graph`. Its edge weights lead to the target of an
                 edge, and weights of one target that sum to more than 1 are scaled down to 1.
@@ -79,10 +83,14 @@ class LabelReferences(nn.Module):
         moments = {side: _Moments(self.directions) for side in SIDES}
         sums, counts = torch.zeros_like(self.directions), self.offsets.new_zeros(len(SIDES), len(self.offsets))
         for side, hidden, labels in batches:
-            unit, labels = unit_length(hidden.to(sums)), labels.to(sums)
+            unit = unit_length(hidden.to(sums))
             moments[side].add(unit)
-            sums += labels.t() @ unit
-            counts[SIDES.index(side)] += labels.sum(0)
+            counts[SIDES.index(side)] += label_sums(labels).to(sums)
+            if labels.layout == torch.strided:
+                sums += labels.to(sums).t() @ unit
+            else:
+                item, label = (each.to(sums.device) for each in item_labels(labels))
+                sums.index_add_(0, label, unit[item])
         own = unit_length(sums) + (0 if names is None else unit_length(names.to(sums)))
         self.directions.copy_(unit_length(own if graph is None else own + _from_neighbours(own, graph)))
         # A label without a reference, such as one without items and neighbours, keeps the classifier alone.
@@ -96,10 +104,10 @@ class LabelReferences(nn.Module):
         """Labels without training items that have a reference, as a mask of shape (C,)."""
         return (self.weights > 0) & (self.weights >= self.strength)
 
-    def forward(self, side: str, hidden: Tensor) -> Tensor:
-        """Score all labels for hidden units of images or texts."""
-        cosine = unit_length(hidden) @ self.directions.t()
-        return self.weights * (cosine - self.offsets[:, SIDES.index(side)])
+    def forward(self, side: str, hidden: Tensor, labels: Tensor | slice = slice(None)) -> Tensor:
+        """Score all labels, or some of them, for hidden units of images or texts."""
+        cosine = unit_length(hidden) @ self.directions[labels].t()
+        return self.weights[labels] * (cosine - self.offsets[labels, SIDES.index(side)])
 
 
 class _Moments:
@@ -126,4 +134,7 @@ def _from_neighbours(own: Tensor, graph: Data) -> Tensor:
     """Return the weighted sum of the rows of the sources of each label's edges."""
     (source, target), weight = graph.edge_index.to(own.device), graph.edge_weight.to(own)
     total = own.new_zeros(len(own)).index_add_(0, target, weight).clamp(min=1)
-    return torch.zeros_like(own).index_add_(0, target, own[source] * (weight / total[target]).unsqueeze(1))
+    sums, share = torch.zeros_like(own), (weight / total[target]).unsqueeze(1)
+    for edges in torch.arange(len(source), device=own.device).split(EDGES):  # Their vectors are copies.
+        sums.index_add_(0, target[edges], own[source[edges]] * share[edges])
+    return sums

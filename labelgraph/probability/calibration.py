@@ -20,7 +20,7 @@ class Calibration(nn.Module):
     the model.
 
     Args:
-        num_labels: Number of labels :math:`C`.
+        num_labels: Number of labels :math:`C`, or 1 for one line of all labels.
 
     Shapes:
         - **input:** scores :math:`(B, C)`.
@@ -42,7 +42,14 @@ class Calibration(nn.Module):
         self.register_buffer("slope", torch.ones(num_labels))
         self.register_buffer("intercept", torch.zeros(num_labels))
 
-    def fit(self, scores: Tensor, labels: Tensor, kind: str = "platt", shrinkage: float = 1000.0) -> Calibration:
+    def fit(
+        self,
+        scores: Tensor,
+        labels: Tensor,
+        kind: str = "platt",
+        shrinkage: float = 1000.0,
+        weights: Tensor | None = None,
+    ) -> Calibration:
         """Fit the lines on held-out items, on which the model that computes the scores was not trained.
 
         Args:
@@ -50,6 +57,8 @@ class Calibration(nn.Module):
             labels: Multi-hot labels, shape (N, C).
             kind: ``"temperature"``, ``"platt"``, or ``"none"``, which resets the calibration.
             shrinkage: Shrinkage of `platt_scaling`.
+            weights: Number of labels for which each of the K columns stands, (K,), if scores are those of drawn labels,
+                see `draw_labels`. They need a calibration with one line for all labels, ``num_labels=1``.
 
         Raises:
             ValueError: If the kind is unknown.
@@ -58,7 +67,9 @@ class Calibration(nn.Module):
             raise ValueError(f"'kind' must be one of {', '.join(CALIBRATIONS)} (got {kind!r})")
         slope, intercept = torch.ones(()), torch.zeros(())
         if kind == "temperature":
-            slope = 1 / temperature_scaling(scores, labels)
+            slope = 1 / temperature_scaling(scores, labels, weights)
+        elif kind == "platt" and len(self.slope) == 1:
+            slope, intercept = _shared_line(*_checked(scores, labels, weights)).float()
         elif kind == "platt":
             slope, intercept = platt_scaling(scores, labels, shrinkage)
         self.slope.copy_(slope)
@@ -70,12 +81,13 @@ class Calibration(nn.Module):
         return self.slope * scores + self.intercept
 
 
-def temperature_scaling(scores: Tensor, labels: Tensor) -> Tensor:
+def temperature_scaling(scores: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
     r"""Fit the temperature :math:`T` of :math:`\sigma(s / T)` by maximum likelihood (Guo et al. 2017, section 4.2).
 
     Args:
         scores: Logits, shape (N, C).
         labels: Multi-hot labels, shape (N, C).
+        weights: Number of labels for which each label stands, (C,); see `draw_labels`. Defaults to 1 each.
 
     Returns:
         Positive scalar :math:`T`.
@@ -90,8 +102,12 @@ def temperature_scaling(scores: Tensor, labels: Tensor) -> Tensor:
         tensor(1.8205)
     """
     log = torch.zeros((), dtype=torch.float64)
-    scores, labels = _checked(scores, labels)
-    return _minimise(lambda log: _entropy(scores * log.exp(), labels) + WEAK * log.square(), log).neg().exp().float()
+    scores, labels, weights = _checked(scores, labels, weights)
+
+    def loss(log: Tensor) -> Tensor:
+        return _entropy(scores * log.exp(), labels, weights) + WEAK * log.square()
+
+    return _minimise(loss, log).neg().exp().float()
 
 
 def platt_scaling(scores: Tensor, labels: Tensor, shrinkage: float = 1000.0) -> tuple[Tensor, Tensor]:
@@ -123,19 +139,27 @@ def platt_scaling(scores: Tensor, labels: Tensor, shrinkage: float = 1000.0) -> 
     """
     if not shrinkage > 0:
         raise ValueError(f"'shrinkage' must be positive (got {shrinkage})")
-    scores, labels = _checked(scores, labels)
-    identity = torch.tensor([[1.0], [0.0]], dtype=torch.float64)
-
-    def loss(line: Tensor, x: Tensor, strength: float) -> Tensor:
-        return _entropy(line[0] * x + line[1], labels) + strength / 2 * (line - identity).square().sum()
-
-    shared = _minimise(lambda line: loss(line, scores, WEAK), identity)
+    scores, labels, _ = _checked(scores, labels)
+    shared = _shared_line(scores, labels)
     logits = shared[0] * scores + shared[1]
-    lines = _minimise(lambda line: loss(line, logits, shrinkage), identity.expand(2, scores.shape[1]))
+    start = IDENTITY.expand(2, scores.shape[1])
+    lines = _minimise(lambda line: _line_loss(line, logits, labels, shrinkage), start)
     return (lines[0] * shared[0]).float(), (lines[0] * shared[1] + lines[1]).float()
 
 
-def _checked(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+IDENTITY = torch.tensor([[1.0], [0.0]], dtype=torch.float64)
+
+
+def _shared_line(scores: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Fit slope and intercept of one line for all labels, (2, 1)."""
+    return _minimise(lambda line: _line_loss(line, scores, labels, WEAK, weights), IDENTITY)
+
+
+def _line_loss(line: Tensor, scores: Tensor, labels: Tensor, strength: float, weights: Tensor | None = None) -> Tensor:
+    return _entropy(line[0] * scores + line[1], labels, weights) + strength / 2 * (line - IDENTITY).square().sum()
+
+
+def _checked(scores: Tensor, labels: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor | None]:
     if scores.ndim != 2 or scores.shape != labels.shape or not len(scores):
         raise ValueError(
             f"'scores' and 'labels' must have the same shape (N, C), N at least 1 "
@@ -145,11 +169,12 @@ def _checked(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         raise ValueError("'scores' must be finite (got NaN or infinity)")
     if not ((labels == 0) | (labels == 1)).all():
         raise ValueError("'labels' must be 0 or 1 (got other values)")
-    return scores.detach().double().cpu(), labels.detach().double().cpu()
+    weights = None if weights is None else weights.detach().double().cpu()
+    return scores.detach().double().cpu(), labels.detach().double().cpu(), weights
 
 
-def _entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    return F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
+def _entropy(logits: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
+    return F.binary_cross_entropy_with_logits(logits, labels, weights, reduction="sum")
 
 
 @torch.enable_grad()

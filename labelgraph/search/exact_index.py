@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labelgraph._core.similarity import Embeddings, as_embeddings, as_matrix
+from labelgraph._core.similarity import SIMILARITIES, SPARSE, Embeddings, as_embeddings, as_matrix
 from labelgraph.search.exact_neighbours import comparable, find
 from labelgraph.search.neighbours import check_k
 
@@ -19,11 +19,9 @@ class ExactIndex:
     Args:
         similarity: ``"cosine"`` for vectors, which are kept as float32 of unit length; ``"dot"`` for vectors
             kept as float32 of their own length; ``"jaccard"`` for label probabilities, followed by pair embeddings;
-            ``"hamming"`` for codes of `pack_bits`. See `Embeddings`.
-        num_labels: For ``"jaccard"``, number of columns that are label probabilities; by default all.
-
-    Attributes:
-        held: The added vectors, as embeddings; None for an empty index.
+            ``"hamming"`` for codes of `pack_bits`; ``"sparse-jaccard"`` and the other sparse similarities for the most
+            probable labels, which are searched by inverted lists. See `Embeddings`.
+        num_labels: See `Embeddings`.
 
     Example:
         >>> import torch
@@ -37,7 +35,17 @@ class ExactIndex:
     def __init__(self, similarity: str, num_labels: int | None = None) -> None:
         self.similarity = similarity
         self.num_labels = num_labels
-        self.held: Embeddings | None = None
+        self._held: Embeddings | None = None
+        self._lists: tuple[Any, ...] | None = None  # Inverted lists, built by the first search.
+
+    @property
+    def held(self) -> Embeddings | None:
+        """The added vectors, as embeddings; None for an empty index."""
+        return self._held
+
+    @held.setter
+    def held(self, embeddings: Embeddings | None) -> None:
+        self._held, self._lists = embeddings, None
 
     @property
     def vectors(self) -> Tensor:
@@ -79,8 +87,12 @@ class ExactIndex:
         """
         asked, k = self.check("query", query), check_k(k)
         held = asked[:0] if self.held is None else self.held  # An empty index has no width yet.
-        scores, positions = find(asked, held if among is None else held[among], k)
-        return scores, positions if among is None else among[positions]
+        if among is not None:
+            scores, positions = find(asked, held[among], k)
+            return scores, among[positions]
+        if self.similarity in SPARSE and len(held) and self._lists is None:
+            self._lists = SIMILARITIES[self.similarity].hold(held, torch.float32)
+        return find(asked, held, k, self._lists)
 
     def dump(self) -> dict[str, bytes]:
         """Return the files to save besides the vectors, by suffix: none."""

@@ -12,7 +12,15 @@ import torch
 from torch import Tensor
 
 from labelgraph._core.packed_bits import count_bits
-from labelgraph._core.similarity import SIMILARITIES, Embeddings, as_embeddings, check_comparable, unit_length
+from labelgraph._core.similarity import (
+    SIMILARITIES,
+    SPARSE,
+    Embeddings,
+    as_embeddings,
+    check_comparable,
+    score_blocks,
+    unit_length,
+)
 from labelgraph.search.nearest import Nearest
 from labelgraph.search.neighbours import check_k
 
@@ -57,14 +65,23 @@ def comparable(embeddings: Embeddings) -> Embeddings:
     return Embeddings(vectors.contiguous(), embeddings.similarity, embeddings.num_labels)
 
 
-def find(query: Embeddings, database: Embeddings, k: int) -> tuple[Tensor, Tensor]:
-    """Find the nearest neighbours of embeddings from `comparable`; either side may be empty."""
+def find(query: Embeddings, database: Embeddings, k: int, held: tuple[Any, ...] | None = None) -> tuple[Tensor, Tensor]:
+    """Find the nearest neighbours of embeddings from `comparable`; either side may be empty.
+
+    Args:
+        query: The queries.
+        database: The items.
+        k: Number of neighbours.
+        held: For sparse similarities, the result of `Similarity.hold` for the database in float32, if it is known.
+    """
     k = min(k, len(database))
     if not len(query) or not k:
         dtype = torch.int32 if query.similarity == "hamming" else torch.float32
         return torch.empty(len(query), k, dtype=dtype), torch.empty(len(query), k, dtype=torch.long)
     if query.similarity == "hamming":
         return _hamming_neighbours(query.vectors, database.vectors, k)
+    if query.similarity in SPARSE:
+        return _sparse_neighbours(query, database, k, held)
     return _vector_neighbours(query, database, k)
 
 
@@ -72,6 +89,7 @@ def find(query: Embeddings, database: Embeddings, k: int) -> tuple[Tensor, Tenso
 BLOCK_QUERIES = 2**10
 BLOCK_ITEMS = 2**10
 RUN = 2**6
+SPARSE_BLOCK_ITEMS = 2**14
 
 
 Keys = Callable[[slice, Tensor], Tensor]
@@ -112,6 +130,23 @@ def _jaccard_keys(query: Embeddings, database: Embeddings) -> Keys:
         return similarity.score(asked, similarity.prepare(database[block], torch.float32), out).neg_()
 
     return keys
+
+
+def _sparse_neighbours(
+    query: Embeddings, database: Embeddings, k: int, held: tuple[Any, ...] | None
+) -> tuple[Tensor, Tensor]:
+    """Find the items with the highest scores, like `_vector_neighbours`; inverted lists give those of all items."""
+    scores = torch.empty(len(query), k)
+    positions = torch.empty(len(query), k, dtype=torch.long)
+    for rows, block in score_blocks(query, database, held=held):
+        nearest = Nearest(len(block), k, np.float32)
+        keys = block.neg_().numpy()
+        for start in range(0, len(database), SPARSE_BLOCK_ITEMS):
+            nearest.add(keys[:, start : start + SPARSE_BLOCK_ITEMS], start)
+        best, places = map(torch.from_numpy, nearest.result())
+        scores[rows] = 0.0 - best
+        positions[rows] = places
+    return scores, positions
 
 
 # A block of 16 x 16384 words, 2 MiB for codes of 64 bits, fits in the caches.

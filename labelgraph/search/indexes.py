@@ -51,7 +51,8 @@ class IndexKind:
     """A kind of index.
 
     Args:
-        similarities: Similarities of its embeddings: ``"cosine"``, ``"dot"`` and ``"jaccard"``, or ``"hamming"``.
+        similarities: Similarities of its embeddings: ``"cosine"``, ``"dot"`` and ``"jaccard"``, also sparse, or
+            ``"hamming"``.
         build: Function from the similarity, the number of labels and the settings to an empty index.
         settings: Names of the settings, which are whole numbers within `LIMITS`, and their defaults.
     """
@@ -74,11 +75,12 @@ def _faiss(similarity: str, **options: Any) -> Index:
 
 
 VECTORS, CODES = ("cosine", "dot", "jaccard"), ("hamming",)
+SPARSE = ("sparse-dot", "sparse-cosine", "sparse-jaccard")  # As in `SIMILARITIES`, which needs PyTorch.
 # FAISS ends the process if there is only 1 link per item; memory grows with the number of links.
 LIMITS = {"num_probes": (1, 2**20), "num_links": (2, 1024), "search_width": (1, 2**20)}
 IVF, HNSW = {"num_probes": 16}, {"num_links": 32, "search_width": 128}
 INDEXES: dict[str, IndexKind] = {
-    "exact": IndexKind(VECTORS, _exact),
+    "exact": IndexKind((*VECTORS, *SPARSE), _exact),
     "hamming": IndexKind(CODES, _exact),
     "faiss-flat": IndexKind(VECTORS, partial(_faiss, structure="flat")),
     "faiss-ivf": IndexKind(VECTORS, partial(_faiss, structure="ivf"), IVF),
@@ -94,8 +96,9 @@ def build_index(name: str, similarity: str | None = None, num_labels: int | None
 
     Args:
         name: Key of ``INDEXES``.
-        similarity: ``"cosine"``, ``"dot"``, ``"jaccard"`` or ``"hamming"``; by default the first that the index has.
-        num_labels: For ``"jaccard"``, number of columns that are label probabilities; by default all.
+        similarity: Similarity of `Embeddings`; by default the first that the index has.
+        num_labels: For ``"jaccard"``, number of columns that are label probabilities; by default all. For the sparse
+            similarities, number of labels that a row names.
         settings: ``num_probes`` of IVF, from 1; ``num_links``, from 2 to 1024, and ``search_width``, from 1, of HNSW.
 
     Raises:

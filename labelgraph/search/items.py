@@ -15,6 +15,7 @@ from labelgraph.search.neighbours import Neighbours
 
 SCORE_NAMES = {
     "cosine": "cosine", "dot": "inner product", "hamming": "Hamming distance", "jaccard": "expected Jaccard",
+    "sparse-cosine": "cosine", "sparse-dot": "inner product", "sparse-jaccard": "expected Jaccard",
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, LearningRateMonitor
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.loggers import Logger
 
 from labelgraph._core.argument_kinds import as_path, check_kind
@@ -37,6 +37,7 @@ from labelgraph.train.module import MONITOR, RetrievalModule
 from labelgraph.train.process import interruptible
 from labelgraph.train.rare_labels import learn_names, learn_references
 from labelgraph.train.settings import TrainConfig
+from labelgraph.train.table_steps import averaging_of
 
 Seed = Annotated[int, Limit("a whole number from 0 to 4294967295", lambda value: 0 <= value < 2**32)]
 HISTORY, BEST, LAST = "history.csv", "best", "last"
@@ -153,7 +154,7 @@ def fit(
     logger = logger if is_first() else None
     last = _checkpoint(folder, LAST, every_n_epochs=config.checkpoint_every)
     with _quiet(), interruptible():
-        averaging = [EMAWeightAveraging(decay=config.ema_decay)] if config.ema_decay else []
+        averaging = [averaging_of(method, config.ema_decay)] if config.ema_decay else []
         own = [EpochSeed(seed), *averaging, history, *_selecting(config, folder), last, *bar, *callbacks]
         trainer = _trainer(config, own, logger, trainer_options or {})
         checkpoint = by_first(lambda: _unfinished(config, folder))

@@ -21,8 +21,10 @@ from labelgraph._core.similarity import Embeddings
 from labelgraph.inference import encode_batch
 from labelgraph.methods import Method
 from labelgraph.metrics import mean_average_precision
+from labelgraph.nn import table_parameters
 from labelgraph.train.datamodule import Batch
 from labelgraph.train.settings import TrainConfig
+from labelgraph.train.table_steps import AdamWithTables
 
 MONITOR = "validation_map"  # Metric that selects the best epoch.
 DRAWS = 0x9E3779B1  # Distance of the random seeds of two processes, or of two steps.
@@ -54,6 +56,10 @@ class RetrievalModule(L.LightningModule):
         """Create Adam or SGD. The fused implementation is several times faster than the loop over parameters."""
         config = self.config
         groups = self.method.param_groups(config.lr)
+        if tables := table_parameters(self.method):
+            if config.optimizer == "sgd":
+                raise ValueError(f"'optimizer' must be 'adam' for {self.method.name!r} with many labels (got 'sgd')")
+            return AdamWithTables(groups, tables, config.lr, betas=config.betas, weight_decay=config.weight_decay)
         if config.optimizer == "sgd":
             return torch.optim.SGD(groups, momentum=config.momentum, weight_decay=config.weight_decay, fused=True)
         return torch.optim.Adam(groups, betas=config.betas, weight_decay=config.weight_decay, fused=True)
@@ -145,7 +151,10 @@ class RetrievalModule(L.LightningModule):
             embeddings = [encode_batch(self.method, side, getattr(batch, side)) for side in SIDES]
         except NonFiniteError as error:
             raise NonFiniteError(f"{error} after epoch {self.current_epoch}; {ADVICE}") from error
-        self._held_out.append((*embeddings, batch.labels, batch.present))
+        labels, present = batch.labels, batch.present
+        if labels.layout != torch.strided:  # Many labels are ranked on the CPU.
+            labels, present = labels.cpu(), present.cpu()
+        self._held_out.append((*embeddings, labels, present))
 
     def on_validation_epoch_end(self) -> None:
         """Compute mAP in both directions on the validation split, which all processes gather first."""

@@ -77,4 +77,5 @@ def _labelled_batches(method: Method, data: CrossModalData, batch_size: int) -> 
         items = rows[present[rows]]
         batches = feature_batches(method, side, data, batch_size, items, None)
         for part, batch in zip(items.split(batch_size), batches, strict=True):
-            yield side, batch, data.label_rows(part).to(batch)
+            labels = data.label_rows(part, dense=not method.takes_sparse_labels)
+            yield side, batch, labels.to(batch.device, batch.dtype)

@@ -178,5 +178,6 @@ def test_all_labels_are_columns_by_default(sides):
 
 
 def test_every_similarity_describes_its_score():
-    assert list(SIMILARITIES) == ["cosine", "dot", "hamming", "jaccard"]
+    sparse = ["sparse-dot", "sparse-cosine", "sparse-jaccard"]
+    assert list(SIMILARITIES) == ["cosine", "dot", "hamming", "jaccard", *sparse]
     assert all(similarity.meaning for similarity in SIMILARITIES.values())

@@ -1,1 +1,0 @@
-"""Where a searcher keeps its items: in memory, in LanceDB, or in Milvus."""
