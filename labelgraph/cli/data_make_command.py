@@ -5,6 +5,7 @@ Examples:
   labelgraph data make items.csv --out my-data --columns file=picture caption=words split=part --separator '|'
   labelgraph data make my-pictures --out my-data.npz --text-encoder sentence-transformers
   labelgraph data make my-pictures --out my-data.npz --image-encoder clip --set image.model=path/of/a/model
+  labelgraph data make my-pictures --out my-data --part 2/8  # then: labelgraph data merge my-data.part-* --out my-data
 
 Encoders compute the features: efficientnet-lite0, clip or open-clip for pictures; bag-of-words, sentence-transformers,
 clip or open-clip for captions. The data set records its encoders, so that a model trained on it can be searched by
@@ -13,7 +14,9 @@ the columns that it read. Tags are lists, or texts with one of ; | , between tag
 labels. Without a column 'split', a random tenth of the items is the validation split, and another tenth the test
 split. Items that lack a picture or a caption are kept for the search, but are in no split. Tags that differ only in
 capitals, or as singular and plural, are merged. Pictures that cannot be read are listed. An interrupted command
-resumes when you run it again; until it is done, the folder OUT.making holds its features.
+resumes when you run it again; until it is done, the folder OUT.making holds its features. With --part K/N, the
+command computes a part of the items and saves it in OUT.part-K-of-N; several machines can make the parts at the same
+time.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 from labelgraph._core.files import check_writable
 from labelgraph._core.names import check_name
 from labelgraph.cli.common import Parser, add_command, note, print_json
-from labelgraph.cli.inputs import check_file
+from labelgraph.cli.inputs import check_file, part_of_words
 from labelgraph.encoders.named_encoders import ENCODERS, build_encoder
 
 if TYPE_CHECKING:
@@ -76,6 +79,8 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument(
         "--device", metavar="NAME", default="cpu", help="device of the encoders, such as cuda (default: cpu)"
     )
+    command.add_argument("--part", metavar="K/N", type=part_of_words, help="make only one of N equal parts of the "
+                         "items (default: all items)")  # fmt: skip
     command.add_argument("--restart", action="store_true", help="discard the features of an interrupted command")
     command.add_argument("--quiet", action="store_true", help="do not print progress")
 
@@ -87,6 +92,8 @@ def run(options: argparse.Namespace) -> None:
     columns = {COLUMNS[name]: column for name, column in _pairs("--columns", options.columns, COLUMNS).items()}
     if not options.source.is_dir():
         check_file(options.source, "table of items")
+    if options.part is not None:
+        options.out = options.part.beside(options.out)
     is_file = options.out.suffix == ".npz"
     check_writable(options.out, folder=not is_file, name="--out")
     from labelgraph.encoders import data_from_table
@@ -102,7 +109,7 @@ def run(options: argparse.Namespace) -> None:
                 min_tag_count=options.min_tag_count, min_word_count=options.min_word_count, missing=options.missing,
                 seed=options.seed, batch_size=options.batch_size, workers=options.workers,
                 separator=options.separator, merge_tags=not options.tags_as_written, out=work_folder / FEATURES,
-                progress=not options.quiet, on_failure=failures.append,
+                progress=not options.quiet, on_failure=failures.append, part=options.part,
             )  # fmt: skip
         _save(data, options.out)
     _report_result(options, data, failures)
@@ -220,6 +227,7 @@ def _report_result(options: argparse.Namespace, data: CrossModalData, failures: 
     if len(failures) > SHOWN:
         note(f"{lost}: {len(failures) - SHOWN} more, which --json lists")
     names = ", ".join(data.label_names[:SHOWN]) + (", ..." if data.num_labels > SHOWN else "")
-    print(
-        f"{data}\nlabels: {names}\nsaved in {options.out}. To train on it: labelgraph train {options.out} --out MODEL"
-    )
+    usage = f"To train on it: labelgraph train {options.out} --out MODEL"
+    if options.part is not None:
+        usage = "When all parts are made, join them: labelgraph data merge PARTS --out OUT"
+    print(f"{data}\nlabels: {names}\nsaved in {options.out}. {usage}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelgraph import search
 from labelgraph._core.names import check_name, did_you_mean
+from labelgraph._core.parts import Part
 from labelgraph.data.named_sets import check_dataset
 from labelgraph.methods.hub import check_repository, is_on_hub
 from labelgraph.methods.registry import load_method
@@ -50,6 +52,14 @@ def check_file(path: Path, content: str) -> None:
 def model_place(text: str) -> str | Path:
     """Return the path of a folder, or ``hf://user/model`` unchanged, since a path would have one ``/`` less."""
     return text if is_on_hub(text) else Path(text)
+
+
+def part_of_words(text: str) -> Part:
+    """Read the value of ``--part``, such as ``2/8``."""
+    try:
+        return Part.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def check_folder(path: str | Path, content: str) -> None:

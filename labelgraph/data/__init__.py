@@ -7,6 +7,7 @@ from labelgraph._core.lazy import lazy_exports
 if TYPE_CHECKING:
     from labelgraph._core.checks import csr_tensor, sparse_if_mostly_zero
     from labelgraph._core.multi_hot import DENSE_LABELS
+    from labelgraph._core.parts import Part
     from labelgraph.data.card import DataCard, data_card
     from labelgraph.data.card_facts import LabelFacts, SideFacts
     from labelgraph.data.formats.hashing_mat import MatPictures, load_hashing_files
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         load_path,
         load_thumbnails,
     )
+    from labelgraph.data.merging import merge_parts
     from labelgraph.data.missing_labels import drop_labels, hold_out_labels
     from labelgraph.data.named_sets import DATASETS
     from labelgraph.data.pairs import CrossModalData, Pair, drop_modalities, keep_complete
@@ -49,6 +51,7 @@ __all__ = [
     "LabelNoise",
     "MatPictures",
     "Pair",
+    "Part",
     "SideFacts",
     "complete_splits",
     "count_bins",
@@ -76,6 +79,7 @@ __all__ = [
     "make_splits",
     "mat_variables",
     "mat_version",
+    "merge_parts",
     "read_mat",
     "read_splits",
     "save_folder",

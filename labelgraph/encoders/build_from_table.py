@@ -74,7 +74,7 @@ def data_from_table(
     ids = table.ids if columns["id"] else _file_ids(table.ids, table.image_paths, paths)
     columns_read = {"ids": ids, "titles": table.titles, "splits": table.splits or None}
     data = data_from_files(paths, table.captions, _tags(path, table.tags, merge_tags), **{**columns_read, **options})
-    if table.splits and "train" in data.splits:
+    if table.splits and "train" in data.splits and options.get("part") is None:  # Merging completes those of parts.
         return replace(data, splits=complete_splits(data.splits))
     return data
 

@@ -179,3 +179,25 @@ def test_the_help_names_all_encoders(capsys):
         make("--help")
     shown = capsys.readouterr().out
     assert all(name in shown for name in ENCODERS)
+
+
+@pytest.mark.slow
+def test_parts_are_made_and_merged(folder, tmp_path, capsys):
+    command = (folder, "--out", tmp_path / "mine", *SMALL_COUNTS, "--missing", "mark", "--quiet")
+    for number in (1, 2):
+        assert make(*command, "--part", f"{number}/2") == 0
+    assert "labelgraph data merge PARTS" in capsys.readouterr().out
+    parts = [str(tmp_path / f"mine.part-{number}-of-2") for number in (2, 1)]
+    assert main(["data", "merge", parts[0], "--out", str(tmp_path / "mine")]) == 2
+    assert "got no part 1" in capsys.readouterr().err
+    assert main(["data", "merge", *parts, "--out", str(tmp_path / "mine"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["splits"] == {
+        "train": 8, "validation": 2, "test": 2, "query": 2, "database": 10,
+    }  # fmt: skip
+    assert make(*command[:2], tmp_path / "whole", *command[3:]) == 0
+    whole, merged = (load_dataset(tmp_path / name) for name in ("whole", "mine"))
+    assert whole.ids == merged.ids and whole.label_names == merged.label_names
+    np.testing.assert_allclose(whole.image, merged.image, atol=1e-5)
+    with pytest.raises(SystemExit):
+        make(*command, "--part", "3/2")
+    assert "argument --part: 'part' must be from 1/2 to 2/2 (got 3/2)" in capsys.readouterr().err

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from labelgraph._core.parts import Part
+from labelgraph.data import load_path, merge_parts, save_folder, save_npz
 from labelgraph.encoders import BagOfWords, Encoder, data_from_files, data_from_folder, data_from_table, open_picture
 
 pytest.importorskip("PIL")
@@ -273,3 +275,46 @@ def test_without_any_picture_nothing_is_made(tmp_path):
     (tmp_path / "items.csv").write_text("file,caption,tags\n,A cat,cat\n")
     with pytest.raises(ValueError, match=r"'images' must have a picture that can be read \(got none\)"):
         from_table(tmp_path / "items.csv")
+
+
+def same_data(left, right):
+    assert np.array_equal(left.image, right.image) and (left.text != right.text).nnz == 0
+    assert np.array_equal(left.labels, right.labels) and np.array_equal(left.present, right.present)
+    assert (left.ids, left.titles, left.label_names) == (right.ids, right.titles, right.label_names)
+    assert left.encoders == right.encoders
+    assert {k: v.tolist() for k, v in left.splits.items()} == {k: v.tolist() for k, v in right.splits.items()}
+
+
+@pytest.mark.parametrize("ending", ["", ".npz"])
+@pytest.mark.parametrize("count", [1, 3, 7])
+def test_merged_parts_are_the_data_set_of_one_run(items, tmp_path, count, ending):
+    save = save_npz if ending else save_folder
+    paths = []
+    for part in (Part(number, count) for number in range(1, count + 1)):
+        paths.append(part.beside(tmp_path / f"parts{ending}"))
+        save(make(items, part=part, missing="keep"), paths[-1])
+    merge_parts(paths[::-1], tmp_path / f"merged{ending}")
+    same_data(load_path(tmp_path / f"merged{ending}"), make(items, missing="keep"))
+
+
+@pytest.mark.parametrize("missing", ["keep", "mark", "drop"])
+def test_parts_lack_the_pictures_that_cannot_be_read(items, tmp_path, missing):
+    images, captions, _ = items
+    images[5].write_bytes(b"junk")
+    images[8], captions[20], captions[5] = None, " ", "A caption"
+    parts = [make(items, part=Part(number, 4), missing=missing, on_failure=lambda _: 0) for number in (1, 2, 3, 4)]
+    ids = [id for part in parts for id in part.ids]
+    expected = {"drop": 37}.get(missing, 40)
+    assert len(ids) == len(set(ids)) == expected
+    first = parts[0]
+    usable = {first.ids[row] for rows in first.splits.values() for row in rows.tolist()}
+    assert (str(images[5]) in usable) == (missing == "mark")
+    if missing != "drop":
+        row = first.ids.index(str(images[5]))
+        assert first.present[row].tolist() == [False, True] and not first.image[row].any()
+
+
+def test_a_part_may_have_captions_only(items):
+    images, captions, tags = items
+    data = make(([None] * 20 + images[20:], captions, tags), part=Part(1, 2), missing="mark")
+    assert len(data) == 20 and not data.present[:, 0].any() and not data.image.any()

@@ -16,7 +16,7 @@ from torch import Tensor
 from labelgraph._core.argument_kinds import as_path
 from labelgraph._core.commit import LOCK, write_version
 from labelgraph._core.manifest import FILE_NAME
-from labelgraph._core.multi_hot import plain_labels
+from labelgraph._core.multi_hot import label_sums, plain_labels
 from labelgraph._core.reading import quoted, reading
 from labelgraph._core.temporary import TEMPORARY_NAME
 from labelgraph.data.formats.array_layouts import csr_from_parts
@@ -125,21 +125,9 @@ def save_folder(data: CrossModalData, path: str | Path) -> None:
         71
     """
     check_pairs("data", data)
-    labels = plain_labels(data.labels)
-    if isinstance(labels, np.ndarray) and np.count_nonzero(labels) < SPARSE_LABELS * labels.size:
-        labels = sp.csr_array(labels)
-    arrays: dict[str, np.ndarray] = {"image": data.image.cpu().numpy()}
-    shapes = {}
-    for name, matrix in (("text", data.text), ("labels", labels)):
-        if sp.issparse(matrix):
-            shapes[name] = matrix.shape
-            arrays |= {f"{name}_{part}": getattr(matrix, part) for part in PARTS}
-        else:
-            arrays[name] = matrix.cpu().numpy() if isinstance(matrix, Tensor) else matrix
-    if not data.is_complete:
-        arrays["present"] = data.present.cpu().numpy()
-    if data.label_vectors is not None:
-        arrays["label_vectors"] = data.label_vectors.cpu().numpy()
+    arrays = folder_arrays(data, sparse_labels=has_sparse_labels([data]), with_present=not data.is_complete)
+    sizes = {"text": (len(data), data.text_channels), "labels": (len(data), data.num_labels)}
+    shapes = {name: size for name, size in sizes.items() if f"{name}_indptr" in arrays}
     kinds = {name: (array.shape, array.dtype) for name, array in arrays.items()}
     with folder_writer(
         path, kinds, shapes=shapes, splits=data.splits, label_names=data.label_names, ids=data.ids,
@@ -147,6 +135,30 @@ def save_folder(data: CrossModalData, path: str | Path) -> None:
     ) as mapped:  # fmt: skip
         for name, array in arrays.items():
             mapped[name][...] = array
+
+
+def has_sparse_labels(parts: Sequence[CrossModalData]) -> bool:
+    """Whether less than a twentieth of the labels of some data sets is 1, so that they are written as sparse parts."""
+    ones = sum(int(label_sums(part.labels).sum()) for part in parts)
+    return not isinstance(parts[0].labels, Tensor) or ones < SPARSE_LABELS * sum(part.labels.numel() for part in parts)
+
+
+def folder_arrays(data: CrossModalData, *, sparse_labels: bool, with_present: bool) -> dict[str, np.ndarray]:
+    """Return the arrays of a data set by their names in a folder; those of sparse matrices are their CSR parts."""
+    labels = plain_labels(data.labels)
+    if sparse_labels and not sp.issparse(labels):
+        labels = sp.csr_array(labels)
+    arrays: dict[str, np.ndarray] = {"image": data.image.cpu().numpy()}
+    for name, matrix in (("text", data.text), ("labels", labels)):
+        if sp.issparse(matrix):
+            arrays |= {f"{name}_{part}": getattr(matrix, part) for part in PARTS}
+        else:
+            arrays[name] = matrix.cpu().numpy() if isinstance(matrix, Tensor) else matrix
+    if with_present:
+        arrays["present"] = data.present.cpu().numpy()
+    if data.label_vectors is not None:
+        arrays["label_vectors"] = data.label_vectors.cpu().numpy()
+    return arrays
 
 
 def load_folder(path: str | Path, memory_map: bool = True) -> CrossModalData:
