@@ -140,12 +140,10 @@ def _draw(values: Values, regimes: Mapping[str, str], folder: RunFolder) -> None
         own = {cell: each for cell, each in values.items() if cell.method == method}
         for ax, heading in zip(row, PLOTTED, strict=True):
             _panel(ax, own, regimes, heading)
-            ax.set_title(
-                f"{method}: {'average precision of labels' if heading == 'all labels' else heading}", fontsize=10
-            )
+            ax.set_title("average precision of labels" if heading == "all labels" else heading, fontsize=10)
+        row[0].set_title(f"{method}: {row[0].get_title()}", fontsize=10)
         row[-1].legend(fontsize="small", edgecolor="none", loc="center left", bbox_to_anchor=(1, 0.5))
-    for ax in grid[-1]:
-        ax.set_xlabel("difference to no graph, with its 95 % interval")
+    figure.supxlabel("difference to no graph, with its 95 % interval", fontsize=10)
     save(figure, folder, "regimes.png")
 
 

@@ -149,4 +149,4 @@ def _descriptions(plan: RegimePlan, data: CrossModalData) -> dict[str, str]:
         "most-missing": "Three quarters of the training labels missing",
         "unseen": f"{counted(plan.unseen, 'label')} that no training item has",
     }
-    return {regime: known.get(regime, f"{regime} training items") for regime in plan.regimes}
+    return {regime: known.get(regime) or f"{int(regime):,} training items" for regime in plan.regimes}
