@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelgraph._core.signals import advising
 from labelgraph.cli.common import Parser, add_command, note, print_json
-from labelgraph.cli.inputs import DATA_HELP, check_folder, load, open_searcher
+from labelgraph.cli.inputs import DATA_HELP, check_folder, load, model_place, open_searcher
 from labelgraph.data.named_sets import check_dataset
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ NEEDED = ("fastapi", "uvicorn", "PIL")
 def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command."""
     command = add_command(commands, "app", __doc__ or "", run)
-    command.add_argument("place", metavar="MODEL_OR_INDEX", type=Path, help="folder of an index, or of a model")
+    command.add_argument("place", metavar="MODEL_OR_INDEX", type=model_place, help="folder of an index, or of a "
+                         "model, or lance:PATH or milvus:URI for a store")  # fmt: skip
     command.add_argument("--data", metavar="DATA", help=f"{DATA_HELP}. It has the labels of the label graph; for a "
                          "model, also the items to search")  # fmt: skip
     command.add_argument("--pictures", metavar="FOLDER", type=Path, help="folder of the picture files (default: the "
@@ -89,7 +90,8 @@ def _site(options: argparse.Namespace) -> Site:
 
     data = load(options.data) if options.data else None
     searcher = open_searcher(options.place, data)
-    return Site.of(searcher, options.place.resolve().name, data, options.data, options.pictures)
+    name = options.place.resolve().name if isinstance(options.place, Path) else options.place
+    return Site.of(searcher, name, data, options.data, options.pictures)
 
 
 def listening(host: str, port: int) -> socket.socket:

@@ -118,8 +118,9 @@ def _finite(value: Any) -> Any:
 FAILED, BROKEN_PIPE = 2, 141
 # Package -> the extra of labelgraph that installs it.
 EXTRAS = {
-    "PIL": "images", "faiss": "index", "lightning": "train", "markdown_it": "viz", "matplotlib": "viz",
-    "safetensors": "train", "sklearn": "viz", "torchmetrics": "train", "tqdm": "train",
+    "PIL": "images", "faiss": "index", "lancedb": "lance", "lightning": "train", "markdown_it": "viz",
+    "matplotlib": "viz", "milvus_lite": "milvus", "pymilvus": "milvus", "safetensors": "train", "sklearn": "viz",
+    "torchmetrics": "train", "tqdm": "train",
 }  # fmt: skip
 
 

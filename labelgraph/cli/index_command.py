@@ -4,16 +4,24 @@ Examples:
   labelgraph index my-model my-data.npz --out my-index
   labelgraph index my-model my-data.npz --out my-index --split all
   labelgraph index my-model my-data.npz --out my-index --index faiss-ivf --set num_probes=8
+  labelgraph index my-model my-data.npz --out my-index --store lance          # on disk, for many processes
+  labelgraph index my-model my-data.npz --store milvus:http://localhost:19530
 
 The split 'database' is indexed, or all items if the data have no such split; 'all' means all items. The test items are
 usually not in the database, because they are the queries of an evaluation. If INDEX exists, the old index stays
 usable until the new one is complete.
+
+--store says where the items are kept: 'memory', in files that a search reads into memory; 'lance', in a database of
+LanceDB in the folder INDEX; lance:PATH, in another folder; milvus:FILE.db or milvus:URI, in Milvus. By default, up to
+1,000,000 images and texts are kept in memory, and more in LanceDB. Search with the same address.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,18 +29,21 @@ from labelgraph import search
 from labelgraph._core.files import check_writable
 from labelgraph._core.names import check_name
 from labelgraph._core.progress import progress_bar
-from labelgraph.cli.common import Parser, add_command, counted, print_json
+from labelgraph.cli.common import Parser, add_command, counted, note, print_json
 from labelgraph.cli.inputs import DATA_HELP, check_folder, chosen_rows, load, model_place, searched_split
 from labelgraph.methods.registry import load_method
+from labelgraph.search.stores.address import INDEXES as STORE_INDEXES
+from labelgraph.search.stores.address import WANTED, address_of, default_index, is_address, open_engine
 
 if TYPE_CHECKING:
     from labelgraph.data import CrossModalData
 
+LARGE = 1_000_000  # Number of images and texts from which on LanceDB is the default.
 # Written out, so that --help does not import PyTorch.
 KINDS = (
     "exact, or hamming for codes, which compare a query with every item; faiss-flat, faiss-ivf, faiss-hnsw, or for "
     "codes faiss-binary-flat, faiss-binary-ivf, faiss-binary-hnsw, which need FAISS (default: exact, or hamming for "
-    "codes)"
+    "codes). In LanceDB and Milvus: exact or ivf (default: ivf in LanceDB, exact in Milvus)"
 )
 
 
@@ -42,10 +53,13 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument("model", metavar="MODEL", type=model_place, help="folder of a trained model, or "
                          "hf://USER/MODEL for a model on the Hugging Face Hub")  # fmt: skip
     command.add_argument("data", metavar="DATA", help=DATA_HELP)
-    command.add_argument("--out", metavar="INDEX", type=Path, required=True, help="folder for the index")
+    command.add_argument("--out", metavar="INDEX", type=Path, help="folder for the index; not with an "
+                         "address in --store")  # fmt: skip
     command.add_argument(
         "--split", metavar="NAME", help="split to index, or all (default: database, or else all items)"
     )
+    command.add_argument("--store", metavar="STORE", help="where the items are kept: memory, lance, lance:PATH or "
+                         "milvus:URI (default: memory, or lance for more than 1,000,000 images and texts)")  # fmt: skip
     command.add_argument("--index", metavar="NAME", dest="kind", help=f"kind of index: {KINDS}")
     command.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], dest="settings",
                          help="settings of the index: num_probes (IVF); num_links, search_width (HNSW)")  # fmt: skip
@@ -54,26 +68,26 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
-    check_writable(options.out, folder=True, name="--out")
-    check_folder(options.model, "folder of a model")
-    if options.kind is not None:
-        check_name("--index", options.kind, search.INDEXES)
+    _check(options)
     data = load(options.data)
     split = options.split or searched_split(data)
     split = None if split == "all" and "all" not in data.splits else split
     rows = chosen_rows(data, split)
+    store = _store(options, int(data.present[rows].sum()))
     method = load_method(options.model)
-    kind = options.kind or ("hamming" if method.similarity == "hamming" else "exact")
-    searcher = search.Searcher(method, kind, data.label_names, **_settings(kind, options.settings))
+    kind = options.kind or default_index(method.similarity, store)
+    settings = _settings(kind, options.settings, store)
+    searcher = search.Searcher(method, kind, data.label_names, store, **settings)
     present = data.present[rows]
     started = time.perf_counter()
     with progress_bar("embedding", int(present.sum()), "items", shown=not options.quiet, leave=False) as bar:
         searcher.fit(data, advance=bar.update, rows=rows)
-    searcher.save(options.out)
+    if store is None:
+        searcher.save(options.out)
     summary = {
-        "index": str(options.out),
+        "index": str(options.out or store),
         "kind": kind,
-        "settings": {**search.INDEXES[kind].settings, **searcher.settings},
+        "settings": {**_defaults(kind, store), **searcher.settings},
         "method": method.name,
         "similarity": method.similarity,
         "split": split,
@@ -85,6 +99,48 @@ def run(options: argparse.Namespace) -> None:
     print_json(summary) if options.json else print(_summary(options, summary, data, int(rows[0])))
 
 
+def _check(options: argparse.Namespace) -> None:
+    """Check the options, before slow modules are imported."""
+    addressed = is_address(options.store)
+    if not addressed and options.store not in (None, "memory", "lance"):
+        raise ValueError(f"'--store' must be memory, lance, {WANTED} (got {options.store!r})")
+    if addressed == (options.out is not None):
+        wanted = "left out with an address in --store" if addressed else "given, unless --store is an address"
+        raise ValueError(f"'--out' must be {wanted} (got {options.out if addressed else 'none'})")
+    if options.out is not None:
+        check_writable(options.out, folder=True, name="--out")
+    check_folder(options.model, "folder of a model")
+    if options.kind is not None and options.store is not None:
+        check_name("--index", options.kind, search.INDEXES if options.store == "memory" else STORE_INDEXES)
+    elif options.kind is not None:
+        check_name("--index", options.kind, search.INDEXES)
+
+
+def _store(options: argparse.Namespace, size: int) -> str | None:
+    """Return the address of the store, or None for the memory.
+
+    Raises:
+        ValueError: If the folder holds an index of the other kind.
+        ImportError: If the package of the store is not installed.
+    """
+    kind = options.store
+    if kind is None and options.kind is None and size > LARGE:
+        kind = "lance" if find_spec("lancedb") else None
+        note(f"{size:,} images and texts are kept in LanceDB; --store memory keeps them in memory" if kind else
+             f'{size:,} images and texts are kept in memory; with pip install "labelgraph[lance]", they are kept on '
+             "disk, in LanceDB")  # fmt: skip
+    if is_address(kind):
+        open_engine(kind)
+        return str(kind)
+    if kind == "lance":
+        open_engine(f"lance:{options.out}")
+        return f"lance:{options.out}"
+    if address_of(options.out) is not None:
+        raise ValueError(f"'--out' must be new, or an index in memory (got {options.out}, a store of LanceDB); "
+                         "use another folder or --store lance")  # fmt: skip
+    return None
+
+
 def _summary(options: argparse.Namespace, summary: dict[str, Any], data: CrossModalData, row: int) -> str:
     """Return the number of indexed items, and a command that searches the index."""
     where = f"the split {summary['split']!r} of {options.data}" if summary["split"] else options.data
@@ -93,17 +149,21 @@ def _summary(options: argparse.Namespace, summary: dict[str, Any], data: CrossMo
     query = "--text WORDS" if "text" in data.encoders else f"--data {options.data} --text-id {data.ids[row]}"
     return (
         f"Indexed {counted(summary['images'], 'image')} and {counted(summary['texts'], 'text')} of {where} in "
-        f"{summary['seconds']:.1f} s, with an index of the kind {summary['kind']!r}.\n{rest}Saved in {options.out}. "
-        f"To find images for a text: labelgraph search {options.out} {query}"
+        f"{summary['seconds']:.1f} s, with an index of the kind {summary['kind']!r}.\n{rest}Saved in "
+        f"{summary['index']}. To find images for a text: labelgraph search {summary['index']} {query}"
     )
 
 
-def _settings(kind: str, entries: list[str]) -> dict[str, int]:
+def _defaults(kind: str, store: str | None) -> Mapping[str, int]:
+    return search.INDEXES[kind].settings if store is None else STORE_INDEXES[kind]
+
+
+def _settings(kind: str, entries: list[str], store: str | None) -> dict[str, Any]:
     """Parse entries ``key=value`` with whole numbers."""
     settings = {}
     for entry in entries:
         key, _, value = entry.partition("=")
-        check_name("--set", key, search.INDEXES[kind].settings)
+        check_name("--set", key, _defaults(kind, store))
         if not value.isdecimal():
             raise ValueError(f"'--set {key}' must be a positive whole number (got {value!r})")
         settings[key] = int(value)

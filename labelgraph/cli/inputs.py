@@ -12,6 +12,7 @@ from labelgraph._core.parts import Part
 from labelgraph.data.named_sets import check_dataset
 from labelgraph.methods.hub import check_repository, is_on_hub
 from labelgraph.methods.registry import load_method
+from labelgraph.search.stores.address import is_address
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,8 +51,8 @@ def check_file(path: Path, content: str) -> None:
 
 
 def model_place(text: str) -> str | Path:
-    """Return the path of a folder, or ``hf://user/model`` unchanged, since a path would have one ``/`` less."""
-    return text if is_on_hub(text) else Path(text)
+    """Return the path of a folder; ``hf://user/model`` and addresses of stores stay texts."""
+    return text if is_on_hub(text) or is_address(text) else Path(text)
 
 
 def part_of_words(text: str) -> Part:
@@ -63,12 +64,16 @@ def part_of_words(text: str) -> Part:
 
 
 def check_folder(path: str | Path, content: str) -> None:
-    """Check that a folder exists, as `check_file` does; of a model on the Hub, only the name is checked.
+    """Check that a folder exists, as `check_file` does.
+
+    Of a model on the Hub, only the name is checked, and of a store nothing.
 
     Raises:
         FileNotFoundError: If the folder does not exist; the message suggests the nearest name in its folder.
         ValueError: If the name after ``hf://`` is wrong.
     """
+    if is_address(path):
+        return
     if isinstance(path, str):
         check_repository(path, "MODEL")
         return
@@ -104,7 +109,7 @@ def open_searcher(place: str | Path, data: CrossModalData | None) -> Searcher:
     """Load a saved index, or index the data with a model.
 
     Args:
-        place: Folder of an index or a model, or ``hf://user/model``.
+        place: Folder of an index or a model, address of a store, or ``hf://user/model``.
         data: The items to search; needed for a model.
 
     Raises:
@@ -113,8 +118,9 @@ def open_searcher(place: str | Path, data: CrossModalData | None) -> Searcher:
     from labelgraph.methods.model_folder import MODEL_FORMAT
     from labelgraph.search.searcher_folder import SEARCHER_FORMAT
 
-    if isinstance(place, Path) and (
-        (place / SEARCHER_FORMAT.manifest).exists() or not (place / MODEL_FORMAT.manifest).exists()
+    if is_address(place) or (
+        isinstance(place, Path)
+        and ((place / SEARCHER_FORMAT.manifest).exists() or not (place / MODEL_FORMAT.manifest).exists())
     ):
         return search.Searcher.load(place)
     if data is None:

@@ -46,7 +46,8 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command."""
     command = add_command(commands, "search", __doc__ or "", run)
     command.add_argument("place", metavar="MODEL_OR_INDEX", type=model_place, help="folder of an index, or of a "
-                         "model, or hf://USER/MODEL for a model on the Hugging Face Hub")  # fmt: skip
+                         "model, lance:PATH or milvus:URI for a store, or hf://USER/MODEL for a model on the Hugging "
+                         "Face Hub")  # fmt: skip
     command.add_argument("--data", metavar="DATA", help=f"{DATA_HELP}. It has the items of --text-id or "
                          "--image-id; for a model, also the items to search")  # fmt: skip
     asked = command.add_mutually_exclusive_group(required=True)

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labelgraph._core.names import SIDES
 from labelgraph.encoders import words_of
 from labelgraph.encoders.near_words import respelled
 from labelgraph.search.items import as_names
@@ -65,17 +64,10 @@ def gallery_items(searcher: Searcher) -> list[GalleryItem]:
         [GalleryItem(id='a', title='a', labels=('dog',), sides=('image',))]
     """
     with searcher._lock.read():
-        parts = [searcher._sides[side] for side in SIDES]
-        items: dict[str, GalleryItem] = {}
-        for part in parts:
-            names: list[list[str]] = [[] for _ in part.ids]
-            for row, column in part.labels.nonzero().tolist():
-                names[row].append(searcher.label_names[column])
-            for each, title, labels in zip(part.ids, part.titles, map(tuple, names), strict=True):
-                if each not in items:
-                    sides = tuple(side for side, held in zip(SIDES, parts, strict=True) if each in held)
-                    items[each] = GalleryItem(each, title, labels, sides)
-    return list(items.values())
+        return [
+            GalleryItem(each.id, each.title, tuple(searcher.label_names[column] for column in each.columns), each.sides)
+            for each in searcher._sides.entries()
+        ]
 
 
 def shared_labels(

@@ -17,6 +17,7 @@ from labelgraph.data.pairs import check_pairs
 from labelgraph.inference import encode_side
 from labelgraph.methods import Method
 from labelgraph.methods.label_placement import LabelPlacement
+from labelgraph.search.blocks import embed_blocks
 from labelgraph.search.indexes import build_index
 from labelgraph.search.items import as_names, distinct_ids
 from labelgraph.search.neighbours import Neighbours, check_k
@@ -24,6 +25,9 @@ from labelgraph.search.query_vectors import Query, QueryReader, as_items
 from labelgraph.search.searcher_folder import MEANING, read_searcher, write_searcher
 from labelgraph.search.shared_lock import SharedLock
 from labelgraph.search.sides import Sides
+from labelgraph.search.stores.address import address_of, default_index, is_address
+from labelgraph.search.stores.memory_sides import MemorySides
+from labelgraph.search.stores.stored_sides import open_sides, read_store
 
 WITHIN = {"pictures": ("image",), "texts": ("text",), "both": SIDES}
 OTHER = {"image": "text", "text": "image"}
@@ -39,11 +43,15 @@ class Searcher:
         index: Name of the index in ``INDEXES``; by default the exact index for the method's similarity.
         label_names: Names of the labels of the items, if items are only added by `add`; `fit` takes the labels of its
             data.
+        store: Address of the database that keeps the items, ``"lance:PATH"`` or ``"milvus:URI"``; by default, they are
+            kept in memory. `fit` replaces a store; `add` uses a store of the same model, or creates it. The index of
+            a store is ``"exact"`` or ``"ivf"``.
         settings: Settings of the index, such as ``num_probes``; see `build_index`.
 
     Raises:
-        ValueError: If the index is unknown, does not have the method's similarity, or a setting is not valid.
-        ImportError: If the index needs FAISS, which is not installed.
+        ValueError: If the index is unknown, does not have the method's similarity, or a setting is not valid; or if
+            the address of the store is wrong.
+        ImportError: If the index needs FAISS, or the store a package, that is not installed.
 
     Example:
         >>> import torch
@@ -63,11 +71,17 @@ class Searcher:
     """
 
     def __init__(
-        self, method: Method, index: str | None = None, label_names: Sequence[str] = (), **settings: int
+        self,
+        method: Method,
+        index: str | None = None,
+        label_names: Sequence[str] = (),
+        store: str | None = None,
+        **settings: int,
     ) -> None:
         check_kind("method", method, Method, "a method, such as load_method returns")
         self.method = method.eval()
-        self.index = index or ("hamming" if method.similarity == "hamming" else "exact")
+        self.store = store
+        self.index = index or default_index(method.similarity, store)
         self.settings = settings
         self.label_names = tuple(as_names("label_names", label_names))
         self._sides = self._empty_sides(self.label_names)
@@ -77,18 +91,19 @@ class Searcher:
     def __getstate__(self) -> dict[str, Any]:
         """Return a snapshot, so that a searcher can be copied and sent to other processes."""
         with self._lock.read():
-            state = {name: getattr(self, name) for name in ("method", "index", "settings", "label_names")}
+            state = {name: getattr(self, name) for name in ("method", "index", "settings", "label_names", "store")}
             return {**state, "sides": self._sides.snapshot()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["method"], state["index"], state["label_names"], **state["settings"])  # type: ignore[misc]
+        own = (state[name] for name in ("method", "index", "label_names", "store"))
+        self.__init__(*own, **state["settings"])  # type: ignore[misc]
         self._sides.restore(state["sides"])
 
     def __repr__(self) -> str:
         images, texts = (len(self._sides[side]) for side in SIDES)
         return (
             f"Searcher({self.method.name}, {self.index}, {images} images, {texts} texts, "
-            f"{len(self.label_names)} labels)"
+            f"{len(self.label_names)} labels{f', {self.store}' if self.store else ''})"
         )
 
     def fit(
@@ -115,12 +130,7 @@ class Searcher:
         chosen = check_split("rows", torch.arange(len(data)) if rows is None else rows, len(data))
         distinct_ids([data.ids[row] for row in chosen.tolist()])
         sides = self._empty_sides(data.label_names)
-        for column, side in enumerate(SIDES):
-            present = chosen[data.present[chosen, column]]
-            if len(present):
-                vectors = encode_side(self.method, side, data, batch_size, present, advance).vectors
-                ids, titles = ([names[row] for row in present.tolist()] for names in (data.ids, data.titles))
-                sides[side].add(ids, titles, vectors, data.labels[present].bool())
+        sides.fill(embed_blocks(self.method, data, chosen, sides.block_rows, batch_size, advance))
         with self._lock.write():
             self._sides, self.label_names = sides, tuple(data.label_names)
         return self
@@ -147,6 +157,32 @@ class Searcher:
         Raises:
             ValueError: If an id is repeated or not new, or shapes disagree; nothing is added then.
         """
+        items = self._embedded(ids, image, text, batch_size, titles)
+        with self._lock.write():
+            self._sides.add(*items, self._check_labels(labels, len(items[0])))
+
+    def upsert(
+        self,
+        ids: Sequence[str],
+        image: Any = None,
+        text: Any = None,
+        labels: Any = None,
+        batch_size: int = 4096,
+        titles: Sequence[str] | None = None,
+    ) -> None:
+        """Add images, texts, or both, in place of those with the same ids on the same side; see `add`.
+
+        Raises:
+            ValueError: If an id is repeated, or shapes disagree; nothing is changed then.
+        """
+        items = self._embedded(ids, image, text, batch_size, titles)
+        with self._lock.write():
+            self._sides.upsert(*items, self._check_labels(labels, len(items[0])))
+
+    def _embedded(
+        self, ids: Any, image: Any, text: Any, batch_size: int, titles: Any
+    ) -> tuple[list[str], list[str], dict[str, Tensor]]:
+        """Check items, and return their ids, titles and vectors by side."""
         ids = distinct_ids(ids)
         titles = ids if titles is None else as_names("titles", titles)
         if len(titles) != len(ids):
@@ -160,8 +196,7 @@ class Searcher:
         for side, rows in vectors.items():
             if len(rows) != len(ids):
                 raise ValueError(f"'{side}' must have a row per id, {len(ids)} (got {len(rows)})")
-        with self._lock.write():
-            self._sides.add(ids, titles, vectors, self._check_labels(labels, len(ids)))
+        return ids, titles, vectors
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove the images and texts of items.
@@ -302,24 +337,40 @@ class Searcher:
 
         Raises:
             OSError: If the folder cannot be written, such as when the disk is full.
-            ValueError: If the method cannot be saved, or ``index.json`` is not a manifest of a searcher.
+            ValueError: If the method cannot be saved, ``index.json`` is not a manifest of a searcher, or the items are
+                in a store, which needs no saving, or the folder holds a store.
         """
+        folder = as_path("folder", folder)
+        if self.store is not None:
+            raise ValueError(f"'save' needs a searcher in memory (got one whose items are in {self.store}, where they "
+                             "stay)")  # fmt: skip
+        if (held := address_of(folder)) is not None:
+            raise ValueError(f"'folder' must be new, or hold a searcher in memory (got {folder}, which is the store "
+                             f"{held})")  # fmt: skip
         state = self.__getstate__()
         meaning = {name: state[name] for name in MEANING}
-        write_searcher(as_path("folder", folder), self.method, meaning, state["sides"])
+        write_searcher(folder, self.method, meaning, state["sides"])
 
     @classmethod
-    def load(cls, folder: str | Path) -> Self:
-        """Load a saved searcher. Every file is checked by its SHA-256; no pickle is read.
+    def load(cls, place: str | Path) -> Self:
+        """Load a saved searcher, or open a store. Every file is checked by its SHA-256; no pickle is read.
 
-        If another process saves to the folder at the same time, one complete version is loaded.
+        If another process saves to the folder at the same time, one complete version is loaded. Several processes can
+        open one store; each sees what the others add and remove.
+
+        Args:
+            place: Folder of a saved searcher, or address of a store, ``"lance:PATH"`` or ``"milvus:URI"``.
 
         Raises:
-            FileNotFoundError: If the folder or one of its files is missing.
+            FileNotFoundError: If the folder or one of its files is missing, or there is no such store.
             ValueError: If the folder is damaged or has another format.
-            ImportError: If the index needs FAISS, which is not installed.
+            ImportError: If the index needs FAISS, or the store a package, that is not installed.
         """
-        return read_searcher(as_path("folder", folder), cls._restored)
+        address = place if is_address(place) else address_of(as_path("place", place))
+        if address is None:
+            return read_searcher(Path(place), cls._restored)
+        method, meaning = read_store(str(address))
+        return cls(method, meaning["index"], meaning["label_names"], str(address), **meaning["settings"])
 
     @classmethod
     def _restored(cls, method: Method, meaning: dict[str, Any], sides: dict[str, Any]) -> Self:
@@ -328,8 +379,10 @@ class Searcher:
         return searcher
 
     def _empty_sides(self, label_names: Sequence[str]) -> Sides:
+        if self.store is not None:
+            return open_sides(self.store, self.method, label_names, self.index, self.settings)
         similarity, num_labels = self.method.similarity, self.method.similarity_labels
-        return Sides(lambda: build_index(self.index, similarity, num_labels, **self.settings), len(label_names))
+        return MemorySides(lambda: build_index(self.index, similarity, num_labels, **self.settings), len(label_names))
 
     def _check_labels(self, labels: Any, size: int) -> Tensor:
         """Return multi-hot labels, bool, (size, C)."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
 from labelgraph._core.names import SIDES
+from labelgraph.search.blocks import Block
 from labelgraph.search.fusion import reciprocal_rank_fusion
-from labelgraph.search.indexes import Index
-from labelgraph.search.items import Items
 from labelgraph.search.neighbours import Neighbours
 from labelgraph.search.query_vectors import Query
 
@@ -20,18 +20,63 @@ LEAST_DEPTH, DEPTH_PER_RESULT = 1000, 10  # Number of results of each ranking th
 Filters = tuple[list[int] | None, list[str] | None]
 
 
-class Sides(Mapping[str, Items]):
-    """The items of a searcher, by side.
+class SideItems(Protocol):
+    """The items with one side, as `Sides` searches them; `Items` documents the methods."""
+
+    def __len__(self) -> int: ...
+
+    def __contains__(self, each: str) -> bool: ...
+
+    def search(self, query: Tensor, k: int, columns: list[int] | None, ids: Iterable[str] | None) -> Neighbours:
+        """Find the nearest items that pass the filters."""
+
+    def vectors(self, ids: Iterable[str]) -> Tensor:
+        """Return the vectors or codes of items."""
+
+    def captioned(
+        self, texts: Sequence[str], k: int, columns: list[int] | None, ids: Iterable[str] | None
+    ) -> list[Any]:
+        """Return the ids of the items with the best captions for each text."""
+
+    def caption_words(self, words: Iterable[str]) -> list[str]:
+        """Return those of some words that captions have."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of an item, besides its vectors.
 
     Args:
-        build: Function that returns an empty index.
-        num_labels: Number of labels C.
+        id: Its id.
+        title: Its title; the id if it has none.
+        columns: Columns of its labels.
+        sides: Its sides, of ``"image"`` and ``"text"``.
     """
 
-    def __init__(self, build: Callable[[], Index], num_labels: int) -> None:
-        self._items = {side: Items(build(), num_labels) for side in SIDES}
+    id: str
+    title: str
+    columns: tuple[int, ...]
+    sides: tuple[str, ...]
 
-    def __getitem__(self, side: str) -> Items:
+
+class Sides(Mapping[str, SideItems]):
+    """The items of a searcher, by side; subclasses keep them in memory or in a database.
+
+    Args:
+        items: The items of each side.
+
+    Attributes:
+        block_rows: Number of items that `fill` takes at a time; None for all at once.
+        address: Address of the database; None in memory.
+    """
+
+    block_rows: ClassVar[int | None] = None
+    address: str | None = None
+
+    def __init__(self, items: Mapping[str, SideItems]) -> None:
+        self._items = items
+
+    def __getitem__(self, side: str) -> SideItems:
         return self._items[side]
 
     def __iter__(self) -> Iterator[str]:
@@ -40,37 +85,41 @@ class Sides(Mapping[str, Items]):
     def __len__(self) -> int:
         return len(self._items)
 
+    @abstractmethod
+    def fill(self, blocks: Iterable[Block]) -> None:
+        """Replace all items."""
+
+    @abstractmethod
     def add(self, ids: Sequence[str], titles: Sequence[str], vectors: Mapping[str, Tensor], labels: Tensor) -> None:
         """Append items to one side or both; after an error, neither side has changed.
 
         Raises:
             ValueError: If a side already has an id, or the vectors are not valid for the index.
         """
-        for side, rows in vectors.items():
-            if held := next((each for each in ids if each in self[side]), None):
-                raise ValueError(f"'ids' must be new among the {side}s (got {held!r}, which the searcher already has)")
-            self[side].index.check(side, rows)
-        added = []
-        try:
-            for side, rows in vectors.items():
-                self[side].add(ids, titles, rows, labels)
-                added.append(side)
-        except BaseException:
-            for side in added:
-                self[side].remove(ids)
-            raise
 
+    @abstractmethod
+    def upsert(self, ids: Sequence[str], titles: Sequence[str], vectors: Mapping[str, Tensor], labels: Tensor) -> None:
+        """Append items to one side or both, in place of items with the same ids on these sides."""
+
+    @abstractmethod
     def remove(self, ids: Sequence[str]) -> None:
         """Remove items from both sides.
 
         Raises:
             ValueError: If neither side has an id.
         """
-        for each in ids:
-            if not any(each in items for items in self.values()):
-                raise ValueError(f"'ids' must be ids of items of the searcher (got {each!r})")
-        for items in self.values():
-            items.remove(ids)
+
+    @abstractmethod
+    def entries(self) -> Iterator[Entry]:
+        """Return all items: first those with an image, then those with only a text."""
+
+    @abstractmethod
+    def snapshot(self) -> dict[str, dict[str, Any]]:
+        """Return the content of both sides for `restore`; later changes do not affect it."""
+
+    @abstractmethod
+    def restore(self, snapshot: Mapping[str, Mapping[str, Any]]) -> None:
+        """Set the content from a `snapshot`."""
 
     def like(self, ids: list[str]) -> Query:
         """Return items as queries: their images, or if an item has no image, their texts.
@@ -132,15 +181,6 @@ class Sides(Mapping[str, Items]):
             for ids, titles in zip(part.ids, part.titles, strict=True):
                 title_of.update(zip(ids, titles, strict=True))
         return replace(fused, titles=[[title_of.get(each, each) for each in row] for row in fused.ids])
-
-    def snapshot(self) -> dict[str, dict[str, Any]]:
-        """Return the content of both sides for `restore`; later changes do not affect it."""
-        return {side: items.snapshot() for side, items in self.items()}
-
-    def restore(self, snapshot: Mapping[str, Mapping[str, Any]]) -> None:
-        """Set the content from a `snapshot`; errors are those of `Items.restore`."""
-        for side, items in self.items():
-            items.restore(**snapshot[side])
 
 
 def _captioned(sides: Sequence[str]) -> str:

@@ -1,0 +1,1 @@
+"""Where a searcher keeps its items: in memory, in LanceDB, or in Milvus."""

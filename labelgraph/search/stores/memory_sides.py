@@ -1,0 +1,87 @@
+"""The items of a searcher in memory, with an index for each side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from labelgraph._core.names import SIDES
+from labelgraph.search.blocks import Block
+from labelgraph.search.indexes import Index
+from labelgraph.search.items import Items
+from labelgraph.search.sides import Entry, Sides
+
+
+class MemorySides(Sides):
+    """Items in memory.
+
+    Args:
+        build: Function that returns an empty index.
+        num_labels: Number of labels C.
+    """
+
+    def __init__(self, build: Callable[[], Index], num_labels: int) -> None:
+        self._held = {side: Items(build(), num_labels) for side in SIDES}
+        super().__init__(self._held)
+
+    def fill(self, blocks: Iterable[Block]) -> None:
+        """Add items to the empty sides, see `Sides.fill`."""
+        for block in blocks:
+            for side, vectors in block.vectors.items():
+                ids, titles, labels = block.side(side)
+                self._held[side].add(ids, titles, vectors, labels)
+
+    def add(self, ids: Sequence[str], titles: Sequence[str], vectors: Mapping[str, Tensor], labels: Tensor) -> None:
+        """Append items, see `Sides.add`."""
+        for side, rows in vectors.items():
+            if held := next((each for each in ids if each in self._held[side]), None):
+                raise ValueError(f"'ids' must be new among the {side}s (got {held!r}, which the searcher already has)")
+            self._held[side].index.check(side, rows)
+        added = []
+        try:
+            for side, rows in vectors.items():
+                self._held[side].add(ids, titles, rows, labels)
+                added.append(side)
+        except BaseException:
+            for side in added:
+                self._held[side].remove(ids)
+            raise
+
+    def upsert(self, ids: Sequence[str], titles: Sequence[str], vectors: Mapping[str, Tensor], labels: Tensor) -> None:
+        """Append or replace items, see `Sides.upsert`."""
+        for side, rows in vectors.items():
+            self._held[side].index.check(side, rows)
+        for side in vectors:
+            self._held[side].remove(ids)
+        self.add(ids, titles, vectors, labels)
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Remove items, see `Sides.remove`."""
+        for each in ids:
+            if not any(each in items for items in self._held.values()):
+                raise ValueError(f"'ids' must be ids of items of the searcher (got {each!r})")
+        for items in self._held.values():
+            items.remove(ids)
+
+    def entries(self) -> Iterator[Entry]:
+        """Return all items, see `Sides.entries`."""
+        seen: set[str] = set()
+        for items in self._held.values():
+            columns: list[list[int]] = [[] for _ in items.ids]
+            for row, column in items.labels.nonzero().tolist():
+                columns[row].append(column)
+            for each, title, own in zip(items.ids, items.titles, map(tuple, columns), strict=True):
+                if each not in seen:
+                    seen.add(each)
+                    yield Entry(each, title, own, tuple(side for side, held in self._held.items() if each in held))
+
+    def snapshot(self) -> dict[str, dict[str, Any]]:
+        """Return the content of both sides, see `Sides.snapshot`."""
+        return {side: items.snapshot() for side, items in self._held.items()}
+
+    def restore(self, snapshot: Mapping[str, Mapping[str, Any]]) -> None:
+        """Set the content; errors are those of `Items.restore`."""
+        for side, items in self._held.items():
+            items.restore(**snapshot[side])
