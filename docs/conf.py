@@ -12,16 +12,13 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from docutils import nodes
-from docutils.utils.math import MathError
-from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
-from sphinx.util.logging import getLogger
-from sphinx.writers.html5 import HTML5Translator
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from gather import gather, rewrite_links
+from formulas import write_formula
+from gather import GRAPH_PAGE, gather, rewrite_links
 
 import labelgraph
 
@@ -46,7 +43,8 @@ myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 myst_links_external_new_tab = True
 nb_execution_mode = "off"
-html_math_renderer = "mathml"  # Browsers draw it themselves, so that formulas need no script and no network.
+nb_render_markdown_format = "myst"  # Tables that a notebook prints as Markdown are tables.
+html_math_renderer = "mathml"  # In formulas.py.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
@@ -69,13 +67,12 @@ napoleon_use_rtype = False
 napoleon_use_ivar = True
 napoleon_custom_sections = ["Shapes"]
 
-logger = getLogger(__name__)
-
 OBJECTS = {"class", "function", "exception", "data"}  # What a name without a dot may lead to.
 
 html_theme = "pydata_sphinx_theme"
 html_title = "labelgraph"
 html_static_path = ["_static"]
+html_extra_path = [f"repository/{GRAPH_PAGE}"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_context = {"default_mode": "auto"}  # Dark or light, as the browser asks; without it, the console has an error.
@@ -191,21 +188,10 @@ def _by_last_part(app: Sphinx, env: object, node: pending_xref, content: nodes.N
     return domain.resolve_xref(app.env, node["refdoc"], app.builder, "obj", name, node, content)
 
 
-def _formula(writer: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
-    block = isinstance(node, nodes.math_block)
-    try:
-        formula = tex2mathml(node.astext(), as_block=block)
-    except MathError as error:
-        logger.warning("formula %r: %s", node.astext(), error, location=node)
-        formula = node.astext()
-    writer.body.append(f'<div class="formula">{formula}</div>' if block else formula)
-    raise nodes.SkipNode
-
-
 def setup(app: Sphinx) -> None:
     """Copy the pages of the repository that are not in this folder, and connect the links between them."""
     gather(Path(__file__).parent)
-    app.add_html_math_renderer("mathml", (_formula, None), (_formula, None))
+    app.add_html_math_renderer("mathml", (write_formula, None), (write_formula, None))
     app.connect("source-read", rewrite_links)
     app.connect("doctree-read", _link_names)
     app.connect("doctree-read", _name_as_documented)

@@ -19,6 +19,7 @@ PATTERNS = [
     "benchmarks/tuning/space.yaml",
 ]
 REPORTS = "benchmarks/results"
+GRAPH_PAGE = "label-graph.html"
 COMMANDS = ["data make", "data check", "train", "evaluate", "index", "search", "app", "label add", "push", "graph"]
 
 
@@ -36,6 +37,7 @@ def gather(docs: Path) -> None:
     for source in sources:
         _copy(source, copies / source.relative_to(root))
     written |= {_write(copies / REPORTS / "index.md", _reports(root)), _write(copies / "commands.md", _commands())}
+    written.add(_graph_page(copies / GRAPH_PAGE))
     for path in copies.rglob("*"):
         if path.is_file() and path not in written:
             path.unlink()
@@ -75,6 +77,15 @@ def _commands() -> str:
             main([*command.split(), "--help"])
         parts.append(f"## labelgraph {command}\n\n```text\n{printed.getvalue().rstrip()}\n```")
     return "\n\n".join(parts) + "\n"
+
+
+def _graph_page(path: Path) -> Path:
+    """Write the page of the bundled set's label graph, which the gallery opens."""
+    from labelgraph.cli.main import main
+
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        main(["graph", "openclipart", "--out", str(path)])
+    return path
 
 
 def rewrite_links(app: object, docname: str, source: list[str]) -> None:
