@@ -157,8 +157,9 @@ def _cautions(
         yield f"{labels.without:,} of {items:,} items have no label"
     if labels.never:
         yield f"{len(labels.never)} of {len(labels.count)} labels never occur: {_first(labels.never)}"
+    never = set(labels.never)
     for name in ("train", "validation", "test", "query", "database"):
-        absent = [label for label in splits[name].never if label not in labels.never] if name in splits else []
+        absent = [label for label in splits[name].never if label not in never] if name in splits else []
         if absent:
             yield f"labels that occur, but not in '{name}': {_first(absent)}"
 
