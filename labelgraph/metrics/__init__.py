@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from labelgraph.metrics.ranking import ranked_relevance
     from labelgraph.metrics.retrieval_report import RetrievalReport, class_means, evaluate, mean_average_precision
+    from labelgraph.metrics.sharded import sharded_metrics
     from labelgraph.metrics.short_queries import (
         QueryReport,
         evaluate_short_queries,
@@ -75,6 +76,7 @@ __all__ = [
     "r_precision",
     "ranked_relevance",
     "recall_at",
+    "sharded_metrics",
     "typed_word_precision",
     "unpack_bits",
 ]

@@ -132,7 +132,7 @@ def query_metrics(
     inputs = RankingInputs.checked(
         query, database, query_labels, database_labels, similarity, relevance, query_ids, database_ids, leave_out_own
     )
-    _check_needs(names, inputs)
+    check_needs(names, inputs)
     rows = rows_a_block(inputs, block_size)
     values = torch.zeros(len(inputs.query), len(names), dtype=torch.float64, device=inputs.query.vectors.device)
     over_queries(lambda part: _measure(replace(inputs, ranked=part), names, ties, rows), values, rows, group)
@@ -152,7 +152,8 @@ def read_metrics(metrics: Sequence[str | Metric], ties: str = "database") -> lis
     return list({metric.full: metric for metric in read}.values())
 
 
-def _check_needs(names: list[Metric], inputs: RankingInputs) -> None:
+def check_needs(names: list[Metric], inputs: RankingInputs) -> None:
+    """Check that the inputs have what the metrics need: codes for a radius, labels or ids for values of items."""
     for name in names:
         if name.needs_distances and inputs.similarity != "hamming":
             got = inputs.similarity

@@ -252,10 +252,19 @@ def bucket_blocks(inputs: RankingInputs, block_size: int | None, values: Sequenc
             rows = slice(start, start + len(part[0]))
             start = rows.stop
             whole = {name: inputs.values.whole(name, rows).to(part[0].device) for name in values}
-            if codes:
-                yield _of_distances(*part, whole, 8 * inputs.query.vectors.shape[1])
-            else:
-                yield _of_scores(*part, whole)
+            yield buckets_of(*part, whole, 8 * inputs.query.vectors.shape[1] if codes else None)
+
+
+def buckets_of(scores: Tensor, grades: Tensor, values: Mapping[str, Tensor], bits: int | None) -> Buckets:
+    """Create the buckets of some queries.
+
+    Args:
+        scores: Scores of all items, -inf for excluded ones, (b, N).
+        grades: Grades of the items, (b, N).
+        values: Values of the items by name, (b, N).
+        bits: Length of codes, which have a bucket for each distance; None for a bucket for each score.
+    """
+    return _of_scores(scores, grades, values) if bits is None else _of_distances(scores, grades, values, bits)
 
 
 def _of_codes(inputs: RankingInputs, block_size: int) -> Iterator[Buckets]:
