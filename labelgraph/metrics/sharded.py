@@ -43,8 +43,8 @@ def sharded_metrics(
     Every process scores the queries of all processes against its part of the database, block by block, and ranks the
     whole database for its own queries. So no process holds more than its parts, and one block of scores of all items.
     The order of the queries and of the database is that of the ranks. The values are those of `query_metrics` in one
-    process: for codes up to the last digits of float64, for float embeddings up to the rounding of scores, which depends
-    on the sizes of the parts.
+    process: for codes up to the last digits of float64, for float embeddings up to the rounding of scores, which
+    depends on the sizes of the parts.
 
     Args:
         query: Embeddings of the queries of this process, at least one.
