@@ -6,6 +6,7 @@ Examples:
   labelgraph index my-model my-data.npz --out my-index --index faiss-ivf --set num_probes=8
   labelgraph index my-model my-data.npz --out my-index --store lance          # on disk, for many processes
   labelgraph index my-model my-data.npz --store milvus:http://localhost:19530
+  labelgraph index my-model my-data.npz --out my-index --store lance --part 2/8    # each part on another machine
 
 The split 'database' is indexed, or all items if the data have no such split; 'all' means all items. The test items are
 usually not in the database, because they are the queries of an evaluation. If INDEX exists, the old index stays
@@ -14,6 +15,9 @@ usable until the new one is complete.
 --store says where the items are kept: 'memory', in files that a search reads into memory; 'lance', in a database of
 LanceDB in the folder INDEX; lance:PATH, in another folder; milvus:FILE.db or milvus:URI, in Milvus. By default, up to
 1,000,000 images and texts are kept in memory, and more in LanceDB. Search with the same address.
+
+With --part K/N, the command adds a part of the items to a store, and leaves other items of the store as they are. The
+parts may be added at the same time. Run the command of an interrupted part again.
 """
 
 from __future__ import annotations
@@ -30,14 +34,20 @@ from labelgraph._core.files import check_writable
 from labelgraph._core.names import check_name
 from labelgraph._core.progress import progress_bar
 from labelgraph.cli.common import Parser, add_command, counted, note, print_json
-from labelgraph.cli.inputs import DATA_HELP, check_folder, chosen_rows, load, model_place, searched_split
+from labelgraph.cli.inputs import DATA_HELP, check_folder, chosen_rows, load, model_place, part_of_words, searched_split
 from labelgraph.methods.registry import load_method
 from labelgraph.search.stores.address import INDEXES as STORE_INDEXES
 from labelgraph.search.stores.address import WANTED, address_of, default_index, is_address, open_engine
 
 if TYPE_CHECKING:
-    from labelgraph.data import CrossModalData
+    from collections.abc import Callable
 
+    from torch import Tensor
+
+    from labelgraph.data import CrossModalData
+    from labelgraph.search import Searcher
+
+BLOCK = 4096  # Number of items that are added at a time.
 LARGE = 1_000_000  # Number of images and texts from which on LanceDB is the default.
 # Written out, so that --help does not import PyTorch.
 KINDS = (
@@ -60,6 +70,8 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     command.add_argument("--store", metavar="STORE", help="where the items are kept: memory, lance, lance:PATH or "
                          "milvus:URI (default: memory, or lance for more than 1,000,000 images and texts)")  # fmt: skip
+    command.add_argument("--part", metavar="K/N", type=part_of_words, help="add only one of N equal parts of the "
+                         "items to a store, such as lance; several processes may add parts at a time")  # fmt: skip
     command.add_argument("--index", metavar="NAME", dest="kind", help=f"kind of index: {KINDS}")
     command.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], dest="settings",
                          help="settings of the index: num_probes (IVF); num_links, search_width (HNSW)")  # fmt: skip
@@ -73,6 +85,8 @@ def run(options: argparse.Namespace) -> None:
     split = options.split or searched_split(data)
     split = None if split == "all" and "all" not in data.splits else split
     rows = chosen_rows(data, split)
+    if options.part is not None:
+        rows = rows[list(options.part.of(len(rows)))]
     store = _store(options, int(data.present[rows].sum()))
     method = load_method(options.model)
     kind = options.kind or default_index(method.similarity, store)
@@ -81,7 +95,10 @@ def run(options: argparse.Namespace) -> None:
     present = data.present[rows]
     started = time.perf_counter()
     with progress_bar("embedding", int(present.sum()), "items", shown=not options.quiet, leave=False) as bar:
-        searcher.fit(data, advance=bar.update, rows=rows)
+        if options.part is None:
+            searcher.fit(data, advance=bar.update, rows=rows)
+        else:
+            _add(searcher, data, rows, bar.update)
     if store is None:
         searcher.save(options.out)
     summary = {
@@ -109,11 +126,31 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError(f"'--out' must be {wanted} (got {options.out if addressed else 'none'})")
     if options.out is not None:
         check_writable(options.out, folder=True, name="--out")
+    if options.part is not None and not addressed and options.store != "lance":
+        raise ValueError("'--part' needs --store lance, lance:PATH or milvus:URI, to which several processes can add "
+                         f"(got --store {options.store or 'memory'})")  # fmt: skip
     check_folder(options.model, "folder of a model")
     if options.kind is not None and options.store is not None:
         check_name("--index", options.kind, search.INDEXES if options.store == "memory" else STORE_INDEXES)
     elif options.kind is not None:
         check_name("--index", options.kind, search.INDEXES)
+
+
+def _add(searcher: Searcher, data: CrossModalData, rows: Tensor, advance: Callable[[int], object]) -> None:
+    """Add items to a store block by block, in place of those that an interrupted command has added."""
+    for block in rows.split(BLOCK):
+        present = data.present[block].to(int)
+        for sides in present.unique(dim=0).tolist():
+            chosen = block[(present == present.new_tensor(sides)).all(1)]
+            has_image, has_text = sides
+            searcher.upsert(
+                [data.ids[row] for row in chosen.tolist()],
+                image=data.image[chosen] if has_image else None,
+                text=data.text_rows(chosen) if has_text else None,
+                labels=data.label_rows(chosen),
+                titles=[data.titles[row] for row in chosen.tolist()],
+            )
+            advance(len(chosen) * sum(sides))
 
 
 def _store(options: argparse.Namespace, size: int) -> str | None:

@@ -1,12 +1,16 @@
 """`labelgraph index --store`: the same results from every store, by the commands and from Python."""
 
 import json
+from dataclasses import replace
 
 import pytest
+import torch
 
 from labelgraph.cli import index_command
 from labelgraph.cli.main import main
+from labelgraph.data import load_dataset, save_npz
 from labelgraph.search import Searcher
+from labelgraph.search.gallery import gallery_items
 
 
 def run(capsys, *arguments, status=0):
@@ -101,3 +105,36 @@ def test_a_search_of_a_missing_store_is_one_line(tmp_path, capsys):
     error = run(capsys, "search", f"lance:{tmp_path / 'none'}", "--text", "x", status=2)
     assert "none: no such store" in error and error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_parts_are_added_to_one_store(place, tmp_path, capsys):
+    pytest.importorskip("lancedb")
+    address = f"lance:{tmp_path / 'parts'}"
+    counts = [
+        run(capsys, *indexed(place, "--store", address, "--index", "exact", "--part", f"{number}/3"))["images"]
+        for number in (3, 1, 2, 1)
+    ]
+    assert counts == [14, 13, 13, 13] and len(gallery_items(Searcher.load(address))) == 40
+    run(capsys, *indexed(place, "--out", tmp_path / "index"))
+    (ours,), (wanted,) = found(capsys, place, address), found(capsys, place, tmp_path / "index")
+    assert [each["id"] for each in ours["neighbours"]] == [each["id"] for each in wanted["neighbours"]]
+
+
+def test_items_without_a_side_are_added_in_parts(place, tmp_path, capsys):
+    pytest.importorskip("lancedb")
+    data = load_dataset(place / "data.npz")
+    present = torch.ones(len(data), 2, dtype=torch.bool)
+    present[::3, 0], present[1::3, 1] = False, False
+    save_npz(replace(data, present=present, splits={}), tmp_path / "data.npz")
+    for number in (1, 2):
+        command = ["index", place / "model", tmp_path / "data.npz", "--out", tmp_path / "items", "--store", "lance"]
+        run(capsys, *command, "--part", f"{number}/2", "--quiet", "--json")
+    searcher = Searcher.load(tmp_path / "items")
+    sides = {item.id: item.sides for item in gallery_items(searcher)}
+    for row, each in enumerate(data.ids):
+        assert sides[each] == tuple(side for side, here in zip(("image", "text"), present[row], strict=True) if here)
+
+
+def test_parts_need_a_store(place, tmp_path, capsys):
+    error = run(capsys, *indexed(place, "--out", tmp_path / "items", "--part", "1/2"), status=2)
+    assert "'--part' needs --store lance" in error and not (tmp_path / "items").exists()
