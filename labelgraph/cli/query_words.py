@@ -36,7 +36,7 @@ def every_label(searcher: Searcher) -> list[str]:
 
 def labels_count(method: Method) -> bool:
     """Return whether label names in a text query count; they do if the model ranks by label probabilities."""
-    return method.similarity == "jaccard"
+    return method.ranks_by_labels
 
 
 @dataclass(frozen=True)

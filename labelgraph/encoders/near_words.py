@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 
 from labelgraph.encoders.words import words_of
 
@@ -27,7 +28,7 @@ def respelled(text: str, vocabulary: Collection[str], label_names: Iterable[str]
         >>> respelled("Two dogs and a horse", {"dog", "house", "two"}, ["Ice cream"])
         ('Two dog and a horse', {'dogs': 'dog'})
     """
-    known = {*vocabulary, *(word for name in label_names for word in words_of(name))}
+    known = {*vocabulary, *_words_of_all(tuple(label_names))}
     replaced: dict[str, str] = {}
 
     def replace(match: re.Match[str]) -> str:
@@ -39,6 +40,11 @@ def respelled(text: str, vocabulary: Collection[str], label_names: Iterable[str]
         return near
 
     return re.sub(r"[^\W\d_]+", replace, text), replaced
+
+
+@lru_cache(maxsize=8)
+def _words_of_all(label_names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(word for name in label_names for word in words_of(name))
 
 
 def near_word(word: str, known: Iterable[str]) -> str | None:

@@ -170,8 +170,16 @@ class Method(nn.Module, ABC):
         """
         raise ValueError(f"'method' must score labels (got {self.name!r}, which does not)")
 
+    @property
+    def ranks_by_labels(self) -> bool:
+        """Whether embeddings start with label probabilities, which rank items by the labels that they share."""
+        return self.similarity in ("jaccard", "sparse-jaccard")
+
     def label_queries(self) -> Tensor | None:
-        """Embed each label as a text about this label alone, shape (C, H). By default, return ``None``."""
+        """Embed each label as a text about this label alone, shape (C, H). By default, return ``None``.
+
+        A method that takes sparse labels has an argument for some labels.
+        """
         return None
 
     def calibrate(self, scores: Mapping[str, tuple[Tensor, ...]]) -> None:

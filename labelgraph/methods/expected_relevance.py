@@ -198,20 +198,23 @@ class ExpectedRelevance(Method):
         """
         return self._encode("text", text)
 
-    def label_queries(self) -> Tensor | None:
-        """Embed each label as a text that has this label with probability 1, and no other label."""
+    def label_queries(self, labels: Tensor | None = None) -> Tensor | None:
+        """Embed each label as a text that has this label with probability 1, and no other label.
+
+        With many labels, the pair embedding is the reference of the label, or the direction of its classifier. It
+        orders the items that do not name the label. With few labels, a label has no pair embedding.
+        """
         weight = self.classifier.weight
+        numbers = torch.arange(len(weight), device=weight.device) if labels is None else labels.to(weight.device)
         if self.takes_sparse_labels:
-            numbers = torch.arange(len(weight), device=weight.device).unsqueeze(1)
-            places = numbers.new_zeros(len(weight), min(self.config.kept_labels, len(weight)))
-            certain = places.index_fill(1, places.new_zeros(1), 1).to(weight)
-            # Items that do not name the label are in the order of their similarity to its reference, or classifier.
+            certain = weight.new_zeros(len(numbers), min(self.config.kept_labels, len(weight)))
+            certain[:, 0] = 1
             like = weight if self.references is None else self.references.directions
-            return self._sparse_rows(numbers * certain, certain, like)
-        certain = torch.eye(len(weight), dtype=weight.dtype, device=weight.device)
+            return self._sparse_rows(numbers.unsqueeze(1) * certain, certain, like[numbers])
+        certain = F.one_hot(numbers, len(weight)).to(weight)
         if self.hash_head is not None:
             return self.hash_head.codes(certain)
-        return self._compared(certain, torch.zeros_like(weight))  # A label has no pair embedding.
+        return self._compared(certain, torch.zeros_like(weight[numbers]))
 
     def on_epoch(self, epoch: int) -> None:
         """Set the epoch of the hash head."""

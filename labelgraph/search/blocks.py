@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,22 +22,23 @@ class Block:
     Args:
         ids: Ids of the N items.
         titles: Titles of the items.
-        labels: Multi-hot labels, bool, shape (N, C).
+        labels: Multi-hot labels, shape (N, C): a bool tensor, or a CSR array if there are many.
         present: Whether an item has an image and a text, bool, shape (N, 2).
         vectors: Vectors or codes by side, only of the items that have the side, in their order.
     """
 
     ids: list[str]
     titles: list[str]
-    labels: Tensor
+    labels: Any
     present: Tensor
     vectors: Mapping[str, Tensor]
 
-    def side(self, side: str) -> tuple[list[str], list[str], Tensor]:
+    def side(self, side: str) -> tuple[list[str], list[str], Any]:
         """Return the ids, titles and labels of the items that have a side."""
         rows = self.present[:, SIDES.index(side)]
         places = rows.nonzero().flatten().tolist()
-        return [self.ids[place] for place in places], [self.titles[place] for place in places], self.labels[rows]
+        ids, titles = ([names[place] for place in places] for names in (self.ids, self.titles))
+        return ids, titles, rows_of(self.labels, rows)
 
 
 def embed_blocks(
@@ -65,4 +67,10 @@ def embed_blocks(
             if len(held):
                 vectors[side] = encode_side(method, side, data, batch_size, held, advance).vectors
         ids, titles = ([names[row] for row in part.tolist()] for names in (data.ids, data.titles))
-        yield Block(ids, titles, data.labels[part].bool(), present, vectors)
+        labels = rows_of(data.labels, part)
+        yield Block(ids, titles, labels.bool() if isinstance(labels, Tensor) else labels, present, vectors)
+
+
+def rows_of(labels: Any, rows: Tensor) -> Any:
+    """Return some rows of labels, by row numbers or a mask, in the form of the labels: a tensor or a CSR array."""
+    return labels[rows] if isinstance(labels, Tensor) else labels[rows.numpy()]

@@ -12,6 +12,7 @@ from torch import Tensor
 from labelgraph.encoders import words_of
 from labelgraph.encoders.near_words import respelled
 from labelgraph.search.items import as_names
+from labelgraph.search.query_rows import QueryRow
 from labelgraph.search.searcher import WITHIN, Searcher
 
 LEAST = 0.05  # Product of the probabilities of a label that both sides probably have.
@@ -96,22 +97,27 @@ def shared_labels(
     if read is not None and read.texts and not read.known[0]:  # Its probabilities are those of a text without words.
         return [[] for _ in ids]
     with searcher._lock.read():
-        vector = (read or searcher._sides.like(as_names("like", asked))).vectors[0, : len(names)]
-        rows = [_probabilities(searcher, each, within, len(names)) for each in ids]
+        vector = (read or searcher._sides.like(as_names("like", asked))).vectors[0]
+        own = QueryRow(vector, searcher.method)
+        labels = own.named()
+        asked_for, rows = own.of(labels), [_probabilities(searcher, each, within, labels) for each in ids]
     shared = []
     for row in rows:
-        best = (vector * row).topk(min(most, len(names)))
-        columns = [column for column, value in zip(*(each.tolist() for each in best[::-1]), strict=True)
-                   if value >= LEAST]  # fmt: skip
-        shared.append([SharedLabel(names[column], float(vector[column]), float(row[column])) for column in columns])
+        best = (asked_for * row).topk(min(most, len(labels)))
+        places = [place for place, value in zip(*(each.tolist() for each in best[::-1]), strict=True)
+                  if value >= LEAST]  # fmt: skip
+        shared.append(
+            [SharedLabel(names[labels[place]], float(asked_for[place]), float(row[place])) for place in places]
+        )
     return shared
 
 
-def _probabilities(searcher: Searcher, each: str, within: str, num_labels: int) -> Tensor:
+def _probabilities(searcher: Searcher, each: str, within: str, labels: Sequence[int]) -> Tensor:
     sides = [searcher._sides[side] for side in WITHIN[within] if each in searcher._sides[side]]
     if not sides:  # An item that was removed in the meantime.
-        return torch.zeros(num_labels)
-    return torch.stack([side.vectors([each])[0, :num_labels].float() for side in sides]).amax(0)
+        return torch.zeros(len(labels))
+    rows = [QueryRow(side.vectors([each])[0].float(), searcher.method) for side in sides]
+    return torch.stack([row.of(labels) for row in rows]).amax(0)
 
 
 def common_words(searcher: Searcher, text: str, caption: str) -> list[str]:

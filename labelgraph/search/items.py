@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from labelgraph._core.multi_hot import DENSE_LABELS
+from labelgraph.search.blocks import rows_of
 from labelgraph.search.captions import Captions
 from labelgraph.search.indexes import Index
 from labelgraph.search.neighbours import Neighbours
@@ -82,14 +85,17 @@ class Items:
     Attributes:
         ids: Ids of the items.
         titles: Titles of the items, to show in results.
-        labels: Multi-hot labels, bool, shape (N, C).
+        labels: Multi-hot labels, shape (N, C): a bool tensor, or a CSR array if there are many.
     """
 
     def __init__(self, index: Index, num_labels: int) -> None:
         self.index = index
         self.ids: list[str] = []
         self.titles: list[str] = []
-        self.labels = torch.zeros(0, num_labels, dtype=torch.bool)
+        self.labels: Any = torch.zeros(0, num_labels, dtype=torch.bool)
+        if num_labels > DENSE_LABELS:
+            self.labels = sp.csr_array((0, num_labels), dtype=np.float32)
+        self._lists: Any = None  # Items of each of many labels, built by the first search with a filter.
         self._rows: dict[str, int] = {}
         self._captions: Captions | None = None
 
@@ -99,10 +105,12 @@ class Items:
     def __contains__(self, each: str) -> bool:
         return each in self._rows
 
-    def add(self, ids: Sequence[str], titles: Sequence[str], vectors: Tensor, labels: Tensor) -> None:
+    def add(self, ids: Sequence[str], titles: Sequence[str], vectors: Tensor, labels: Any) -> None:
         """Append items, whose ids must be new."""
         self.index.add(vectors)
-        self._set([*self.ids, *ids], [*self.titles, *titles], torch.cat([self.labels, labels]))
+        few = isinstance(labels, Tensor)
+        both = torch.cat([self.labels, labels]) if few else sp.vstack([self.labels, labels], format="csr")
+        self._set([*self.ids, *ids], [*self.titles, *titles], both)
 
     def remove(self, ids: Iterable[str]) -> None:
         """Remove items; ids that no item has are ignored."""
@@ -112,7 +120,8 @@ class Items:
         self.index.remove(torch.tensor(rows))
         gone = set(rows)
         remaining = [row for row in range(len(self)) if row not in gone]
-        self._set([self.ids[row] for row in remaining], [self.titles[row] for row in remaining], self.labels[remaining])
+        labels = rows_of(self.labels, torch.tensor(remaining, dtype=torch.long))
+        self._set([self.ids[row] for row in remaining], [self.titles[row] for row in remaining], labels)
 
     def search(self, query: Tensor, k: int, columns: list[int] | None, ids: Iterable[str] | None) -> Neighbours:
         """Find the nearest items that have one of the labels (by column) and one of the ids; None is no filter."""
@@ -154,7 +163,7 @@ class Items:
                 "labels": self.labels}  # fmt: skip
 
     def restore(
-        self, vectors: Tensor, files: Mapping[str, bytes], ids: list[str], titles: list[str], labels: Tensor
+        self, vectors: Tensor, files: Mapping[str, bytes], ids: list[str], titles: list[str], labels: Any
     ) -> None:
         """Set the content from a `snapshot`.
 
@@ -166,21 +175,34 @@ class Items:
             raise ValueError(f"expected {len(self.index)} distinct ids (got {len(ids)})")
         if not all(isinstance(each, str) for each in titles) or len(titles) != len(ids):
             raise ValueError(f"expected {len(ids)} titles (got {len(titles)})")
-        if labels.dtype != torch.bool or labels.shape != (len(ids), self.labels.shape[1]):
-            wanted = (len(ids), self.labels.shape[1])
+        wanted = (len(ids), self.labels.shape[1])
+        fitting = type(labels) is type(self.labels) and labels.dtype in (torch.bool, np.float32)
+        if not fitting or labels.shape != wanted:
             raise ValueError(f"expected bool labels of the shape {wanted} (got {labels.dtype}, {tuple(labels.shape)})")
         self._set(ids, titles, labels)
 
-    def _set(self, ids: list[str], titles: list[str], labels: Tensor) -> None:
-        self.ids, self.titles, self.labels, self._captions = ids, titles, labels, None
+    def _set(self, ids: list[str], titles: list[str], labels: Any) -> None:
+        self.ids, self.titles, self.labels, self._captions, self._lists = ids, titles, labels, None, None
         self._rows = {each: row for row, each in enumerate(ids)}
 
     def _matching(self, columns: list[int] | None, ids: Iterable[str] | None) -> Tensor:
         passed = torch.ones(len(self), dtype=torch.bool)
         if columns is not None:
-            passed &= self.labels[:, columns].any(dim=1)
+            passed &= self._labelled(columns)
         if ids is not None:
             named = torch.zeros(len(self), dtype=torch.bool)
             named[[self._rows[each] for each in ids if each in self._rows]] = True
             passed &= named
         return passed.nonzero().flatten()
+
+    def _labelled(self, columns: list[int]) -> Tensor:
+        """Return which items have one of the labels, bool, (N,)."""
+        if isinstance(self.labels, Tensor):
+            return self.labels[:, columns].any(dim=1)
+        if self._lists is None:
+            self._lists = self.labels.tocsc()
+        labelled = torch.zeros(len(self), dtype=torch.bool)
+        for column in columns:
+            start, end = self._lists.indptr[column : column + 2]
+            labelled[torch.from_numpy(self._lists.indices[start:end]).long()] = True
+        return labelled

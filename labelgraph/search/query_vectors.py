@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from torch import Tensor
 
 from labelgraph._core.argument_kinds import SHOWN, received
 from labelgraph._core.names import did_you_mean
+from labelgraph._core.similarity import unit_length
 from labelgraph.encoders import BagOfWords, Encoder, SentenceEncoder, build_encoder, words_of
 from labelgraph.encoders.near_words import respelled
 from labelgraph.inference import encode_side
 from labelgraph.methods import Method
 from labelgraph.methods.label_placement import LabelPlacement, name_vectors, placement_weights, trained_labels
 from labelgraph.search.items import as_names
+from labelgraph.search.query_rows import QueryRow
 
 EXPECTED, BESIDE = 0.5, 0.1
 _ITEMS = {"text": "texts", "image": "paths of picture files"}
@@ -57,11 +60,15 @@ class QueryReader:
         self._method = method
         self._encoders: dict[str, Encoder] = {}
 
-    @property
+    @cached_property
     def label_names(self) -> Sequence[str]:
         """Labels whose probabilities the method predicts, in the order of the columns of its embeddings; or none."""
         graph = self._method._graph
-        return () if self._method.similarity != "jaccard" or graph is None else tuple(graph.label_names)
+        return tuple(graph.label_names) if self._method.ranks_by_labels and graph is not None else ()
+
+    @cached_property
+    def _columns(self) -> dict[str, int]:
+        return {name: column for column, name in enumerate(self.label_names)}
 
     def features(self, side: str, features: Any) -> Query:
         """Embed features (Q, D), or of one query (D,)."""
@@ -77,16 +84,18 @@ class QueryReader:
         asked = self._respelled(texts)
         vectors, known = self._text_vectors(asked)
         for row, text in enumerate(asked):
-            columns = [self.label_names.index(name) for name in named_labels(text, self.label_names)]
-            if columns and not known[row]:
+            columns = [self._columns[name] for name in named_labels(text, self.label_names)]
+            if not columns:
+                continue
+            embedding = QueryRow(vectors[row], self._method)
+            if not known[row]:
                 vectors[row] = 0
-            elif columns and vectors[row, columns].min() < EXPECTED:
-                vectors[row, : len(self.label_names)] *= BESIDE
-                vectors[row, len(self.label_names) :] *= BESIDE ** (
-                    1 / 3
-                )  # The score has the third power of the pair embeddings.
-            vectors[row, columns] = 1
-            known[row] |= bool(columns)
+            elif embedding.of(columns).min() < EXPECTED:
+                embedding.probabilities *= BESIDE
+                embedding.pair *= BESIDE ** (1 / 3)  # The score has the third power of the pair embeddings.
+            for column in columns:
+                embedding[column] = 1.0
+            known[row] = True
         return Query("text", vectors, texts, known.tolist(), self.unknown_words(texts))
 
     def unknown_words(self, texts: Sequence[str]) -> list[list[str]]:
@@ -114,23 +123,34 @@ class QueryReader:
         """Embed labels by name; each entry is a query, of one label or of several. See `placements`.
 
         A trained label has the probability 1. Instead of another label, its nearest trained labels have the cosines of
-        their names as probabilities, and the query has the pair embedding of the label as a text.
+        their names as probabilities, and the query has the pair embedding of the label as a text. Where labels are
+        many, a query of trained labels has the mean pair embedding of `Method.label_queries`.
         """
         queries = self._label_queries(labels)
         placed = {each.name: each for each in self.placements(labels, vectors)}
         rows = torch.zeros(len(queries), self._width())
         for row, names in zip(rows, queries, strict=True):
-            unseen = [placed[name] for name in names if name in placed]
+            query, unseen = QueryRow(row, self._method), [placed[name] for name in names if name in placed]
+            trained = [self._columns[name] for name in names if name not in placed]
             if any(each.known for each in unseen):
                 text = self._text_vectors([" ".join(each.name for each in unseen if each.known)])[0][0]
-                row[len(self.label_names) :] = text[len(self.label_names) :]
+                query.pair[:] = QueryRow(text, self._method).pair
                 if not all(each.nearest for each in unseen):
                     row[:] = text
-            nearest = [pair for each in unseen for pair in each.nearest]
-            for name, value in [*nearest, *((name, 1.0) for name in names if name not in placed)]:
-                column = self.label_names.index(name)
-                row[column] = max(value, float(row[column]))
+            elif trained and self._method.takes_sparse_labels:
+                query.pair[:] = self._pair_of(trained)
+            nearest = [(self._columns[name], value) for each in unseen for name, value in each.nearest]
+            for column, value in [*nearest, *((column, 1.0) for column in trained)]:
+                query[column] = max(value, query[column])
         return Query("text", rows)
+
+    @torch.no_grad()
+    def _pair_of(self, labels: list[int]) -> Tensor:
+        """Return the mean pair embedding of labels, with the length of each."""
+        embed: Any = self._method.label_queries
+        rows = embed(torch.tensor(labels)).cpu().float()
+        pairs = torch.stack([QueryRow(row, self._method).pair for row in rows])
+        return unit_length(pairs.mean(0)) * pairs.norm(dim=1).max()
 
     def placements(self, labels: Any, vectors: Any = None) -> list[LabelPlacement]:
         """Place the labels without training items among the trained labels.
@@ -146,7 +166,7 @@ class QueryReader:
         names = dict.fromkeys(name for query in self._label_queries(labels) for name in query)
         graph: Any = self._method._graph
         trained = trained_labels(graph).tolist()
-        unseen = [name for name in names if name not in self.label_names or not trained[self.label_names.index(name)]]
+        unseen = [name for name in names if name not in self._columns or not trained[self._columns[name]]]
         if not unseen:
             return []
         weights, reason = self._nearest(unseen, vectors)
@@ -239,13 +259,24 @@ def named_labels(text: str, label_names: Iterable[str]) -> list[str]:
         >>> named_labels("A night sky, and birds", ["bird", "Night_sky", "sky"])
         ['Night_sky', 'sky']
     """
-    within = _spaced(text)
-    return [name for name in label_names if (words := _spaced(name)).strip() and words in within]
+    places, longest = _by_words(names := tuple(label_names))
+    words = _words(text)
+    parts = (words[start : start + size] for size in range(1, longest + 1) for start in range(len(words) - size + 1))
+    return [names[place] for place in sorted({place for part in parts for place in places.get(part, ())})]
 
 
-def _spaced(text: str) -> str:
-    words = re.findall(r"[^\W_]+", text.casefold())
-    return f" {' '.join(words)} "
+@lru_cache(maxsize=8)
+def _by_words(label_names: tuple[str, ...]) -> tuple[dict[tuple[str, ...], list[int]], int]:
+    """Return the places of labels by their words, and the largest number of words."""
+    places: dict[tuple[str, ...], list[int]] = {}
+    for place, name in enumerate(label_names):
+        if words := _words(name):
+            places.setdefault(words, []).append(place)
+    return places, max(map(len, places), default=0)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"[^\W_]+", text.casefold()))
 
 
 def _listed(names: Sequence[str]) -> str:

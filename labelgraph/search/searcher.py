@@ -6,11 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor
 
 from labelgraph._core.argument_kinds import as_path, check_kind
 from labelgraph._core.checks import check_multi_hot, check_split
+from labelgraph._core.multi_hot import stored_labels
 from labelgraph._core.names import SIDES, check_name
 from labelgraph.data import CrossModalData
 from labelgraph.data.pairs import check_pairs
@@ -384,14 +387,14 @@ class Searcher:
         similarity, num_labels = self.method.similarity, self.method.similarity_labels
         return MemorySides(lambda: build_index(self.index, similarity, num_labels, **self.settings), len(label_names))
 
-    def _check_labels(self, labels: Any, size: int) -> Tensor:
-        """Return multi-hot labels, bool, (size, C)."""
-        if labels is None:
-            return torch.zeros(size, len(self.label_names), dtype=torch.bool)
-        hot = torch.from_numpy(check_multi_hot("labels", labels).toarray().astype(bool))
-        if hot.shape != (size, len(self.label_names)):
-            raise ValueError(f"'labels' must have the shape {(size, len(self.label_names))} (got {tuple(hot.shape)})")
-        return hot
+    def _check_labels(self, labels: Any, size: int) -> Any:
+        """Return multi-hot labels, (size, C): a bool tensor, or a CSR array if there are many."""
+        shape = size, len(self.label_names)
+        hot = sp.csr_array(shape, dtype=np.float32) if labels is None else check_multi_hot("labels", labels)
+        if hot.shape != shape:
+            raise ValueError(f"'labels' must have the shape {shape} (got {hot.shape})")
+        stored = stored_labels(hot)
+        return stored.bool() if isinstance(stored, Tensor) else stored
 
     def _column(self, label: str) -> int:
         check_name("labels", label, self.label_names)

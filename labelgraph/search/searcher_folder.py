@@ -12,6 +12,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
 from labelgraph._core.commit import write_version
 from labelgraph._core.manifest import FolderFormat
 from labelgraph._core.names import SIDES
@@ -48,7 +53,8 @@ def write_searcher(
         method.write(writer.section(MODEL))
         tensors, names = {}, {}
         for side, items in sides.items():
-            tensors[f"{side}.vectors"], tensors[f"{side}.labels"] = items["vectors"].contiguous(), items["labels"]
+            tensors[f"{side}.vectors"] = items["vectors"].contiguous()
+            tensors |= {f"{side}.{name}": part for name, part in _label_tensors(items["labels"]).items()}
             for ending, content in items["files"].items():
                 writer.write(f"{side}.{ending}", content)
             # None if the titles are the ids, which are not stored twice.
@@ -78,6 +84,24 @@ def read_searcher(folder: Path, build: Callable[[Method, dict[str, Any], dict[st
             return build(method, {name: version.entries[name] for name in MEANING}, sides)
 
 
+def _label_tensors(labels: Any) -> dict[str, Tensor]:
+    """Return the tensors by which labels are stored; many labels as the columns of each item, row by row."""
+    if isinstance(labels, Tensor):
+        return {"labels": labels}
+    columns, starts = labels.indices.astype(np.int32), labels.indptr.astype(np.int64)
+    return {"label_columns": torch.from_numpy(columns), "label_starts": torch.from_numpy(starts)}
+
+
+def _labels(tensors: Mapping[str, Tensor], side: str, label_names: Any) -> Any:
+    if f"{side}.labels" in tensors:
+        return tensors[f"{side}.labels"]
+    columns, starts = (tensors[f"{side}.label_{name}"].numpy() for name in ("columns", "starts"))
+    shape = len(starts) - 1, len(label_names)
+    labels = sp.csr_array((np.ones(len(columns), np.float32), columns, starts), shape=shape)
+    labels.check_format(full_check=True)
+    return labels
+
+
 def _read_sides(version: Version) -> dict[str, dict[str, Any]]:
     from safetensors.torch import load
 
@@ -87,7 +111,8 @@ def _read_sides(version: Version) -> dict[str, dict[str, Any]]:
     sides = {}
     for side in SIDES:
         with refusing(version.path(TENSORS), f"vectors and labels of the {side}s"):
-            own: dict[str, Any] = {"vectors": tensors[f"{side}.vectors"], "labels": tensors[f"{side}.labels"]}
+            labels = _labels(tensors, side, version.entries["label_names"])
+            own: dict[str, Any] = {"vectors": tensors[f"{side}.vectors"], "labels": labels}
         with refusing(version.path(ITEMS), f"ids and titles of the {side}s"):
             ids, titles = names[side]["ids"], names[side]["titles"]
             own |= {"ids": list(ids), "titles": list(ids if titles is None else titles)}

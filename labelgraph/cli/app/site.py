@@ -77,7 +77,7 @@ class Site:
             texts=sum("text" in each.sides for each in self.items),
             by_text="text" in method.encoders,
             by_picture="image" in method.encoders,
-            by_labels=method.similarity == "jaccard",
+            by_labels=method.ranks_by_labels,
             graph=self.graph is not None,
             labels={name: counts[name] for name in self.searcher.label_names},
         )

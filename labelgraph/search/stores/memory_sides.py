@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from labelgraph._core.multi_hot import item_labels
 from labelgraph._core.names import SIDES
 from labelgraph.search.blocks import Block
 from labelgraph.search.indexes import Index
@@ -70,7 +71,7 @@ class MemorySides(Sides):
         seen: set[str] = set()
         for items in self._held.values():
             columns: list[list[int]] = [[] for _ in items.ids]
-            for row, column in items.labels.nonzero().tolist():
+            for row, column in zip(*(each.tolist() for each in item_labels(items.labels)), strict=True):
                 columns[row].append(column)
             for each, title, own in zip(items.ids, items.titles, map(tuple, columns), strict=True):
                 if each not in seen:

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from labelgraph._core.digests import sha256_bytes
+from labelgraph._core.multi_hot import item_labels
 from labelgraph._core.names import SIDES, check_name
-from labelgraph._core.similarity import Embeddings, as_embeddings
+from labelgraph._core.similarity import SPARSE, Embeddings, as_embeddings
 from labelgraph.methods import Method
 from labelgraph.search.blocks import Block
 from labelgraph.search.captions import Captions
@@ -152,7 +153,7 @@ class StoredSides(Sides):
                 matrix[block.present[:, column].numpy()] = self.layout.stored(self.check(side, block.vectors[side]))
             vectors[side] = matrix
         columns: list[list[int]] = [[] for _ in block.ids]
-        for row, column in block.labels.nonzero().tolist():
+        for row, column in zip(*(each.tolist() for each in item_labels(block.labels)), strict=True):
             columns[row].append(column)
         sides = (block.present * torch.tensor([1, 2])).sum(1).tolist()
         return Rows(block.ids, block.titles, columns, sides, vectors)
@@ -171,9 +172,12 @@ def open_sides(
     """Return the items of a store, which need not exist yet.
 
     Raises:
-        ValueError: If the address is wrong, or the index or a setting unknown.
+        ValueError: If the address is wrong, the index or a setting unknown, or the method has sparse embeddings.
         ImportError: If the package of the database is not installed.
     """
+    if method.similarity in SPARSE:
+        raise ValueError(f"'store' must be left out for {method.similarity}, by which a method with many labels "
+                         f"ranks in memory (got {address!r})")  # fmt: skip
     check_name("index", index, INDEXES)
     for name, value in settings.items():
         check_name(f"settings of the index {index!r}", name, INDEXES[index])
