@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelgraph._core.signals import advising
 from labelgraph.cli.common import Parser, add_command, note, print_json
-from labelgraph.cli.inputs import DATA_HELP, check_folder, load, model_place, open_searcher
+from labelgraph.cli.inputs import DATA_HELP, add_revision, check_folder, check_place, load, model_place, open_searcher
 from labelgraph.data.named_sets import check_dataset
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command."""
     command = add_command(commands, "app", __doc__ or "", run)
     command.add_argument("place", metavar="MODEL_OR_INDEX", type=model_place, help="folder of an index, or of a "
-                         "model, or lance:PATH or milvus:URI for a store")  # fmt: skip
+                         "model, lance:PATH or milvus:URI for a store, or hf://USER/MODEL for a model on the Hugging "
+                         "Face Hub")  # fmt: skip
     command.add_argument("--data", metavar="DATA", help=f"{DATA_HELP}. It has the labels of the label graph; for a "
                          "model, also the items to search")  # fmt: skip
     command.add_argument("--pictures", metavar="FOLDER", type=Path, help="folder of the picture files (default: the "
@@ -50,6 +51,7 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
                          f"whole network (default: {LOCAL}, this computer only)")  # fmt: skip
     command.add_argument("--port", metavar="N", type=int, default=PORT, help=f"port to answer on; 0 takes a free one "
                          f"(default: {PORT})")  # fmt: skip
+    add_revision(command)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -78,7 +80,7 @@ def _check(options: argparse.Namespace) -> None:
         raise ImportError(f'{missing[0]} is not installed; install it by pip install "labelgraph[app]"')
     if not 0 <= options.port < 2**16:
         raise ValueError(f"'--port' must be in [0, 65535] (got {options.port})")
-    check_folder(options.place, "folder of an index or a model")
+    check_place(options, options.place, "folder of an index or a model")
     if options.data:
         check_dataset(options.data)
     if options.pictures:
@@ -89,7 +91,7 @@ def _site(options: argparse.Namespace) -> Site:
     from labelgraph.cli.app.site import Site
 
     data = load(options.data) if options.data else None
-    searcher = open_searcher(options.place, data)
+    searcher = open_searcher(options.place, data, options.revision)
     name = options.place.resolve().name if isinstance(options.place, Path) else options.place
     return Site.of(searcher, name, data, options.data, options.pictures)
 

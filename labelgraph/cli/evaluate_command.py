@@ -15,13 +15,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from labelgraph._core.names import check_name
 from labelgraph.cli.common import Parser, add_command, fitted_table, print_json
-from labelgraph.cli.inputs import DATA_HELP, check_folder, load
+from labelgraph.cli.inputs import DATA_HELP, add_revision, check_place, load, model_place
 from labelgraph.data.named_sets import check_dataset
 from labelgraph.methods.registry import load_method
 from labelgraph.metrics.metric_options import (
@@ -47,7 +46,8 @@ TIE_RULES = {"database": "keep the order of the data", "expected": "count by the
 def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command."""
     command = add_command(commands, "evaluate", __doc__ or "", run)
-    command.add_argument("model", metavar="MODEL", type=Path, help="folder of a trained model")
+    command.add_argument("model", metavar="MODEL", type=model_place, help="folder of a trained model, or "
+                         "hf://USER/MODEL for a model on the Hugging Face Hub")  # fmt: skip
     command.add_argument("data", metavar="DATA", help=DATA_HELP)
     which = command.add_mutually_exclusive_group()
     which.add_argument("--protocol", metavar="NAME", nargs="+", dest="protocols",
@@ -62,13 +62,14 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
                          "of the data (database, the default), or by the expected value over all orders (expected), "
                          "which is fair to short codes")  # fmt: skip
     command.add_argument("--per-class", action="store_true", help="also print the mAP of the queries with each label")
+    add_revision(command)
 
 
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
     for name in options.protocols or ():
         check_name("--protocol", name, PROTOCOLS)
-    check_folder(options.model, "folder of a model")
+    check_place(options, options.model, "folder of a model")
     check_dataset(options.data)
     for name in options.metrics or ():
         check_metric_name(name)
@@ -78,7 +79,7 @@ def run(options: argparse.Namespace) -> None:
     for name in options.metrics or ():
         parse_metric(name)
     data = load(options.data)
-    method, record = load_method(options.model), read_record(options.model)
+    method, record = load_method(options.model, revision=options.revision), read_record(options.model)
     setups = find_setups(data, record, options.protocols, options.split)
     results = [_measure(method, setup, options) for setup in setups]
     facts = {

@@ -34,7 +34,16 @@ from labelgraph._core.files import check_writable
 from labelgraph._core.names import check_name
 from labelgraph._core.progress import progress_bar
 from labelgraph.cli.common import Parser, add_command, counted, note, print_json
-from labelgraph.cli.inputs import DATA_HELP, check_folder, chosen_rows, load, model_place, part_of_words, searched_split
+from labelgraph.cli.inputs import (
+    DATA_HELP,
+    add_revision,
+    check_place,
+    chosen_rows,
+    load,
+    model_place,
+    part_of_words,
+    searched_split,
+)
 from labelgraph.methods.registry import load_method
 from labelgraph.search.stores.address import INDEXES as STORE_INDEXES
 from labelgraph.search.stores.address import WANTED, address_of, default_index, is_address, open_engine
@@ -75,6 +84,7 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument("--index", metavar="NAME", dest="kind", help=f"kind of index: {KINDS}")
     command.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], dest="settings",
                          help="settings of the index: num_probes (IVF); num_links, search_width (HNSW)")  # fmt: skip
+    add_revision(command)
     command.add_argument("--quiet", action="store_true", help="do not print progress")
 
 
@@ -88,7 +98,7 @@ def run(options: argparse.Namespace) -> None:
     if options.part is not None:
         rows = rows[list(options.part.of(len(rows)))]
     store = _store(options, int(data.present[rows].sum()))
-    method = load_method(options.model)
+    method = load_method(options.model, revision=options.revision)
     kind = options.kind or default_index(method.similarity, store)
     settings = _settings(kind, options.settings, store)
     searcher = search.Searcher(method, kind, data.label_names, store, **settings)
@@ -129,7 +139,7 @@ def _check(options: argparse.Namespace) -> None:
     if options.part is not None and not addressed and options.store != "lance":
         raise ValueError("'--part' needs --store lance, lance:PATH or milvus:URI, to which several processes can add "
                          f"(got --store {options.store or 'memory'})")  # fmt: skip
-    check_folder(options.model, "folder of a model")
+    check_place(options, options.model, "folder of a model")
     if options.kind is not None and options.store is not None:
         check_name("--index", options.kind, search.INDEXES if options.store == "memory" else STORE_INDEXES)
     elif options.kind is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from labelgraph import search
 from labelgraph._core.names import check_name, did_you_mean
 from labelgraph._core.parts import Part
+from labelgraph.cli.common import Parser
 from labelgraph.data.named_sets import check_dataset
 from labelgraph.methods.hub import check_repository, is_on_hub
 from labelgraph.methods.registry import load_method
@@ -63,6 +64,23 @@ def part_of_words(text: str) -> Part:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def add_revision(command: Parser) -> None:
+    """Add the option ``--revision``."""
+    command.add_argument("--revision", metavar="NAME", help="branch, tag or commit of a model on the Hugging Face Hub "
+                         "(default: its main branch)")  # fmt: skip
+
+
+def check_place(options: argparse.Namespace, place: str | Path, content: str) -> None:
+    """Check the place of a model, as `check_folder` does, and the option ``--revision``.
+
+    Raises:
+        ValueError: If there is a revision, but the model is not on the Hub.
+    """
+    if options.revision is not None and not is_on_hub(place):
+        raise ValueError(f"'--revision' needs a model on the Hub, such as hf://user/model (got {place})")
+    check_folder(place, content)
+
+
 def check_folder(path: str | Path, content: str) -> None:
     """Check that a folder exists, as `check_file` does.
 
@@ -105,12 +123,13 @@ def searched_split(data: CrossModalData) -> str | None:
     return "database" if "database" in data.splits else None
 
 
-def open_searcher(place: str | Path, data: CrossModalData | None) -> Searcher:
+def open_searcher(place: str | Path, data: CrossModalData | None, revision: str | None = None) -> Searcher:
     """Load a saved index, or index the data with a model.
 
     Args:
         place: Folder of an index or a model, address of a store, or ``hf://user/model``.
         data: The items to search; needed for a model.
+        revision: Branch, tag or commit of a model on the Hub.
 
     Raises:
         ValueError: If the folder is damaged, or a model comes without data.
@@ -125,4 +144,6 @@ def open_searcher(place: str | Path, data: CrossModalData | None) -> Searcher:
         return search.Searcher.load(place)
     if data is None:
         raise ValueError(f"'--data' must be given with a model: it has the items to search (got {place} alone)")
-    return search.Searcher(load_method(place)).fit(data, rows=chosen_rows(data, searched_split(data)))
+    return search.Searcher(load_method(place, revision=revision)).fit(
+        data, rows=chosen_rows(data, searched_split(data))
+    )

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelgraph._core.names import check_name
 from labelgraph.cli.common import FAILED, Parser, add_command, fitted_table, note, print_json
-from labelgraph.cli.inputs import DATA_HELP, check_file, check_folder, load, model_place, open_searcher
+from labelgraph.cli.inputs import DATA_HELP, add_revision, check_file, check_place, load, model_place, open_searcher
 from labelgraph.data.named_sets import check_dataset
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument("place", metavar="MODEL_OR_INDEX", type=model_place, help="folder of an index, or of a "
                          "model, lance:PATH or milvus:URI for a store, or hf://USER/MODEL for a model on the Hugging "
                          "Face Hub")  # fmt: skip
+    add_revision(command)
     command.add_argument("--data", metavar="DATA", help=f"{DATA_HELP}. It has the items of --text-id or "
                          "--image-id; for a model, also the items to search")  # fmt: skip
     asked = command.add_mutually_exclusive_group(required=True)
@@ -84,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     if options.lexical and options.within is None:
         options.within = "both"
     data = load(options.data) if options.data else None
-    searcher = open_searcher(options.place, data)
+    searcher = open_searcher(options.place, data, options.revision)
     for label in options.labels or ():
         check_name("--labels", label, searcher.label_names)
     if options.list_words:
@@ -156,7 +157,7 @@ def _check_places(options: argparse.Namespace) -> None:
         check_file(options.vector, "file of vectors")
     if options.sheet and options.sheet.suffix.lower() != ".png":
         raise ValueError(f"'--sheet' must end in .png (got {options.sheet})")
-    check_folder(options.place, "folder of an index or a model")
+    check_place(options, options.place, "folder of an index or a model")
     if options.data:
         check_dataset(options.data)
     for picture in options.image or ():

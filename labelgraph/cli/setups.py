@@ -74,10 +74,13 @@ def find_setups(
     return [_itself(HELD_OUT, data, held_out, note)]
 
 
-def read_record(model: Path) -> dict[str, Any]:
-    """Return the content of ``training.json`` in a model folder; an empty dictionary if it cannot be read."""
+def read_record(model: str | Path) -> dict[str, Any]:
+    """Return the content of ``training.json`` in a model folder.
+
+    The dictionary is empty if the file cannot be read, or for a model on the Hub, which has no such file.
+    """
     with suppress(OSError, ValueError, RecursionError):
-        record = json.loads((model / STATE).read_bytes())
+        record = json.loads((Path(model) / STATE).read_bytes())
         if isinstance(record, dict):
             return record
     return {}

@@ -88,6 +88,27 @@ def test_a_model_on_the_hub_is_searched_and_indexed(folder, hub, capsys):
     assert (folder / "index" / "index.json").is_file()
 
 
+def test_a_model_on_the_hub_is_measured_in_the_revision_that_is_asked_for(folder, hub, capsys, monkeypatch):
+    main(["push", str(folder / "model"), "me/birds", "--dry-run", str(folder / "uploaded")])
+    capsys.readouterr()
+    measure = [str(folder / "data.npz"), "--protocol", "test-vs-test", "--json"]
+    assert main(["evaluate", str(folder / "model"), *measure]) == 0
+    here = json.loads(capsys.readouterr().out)
+    asked = []
+    download = huggingface_hub.snapshot_download
+    monkeypatch.setattr(
+        huggingface_hub, "snapshot_download", lambda *a, **o: asked.append(o["revision"]) or download(*a, **o)
+    )
+    assert main(["evaluate", "hf://me/birds", *measure, "--revision", "v1"]) == 0
+    there = json.loads(capsys.readouterr().out)
+    assert there["results"] == here["results"] and there["model"] == "hf://me/birds"
+    search = ["--data", str(folder / "data.npz"), "--text-id", "item-3", "--json", "--revision", "v2"]
+    assert main(["search", "hf://me/birds", *search]) == 0
+    index = ["index", "hf://me/birds", str(folder / "data.npz"), "--out", str(folder / "index"), "--revision", "v3"]
+    assert main([*index, "--quiet"]) == 0
+    assert asked == ["v1", "v2", "v3"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -95,6 +116,9 @@ def test_a_model_on_the_hub_is_searched_and_indexed(folder, hub, capsys):
         (["push", "none", "me/birds"], "none: no such folder of a model"),
         (["search", "hf://birds", "--text", "a"], "'MODEL' must be the name of a repository"),
         (["search", "hf://me/birds", "--text", "a"], "'--data' must be given with a model"),
+        (["evaluate", "model", "data.npz", "--revision", "v1"], "'--revision' needs a model on the Hub"),
+        (["app", "model", "--revision", "v1"], "'--revision' needs a model on the Hub"),
+        (["evaluate", "hf://birds", "data.npz"], "'MODEL' must be the name of a repository"),
     ],
 )
 def test_wrong_arguments_are_one_line(folder, hub, arguments, message, capsys, monkeypatch):
