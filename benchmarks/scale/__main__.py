@@ -4,9 +4,12 @@ Examples:
   python -m benchmarks.scale                                       # a million items, in a temporary folder
   python -m benchmarks.scale --items 100000 --method agah
   python -m benchmarks.scale --report benchmarks/results/scale.json
+  python -m benchmarks.scale tags --report benchmarks/results/scale-tags.json     # with 100,000 labels
+  python -m benchmarks.scale tags --items 100000 --labels 10000 --without-training
 
 The command writes a synthetic folder (512 image features, bags of words, labels) and runs `labelgraph train`, `index`
-and `search` on it, each in its own process. It needs Linux, which reports the memory of a process.
+and `search` on it, each in its own process. With `tags`, the items have many sparse labels, and the label graphs and
+all measures are timed too. It needs Linux, which reports the memory of a process.
 """
 
 from __future__ import annotations
@@ -16,14 +19,18 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.experiments.environment import environment
+from benchmarks.scale import tags
 from benchmarks.scale.steps import SETTINGS, make, measure
 from labelgraph._core.json_files import write_json
 from labelgraph.cli.common import guarded
+
+KINDS_OF_DATA = ("commands", "tags")
+LABELS = 100_000
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,6 +42,10 @@ def parser() -> argparse.ArgumentParser:
         epilog=rest,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    command.add_argument("kind", nargs="?", choices=KINDS_OF_DATA, default=KINDS_OF_DATA[0], metavar="KIND",
+                         help="commands, with 24 labels (the default), or tags, with many labels")  # fmt: skip
+    command.add_argument("--labels", metavar="C", type=int, help="number of labels of tags (default: 100,000)")
+    command.add_argument("--without-training", action="store_true", help="of tags, only the data, graphs and measures")
     command.add_argument(
         "--items", metavar="N", type=int, default=1_000_000, help="number of items (default: 1,000,000)"
     )
@@ -54,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = command.parse_args(arguments)
     if options.items < 100:
         command.error(f"'--items' must be at least 100 (got {options.items})")
+    if options.kind != "tags" and (options.labels is not None or options.without_training):
+        command.error("'--labels' and '--without-training' are for tags (got commands)")
     if options.out is not None and options.out.exists():
         command.error(f"'--out' must be a new folder (got {options.out})")
     return guarded(lambda: _measure(options), "run the command again to start over")
@@ -74,22 +87,41 @@ def _measure(options: argparse.Namespace) -> None:
 
 def _report(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Write the data and run all commands."""
+    if options.kind == "tags":
+        return _tags_report(folder, options)
     started = time.perf_counter()
     make(folder, options.items, lambda done, total: _say(f"\r{done:,} of {total:,} items"))
     seconds = time.perf_counter() - started
     size = sum(path.stat().st_size for path in (folder / "data").rglob("*.*"))
-    steps = []
-    for step in measure(folder, options.method, options.threads):
-        _say(f"\n{step['name']}: {step['seconds']:.1f} s")
-        steps.append(step)
-    _say("\n")
     return {
         "environment": {**environment(), "threads": options.threads},
         "items": options.items,
         "data_bytes": size,
         "making_seconds": seconds,
+        "steps": _told(measure(folder, options.method, options.threads)),
+    }
+
+
+def _tags_report(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Write the data with many labels, and run all steps."""
+    labels = options.labels or LABELS
+    steps = _told(tags.measure(folder, options.items, labels, options.threads, not options.without_training))
+    return {
+        "environment": {**environment(), "threads": options.threads},
+        "items": options.items,
+        "labels": labels,
+        "data_bytes": sum(path.stat().st_size for path in (folder / "data").rglob("*.*")),
         "steps": steps,
     }
+
+
+def _told(steps: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    done = []
+    for step in steps:
+        _say(f"\n{step['name']}: {step['seconds']:.1f} s")
+        done.append(step)
+    _say("\n")
+    return done
 
 
 def _say(text: str) -> None:
