@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.experiments.environment import environment
-from benchmarks.scale import tags
+from benchmarks.scale import tag_steps
 from benchmarks.scale.steps import SETTINGS, make, measure
 from labelgraph._core.json_files import write_json
 from labelgraph.cli.common import guarded
@@ -105,7 +105,7 @@ def _report(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 def _tags_report(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Write the data with many labels, and run all steps."""
     labels = options.labels or LABELS
-    steps = _told(tags.measure(folder, options.items, labels, options.threads, not options.without_training))
+    steps = _told(tag_steps.measure(folder, options.items, labels, options.threads, not options.without_training))
     return {
         "environment": {**environment(), "threads": options.threads},
         "items": options.items,

@@ -1,6 +1,6 @@
 """The steps of the scale benchmark for many labels; each step runs in its own process.
 
-``python -m benchmarks.scale.tags STEP FOLDER`` runs one of the steps that are no commands, and prints its results.
+``python -m benchmarks.scale.tag_steps STEP FOLDER`` runs one of the steps that are no commands, and prints its results.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ STEPS = {"graphs": graphs_step, "measures": measures_step}
 def commands(folder: Path, items: int, labels: int, train: bool) -> dict[str, list[str]]:
     """Return the arguments of Python for each step by name, in order."""
     data, model, index = (str(folder / name) for name in ("data", "model", "index"))
-    step = ["-m", "benchmarks.scale.tags"]
+    step = ["-m", "benchmarks.scale.tag_steps"]
     steps = {
         "write the data": ["-m", "benchmarks.synthetic", "tags", "--labels", str(labels), "--items", str(items),
                            "--out", data],
@@ -113,7 +113,7 @@ def _results(output: str) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one step in this process."""
-    command = argparse.ArgumentParser(prog="python -m benchmarks.scale.tags", description="Run one step.")
+    command = argparse.ArgumentParser(prog="python -m benchmarks.scale.tag_steps", description="Run one step.")
     command.add_argument("step", choices=STEPS, help=f"one of: {', '.join(STEPS)}", metavar="STEP")
     command.add_argument("folder", type=Path, metavar="FOLDER", help="folder of the data")
     options = command.parse_args(arguments)
