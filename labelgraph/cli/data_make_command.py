@@ -51,7 +51,8 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command."""
     command = add_command(commands, "make", __doc__ or "", run)
     command.add_argument("source", metavar="FOLDER_OR_TABLE", type=Path, help="folder with captions.csv or "
-                         "metadata.csv, or a .csv, .tsv or .parquet file")  # fmt: skip
+                         "metadata.csv, a .csv, .tsv or .parquet file, a folder of .tar files of WebDataset, or a "
+                         "folder that Hugging Face's save_to_disk saved")  # fmt: skip
     command.add_argument("--out", metavar="OUT", type=Path, required=True, help="data file .npz, or a folder of "
                          "arrays, for data larger than the memory")  # fmt: skip
     for side, default in (("image", "efficientnet-lite0"), ("text", "bag-of-words")):

@@ -13,6 +13,7 @@ from labelgraph.data import CrossModalData, complete_splits
 from labelgraph.encoders import similar_tags
 from labelgraph.encoders.build_dataset import data_from_files
 from labelgraph.encoders.item_tables import read_table
+from labelgraph.encoders.shard_tables import is_sharded
 from labelgraph.encoders.table_columns import guess_columns
 
 USUAL = {"image": "file"}  # Column names that are not reported; by default, the name of the argument.
@@ -141,7 +142,9 @@ def data_from_folder(path: str | Path, **options: Any) -> CrossModalData:
     """Build a data set from a folder with pictures and a table.
 
     The table is called ``captions`` or ``metadata``, with the ending ``.csv``, ``.tsv`` or ``.parquet``, or is the only
-    table in the folder. The path of a picture within the folder is its id, unless the table has a column of ids.
+    table in the folder. A folder may also have shards of WebDataset, ``.tar``, or be a data set that Hugging Face's
+    ``save_to_disk`` saved, see `labelgraph.encoders.shard_tables.shard_columns`. The path of a picture within the
+    folder is its id, unless the table has a column of ids.
 
     Args:
         path: The folder.
@@ -156,7 +159,7 @@ def data_from_folder(path: str | Path, **options: Any) -> CrossModalData:
 
 
 def table_of(folder: Path) -> Path:
-    """Find the table of a folder.
+    """Find the table of a folder; a folder of shards is its own table.
 
     Raises:
         FileNotFoundError: If the folder or the table is missing.
@@ -164,6 +167,8 @@ def table_of(folder: Path) -> Path:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder")
+    if is_sharded(folder):
+        return folder
     tables = sorted(file for file in folder.iterdir() if file.suffix.lower() in ENDINGS and file.is_file())
     usual = [file for name in NAMES for ending in ENDINGS for file in tables if file.name.lower() == name + ending]
     if not tables:

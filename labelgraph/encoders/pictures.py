@@ -11,6 +11,7 @@ import numpy as np
 from labelgraph._core.argument_kinds import as_path
 from labelgraph._core.reading import reading
 from labelgraph.encoders.encoder import Item, import_package
+from labelgraph.encoders.packed_pictures import packed_picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -56,15 +57,17 @@ def open_picture(item: Item, max_pixels: int = MAX_PIXELS) -> Image:
     if isinstance(item, np.ndarray):
         return _of_array(item, image_module)
     path = as_path("item", item)
-    if not path.is_file():
+    packed = None if path.is_file() else packed_picture(path)
+    if packed is None and not path.is_file():
         raise FileNotFoundError(f"{path}: no such picture")
     image_module.init()
     formats = [name for name in FORMATS if name in image_module.OPEN]
     with reading(path, "a picture that can be read"):
         try:
-            return _opened(path, path, image_module, formats, max_pixels)
+            content = path if packed is None else io.BytesIO(packed)
+            return _opened(path, content, image_module, formats, max_pixels)
         except (SyntaxError, ValueError, OSError):  # Damaged metadata, which Pillow reads before the pixels.
-            bare = _png_pixels(path)
+            bare = _png_pixels(path.read_bytes() if packed is None else packed)
             if bare is None:
                 raise
         return _opened(path, io.BytesIO(bare), image_module, ["PNG"], max_pixels)
@@ -84,9 +87,8 @@ PNG = b"\x89PNG\r\n\x1a\n"
 PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 
 
-def _png_pixels(path: Path) -> bytes | None:
+def _png_pixels(content: bytes) -> bytes | None:
     """The content of a PNG file without its metadata; ``None`` for other files or without metadata."""
-    content = path.read_bytes()
     if not content.startswith(PNG):
         return None
     chunks, place = [PNG], len(PNG)

@@ -1,15 +1,16 @@
-"""Reader of columns of CSV, TSV and Parquet files."""
+"""Reader of columns of CSV, TSV and Parquet files, and of shards."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from labelgraph._core.reading import one_line, reading
+from labelgraph.encoders.shard_tables import is_sharded, shard_columns
 
 LONGEST_FIELD = 1 << 24
 DELIMITERS = ",;\t|"
@@ -45,6 +46,9 @@ class _Opened(NamedTuple):
 
 
 def _opened(path: Path) -> AbstractContextManager[_Opened]:
+    if is_sharded(path):
+        columns = shard_columns(path)
+        return nullcontext(_Opened(list(columns), lambda names: {name: columns[name] for name in names}))
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such table")
     openers = {".csv": _open_csv, ".tsv": _open_csv, ".parquet": _open_parquet}
