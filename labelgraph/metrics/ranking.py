@@ -91,6 +91,8 @@ def graded_blocks(inputs: RankingInputs, block_size: int) -> Iterator[tuple[Tens
 
 CACHED_RELEVANCE = 2**20  # Number of grades measured at a time, so that they stay in the processor cache.
 PLACE_BITS = 8  # Lowest bits of an integer, which hold the grade; the higher bits hold the place.
+# PyTorch sorts more integers than this by radix, if it is built with FBGEMM.
+RADIX, RADIX_ITEMS = "fbgemm" in torch.backends.quantized.supported_engines, 2**15
 CACHED_KEYS = 2**17  # Number of keys that a thread sorts at a time: 1 MiB.
 
 
@@ -216,25 +218,43 @@ def _by_score(scores: Tensor, relevant: Tensor, pool: ThreadPoolExecutor, placed
     """Sort relevance by descending score on a CPU; threads sort integers in the cache, several times faster."""
     binary = relevant.dtype == torch.bool
     bits = PLACE_BITS if placed else 1 if binary else max(1, int(relevant.max()).bit_length())
-    if scores.shape[1] << bits > 2**32:  # Place and grade do not fit into 32 bits.
+    long = RADIX and scores.shape[1] > RADIX_ITEMS
+    if scores.shape[1] << bits > 2**32 and not long:  # Place and grade do not fit into 32 bits.
         return _by_score_on_device(scores, _with_places(relevant) if placed else relevant)
     ranked = torch.empty(scores.shape, dtype=torch.int64 if placed else torch.uint8 if binary else torch.int32)
     step = max(1, CACHED_KEYS // scores.shape[1])
     arrays = scores.numpy(), relevant.numpy(), ranked.numpy()
-    in_parts(pool, partial(_rank_rows, bits=bits, width=32 if placed else bits), step, *arrays)
+    short = partial(_rank_rows, bits=bits, width=32 if placed else bits)
+    in_parts(pool, partial(_rank_long_rows, placed=placed) if long else short, step, *arrays)
     return ranked
+
+
+def _rank_long_rows(scores: np.ndarray, relevant: np.ndarray, ranked: np.ndarray, placed: bool) -> None:
+    """Sort each row by radix, several times faster than by comparison; a stable sort keeps the order of ties."""
+    for key, grades, out in zip(_ascending(scores), relevant, ranked, strict=True):
+        order = torch.sort(torch.from_numpy(key), stable=True).indices.numpy()
+        out[:] = grades[order]
+        if placed:
+            out += order << PLACE_BITS
+
+
+def _ascending(scores: np.ndarray) -> np.ndarray:
+    """Convert float32 scores to integers that rise where scores fall.
+
+    The bits of a float order like an integer if all bits but the sign are flipped for negative numbers.
+    """
+    key = (0.0 - scores).view(np.int32)  # `-scores` would separate 0.0 from -0.0.
+    key ^= (key >> 31) & 0x7FFFFFFF
+    return np.asarray(key)
 
 
 def _rank_rows(scores: np.ndarray, relevant: np.ndarray, ranked: np.ndarray, bits: int = 1, width: int = 0) -> None:
     """Pack score, place and relevance into one integer, so that one plain sort orders all three.
 
-    The high 32 bits order scores from high to low. The bits of a float order like an integer if all bits but the sign
-    are flipped for negative numbers. The low 32 bits hold the place in the database, which breaks ties, and then the
-    relevance. ``ranked`` receives the lowest ``width`` bits, by default only the relevance.
+    The high 32 bits order scores from high to low. The low 32 bits hold the place in the database, which breaks ties,
+    and then the relevance. ``ranked`` receives the lowest ``width`` bits, by default only the relevance.
     """
-    key = (0.0 - scores).view(np.int32)  # `-scores` would separate 0.0 from -0.0.
-    key ^= (key >> 31) & 0x7FFFFFFF
-    keys = key.astype(np.int64)
+    keys = _ascending(scores).astype(np.int64)
     keys <<= 32
     keys += np.arange(0, scores.shape[1] << bits, 1 << bits)
     keys += relevant

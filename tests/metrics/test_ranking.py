@@ -1,5 +1,6 @@
 """Ranking against exact arithmetic, with ties, in blocks of every size."""
 
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import numpy as np
@@ -106,6 +107,26 @@ def test_one_integer_sort_ranks_as_a_stable_sort_of_floats():
         ranked = np.empty(scores.shape, dtype=np.uint8)
         ranking._rank_rows(scores.numpy(), relevant.numpy(), ranked)
         assert ranked.tolist() == ranking._by_score_on_device(scores, relevant).tolist()
+
+
+@pytest.mark.parametrize("radix", [ranking.RADIX, False])
+@pytest.mark.parametrize("placed", [True, False])
+@pytest.mark.parametrize("highest", [1, 9])
+def test_many_items_rank_as_by_a_stable_sort_of_floats(monkeypatch, radix, placed, highest):
+    monkeypatch.setattr(ranking, "RADIX", radix)
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.randint(-500, 500, (3, ranking.RADIX_ITEMS + 99), generator=generator) / 7  # With many ties.
+    scores[0, ::9], scores[1, ::9], scores[2, ::9] = -0.0, -torch.inf, 1e-40
+    grades = torch.randint(highest + 1, scores.shape, generator=generator, dtype=torch.int32)
+    grades = grades > 0 if highest == 1 else grades
+    expected = grades.gather(1, scores.sort(stable=True, descending=True).indices)
+    if placed:
+        order = scores.sort(stable=True, descending=True).indices
+        expected = (order << ranking.PLACE_BITS) + grades.gather(1, order)
+    with ThreadPoolExecutor(2) as pool:
+        ranked = ranking._by_score(scores, grades, pool, placed)
+    assert torch.equal(ranked.long(), expected.long())
+    assert ranked.dtype == (torch.int64 if placed else torch.uint8 if highest == 1 else torch.int32)
 
 
 def test_zeros_of_both_signs_tie():
