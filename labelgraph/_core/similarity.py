@@ -292,7 +292,8 @@ def check_similarity(similarity: Any) -> None:
     """Check that a similarity is known."""
     if similarity not in SIMILARITIES:
         meant = did_you_mean(similarity, SIMILARITIES) if isinstance(similarity, str) else ""
-        raise ValueError(f"'similarity' must be one of {', '.join(SIMILARITIES)} (got {similarity!r}){meant}")
+        given = ", ".join(name for name in SIMILARITIES if name not in SPARSE)  # Methods set the sparse ones.
+        raise ValueError(f"'similarity' must be one of {given} (got {similarity!r}){meant}")
 
 
 def check_comparable(query: Embeddings, database: Embeddings, names: tuple[str, str] = ("query", "database")) -> None:
