@@ -8,6 +8,7 @@ Commands:
   python -m benchmarks.tuning                  tune every method with the same number of random trials
   python -m benchmarks.speed                   speed of the library against plain baselines
   python -m benchmarks.scale                   time and memory of the commands for a million items
+  python -m benchmarks.stores                  speed, memory and safety of LanceDB and Milvus under a searcher
   python -m benchmarks.synthetic               write synthetic data sets of any size
   python -m benchmarks.fuzz                    damaged files, two writers at one place, interrupted commands
 

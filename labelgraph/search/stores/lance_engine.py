@@ -109,7 +109,8 @@ class LanceEngine:
         self._shape = shape
         schema = _schema(shape).with_metadata({KEY: key.encode()})
         batches = (_batch(rows, schema) for rows in blocks)
-        self._items = database.create_table(ITEMS, batches, schema=schema, mode="overwrite")
+        mode = "create" if self.model_key() is None else "overwrite"
+        self._items = database.create_table(ITEMS, batches, schema=schema, mode=mode)
         models.delete(f"key != {_text(key)}")
         self._build_indexes()
 

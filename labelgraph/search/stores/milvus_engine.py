@@ -89,14 +89,18 @@ class MilvusEngine:
 
     def model(self) -> bytes:
         """Return the model, see `Engine.model`."""
-        rows = self._call("query", f"{self._collection()}_model", filter="part >= 0", output_fields=["part", "content"],
-                          limit=MOST_HITS)  # fmt: skip
+        name = f"{self._collection()}_model"
+        self._call("load_collection", name)  # Milvus Lite loads nothing when it opens a file.
+        rows = self._call("query", name, filter="part >= 0", output_fields=["part", "content"], limit=MOST_HITS)
         return base64.b64decode("".join(row["content"] for row in sorted(rows, key=lambda row: int(row["part"]))))
 
     def open(self, shape: Shape) -> None:
         """Set the shape, see `Engine.open`."""
         self._shape = shape
-        if shape.probes is not None and self._call("has_collection", self._name):
+        if not self._call("has_collection", self._name):  # `replace` will create it.
+            return
+        self._call("load_collection", self._name)
+        if shape.probes is not None:
             self._lists = int(self._call("describe_index", self._name, SIDES[0]).get("nlist", 1))
 
     def replace(self, key: str, model: bytes, shape: Shape, blocks: Iterable[Rows]) -> None:

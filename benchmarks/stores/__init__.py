@@ -1,0 +1,1 @@
+"""Speed, memory, simultaneous use and interruption of the stores of a searcher."""
