@@ -30,5 +30,6 @@ def write_formula(writer: HTML5Translator, node: nodes.math | nodes.math_block) 
     except MathError as error:
         logger.warning("formula %r: %s", node.astext(), error, location=node)
         formula = writer.encode(node.astext())
+    formula = formula.replace("<mo>‖", '<mo stretchy="false">‖')  # Otherwise the first bar of a norm grows.
     writer.body.append(f'<div class="formula">{formula}</div>' if block else formula)
     raise nodes.SkipNode
