@@ -55,6 +55,12 @@ def describe(documentation: str) -> dict[str, Any]:
     }
 
 
+def in_list(documentation: str) -> str:
+    """Return the first line of a command's help, as a list of commands shows it."""
+    summary: str = describe(documentation)["description"]
+    return summary[0].lower() + summary[1:].rstrip(".")
+
+
 def add_command(
     commands: argparse._SubParsersAction[Parser],
     name: str,
@@ -63,7 +69,7 @@ def add_command(
 ) -> Parser:
     """Add a command with its help and the option ``--json``."""
     help_ = describe(documentation)
-    command = commands.add_parser(name, help=help_["description"].rstrip(".").lower(), **help_)
+    command = commands.add_parser(name, help=in_list(documentation), **help_)
     command.add_argument("--json", action="store_true", help="print one JSON object, and nothing else, to standard "
                          "output")  # fmt: skip
     command.set_defaults(run=run, parser=command)

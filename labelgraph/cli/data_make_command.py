@@ -9,14 +9,14 @@ Examples:
 
 Encoders compute the features: efficientnet-lite0, clip or open-clip for pictures; bag-of-words, sentence-transformers,
 clip or open-clip for captions. The data set records its encoders, so that a model trained on it can be searched by
-words or by a picture. Columns are recognised by usual names, such as filename, text and labels; the command prints
-the columns that it read. Tags are lists, or texts with one of ; | , between tags. Tags that enough items have become
-labels. Without a column 'split', a random tenth of the items is the validation split, and another tenth the test
-split. Items that lack a picture or a caption are kept for the search, but are in no split. Tags that differ only in
-capitals, or as singular and plural, are merged. Pictures that cannot be read are listed. An interrupted command
-resumes when you run it again; until it is done, the folder OUT.making holds its features. With --part K/N, the
-command computes a part of the items and saves it in OUT.part-K-of-N; several machines can make the parts at the same
-time.
+words or by a picture. Columns are recognised by usual names, such as filename, text and labels; the command prints the
+columns that it read. Tags are lists, or texts with one of ; | , between tags; if several occur, --separator says which
+ones are separators. Tags that enough items have become labels. Without a column 'split', a random tenth of the items
+with a label is the validation split, and another tenth the test split. Items that lack a picture or a caption are kept
+for the search, but are in no split. Tags that differ only in capitals, or as singular and plural, are merged. Pictures
+that cannot be read are listed. An interrupted command resumes when you run it again; until it is done, the folder
+OUT.making holds its features. With --part K/N, the command computes a part of the items and saves it in
+OUT.part-K-of-N; several machines can make the parts at the same time.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
                          help="settings of the encoders, such as image.framing=drawing text.model=FOLDER")  # fmt: skip
     command.add_argument("--columns", metavar="NAME=COLUMN", nargs="+", action="extend", default=[],
                          help=f"names of the columns of the table, for any of {', '.join(COLUMNS)}")  # fmt: skip
-    command.add_argument("--separator", metavar="TEXT", help="text between two tags (default: the one of ; | , that "
-                         "occurs)")  # fmt: skip
+    command.add_argument("--separator", metavar="TEXT", action="append", help="text between two tags (default: the "
+                         "one of ; | , that occurs); may be given several times")  # fmt: skip
     command.add_argument("--tags-as-written", action="store_true", help="do not merge tags that differ only in "
                          "capitals, or as singular and plural")  # fmt: skip
     command.add_argument("--min-tag-count", metavar="N", type=int, default=5, help="number of items that a tag needs "
@@ -223,6 +223,9 @@ def _report_result(options: argparse.Namespace, data: CrossModalData, failures: 
         print_json(summary)
         return
     lost = "left out" if options.missing == "drop" else "without its picture"
+    if failures and options.missing == "keep":
+        one = len(failures) == 1
+        note(f"{len(failures)} item{' is' if one else 's are'} in no split: no picture that can be read")
     for failure in failures[:SHOWN]:
         note(f"{lost}: {failure.reason}")
     if len(failures) > SHOWN:

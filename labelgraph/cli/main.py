@@ -25,7 +25,7 @@ from importlib import import_module
 from pathlib import Path
 
 from labelgraph._core.names import did_you_mean
-from labelgraph.cli.common import Parser, describe, guarded
+from labelgraph.cli.common import Parser, describe, guarded, in_list
 from labelgraph.version import __version__
 
 # Each command is the module NAME_command.py in this folder. Its `add_parser(commands)` adds the parser and sets `run`.
@@ -58,7 +58,7 @@ def _add_name(commands: argparse._SubParsersAction[Parser], name: str) -> None:
     """List a command in the help, with the first line of its file."""
     content = Path(__file__).with_name(f"{name}_command.py").read_text(encoding="utf-8")
     documentation = ast.get_docstring(ast.parse(content)) or ""
-    commands.add_parser(name, help=describe(documentation)["description"].rstrip(".").lower())
+    commands.add_parser(name, help=in_list(documentation))
 
 
 def _run(arguments: Sequence[str] | None) -> int:

@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
     if refused and not options.text:
         return FAILED
     queries = _queries(options, searcher, data)
-    placed = searcher.placements(options.label, options.vector) if options.label else []
+    placed = _placements(searcher, options) if options.label else []
     answers = _answers(options, searcher, queries)
     if options.sheet:
         _show(options, data, queries, answers)
@@ -105,6 +105,14 @@ def run(options: argparse.Namespace) -> int:
             print(each)
         print("\n\n".join(_table(options, queries, answer, row) for row, answer in enumerate(answers)))
     return 1 if refused else 0
+
+
+def _placements(searcher: Searcher, options: argparse.Namespace) -> list[LabelPlacement]:
+    """Place the labels without training items; an error names the option."""
+    try:
+        return searcher.placements(options.label, options.vector)
+    except ValueError as error:
+        raise ValueError(str(error).replace("'label'", "'--label'", 1)) from error
 
 
 def _answers(options: argparse.Namespace, searcher: Searcher, queries: Queries) -> list[Answer]:

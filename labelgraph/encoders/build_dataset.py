@@ -63,7 +63,7 @@ def data_from_files(
             missing, ``"keep"`` the items, marked, but outside all splits, so that they can be searched; or ``"drop"``
             them. Items with neither side are always dropped. A warning reports the number.
         splits: Row numbers by name; without ``train``, all items outside the splits for evaluation are in it. By
-            default a random tenth each for ``validation`` and ``test``, the rest for
+            default a random tenth each of the items with a frequent tag for ``validation`` and ``test``, the rest for
             ``train``, the test items as ``query`` and all others as ``database``.
         seed: Seed of the random splits.
         ids: Ids of the items; by default the paths of the pictures, or the row number of an item without a picture.

@@ -28,7 +28,7 @@ def data_from_table(
     title: str | None = None,
     split: str | None = None,
     id: str | None = None,
-    separator: str | None = None,
+    separator: str | Sequence[str] | None = None,
     merge_tags: bool = True,
     **options: Any,
 ) -> CrossModalData:
@@ -48,7 +48,8 @@ def data_from_table(
         split: Column of splits, such as ``train``, ``val``, ``test``. Queries and database follow from these
             splits, see `labelgraph.data.complete_splits`.
         id: Column of ids; by default, the paths of the pictures.
-        separator: Separator of tags; by default ``;``, ``|`` or ``,``, whichever occurs.
+        separator: Separator of tags, or several, such as ``[";", ","]``; by default ``;``, ``|`` or ``,``, whichever
+            occurs.
         merge_tags: Whether tags that differ only in capitals, spaces, or as singular and plural become one tag. A
             warning reports them.
         options: Arguments of `data_from_files`, such as ``image_encoder``, ``min_tag_count``, ``splits``.

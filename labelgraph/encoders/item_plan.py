@@ -83,9 +83,12 @@ def plan_items(
     present = _present(images, captions, failures)
     rows_kept = _rows_to_keep(present, missing, failures)
     usable = np.flatnonzero(present[rows_kept].all(1) | (missing != "keep"))
-    parts = _random_splits(usable, seed) if splits is None else _renumbered(splits, rows_kept, usable, len(images))
-    learned = parts.get("train", usable)
     kept_tags = [tags[i] for i in rows_kept.tolist()]
+    if splits is None:
+        parts = _random_splits(usable, _with_frequent_tag(kept_tags, usable, min_tag_count), seed)
+    else:
+        parts = _renumbered(splits, rows_kept, usable, len(images))
+    learned = parts.get("train", usable)
     names, labels = _labels(kept_tags, learned, min_tag_count)
     if "train" in parts:
         parts["train"] = learned[labels[learned].sum(1) > 0]
@@ -123,16 +126,26 @@ def _rows_to_keep(present: np.ndarray, missing: str, failures: Sequence[Failure]
     return np.flatnonzero(stays)
 
 
-def _random_splits(usable: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-    """Random splits of the usable rows, with a tenth of them, at least one, each for validation and test."""
-    size = len(usable)
+def _with_frequent_tag(tags: Sequence[Collection[str]], usable: np.ndarray, min_count: int) -> np.ndarray:
+    """The usable rows that have a frequent tag; all of them if too few have."""
+    counts = Counter(tag for row in usable.tolist() for tag in set(tags[row]))
+    tagged = [row for row in usable.tolist() if any(counts[tag] >= min_count for tag in tags[row])]
+    return usable if len(tagged) < 3 else np.array(tagged)
+
+
+def _random_splits(usable: np.ndarray, tagged: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """Random splits, with a tenth of the tagged rows, at least one, each for validation and test.
+
+    An item without a label has no relevant item, so that evaluation on it would say nothing.
+    """
+    size = len(tagged)
     if size < 3:
         raise ValueError(f"'splits' must be given for fewer than 3 items (got {size})")
     order, tenth = np.random.default_rng(seed).permutation(size), max(1, size // 10)
-    test, validation, train = np.split(order, [tenth, 2 * tenth])
-    rest = np.concatenate([train, validation])
-    parts = {"train": train, "validation": validation, "test": test, "query": test, "database": rest}
-    return {name: np.sort(usable[part]) for name, part in parts.items()}
+    test, validation = np.sort(tagged[order[:tenth]]), np.sort(tagged[order[tenth : 2 * tenth]])
+    rest = np.setdiff1d(usable, test)
+    train = np.setdiff1d(rest, validation)
+    return {"train": train, "validation": validation, "test": test, "query": test, "database": rest}
 
 
 def _renumbered(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class Table:
         splits: Row numbers of the items by split.
         empty: Row numbers in the table, from 0, that were left out because they have neither picture nor caption.
         unlabelled: Row numbers of the items, from 0, without a label.
-        separator: Separator of tags in the table.
+        separator: Separator of tags in the table, or several.
     """
 
     image_paths: list[Path | None]
@@ -41,7 +42,7 @@ class Table:
     splits: dict[str, np.ndarray] = field(default_factory=dict)
     empty: tuple[int, ...] = ()
     unlabelled: tuple[int, ...] = ()
-    separator: str = ";"
+    separator: str | tuple[str, ...] = ";"
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -68,7 +69,7 @@ def read_table(
     split: str | None = None,
     id: str | None = None,
     title: str | None = None,
-    separator: str | None = None,
+    separator: str | Sequence[str] | None = None,
     min_count: int = 1,
 ) -> Table:
     r"""Read a table of pictures, captions and tags.
@@ -89,7 +90,8 @@ def read_table(
         id: Column of distinct ids; by default the row numbers. If it is the column of pictures, the id of an item
             without a picture is ``item NUMBER``.
         title: Column of titles; an empty title defaults to the caption, or else to the id.
-        separator: Separator of tags; by default ``;``, ``|`` or ``,``, whichever occurs.
+        separator: Separator of tags, or several, such as ``[";", ","]``; by default ``;``, ``|`` or ``,``, whichever
+            occurs.
         min_count: Minimum number of items with a tag for the tag to become a label.
 
     Returns:
@@ -112,8 +114,8 @@ def read_table(
         (('cat', 'dog', 'red'), [[1, 0, 1], [0, 1, 0]], ['A red cat', 'A dog'])
     """
     path = as_path("path", path)
-    if separator == "":
-        raise ValueError("'separator' must be a text of at least one character (got '')")
+    if separator is not None and not all([separator] if isinstance(separator, str) else separator or [""]):
+        raise ValueError(f"'separator' must be a text of at least one character, or several (got {separator!r})")
     if image is None and caption is None:
         raise ValueError("'image' or 'caption' must be the name of a column (got None for both)")
     wanted = list(dict.fromkeys(name for name in (image, caption, tags, split, id, title) if name is not None))

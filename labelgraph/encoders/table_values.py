@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import re
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -87,15 +89,17 @@ def split_rows(path: Path, name: str, values: Sequence[str]) -> dict[str, np.nda
     return {split: np.flatnonzero(array == split) for split in dict.fromkeys(meant) if split}
 
 
-def tags_of(path: Path, name: str, values: Sequence[Any], separator: str | None) -> tuple[list[list[str]], str]:
+def tags_of(
+    path: Path, name: str, values: Sequence[Any], separator: str | Sequence[str] | None
+) -> tuple[list[list[str]], str | tuple[str, ...]]:
     """The sorted, distinct tags of each row, and the separator.
 
     Args:
         path: The table.
         name: Name of the column.
         values: Lists of tags, texts with separators, numbers, or booleans.
-        separator: Separator of tags; by default ``;``, ``|`` or ``,``, whichever occurs. By default, lists written as
-            texts, such as ``['cat', 'dog']``, are read as lists.
+        separator: Separator of tags, or several; by default ``;``, ``|`` or ``,``, whichever occurs. By default, lists
+            written as texts, such as ``['cat', 'dog']``, are read as lists.
 
     Raises:
         ValueError: If a value is of another type, or several separators occur.
@@ -104,13 +108,17 @@ def tags_of(path: Path, name: str, values: Sequence[Any], separator: str | None)
     if separator is None:
         plain = [_list_in_text(value) if isinstance(value, str) else value for value in plain]
         separator = _separator(path, name, [value for value in plain if isinstance(value, str)])
+    else:
+        separator = separator if isinstance(separator, str) else tuple(separator)
+        _warn_of_separator(path, name, [value for value in plain if isinstance(value, str)], separator)
+    between = re.compile("|".join(re.escape(mark) for mark in _marks(separator)))
     rows = []
     for row, value in enumerate(plain):
         where = f"{path}: column '{name}', row {row},"
         if isinstance(value, list | tuple):
             parts = [as_text(where, tag) for tag in value]
         else:
-            parts = [part.strip() for part in as_text(where, value).split(separator)]
+            parts = [part.strip() for part in between.split(as_text(where, value))]
         rows.append(sorted(set(parts) - {""}))
     return rows, separator
 
@@ -128,9 +136,34 @@ def _list_in_text(value: str) -> Any:
 
 def _separator(path: Path, name: str, values: Sequence[str]) -> str:
     """The separator that occurs; several are an error, because a wrong separator would spoil all labels."""
+    counts = _occurrences(values)
+    if len(counts) > 1:
+        raise ValueError(
+            f"{path}: column '{name}' has {_listed(counts)}; set 'separator' to the one between tags, or to several"
+        )
+    return next(iter(counts), SEPARATORS[0])
+
+
+def _warn_of_separator(path: Path, name: str, values: Sequence[str], separator: str | tuple[str, ...]) -> None:
+    """Warn of a separator that is in no row, if usual ones are."""
+    counts = _occurrences(values)
+    for mark in _marks(separator):
+        if counts and not any(mark in value for value in values):
+            warnings.warn(
+                f"{path}: column '{name}' has the separator {quoted(mark, 60)} in no row, but {_listed(counts)}",
+                stacklevel=5,
+            )
+
+
+def _marks(separator: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (separator,) if isinstance(separator, str) else separator
+
+
+def _occurrences(values: Sequence[str]) -> dict[str, int]:
+    """The number of rows with each usual separator that occurs."""
     counts = {mark: sum(mark in value for value in values) for mark in SEPARATORS}
-    used = [mark for mark, count in counts.items() if count]
-    if len(used) > 1:
-        occurrences = " and ".join(f"'{mark}' in {counts[mark]} rows" for mark in used)
-        raise ValueError(f"{path}: column '{name}' has {occurrences}; set 'separator' to the one between tags")
-    return used[0] if used else SEPARATORS[0]
+    return {mark: count for mark, count in counts.items() if count}
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return " and ".join(f"'{mark}' in {count} rows" for mark, count in counts.items())

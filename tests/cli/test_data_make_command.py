@@ -75,6 +75,7 @@ def test_items_that_lack_a_side_are_kept_for_the_search(folder, tmp_path, capsys
     assert make(folder, "--out", tmp_path / "mine.npz", *SMALL_COUNTS, "--quiet") == 0
     printed = capsys.readouterr().err.splitlines()
     assert printed[-1].startswith("without its picture: ") and "3.png: expected a picture" in printed[-1]
+    assert printed[-2].startswith("1 item is in no split")
     data = load_dataset(tmp_path / "mine.npz")
     assert data.present[3].tolist() == [False, True] and len(data) == 12
     assert all(3 not in index.tolist() for index in data.splits.values())
@@ -201,3 +202,15 @@ def test_parts_are_made_and_merged(folder, tmp_path, capsys):
     with pytest.raises(SystemExit):
         make(*command, "--part", "3/2")
     assert "argument --part: 'part' must be from 1/2 to 2/2 (got 3/2)" in capsys.readouterr().err
+
+
+def test_tags_with_several_separators_are_read(folder, tmp_path, capsys):
+    content = (folder / "captions.csv").read_text().replace("red;plain", "red|plain")
+    (tmp_path / "items.csv").write_text("\n".join(
+        f"{folder}/{row}" if i else row for i, row in enumerate(content.splitlines())
+    ))  # fmt: skip
+    arguments = (tmp_path / "items.csv", "--out", tmp_path / "mine.npz", *SMALL_COUNTS, "--quiet")
+    assert make(*arguments) == 2
+    assert "';' in 6 rows and '|' in 6 rows; set --separator" in capsys.readouterr().err
+    assert make(*arguments, "--separator", ";", "--separator", "|") == 0
+    assert set(load_dataset(tmp_path / "mine.npz").label_names) == {"plain", "blue", "red"}

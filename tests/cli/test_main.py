@@ -40,6 +40,7 @@ def test_the_help_lists_the_commands(capsys):
         main(["--help"])
     shown = capsys.readouterr().out
     assert all(f"\n    {name} " in shown for name in COMMANDS)
+    assert "by REST" in shown and "Hugging Face" in shown
     with pytest.raises(SystemExit):
         main(["--version"])
     assert capsys.readouterr().out == f"labelgraph {labelgraph.__version__}\n"

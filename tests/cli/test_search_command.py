@@ -1,6 +1,7 @@
 """`labelgraph index` and `labelgraph search`: the neighbours are those of brute force, with their titles."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -359,6 +360,11 @@ def test_labels_are_words_of_a_query(probable, capsys):
     assert "| expected Jaccard |" in capsys.readouterr().out
     assert main([*probable, "--list-words"]) == 0
     assert {*WORDS, *data.label_names} == set(capsys.readouterr().out.splitlines())
+
+
+def test_an_unknown_label_is_refused_by_the_name_of_the_option(probable, capsys):
+    assert main([*probable, "--label", "zebra"]) == 2
+    assert re.search(r"^error: '--label' must be one of .* \(got 'zebra'\)", capsys.readouterr().err)
 
 
 def test_any_label_is_searched_for(probable, pairs, tmp_path, capsys):

@@ -71,6 +71,16 @@ def test_random_splits_cover_all_and_repeat(items):
     assert splits["query"] == splits["test"] and sorted(splits["database"] + splits["query"]) == list(range(40))
 
 
+def test_random_splits_for_evaluation_have_items_with_a_frequent_tag(items):
+    images, captions, tags = items
+    tags = [[] if i % 2 else each for i, each in enumerate(tags)]
+    data = make((images, captions, tags), min_tag_count=2)
+    assert len(data.splits["validation"]) == len(data.splits["test"]) == 2  # A tenth of the 20 items with a tag.
+    for name in ("train", "validation", "test"):
+        assert data.labels[data.splits[name]].sum(1).min() > 0
+    assert sorted([*data.splits["database"], *data.splits["test"]]) == list(range(40))
+
+
 def test_labels_and_words_are_learned_from_the_training_items(items):
     images, captions, tags = items
     captions = [caption + " seen" if i < 3 else caption for i, caption in enumerate(captions)]

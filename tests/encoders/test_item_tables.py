@@ -202,6 +202,17 @@ def test_several_separators_are_asked_about(tmp_path):
         read_table(path)
     assert read_table(path, separator=";").tags == [["Paris, France", "Rome"], ["a|b"]]
     assert read_table(path, separator=",").tags == [["France; Rome", "Paris"], ["a|b"]]
+    assert read_table(path, separator=[";", ","]).tags == [["France", "Paris", "Rome"], ["a|b"]]
+    assert read_table(path, separator=[";", ",", "|"]).tags == [["France", "Paris", "Rome"], ["a", "b"]]
+
+
+def test_a_separator_that_does_not_occur_is_told(tmp_path):
+    path = written(tmp_path, "file,caption,tags\na.jpg,x,cat;dog\nb.jpg,y,cat|dog\n")
+    with pytest.warns(UserWarning, match=r"column 'tags' has the separator ';\|' in no row, but ';' in 1 rows"):
+        read_table(path, separator=";|")
+    for wrong in ("", [], [";", ""]):
+        with pytest.raises(ValueError, match="'separator' must be a text of at least one character"):
+            read_table(path, separator=wrong)
 
 
 @pytest.mark.parametrize("delimiter", [";", "|", "\t", ","])

@@ -100,6 +100,7 @@ class GraphView {
       this.cy.add([...shown].map((pair) => this.line(pair)));
     });
     this.shown = shown;
+    this.arrivals = this.strongArrivals();
     this.brighten();
     return passed;
   }
@@ -115,6 +116,23 @@ class GraphView {
     // Both arrowheads only if both readings hold: the weaker one must pass the threshold too.
     const head = (weight) => (!this.symmetric && Math.abs(weight) >= Math.min(this.limits.least, this.strength[pair]) && weight !== 0 ? "triangle" : "none");
     return { data: { id: `e${pair}`, pair, source: `n${a[pair]}`, target: `n${b[pair]}`, width: 0.8 + 2 * part, opacity: 0.25 + 0.45 * part, forward: head(ab[pair]), backward: head(ba[pair]) } };
+  }
+
+  // Where strong arrows reach each dot, as directions: a name there would hide which way they point.
+  strongArrivals() {
+    const arrivals = new Map();
+    const reach = (to, from) => {
+      const [end, start] = [to.position(), from.position()];
+      const length = Math.hypot(start.x - end.x, start.y - end.y) || 1;
+      if (!arrivals.has(to.id())) arrivals.set(to.id(), []);
+      arrivals.get(to.id()).push([(start.x - end.x) / length, (start.y - end.y) / length]);
+    };
+    const strong = (weight) => !this.symmetric && Math.abs(weight) >= this.most() / 2;
+    this.cy.edges().forEach((edge) => {
+      if (strong(this.kind.ab[edge.data("pair")])) reach(edge.target(), edge.source());
+      if (strong(this.kind.ba[edge.data("pair")])) reach(edge.source(), edge.target());
+    });
+    return arrivals;
   }
 
   most() {
@@ -182,7 +200,8 @@ class GraphView {
   }
 
   // Names keep their size on the screen, and dots stay visible. The most frequent labels come first; a name that would
-  // cover another name or leave the drawing goes to another side of its dot, or is left out.
+  // cover another name or leave the drawing goes to another side of its dot, or is left out. A side without a strong
+  // arrow is better.
   writeNames() {
     const zoom = this.cy.zoom();
     this.taken = [...this.coveredBoxes(), ...this.dotBoxes(zoom)];
@@ -221,7 +240,9 @@ class GraphView {
     const width = this.ink.measureText(node.data("short")).width + 4;
     const height = NAME_SIZE + 3;
     const reach = (node.data("size") * zoom) / 2 + 2;
-    return NAME_PLACES.find(([x, y]) => {
+    const arrivals = this.arrivals.get(node.id()) || [];
+    const hides = ([x, y]) => (arrivals.some((way) => x * way[0] + y * way[1] > 0.8 * Math.hypot(x, y)) ? 1 : 0);
+    return [...NAME_PLACES].sort((p, q) => hides(p) - hides(q)).find(([x, y]) => {
       const left = dot.x + x * reach + (Math.sign(x) * width) / 2 - width / 2;
       const top = dot.y + y * reach + (Math.sign(y) * height) / 2 - height / 2;
       const box = { left, top, right: left + width, bottom: top + height };

@@ -58,6 +58,7 @@ def heading(page, part):
 def test_words_then_more_like_this_then_a_label(opened, site, width):
     page = opened(width)
     assert page.text_content("#name") == "small: 8 pictures, 8 texts"
+    assert page.is_visible("#hint")
     type_words(page, "caws")
     heading(page, "8 results for 'caws', by expected Jaccard")
     assert titles(page) == site.searcher.search(text=["caw"], k=8).titles[0]

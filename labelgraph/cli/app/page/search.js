@@ -46,6 +46,7 @@ async function search() {
   const asked = query();
   const number = ++state.asked;
   document.body.classList.add("busy");
+  $("hint").hidden = true;
   try {
     const body = JSON.stringify(asked);
     const headers = { "Content-Type": "application/json" };
@@ -166,6 +167,7 @@ function empty() {
   say([]);
   $("results").replaceChildren();
   $("asked").hidden = true;
+  $("hint").hidden = false;
 }
 
 // Pictures
@@ -214,6 +216,7 @@ async function start() {
   if (!by_text) $("text").placeholder = "this model cannot read words";
   $("drop").hidden = !by_picture;
   $("names").replaceChildren(...Object.keys(labels).map((value) => element("option", undefined, { value })));
+  $("hint").hidden = false;
   drawFrequent();
 }
 
