@@ -55,7 +55,7 @@ def test_the_help_lists_the_commands(capsys):
         (["train", "--select", "test"], "--select must be one of validation, last (got 'test')"),
         (["graph", "a", "b"], "unknown argument 'b'"),
         (["search", "index", "--text", "a", "--image", "b"], "not allowed with argument"),
-        (["index", "model", "data"], "the following arguments are required: --out"),
+        (["data", "make", "folder"], "the following arguments are required: --out"),
     ],
 )
 def test_wrong_command_lines_are_one_line(arguments, message, capsys):
