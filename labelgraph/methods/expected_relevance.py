@@ -260,10 +260,9 @@ class ExpectedRelevance(Method):
         if not self.takes_sparse_labels:
             return {side: _cross_entropy(outputs[f"{side}_scores"], labels) for side in SIDES}
         drawn = draw_labels(labels, self.config.drawn_labels)
-        return {
-            side: sampled_cross_entropy(self.classifier(outputs[f"{side}_hidden"], drawn.labels), drawn)
-            for side in SIDES
-        }
+        # One reading of the table for both sides gives one sparse gradient.
+        scores = self.classifier(torch.cat([outputs[f"{side}_hidden"] for side in SIDES]), drawn.labels)
+        return {side: sampled_cross_entropy(own, drawn) for side, own in zip(SIDES, scores.chunk(2), strict=True)}
 
     def _name_scores(self, size: int, names: sp.csr_array, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Score some names, drawn at random, for their own labels."""
