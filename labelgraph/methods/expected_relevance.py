@@ -18,7 +18,7 @@ from labelgraph.losses import draw_labels, info_nce_loss, sampled_cross_entropy
 from labelgraph.methods.base import Method
 from labelgraph.methods.configs import ExpectedRelevanceConfig
 from labelgraph.methods.hash_heads import hash_terms, hash_weights
-from labelgraph.methods.label_placement import graph_probabilities
+from labelgraph.methods.label_placement import graph_probabilities, placing_edges
 from labelgraph.nn import HashHead, LabelReferences, LabelTable, Projector
 from labelgraph.probability import Calibration, relevance_features
 
@@ -301,9 +301,15 @@ class ExpectedRelevance(Method):
 
     def _most_probable(self, side: str, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Return the most probable labels and their probabilities, (B, k), in blocks of items."""
-        blocks = hidden.split(max(1, BLOCK_SCORES // len(self.classifier.weight)))
-        kept = self.config.kept_labels
-        parts = [top_rows(self._probabilities(side, self._scores(side, block)), kept) for block in blocks]
+        line, kept, parts = self._calibration(side), self.config.kept_labels, []
+        placed = self._graph is not None and bool(placing_edges(self._graph).any())
+        for block in hidden.split(max(1, BLOCK_SCORES // len(self.classifier.weight))):
+            scores = self._scores(side, block)
+            if placed or (line.slope <= 0).any():
+                parts.append(top_rows(self._probabilities(side, scores), kept))
+            else:  # The line and the sigmoid keep the order.
+                labels, highest = top_rows(scores, kept)
+                parts.append((labels, line(highest).sigmoid()))
         labels, probabilities = (torch.cat(each) for each in zip(*parts, strict=True))
         return labels, probabilities
 

@@ -15,9 +15,14 @@ from labelgraph.methods.configs import LabelGraphConfig
 from labelgraph.methods.hash_heads import hash_heads, hash_terms, hash_weights
 from labelgraph.nn import HashHead, LabelBranch, LabelEmbedding, LabelEncoder, Projector, cosine_scores, label_adjacency
 
+MOST_LABELS = 10_000  # A matrix of all pairs takes 400 MB, and an adaptive adjacency has four of them in training.
+
 
 class LabelGraphMethod(Method):
     """A method that projects images and texts into a common space, and scores labels in this space.
+
+    It is meant for up to about 1,000 labels, and takes up to 10,000: the label graph is a matrix of all pairs, and each
+    step scores every label. `ExpectedRelevance` takes more.
 
     A subclass adds its losses to the losses of the codes, and may add parts.
 
@@ -62,6 +67,11 @@ class LabelGraphMethod(Method):
         """Build the published parts."""
         if graph is None:
             raise ValueError(f"'graph' must be a label graph for {cls.name!r} (got none)")
+        if (num_labels := int(graph.num_nodes or 0)) > MOST_LABELS:
+            raise ValueError(
+                f"'graph' must have at most {MOST_LABELS:,} labels for {cls.name!r}, which scores every label in each "
+                f"step and has a weight for each pair of labels (got {num_labels:,}); use 'expected-relevance'"
+            )
         return {
             "image_projector": Projector(image_channels, config.hidden_channels, cls.batch_norm),
             "text_projector": Projector(text_channels, config.hidden_channels, cls.batch_norm),

@@ -71,6 +71,15 @@ def trained_labels(graph: Data | StoredGraph) -> Tensor:
     return trained
 
 
+def placing_edges(graph: Data | StoredGraph) -> Tensor:
+    """Return which edges lead from a label with training items to a label without, bool, (E,)."""
+    trained = trained_labels(graph)
+    if trained.all():
+        return torch.zeros(0, dtype=torch.bool)
+    source, target = graph["edge_index"].cpu()
+    return trained[source] & ~trained[target]
+
+
 def graph_probabilities(probabilities: Tensor, graph: Data | StoredGraph) -> Tensor:
     r"""Give labels without training items the mean probability of their trained neighbours in the label graph.
 
@@ -96,11 +105,10 @@ def graph_probabilities(probabilities: Tensor, graph: Data | StoredGraph) -> Ten
         >>> graph_probabilities(torch.tensor([[0.9, 0.2, 0.0]]), graph)  # (0.8 * 0.9 + 0.6 * 0.2) / 1.4
         tensor([[0.9000, 0.2000, 0.6000]])
     """
-    trained = trained_labels(graph)
-    if trained.all():
+    trained, used = trained_labels(graph), placing_edges(graph)
+    if not used.any():
         return probabilities
     source, target = graph["edge_index"].cpu()
-    used = trained[source] & ~trained[target]
     stored = graph.get("edge_weight")
     weight = torch.ones(int(used.sum())) if stored is None else stored.detach().cpu()[used]
     weight, device = weight.to(probabilities), probabilities.device
