@@ -14,10 +14,10 @@ from torch import Tensor
 
 from benchmarks.speed.measure import clock, pair
 from labelgraph._core.files import open_atomic
+from labelgraph._core.optional import import_faiss
 from labelgraph.metrics import pack_bits
 from labelgraph.search import Index, build_index
 from labelgraph.search.exact_neighbours import BLOCK_ITEMS
-from labelgraph.search.faiss_index import import_faiss
 
 ITEMS, QUERIES, K = 1_000_000, 1_000, 100
 BITS, CHANNELS = 64, 128

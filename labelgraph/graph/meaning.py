@@ -27,6 +27,7 @@ def meaning_graph(
     k: int = 10,
     *,
     threshold: float = 0.0,
+    probes: int | None = None,
 ) -> Data:
     r"""Build a label graph whose edges lead to each label from the labels with the most similar names.
 
@@ -43,6 +44,10 @@ def meaning_graph(
             ``"sentence"``.
         k: Largest number of incoming edges of a label.
         threshold: Smallest cosine of an edge, in [0, 1].
+        probes: With more than ``DENSE_LABELS`` labels, compare each label only with those of the ``probes`` nearest
+            clusters of labels, by FAISS (extra ``index``). Of the 10 nearest of 100,000 vectors of 48 values in loose
+            groups (the set ``tags`` of the benchmarks), 8 probes find 53 % and 32 probes 71 %, in a third and in half
+            of the time; wider vectors gain more. By default, all labels are compared, in blocks.
 
     Returns:
         `Data` with the attributes of `cooccurrence_graph` and the vectors as ``x``. As the graph has no items,
@@ -53,7 +58,7 @@ def meaning_graph(
         ValueError: If the names are not distinct texts, the vectors do not match the names, or ``k`` or ``threshold``
             is out of range.
         FileNotFoundError: If the file of word vectors does not exist.
-        ImportError: If the sentence encoder is needed but not installed.
+        ImportError: If the sentence encoder or FAISS is needed but not installed.
 
     Example:
         >>> import torch
@@ -68,7 +73,8 @@ def meaning_graph(
     check_distinct("label_names", names)
     k, threshold = check_value("k", k, PositiveInt), check_share("threshold", threshold)
     x = _vectors(names, vectors)
-    source, target, weight = nearest_names(unit_length(x.double()), k, threshold)
+    probes = check_value("probes", probes, PositiveInt | None)
+    source, target, weight = nearest_names(unit_length(x.double()), k, threshold, probes)
     order = (source * len(names) + target).argsort()
     dtype = torch.get_default_dtype()
     return Data(

@@ -170,8 +170,9 @@ def r_precision(relevance: Any) -> Tensor:
     """
     relevance = as_relevance(relevance)
     total = relevance.sum(1, keepdim=True)
-    inside = torch.arange(relevance.shape[1], device=relevance.device) < total
-    return (relevance * inside).sum(1, dtype=torch.float64) / total[:, 0].clamp(min=1)
+    most = int(total.max()) if len(total) else 0
+    inside = torch.arange(most, device=relevance.device) < total
+    return (relevance[:, :most] * inside).sum(1, dtype=torch.float64) / total[:, 0].clamp(min=1)
 
 
 def precision_at_recall(relevance: Any, recall: Sequence[float]) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labelgraph._core.optional import import_faiss
 from labelgraph._core.similarity import SIMILARITIES, SMALLEST, Embeddings
 from labelgraph.search.distinct import DistinctRows
 from labelgraph.search.exact_index import ExactIndex
@@ -30,18 +30,6 @@ PAIR_WEIGHT = (
     0.5  # Weight of pair embeddings in the search for candidates; the exact score has the third power of their product.
 )
 FAISS_ERRORS = (RuntimeError, MemoryError, OverflowError, TypeError, ValueError, AttributeError)
-
-
-def import_faiss() -> Any:
-    """Import FAISS.
-
-    Raises:
-        ImportError: If FAISS is not installed.
-    """
-    try:
-        return importlib.import_module("faiss")
-    except ImportError as error:
-        raise ImportError('FAISS indexes need FAISS: pip install "labelgraph[index]"') from error
 
 
 class FaissIndex:

@@ -20,11 +20,11 @@ from torch import Tensor
 from labelgraph._core.commit import write_version
 from labelgraph._core.manifest import FolderFormat
 from labelgraph._core.names import SIDES
+from labelgraph._core.optional import import_faiss
 from labelgraph._core.versions import Version, open_version
 from labelgraph.methods import Method
 from labelgraph.methods.model_folder import refusing
 from labelgraph.methods.registry import read_method
-from labelgraph.search.faiss_index import import_faiss
 
 SEARCHER_FORMAT = FolderFormat("index.json", "labelgraph search index", 2)
 MODEL, ITEMS, TENSORS = "model", "items.json", "items.safetensors"

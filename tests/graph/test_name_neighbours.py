@@ -52,3 +52,20 @@ def test_neighbours_that_float32_confuses_are_told_apart(near, far):
         base[label, :2] = torch.tensor([math.cos(angle), math.sin(angle)], dtype=torch.float64)
     source, target, _ = name_neighbours.nearest_names(unit_length(base), 1, 0.0)
     assert source[target == 0].tolist() == [near]
+
+
+def test_clusters_find_most_neighbours_and_all_clusters_find_all():
+    pytest.importorskip("faiss")
+    matrix = vectors(3000)
+    names = [f"label {i}" for i in range(3000)]
+    exact, few, every = (meaning_graph(names, matrix, probes=probes) for probes in (None, 8, 10_000))
+    edges = [dict(zip(map(tuple, g.edge_index.T.tolist()), g.edge_weight.tolist(), strict=True)) for g in (exact, few)]
+    found = edges[0].keys() & edges[1].keys()
+    assert 0.8 < len(found) / len(edges[0]) < 1
+    assert all(edges[0][edge] == pytest.approx(edges[1][edge]) for edge in found)
+    assert torch.equal(every.edge_index, exact.edge_index)
+
+
+def test_wrong_probes_are_refused():
+    with pytest.raises(ValueError, match=r"'probes' must be .* \(got 0\)"):
+        meaning_graph(["a", "b"], [[1.0], [1.0]], probes=0)
