@@ -127,7 +127,7 @@ class AGAH(Method):
             "image_graph_code": self.image_branch(all_images, similarity),
             "text_graph_code": self.text_branch(all_texts, similarity),
         }
-        return {name: (self.tanh_scale * h).tanh() for name, h in hashed.items()} | {"similarity": similarity}
+        return {**{name: (self.tanh_scale * h).tanh() for name, h in hashed.items()}, "similarity": similarity}
 
     def loss_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
         """Compute the losses by name, as scalars without weights. ``labels`` are ignored."""
