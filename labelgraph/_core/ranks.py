@@ -64,6 +64,21 @@ def rows_of_all(*parts: Tensor) -> list[Tensor]:
     return [next(rows) if part.layout == torch.strided else _as_csr(rows, part.size(1)) for part in parts]
 
 
+def average_gradient(parameter: Tensor) -> None:
+    """Replace the gradient of a parameter, dense or sparse, by its mean over the processes that share the batch."""
+    gradient = parameter.grad
+    if _group is None or gradient is None:
+        return
+    count = dist.get_world_size(_group)
+    if gradient.layout == torch.strided:
+        parameter.grad = sum_of_all(gradient) / count
+        return
+    own = gradient.coalesce()
+    places, values = rows_of_all(own.indices().t(), own.values())
+    mean = torch.sparse_coo_tensor(places.t(), values / count, gradient.shape, check_invariants=False)
+    parameter.grad = mean.coalesce()
+
+
 def _as_rows(part: Tensor) -> list[Tensor]:
     """Return a dense tensor, or the entries of each row, the columns and the values of a CSR matrix."""
     if part.layout == torch.strided:

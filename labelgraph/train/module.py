@@ -16,7 +16,7 @@ from labelgraph._core.checks import csr_tensor
 from labelgraph._core.multi_hot import stacked_rows
 from labelgraph._core.names import SIDES
 from labelgraph._core.packed_bits import NonFiniteError
-from labelgraph._core.ranks import rows_of_all, shared_batch
+from labelgraph._core.ranks import average_gradient, rows_of_all, shared_batch
 from labelgraph._core.similarity import Embeddings
 from labelgraph.inference import encode_batch
 from labelgraph.methods import Method
@@ -48,6 +48,9 @@ class RetrievalModule(L.LightningModule):
         self.method = method
         self.config = config
         self.fill_missing = fill_missing
+        # DDP would not expect the sparse gradients of these parameters, see `on_after_backward`.
+        tables = {id(each) for each in table_parameters(method)}
+        self._ddp_params_and_buffers_to_ignore = [n for n, each in self.named_parameters() if id(each) in tables]
         self._held_out: list[tuple[Any, ...]] = []
         self._losses: list[Tensor] = []
         self._pairs = 0
@@ -135,6 +138,12 @@ class RetrievalModule(L.LightningModule):
             raise NonFiniteError(
                 f"{', '.join(wrong[:3])}{more} of the method: not finite after epoch {self.current_epoch}; {ADVICE}"
             )
+
+    def on_after_backward(self) -> None:
+        """Average the gradients of label tables over all processes; DDP averages those of all other parameters."""
+        with shared_batch(self._group):
+            for parameter in table_parameters(self.method):
+                average_gradient(parameter)
 
     def _log(self, terms: dict[str, Tensor], batch_size: int) -> None:
         """Log the mean of each term once, at the end of the epoch. Averaging by Lightning costs 3 ms a step."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import lightning as L
+import scipy.sparse as sp
 import torch
 
 from labelgraph.data import CrossModalData
@@ -27,6 +28,7 @@ CASES = {
     "expected-relevance": RELEVANCE,
     "expected-relevance codes": {**RELEVANCE, "bits": 8},
     "expected-relevance average": RELEVANCE,
+    "expected-relevance many": {**RELEVANCE, "drawn_labels": 50},
 }
 RESUMED = "algcn resumed"
 
@@ -55,6 +57,9 @@ def pairs(case, size=72):
     )
     splits = {"train": range(33), "validation": range(33, 52), "test": range(52, size)}
     data = CrossModalData(image, text.relu(), labels, splits=splits)
+    if case.endswith("many"):
+        wide = sp.hstack([sp.csr_array(labels.numpy()), sp.csr_array((size, 1200), dtype="float32")], format="csr")
+        return replace(data, labels=wide, label_names=())
     if case == "agah sparse":
         return replace(data, text=data.text.to_sparse_csr())
     if case == "dagnn incomplete":
@@ -67,9 +72,8 @@ def train(case, devices, folder=None, **options):
     how = {"epochs": 3, "batch_size": 8, "lr": 3e-3, "device": "cpu", "devices": devices, "precision": "64-true"}
     how |= {"checkpoint_every": 1, "ema_decay": 0.9 if case.endswith("average") else 0.0}
     stages = {"train": how, "stage2": {**how, "epochs": 2}} if "incomplete" in case else {"train": how}
-    return train_method(
-        case.split()[0], pairs(case), model=CASES[case], folder=folder, progress=False, **stages, **options
-    )
+    options |= {"folder": folder, "progress": False, "unseen_labels": case.endswith("many")}
+    return train_method(case.split()[0], pairs(case), model=CASES[case], **stages, **options)
 
 
 def state_of(trained):
