@@ -1,4 +1,4 @@
-"""Steps on data with very many labels in little memory: a process of its own, see test_many_labels."""
+"""Steps on data with very many labels in little memory: a process of its own, see test_label_memory."""
 
 import resource
 import sys

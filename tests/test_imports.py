@@ -58,6 +58,12 @@ def test_no_two_files_share_a_name():
     assert repeated == set()
 
 
+def test_no_two_test_files_share_a_name():
+    """Pytest refuses to collect two, because folders of tests are no packages."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert {name for name in names if names.count(name) > 1} == set()
+
+
 HEAVY = (
     "lightning",
     "pytorch_lightning",
