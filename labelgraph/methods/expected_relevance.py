@@ -32,6 +32,7 @@ SIMILARITIES = {
 MOSTLY_ZERO = 0.75  # Texts with at least this share of zeros are treated as bags of words.
 PAIR_BATCH = 300  # Number of pairs in a batch for which ``pair_weight`` is the weight of the pair loss.
 FEWEST_KEPT = 0.05  # Minimum share of the words of a text that word dropout keeps.
+NEIGHBOUR_ITEMS = 1.0  # Items as which the neighbours of one of many labels count in its reference.
 BLOCK_SCORES = 2**24  # Label scores in memory at a time, 64 MiB, where the most probable of many labels are kept.
 
 
@@ -201,16 +202,18 @@ class ExpectedRelevance(Method):
     def label_queries(self, labels: Tensor | None = None) -> Tensor | None:
         """Embed each label as a text that has this label with probability 1, and no other label.
 
-        With many labels, the pair embedding is the reference of the label, or the direction of its classifier. It
-        orders the items that do not name the label. With few labels, a label has no pair embedding.
+        With many labels, the pair embedding is the direction of the classifier of the label, or without a training item
+        its reference. It orders the items that do not name the label. With few labels, a label has no pair embedding.
         """
         weight = self.classifier.weight
         numbers = torch.arange(len(weight), device=weight.device) if labels is None else labels.to(weight.device)
         if self.takes_sparse_labels:
             certain = weight.new_zeros(len(numbers), min(self.config.kept_labels, len(weight)))
             certain[:, 0] = 1
-            like = weight if self.references is None else self.references.directions
-            return self._sparse_rows(numbers.unsqueeze(1) * certain, certain, like[numbers])
+            like = weight[numbers]
+            if self.references is not None:
+                like = like.where(like.any(1, keepdim=True), self.references.directions[numbers])
+            return self._sparse_rows(numbers.unsqueeze(1) * certain, certain, like)
         certain = F.one_hot(numbers, len(weight)).to(weight)
         if self.hash_head is not None:
             return self.hash_head.codes(certain)
@@ -349,7 +352,9 @@ def _optional(config: ExpectedRelevanceConfig, labels: int) -> dict[str, nn.Modu
         return {"hash_head": HashHead(labels, config.bits, config.relaxation)}
     if not config.borrowing:
         return {}
-    return {"references": LabelReferences(labels, config.hidden_channels, config.borrowing, config.borrowing_items)}
+    size, few = (labels, config.hidden_channels), labels <= DENSE_LABELS
+    items = (config.borrowing, config.borrowing_items, None if few else NEIGHBOUR_ITEMS)
+    return {"references": LabelReferences(*size, *items)}
 
 
 def _cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:

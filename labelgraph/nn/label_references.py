@@ -41,6 +41,9 @@ class LabelReferences(nn.Module):
         channels: Width of the hidden space :math:`H`.
         strength: Weight :math:`\gamma` of the scores for a label without items.
         num_items: Number of items :math:`k` at which the weight has fallen to one half.
+        neighbour_items: Number of items :math:`m` as which the sum over neighbours counts: it has the factor
+            :math:`m / (m + n_c)`. By default, the factor is 1. Of many labels, neighbours often occur together, and
+            a label with a few items needs to be told from them.
 
     Shapes:
         - **input:** hidden units :math:`(B, H)`.
@@ -59,9 +62,16 @@ class LabelReferences(nn.Module):
     weights: Tensor
     offsets: Tensor
 
-    def __init__(self, num_labels: int, channels: int, strength: float = 20.0, num_items: float = 5.0) -> None:
+    def __init__(
+        self,
+        num_labels: int,
+        channels: int,
+        strength: float = 20.0,
+        num_items: float = 5.0,
+        neighbour_items: float | None = None,
+    ) -> None:
         super().__init__()
-        self.strength, self.num_items = strength, num_items
+        self.strength, self.num_items, self.neighbour_items = strength, num_items, neighbour_items
         self.register_buffer("directions", torch.zeros(num_labels, channels))
         self.register_buffer("weights", torch.zeros(num_labels))
         self.register_buffer("offsets", torch.zeros(num_labels, len(SIDES)))
@@ -92,12 +102,19 @@ class LabelReferences(nn.Module):
                 item, label = (each.to(sums.device) for each in item_labels(labels))
                 sums.index_add_(0, label, unit[item])
         own = unit_length(sums) + (0 if names is None else unit_length(names.to(sums)))
-        self.directions.copy_(unit_length(own if graph is None else own + _from_neighbours(own, graph)))
+        if graph is not None:
+            own = own + _from_neighbours(own, graph) * self._share(counts.amax(0)).unsqueeze(1)
+        self.directions.copy_(unit_length(own))
         # A label without a reference, such as one without items and neighbours, keeps the classifier alone.
         has = self.directions.any(1)
         self.weights.copy_(self.strength * has * self.num_items / (self.num_items + counts.amax(0)))
         self.offsets.copy_(torch.stack([moments[side].threshold(self.directions) for side in SIDES], 1))
         return self
+
+    def _share(self, counts: Tensor) -> Tensor:
+        if self.neighbour_items is None:
+            return torch.ones_like(counts)
+        return self.neighbour_items / (self.neighbour_items + counts)
 
     @property
     def unseen(self) -> Tensor:

@@ -4,9 +4,11 @@ import math
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 from torch_geometric.data import Data
 
+from labelgraph.data import csr_tensor
 from labelgraph.nn import LabelReferences
 
 
@@ -15,7 +17,7 @@ def unit(vector):
     return [x / length for x in vector] if length else list(vector)
 
 
-def plain_references(hidden, labels, names, edges, strength, half):
+def plain_references(hidden, labels, names, edges, strength, half, neighbour_items=None):
     """Directions, weights and offsets by loops; hidden and labels are dictionaries by side."""
     num_labels, width = len(labels["image"][0]), len(hidden["image"][0])
     own = []
@@ -32,7 +34,9 @@ def plain_references(hidden, labels, names, edges, strength, half):
         scale = max(1.0, sum(weight for _, weight in incoming))
         borrowed = list(own[label])
         for source, weight in incoming:
-            borrowed = [a + weight / scale * b for a, b in zip(borrowed, own[source], strict=True)]
+            count = max(sum(row[label] for row in labels[side]) for side in labels)
+            share = 1 if neighbour_items is None else neighbour_items / (neighbour_items + count)
+            borrowed = [a + share * weight / scale * b for a, b in zip(borrowed, own[source], strict=True)]
         directions.append(unit(borrowed))
     counts = [max(sum(row[c] for row in labels[side]) for side in labels) for c in range(num_labels)]
     weights = [strength * half / (half + n) if any(d) else 0.0 for n, d in zip(counts, directions, strict=True)]
@@ -73,12 +77,12 @@ def batches_of(hidden, labels, size):
             yield side, rows, tags
 
 
-@pytest.mark.parametrize("size", [1, 3, 100])
-def test_references_follow_the_formula_in_batches_of_any_size(items, size):
+@pytest.mark.parametrize(("size", "neighbour_items"), [(1, None), (3, None), (100, None), (3, 1.0), (3, 0.5)])
+def test_references_follow_the_formula_in_batches_of_any_size(items, size, neighbour_items):
     hidden, labels, names, edges = items
-    references = LabelReferences(4, 5, strength=3.0, num_items=2.0).double()
+    references = LabelReferences(4, 5, 3.0, 2.0, neighbour_items).double()
     references.fit(batches_of(hidden, labels, size), torch.tensor(names).double(), graph_of(edges))
-    directions, weights, offsets = plain_references(hidden, labels, names, edges, 3.0, 2.0)
+    directions, weights, offsets = plain_references(hidden, labels, names, edges, 3.0, 2.0, neighbour_items)
     np.testing.assert_allclose(references.directions.numpy(), directions, atol=1e-12)
     np.testing.assert_allclose(references.weights.numpy(), weights, atol=1e-12)
     np.testing.assert_allclose(references.offsets.numpy(), offsets, atol=1e-7)
@@ -109,3 +113,16 @@ def test_a_label_without_items_takes_the_direction_of_its_neighbours():
     references.fit([("image", torch.eye(3)[:1], torch.tensor([[1.0, 0.0]]))], graph=graph)
     torch.testing.assert_close(references.directions, torch.eye(3)[[0, 0]])
     assert references.weights[1] == references.strength
+
+
+def test_sparse_labels_give_the_references_of_dense_labels(items):
+    hidden, labels, names, edges = items
+    fitted = []
+    for form in (torch.Tensor.clone, lambda each: csr_tensor(sp.csr_array(each.numpy()))):
+        batches = [(side, rows, form(tags)) for side, rows, tags in batches_of(hidden, labels, 3)]
+        fitted.append(LabelReferences(4, 5).double().fit(batches, torch.tensor(names).double(), graph_of(edges)))
+    for name, value in fitted[0].state_dict().items():
+        torch.testing.assert_close(fitted[1].state_dict()[name], value)
+    query = torch.tensor(hidden["text"][:2]).double()
+    some = torch.tensor([2, 0])
+    torch.testing.assert_close(fitted[0]("text", query, some), fitted[0]("text", query)[:, some])
