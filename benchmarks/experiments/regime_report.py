@@ -163,4 +163,5 @@ def _panel(ax: Axes, values: Values, regimes: Mapping[str, str], heading: str) -
     ax.axvline(0, color="0.4", lw=1)
     ax.set_yticks(range(len(regimes)), list(regimes.values()))
     ax.set_ylim(len(regimes) - 0.5, -0.5)
+    ax.locator_params(axis="x", nbins=5)
     ax.grid(axis="x", alpha=0.3)
