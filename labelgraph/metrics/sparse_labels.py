@@ -66,10 +66,11 @@ class SparseLabels:
 
     def count_shared(self, asked: sp.csr_array) -> Tensor:
         """Count the labels that each query shares with each item, int32, (b, N)."""
-        shared = np.zeros((asked.shape[0], len(self)), np.int32)
+        most = int(np.diff(asked.indptr).max(initial=0))
+        shared = np.zeros((asked.shape[0], len(self)), np.uint8 if most < 256 else np.int32)  # Bytes stay in the cache.
         for row, items in self._lists(asked):
             shared[row, items] += 1
-        return torch.from_numpy(shared)
+        return torch.from_numpy(shared).int()
 
     def share_any(self, asked: sp.csr_array) -> Tensor:
         """Check whether each query shares a label with each item, bool, (b, N)."""

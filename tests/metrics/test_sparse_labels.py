@@ -184,3 +184,11 @@ def test_few_sparse_labels_are_those_of_a_dense_matrix():
     sparse = sp.csr_array(labels.numpy())
     values = query_metrics(labels, labels, sparse, sparse, ["map", "jaccard@2"])
     assert values["map"].tolist() == [1] * 4 and values["jaccard@2"].tolist() == [0.5] * 4
+
+
+def test_queries_of_more_than_255_labels_are_counted():
+    labels = sp.csr_array(np.ones((2, SIZE), np.float32))
+    vectors = torch.ones(2, 1)
+    for ties in ("database", "expected"):
+        values = query_metrics(vectors, vectors, labels, labels, ["jaccard@2", "exact@2"], ties=ties)
+        assert values["jaccard@2"].tolist() == values["exact@2"].tolist() == [1, 1]
