@@ -3,7 +3,7 @@
 Examples:
   python -m benchmarks.stores                                        # all figures, about an hour on two cores
   python -m benchmarks.stores --scale 0.1                            # a tenth of the items
-  python -m benchmarks.stores speed killed --report stores.json      # some of the figures
+  python -m benchmarks.stores vectors killed --report stores.json    # some of the figures
 """
 
 from __future__ import annotations
@@ -19,20 +19,44 @@ from benchmarks.experiments.environment import environment
 from labelgraph._core.json_files import read_json, write_json
 from labelgraph.cli.common import guarded
 
-ITEMS, VECTORS, CODES = 100_000, 1_000_000, 5_000_000
+ITEMS, CANDIDATES, VECTORS, CODES = 100_000, 20_000, 1_000_000, 5_000_000
 WRITERS, READERS, BATCHES, MOMENTS = 4, 4, 40, 20
 
 
-def _speed(folder: Path, scale: float) -> Any:
+def _vectors(folder: Path, scale: float) -> Any:
     from benchmarks.stores.engine_speed import measure
 
-    return [result for codes in (False, True) for result in measure(folder, int(ITEMS * scale), codes)]
+    return measure(folder, int(ITEMS * scale), codes=False)
 
 
-def _large(folder: Path, scale: float) -> Any:
+def _codes(folder: Path, scale: float) -> Any:
+    from benchmarks.stores.engine_speed import measure
+
+    return measure(folder, int(ITEMS * scale), codes=True)
+
+
+def _milvus(folder: Path, scale: float) -> Any:
+    from benchmarks.stores.engine_speed import measure
+
+    return measure(folder, int(ITEMS * scale), codes=False, milvus=True)
+
+
+def _candidates(folder: Path, scale: float) -> Any:
+    from benchmarks.stores.engine_speed import candidates
+
+    return candidates(folder, int(CANDIDATES * scale))
+
+
+def _large_vectors(folder: Path, scale: float) -> Any:
     from benchmarks.stores.large_store import measure
 
-    return [measure(folder, int(number * scale), codes) for number, codes in ((VECTORS, False), (CODES, True))]
+    return measure(folder, int(VECTORS * scale), codes=False)
+
+
+def _large_codes(folder: Path, scale: float) -> Any:
+    from benchmarks.stores.large_store import measure
+
+    return measure(folder, int(CODES * scale), codes=True)
 
 
 def _simultaneous(folder: Path, scale: float) -> Any:
@@ -49,7 +73,9 @@ def _killed(folder: Path, scale: float) -> Any:
 
 
 FIGURES: dict[str, Callable[[Path, float], Any]] = {
-    "speed": _speed, "large": _large, "simultaneous": _simultaneous, "killed": _killed,
+    "vectors": _vectors, "codes": _codes, "milvus": _milvus, "candidates": _candidates,
+    "large_vectors": _large_vectors, "large_codes": _large_codes,
+    "simultaneous": _simultaneous, "killed": _killed,
 }  # fmt: skip
 
 
@@ -85,7 +111,7 @@ def _measure(options: argparse.Namespace) -> None:
         report[name] = {"environment": environment(), "scale": options.scale, "figures": figures}
         if options.report:
             write_json(options.report, report)
-        if name == "speed":
+        if name in ("vectors", "codes", "milvus"):
             shown = ("index", "kind", "ratio", "single_ratio", "filtered_ratio", "recall")
             rows = [[f"{each[key]:.3g}" if isinstance(each[key], float) else each[key] for key in shown]
                     for each in figures]  # fmt: skip

@@ -23,6 +23,8 @@ FIRST_INDEX = 10_000  # Fewer items are searched exactly in milliseconds.
 MANY_FRAGMENTS = 64  # Each write adds a file; with more files, they are merged, and new items join the index.
 QUERIES_AT_ONCE = 256
 READ_AT_ONCE = 4096
+CACHE = 2**26  # Bytes; LanceDB's own default of gigabytes would hold whole indexes in memory.
+SAMPLES = 64  # Items per list to train lists on; more cost memory, and hardly change recall.
 PLAIN = ["id", "title", "labels", "sides"]
 
 
@@ -67,6 +69,7 @@ class LanceEngine:
         if self._local and (Path(path) / SEARCHER_FORMAT.manifest).exists():
             raise ValueError(f"'store' must be a new folder, or one of LanceDB (got {path}, which holds an index in "
                              "memory)")  # fmt: skip
+        self._database: Any = None
         self._items: Any = None
         self._shape: Shape | None = None
         self._counts: dict[tuple[object, str], int] = {}
@@ -186,7 +189,10 @@ class LanceEngine:
             yield _rows(batch, ())
 
     def _connect(self) -> Any:
-        return self._lancedb.connect(self._path, read_consistency_interval=timedelta(0))
+        if self._database is None:
+            session = self._lancedb.Session(index_cache_size_bytes=CACHE, metadata_cache_size_bytes=CACHE)
+            self._database = self._lancedb.connect(self._path, read_consistency_interval=timedelta(0), session=session)
+        return self._database
 
     def _distance(self) -> Literal["hamming", "dot"]:
         assert self._shape is not None
@@ -219,7 +225,7 @@ class LanceEngine:
         for side in SIDES if self._shape.probes is not None else ():
             if self.count(side):
                 lists = max(1, min(math.isqrt(rows), rows // ITEMS_PER_LIST))
-                config = IvfFlat(distance_type=self._distance(), num_partitions=lists)
+                config = IvfFlat(distance_type=self._distance(), num_partitions=lists, sample_rate=SAMPLES)
                 self._items.create_index(side, config=config)
 
     def _tidy(self) -> None:

@@ -28,8 +28,9 @@ def test_a_killed_process_leaves_whole_batches(tmp_path, kind):
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the memory of a process is Linux's")
 def test_a_store_is_filled_and_searched_in_its_own_processes(tmp_path):
-    assert main(["large", "--scale", "0.002", "--report", str(tmp_path / "report.json")]) == 0
-    vectors, codes = json.loads((tmp_path / "report.json").read_text())["large"]["figures"]
+    assert main(["large_vectors", "large_codes", "--scale", "0.002", "--report", str(tmp_path / "report.json")]) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    vectors, codes = (report[f"large_{kind}"]["figures"] for kind in ("vectors", "codes"))
     assert vectors["items"] == vectors["fill"]["output"]["images"] == 2000 and codes["items"] == 10_000
     for figures in (vectors, codes):
         assert figures["disk_bytes"] > figures["raw_bytes"] > 0
