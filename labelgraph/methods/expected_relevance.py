@@ -352,9 +352,9 @@ def _optional(config: ExpectedRelevanceConfig, labels: int) -> dict[str, nn.Modu
         return {"hash_head": HashHead(labels, config.bits, config.relaxation)}
     if not config.borrowing:
         return {}
-    size, few = (labels, config.hidden_channels), labels <= DENSE_LABELS
-    items = (config.borrowing, config.borrowing_items, None if few else NEIGHBOUR_ITEMS)
-    return {"references": LabelReferences(*size, *items)}
+    neighbours = NEIGHBOUR_ITEMS if labels > DENSE_LABELS else None
+    items = config.borrowing_items
+    return {"references": LabelReferences(labels, config.hidden_channels, config.borrowing, items, neighbours)}
 
 
 def _cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
