@@ -19,6 +19,7 @@ from labelgraph._core.checks import check_features
 from labelgraph._core.names import SIDES, check_name
 from labelgraph._core.packed_bits import NonFiniteError, pack_bits
 from labelgraph._core.similarity import SPARSE, Embeddings, as_embeddings
+from labelgraph._core.sparse_rows import pack_rows, split_rows
 from labelgraph.data import CrossModalData, csr_tensor
 from labelgraph.data.pairs import check_pairs
 from labelgraph.losses import draw_labels
@@ -172,7 +173,7 @@ def label_probabilities(
     data: CrossModalData,
     calibrations: Mapping[str, Calibration] | None = None,
     batch_size: int = 4096,
-) -> dict[str, Tensor]:
+) -> dict[str, Any]:
     """Compute calibrated probabilities of every label for the images and the texts of a data set.
 
     Args:
@@ -182,11 +183,14 @@ def label_probabilities(
         batch_size: See `encode`.
 
     Returns:
-        Probabilities by side, ``"image"`` and ``"text"``: in [0, 1], shape (N, C), on the CPU.
+        Probabilities by side, ``"image"`` and ``"text"``: in [0, 1], shape (N, C), on the CPU. A method that takes
+        sparse labels gives CSR arrays of the most probable labels.
 
     Raises:
         ValueError: If the method does not score labels, or has no calibrations and none are given.
     """
+    if calibrations is None and method.takes_sparse_labels:
+        return {side: _most_probable(method, side, data, batch_size) for side in SIDES}
     if calibrations is None:
         probabilities = getattr(method, "label_probabilities", None)
         if probabilities is None:
@@ -196,6 +200,16 @@ def label_probabilities(
     scores = label_scores(method, data, batch_size)
     with torch.no_grad():
         return {side: calibrations[side].cpu()(scores[side]).sigmoid() for side in SIDES}
+
+
+def _most_probable(method: Method, side: str, data: CrossModalData, batch_size: int) -> sp.csr_array:
+    some: Any = method
+    rows = _by_batch(method, side, data, batch_size, lambda *batch: pack_rows(*some.most_probable_labels(*batch)))
+    kept = rows.shape[1] // 2
+    labels, probabilities, _ = split_rows(rows, kept)
+    starts = np.arange(0, labels.numel() + 1, kept)
+    parts = probabilities.flatten().numpy(), labels.flatten().numpy(), starts
+    return sp.csr_array(parts, shape=(len(rows), data.num_labels))
 
 
 def feature_batches(

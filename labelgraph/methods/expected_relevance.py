@@ -185,6 +185,10 @@ class ExpectedRelevance(Method):
         """Compute the calibrated probabilities of the labels, shape (B, C)."""
         return self._probabilities(side, self.label_scores(side, features))
 
+    def most_probable_labels(self, side: str, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the ``kept_labels`` most probable of many labels and their probabilities, (B, k) each."""
+        return self._most_probable(side, self.hidden(side, features))
+
     def encode_image(self, image: Tensor) -> Tensor:
         """Encode image features (B, D_v) as label probabilities and pair embeddings, (B, C + H).
 

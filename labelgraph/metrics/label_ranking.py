@@ -199,7 +199,7 @@ def evaluate_labels(
     for side, present in zip(SIDES, items.present.t(), strict=True):
         labels = items.label_rows(present.nonzero().flatten(), dense=False)
         if item_sums(labels).any():
-            given = scores[side][present]
+            given = scores[side][present if isinstance(scores[side], Tensor) else present.numpy()]
             reports[side] = label_report(given, labels, counts, num_items, ties=ties)
     return reports
 

@@ -108,7 +108,7 @@ def fit(
         fill_missing: Let the method generate the missing sides of incomplete items. By default, missing sides are
             zeros.
         keep_checkpoints: Do not delete the checkpoints. The caller can delete them after saving the method.
-        unseen_labels: Allow labels without a training item.
+        unseen_labels: Allow labels without a training item. A method that takes many labels always does.
         callbacks: Lightning callbacks of your own.
         logger: A logger for the loss terms, mAP and learning rates of each epoch: ``"tensorboard"``, ``"wandb"`` or
             ``"csv"``, or a Lightning logger. ``True`` uses Lightning's default logger.
@@ -142,7 +142,7 @@ def fit(
         interleave=fill_missing,
         reads_labels=method.reads_labels,
         sparse_labels=method.takes_sparse_labels,
-        unseen_labels=unseen_labels,
+        unseen_labels=unseen_labels or method.takes_sparse_labels,
     )
     _prepare(method, data)
     # A loaded method is in evaluation mode, and Lightning does not change the mode.

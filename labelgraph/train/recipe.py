@@ -114,7 +114,8 @@ def train_method(
             training items, unless you set a learning rate (`with_small_set_rates`). A warning names the rates.
         progress: Show a progress bar.
         keep_checkpoints: Do not delete the checkpoints in ``folder`` at the end.
-        unseen_labels: Allow labels without a training item. By default, such labels are an error.
+        unseen_labels: Allow labels without a training item. By default, such labels are an error, unless the method
+            takes many labels.
         callbacks: Lightning callbacks of your own.
         logger: A logger by name, ``"tensorboard"``, ``"wandb"`` or ``"csv"``, or a Lightning logger, see `fit`.
         log_folder: Folder for the files of a logger that is given by name. Defaults to ``logs`` in ``folder``.

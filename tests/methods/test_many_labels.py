@@ -9,9 +9,9 @@ from torch import nn
 from labelgraph._core.similarity import score_blocks
 from labelgraph.data import CrossModalData, csr_tensor
 from labelgraph.graph import cooccurrence_graph
-from labelgraph.inference import encode, encode_labels
+from labelgraph.inference import encode, encode_labels, label_probabilities
 from labelgraph.methods import ExpectedRelevance, ExpectedRelevanceConfig, load_method
-from labelgraph.metrics import mean_average_precision
+from labelgraph.metrics import evaluate_labels, label_report, mean_average_precision
 from labelgraph.nn import LabelReferences, LabelTable
 from labelgraph.train import train_method
 
@@ -88,7 +88,7 @@ def many(size=300, num_labels=1100, seed=0):
 def trained(data, **settings):
     steps = {"epochs": 12, "patience": 0}
     model = {"hidden_channels": 32, **settings}
-    return train_method("expected-relevance", data, model=model, train=steps, progress=False, unseen_labels=True)
+    return train_method("expected-relevance", data, model=model, train=steps, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +143,17 @@ def test_few_labels_and_codes_have_a_linear_classifier(make_data):
         assert method.takes_sparse_labels == (kind is LabelTable)
     few = ExpectedRelevance.from_config(config, 12, 9, cooccurrence_graph(make_data().labels))
     assert type(few.classifier) is nn.Linear and not few.takes_sparse_labels
+
+
+@pytest.mark.slow
+def test_the_most_probable_labels_are_evaluated_as_label_classifiers(example):
+    data, result = example
+    held_out = data.split("validation")
+    dense = {side: result.method.label_probabilities(side, getattr(held_out, side)) for side in ("image", "text")}
+    for side, sparse in label_probabilities(result.method, held_out).items():
+        value, label = dense[side].detach().topk(32)
+        cut = torch.zeros_like(dense[side]).scatter(1, label, value)
+        torch.testing.assert_close(torch.from_numpy(sparse.toarray()), cut)
+    reports = evaluate_labels(result.method, data.with_splits({**data.splits, "test": data.splits["validation"]}))
+    expected = label_report(cut, held_out.labels).average_precision
+    assert reports["text"].average_precision == pytest.approx(expected, abs=1e-6)
