@@ -9,6 +9,7 @@ from torch import Tensor
 
 MOST_LABELS = 2**24  # Every whole number up to this one is a float32.
 PRODUCT_ROWS = 64  # Queries whose labels share one reading of the inverted lists.
+FEW_QUERIES = 4  # Before the lists are built, which takes the time of several queries.
 
 
 def pack_rows(labels: Tensor, probabilities: Tensor, others: Tensor | None = None) -> Tensor:
@@ -49,7 +50,8 @@ class InvertedLists:
     """For each label, the items that have it among their most probable labels, with its probability.
 
     The sum of products of a query with every item is read from the lists of the labels of the query. Its time depends
-    on the length of these lists, not on the number of labels.
+    on the length of these lists, not on the number of labels. The first queries read the rows of all items instead, so
+    that a single query needs no lists.
 
     Args:
         labels: Label numbers of the items, (N, k).
@@ -57,11 +59,17 @@ class InvertedLists:
     """
 
     def __init__(self, labels: Tensor, probabilities: Tensor) -> None:
+        self._labels, self._probabilities = labels.int(), probabilities
+        self._num_labels = int(labels.max()) + 1 if labels.numel() else 0
+        self._queries = 0
+        self._lists: sp.csc_array | None = None
+
+    def _build(self) -> sp.csc_array:
+        labels, probabilities = self._labels, self._probabilities
         filled = probabilities != 0
         starts = np.concatenate([[0], filled.sum(1).cumsum(0).numpy()])
-        parts = probabilities[filled].numpy(), labels[filled].numpy().astype(np.int32), starts
-        self._num_labels = int(parts[1].max(initial=-1)) + 1
-        self._lists = sp.csr_array(parts, shape=(len(labels), self._num_labels)).tocsc()
+        parts = probabilities[filled].numpy(), labels[filled].numpy(), starts
+        return sp.csr_array(parts, shape=(len(labels), self._num_labels)).tocsc()
 
     def products(self, labels: Tensor, probabilities: Tensor, out: Tensor) -> Tensor:
         """Write the sums of products of queries with all items into ``out``.
@@ -71,15 +79,21 @@ class InvertedLists:
             probabilities: Their probabilities, (Q, k).
             out: Shape (Q, N).
         """
+        self._queries += len(labels)
+        if self._lists is None and self._queries > FEW_QUERIES:
+            self._lists = self._build()
         for start in range(0, len(labels), PRODUCT_ROWS):
             rows = slice(start, start + PRODUCT_ROWS)
-            out[rows] = torch.from_numpy(self._products(labels[rows], probabilities[rows])).t()
+            out[rows] = self._products(labels[rows], probabilities[rows])
         return out
 
-    def _products(self, labels: Tensor, probabilities: Tensor) -> np.ndarray:
+    def _products(self, labels: Tensor, probabilities: Tensor) -> Tensor:
         row, place = ((probabilities != 0) & (labels < self._num_labels)).nonzero(as_tuple=True)
-        used, column = labels[row, place].unique(return_inverse=True)
-        weights = probabilities.new_zeros(len(used), len(labels))
-        weights[column, row] = probabilities[row, place]
-        products: np.ndarray = self._lists[:, used.numpy()] @ weights.numpy()
-        return products
+        label, value = labels[row, place], probabilities[row, place]
+        if self._lists is None:
+            dense = value.new_zeros(len(labels), self._num_labels).index_put((row, label), value)
+            read = (each.index_select(0, self._labels.flatten()).view_as(self._labels) for each in dense)
+            return torch.stack([(each * self._probabilities).sum(1) for each in read])
+        used, column = label.unique(return_inverse=True)
+        weights = value.new_zeros(len(used), len(labels)).index_put((column, row), value)
+        return torch.from_numpy(self._lists[:, used.numpy()] @ weights.numpy()).t()

@@ -81,8 +81,19 @@ def test_the_omitted_probabilities_bound_the_change_of_each_score(kept):
 def test_places_without_probability_and_labels_of_no_item_count_for_nothing():
     lists = InvertedLists(torch.tensor([[3, 0], [0, 0]]), torch.tensor([[0.5, 0.0], [0.0, 0.0]]))
     out = torch.empty(2, 2)
-    lists.products(torch.tensor([[3, 900], [0, 3]]), torch.tensor([[0.5, 1.0], [1.0, 0.0]]), out)
-    assert out.tolist() == [[0.25, 0.0], [0.0, 0.0]]
+    for _ in range(5):  # The first queries read rows, the others lists.
+        lists.products(torch.tensor([[3, 900], [0, 3]]), torch.tensor([[0.5, 1.0], [1.0, 0.0]]), out)
+        assert out.tolist() == [[0.25, 0.0], [0.0, 0.0]]
+
+
+@pytest.mark.parametrize("queries", [1, 3, 200])
+def test_products_are_the_same_from_rows_and_from_lists(queries):
+    asked, held = top_rows(probabilities(queries), 6), top_rows(probabilities(80, seed=1), 6)
+    dense = [torch.zeros(len(label), 30, dtype=value.dtype).scatter(1, label, value) for label, value in (asked, held)]
+    lists = InvertedLists(*held)
+    for _ in range(8):
+        out = torch.full((queries, 80), torch.nan, dtype=torch.float64)
+        torch.testing.assert_close(lists.products(*asked, out), dense[0] @ dense[1].t())
 
 
 @pytest.mark.parametrize(
