@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> None:
         searcher = fill(Searcher(method(codes), None, NAMES, address), number, codes)
         print(json.dumps({"images": len(searcher._sides["image"])}))
         return
-    side, times = Searcher.load(address)._sides["image"], []
+    side, times = Searcher.open(address)._sides["image"], []
     for query in vectors(QUERIES, 1_000_000_007, codes):
         for columns in (None, [3]):
             started = time.perf_counter()

@@ -95,7 +95,7 @@ def _create(address: str) -> None:
 
 def _list(address: str) -> None:
     """Print the id and the number of sides of all items."""
-    print(json.dumps([[each.id, len(each.sides)] for each in gallery_items(Searcher.load(address))]))
+    print(json.dumps([[each.id, len(each.sides)] for each in gallery_items(Searcher.open(address))]))
 
 
 def _batch(number: int, seed: int) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _no_labels(searcher: Searcher, number: int) -> Any:
 
 def _write(address: str, writer: int, batches: int) -> None:
     """Add batches, and replace each third one by an upsert; print a line after each."""
-    searcher = Searcher.load(address)
+    searcher = Searcher.open(address)
     print("ready", flush=True)
     for batch in range(batches):
         ids = [f"{writer}-{row}" for row in range(batch * BATCH, (batch + 1) * BATCH)]
@@ -123,7 +123,7 @@ def _read(address: str) -> None:
     """Search until SIGINT, and print the number of searches; check that the items are whole batches, more and more."""
     stopped: list[int] = []
     signal.signal(signal.SIGINT, lambda *_: stopped.append(1))
-    searcher, before, reads = Searcher.load(address), 0, 0
+    searcher, before, reads = Searcher.open(address), 0, 0
     while not stopped:
         count = len(searcher._sides["image"])
         result = searcher._sides["image"].search(vectors(1, reads, True), 20, None, None)

@@ -137,9 +137,10 @@ def open_searcher(place: str | Path, data: CrossModalData | None, revision: str 
     from labelgraph.methods.model_folder import MODEL_FORMAT
     from labelgraph.search.searcher_folder import SEARCHER_FORMAT
 
-    if is_address(place) or (
-        isinstance(place, Path)
-        and ((place / SEARCHER_FORMAT.manifest).exists() or not (place / MODEL_FORMAT.manifest).exists())
+    if is_address(place):
+        return search.Searcher.open(str(place))
+    if isinstance(place, Path) and (
+        (place / SEARCHER_FORMAT.manifest).exists() or not (place / MODEL_FORMAT.manifest).exists()
     ):
         return search.Searcher.load(place)
     if data is None:

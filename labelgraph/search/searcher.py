@@ -28,7 +28,7 @@ from labelgraph.search.query_vectors import Query, QueryReader, as_items
 from labelgraph.search.searcher_folder import MEANING, read_searcher, write_searcher
 from labelgraph.search.shared_lock import SharedLock
 from labelgraph.search.sides import Sides
-from labelgraph.search.stores.address import address_of, default_index, is_address
+from labelgraph.search.stores.address import address_of, check_address, default_index
 from labelgraph.search.stores.memory_sides import MemorySides
 from labelgraph.search.stores.stored_sides import open_sides, read_store
 
@@ -355,25 +355,35 @@ class Searcher:
         write_searcher(folder, self.method, meaning, state["sides"])
 
     @classmethod
-    def load(cls, place: str | Path) -> Self:
-        """Load a saved searcher, or open a store. Every file is checked by its SHA-256; no pickle is read.
+    def load(cls, folder: str | Path) -> Self:
+        """Load a saved searcher. Every file is checked by its SHA-256; no pickle is read.
 
-        If another process saves to the folder at the same time, one complete version is loaded. Several processes can
-        open one store; each sees what the others add and remove.
-
-        Args:
-            place: Folder of a saved searcher, or address of a store, ``"lance:PATH"`` or ``"milvus:URI"``.
+        If another process saves to the folder at the same time, one complete version is loaded. A folder of LanceDB is
+        opened as a store, see `open`.
 
         Raises:
-            FileNotFoundError: If the folder or one of its files is missing, or there is no such store.
+            FileNotFoundError: If the folder or one of its files is missing.
             ValueError: If the folder is damaged or has another format.
-            ImportError: If the index needs FAISS, or the store a package, that is not installed.
+            ImportError: If the index needs FAISS, which is not installed.
         """
-        address = place if is_address(place) else address_of(as_path("place", place))
-        if address is None:
-            return read_searcher(Path(place), cls._restored)
-        method, meaning = read_store(str(address))
-        return cls(method, meaning["index"], meaning["label_names"], str(address), **meaning["settings"])
+        folder = as_path("folder", folder)
+        address = address_of(folder)
+        return read_searcher(folder, cls._restored) if address is None else cls.open(address)
+
+    @classmethod
+    def open(cls, uri: str) -> Self:
+        """Open the searcher of a store. Several processes can open one store: each sees what the others change.
+
+        Args:
+            uri: Address of the store, ``"lance:PATH"`` or ``"milvus:URI"``.
+
+        Raises:
+            FileNotFoundError: If there is no such store.
+            ValueError: If the address is wrong, or the store is not one of a searcher.
+            ImportError: If the package of the store is not installed.
+        """
+        method, meaning = read_store(check_address("uri", uri))
+        return cls(method, meaning["index"], meaning["label_names"], uri, **meaning["settings"])
 
     @classmethod
     def _restored(cls, method: Method, meaning: dict[str, Any], sides: dict[str, Any]) -> Self:

@@ -114,7 +114,7 @@ def test_parts_are_added_to_one_store(place, tmp_path, capsys):
         run(capsys, *indexed(place, "--store", address, "--index", "exact", "--part", f"{number}/3"))["images"]
         for number in (3, 1, 2, 1)
     ]
-    assert counts == [14, 13, 13, 13] and len(gallery_items(Searcher.load(address))) == 40
+    assert counts == [14, 13, 13, 13] and len(gallery_items(Searcher.open(address))) == 40
     run(capsys, *indexed(place, "--out", tmp_path / "index"))
     (ours,), (wanted,) = found(capsys, place, address), found(capsys, place, tmp_path / "index")
     assert [each["id"] for each in ours["neighbours"]] == [each["id"] for each in wanted["neighbours"]]

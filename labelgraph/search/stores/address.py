@@ -46,13 +46,11 @@ def check_address(argument: str, address: Any) -> str:
     return str(address)
 
 
-def address_of(place: str | Path) -> str | None:
-    """Return the address of a store at a place: the place itself, or a folder of LanceDB; None if it is neither."""
+def address_of(folder: Path) -> str | None:
+    """Return the address of the store in a folder of LanceDB; None for another folder."""
     from labelgraph.search.stores.lance_engine import holds_lance
 
-    if is_address(place):
-        return str(place)
-    return f"lance:{place}" if holds_lance(Path(place)) else None
+    return f"lance:{folder}" if holds_lance(folder) else None
 
 
 def open_engine(address: str) -> Engine:

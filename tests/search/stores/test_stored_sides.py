@@ -184,7 +184,7 @@ def test_both_sides_and_captions_are_searched_alike(database):
 def test_a_store_is_opened_again_and_by_a_copy(method, database):
     data = items()
     first = Searcher(method, store=database).fit(data)
-    second, third = Searcher.load(database), pickle.loads(pickle.dumps(first))
+    second, third = Searcher.open(database), pickle.loads(pickle.dumps(first))
     assert second.label_names == first.label_names and second.index == first.index and second.store == database
     wanted = first.search(image=data.image[:3], k=5)
     for other in (second, third):
@@ -201,14 +201,14 @@ def test_a_store_is_opened_again_and_by_a_copy(method, database):
 def test_fit_replaces_a_store(method, database):
     Searcher(method, store=database).fit(items())
     other, data = build("hamming" if method.similarity != "hamming" else "cosine", seed=1), items(30, seed=2)
-    old = Searcher.load(database)
+    old = Searcher.open(database)
     with pytest.raises(ValueError, match="another model"):
         Searcher(other, store=database, label_names=LABELS).add(["a"], image=data.image[:1])
     new = Searcher(other, store=database).fit(data)
     assert_best(other, new.search(image=data.image[:2], k=4), "image", data.image[:2], data.text, data.ids, 4)
     with pytest.raises(ValueError, match="another model"):
         old.search(image=data.image[:1])
-    assert Searcher.load(database).search(image=data.image[:2], k=4).ids == new.search(image=data.image[:2], k=4).ids
+    assert Searcher.open(database).search(image=data.image[:2], k=4).ids == new.search(image=data.image[:2], k=4).ids
 
 
 def test_a_failed_fit_keeps_the_store(method, database, monkeypatch):
@@ -228,7 +228,7 @@ def test_a_failed_fit_keeps_the_store(method, database, monkeypatch):
             searcher.fit(data, advance=advance)
     finally:
         searcher._sides.__class__.block_rows = usual
-    assert Searcher.load(database).search(image=data.image[:2], k=5).ids == wanted
+    assert Searcher.open(database).search(image=data.image[:2], k=5).ids == wanted
 
 
 @pytest.mark.slow
@@ -249,7 +249,7 @@ def test_an_index_of_lists_finds_most_of_the_nearest(database):
 def test_errors_say_what_to_do(tmp_path, method, database):
     place = database.rpartition("/")[0] + "/none.db"
     with pytest.raises(FileNotFoundError, match=r"none\.db: no such store"):
-        Searcher.load(place)
+        Searcher.open(place)
     assert not (tmp_path / "none.db").exists()
     with pytest.raises(ValueError, match=r"'index'.*exact, ivf.*faiss-flat"):
         Searcher(method, "faiss-flat", store=database)
