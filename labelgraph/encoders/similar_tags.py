@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from labelgraph.encoders.near_words import is_typing_error, singular
 
 SHOWN = 3
+MOST_ERRORS = 20  # Typing errors are for the user to correct, one by one.
 RARER = 3  # A typing error is at least this many times rarer than the tag that was meant.
 
 
@@ -63,10 +64,10 @@ def warn_of_typing_errors(where: str, tags: Sequence[Collection[str]]) -> None:
     if meant:
         one = len(meant) == 1
         _warn(f"{where}: {len(meant)} tag{'' if one else 's'} may be typing errors, which the table can correct: ",
-              meant, "for")  # fmt: skip
+              meant, "for", most=MOST_ERRORS)  # fmt: skip
 
 
-def _warn(start: str, pairs: Mapping[str, str], word: str, end: str = "") -> None:
-    shown = ", ".join(f"{tag!r} {word} {other!r}" for tag, other in list(pairs.items())[:SHOWN])
-    more = ", ..." if len(pairs) > SHOWN else ""
+def _warn(start: str, pairs: Mapping[str, str], word: str, end: str = "", most: int = SHOWN) -> None:
+    shown = ", ".join(f"{tag!r} {word} {other!r}" for tag, other in list(pairs.items())[:most])
+    more = ", ..." if len(pairs) > most else ""
     warnings.warn(f"{start}{shown}{more}{end}", stacklevel=4)

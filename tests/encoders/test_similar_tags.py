@@ -27,3 +27,11 @@ def test_rare_tags_near_a_frequent_one_are_warned_of():
         warnings.simplefilter("error")
         warn_of_typing_errors("t.csv", [["animal"]] * 3 + [["anmial"]] * 2)
         warn_of_merged("t.csv", {})
+
+
+def test_every_typing_error_is_named():
+    words = ["animal", "banana", "cherry", "dragon", "engine"]
+    errors = [word[:2] + word[3] + word[2] + word[4:] for word in words]
+    with pytest.warns(UserWarning, match="5 tags may be typing errors") as caught:
+        warn_of_typing_errors("t.csv", [words] * 3 + [[error] for error in errors])
+    assert all(f"'{error}' for '{word}'" in str(caught[0].message) for word, error in zip(words, errors, strict=True))
