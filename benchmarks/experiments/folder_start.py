@@ -11,6 +11,7 @@ from pathlib import Path
 
 from labelgraph._core.held_folder import LOCK, held
 from labelgraph._core.json_files import read_json
+from labelgraph._core.signals import advising
 from labelgraph._core.temporary import TEMPORARY_NAME, remove_stale
 from labelgraph.methods.registry import METHODS
 
@@ -38,6 +39,7 @@ def working(options: argparse.Namespace, dataset: str, what: str) -> Iterator[Pa
             stack.enter_context(held(above, "working"))
         if path.is_dir() or not options.resume:
             stack.enter_context(held(path, "working"))
+        stack.enter_context(advising(f"resume the run with --resume {path}"))
         yield path
 
 

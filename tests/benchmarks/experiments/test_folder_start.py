@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from benchmarks import run
+from benchmarks.experiments import runner
 from benchmarks.experiments.comparison import Comparison
 from benchmarks.experiments.environment import environment
 from benchmarks.experiments.run_folder import RunFolder
@@ -83,3 +84,13 @@ def test_a_method_of_a_comparison_at_work_is_not_resumed(tmp_path, capsys, monke
     refused = f"{made.path}: the process {os.getpid()} is working in this folder"
     assert capsys.readouterr().err.count(refused) == 2
     assert yaml.safe_load(made.marker.read_text()) == before and not (made.path / "algcn" / "seed-0").exists()
+
+
+def test_an_interrupted_run_is_told_how_to_resume(tmp_path, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "run", interrupted)
+    out = tmp_path / "mine"
+    assert run.main(["--method", "algcn", "--seeds", "0", "--out", str(out)]) == 130
+    assert capsys.readouterr().err.endswith(f"interrupted; resume the run with --resume {out}\n")
