@@ -112,6 +112,11 @@ class AllocationLimit(TorchDispatchMode):
         self.elements = 2**26 + 4 * sum(tensor.numel() for tensor in tensors.values())
         self.left = 1000 + 100 * len(tensors)
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Let PyTorch call the mode directly; otherwise, it imports its compiler, which takes 2 s."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Check the size of a new tensor before it is created."""
         shape = args[0] if args and isinstance(args[0], (list, torch.Size)) else ()

@@ -14,7 +14,7 @@ import torch
 from labelgraph._core.commit import LOCK
 from labelgraph._core.digests import sha256_bytes
 from labelgraph.graph import BinaryAdjacency, cooccurrence_graph
-from labelgraph.methods import ALGCN, ALGCNConfig, load_method
+from labelgraph.methods import ALGCN, ALGCNConfig, build_method, load_method
 from tests.damage import damage
 from tests.methods.edited_model import edit_model
 
@@ -298,3 +298,17 @@ def test_killed_at_every_step_the_old_or_the_new_method_loads(tmp_path):
     states = done.stdout.split()
     assert len(states) > 10 and set(states) == {"first", "second"}
     assert states == sorted(states)  # The old method loads until some step, the new method after it.
+
+
+@pytest.mark.slow
+def test_loading_does_not_import_the_compiler_of_pytorch(tmp_path):
+    """The import takes two seconds of a search from the shell."""
+    build_method("expected-relevance", 5, 6, GRAPH, hidden_channels=4).save_pretrained(tmp_path)
+    code = f"""
+import sys
+from labelgraph.methods import load_method
+load_method({str(tmp_path)!r})
+print("torch._dynamo" in sys.modules)
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.split() == ["False"]
