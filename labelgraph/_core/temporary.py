@@ -25,7 +25,8 @@ except ImportError:  # Windows: files are not locked, and stale temporary files 
 TEMPORARY_NAME = re.compile(r"\.part-[0-9a-f]{16}(\.\w{1,16})?", re.ASCII)
 SUFFIX = re.compile(r"\.\w{1,16}", re.ASCII)
 NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-RUST_ERROR = re.compile(r"\(os error (\d+)\)")  # How Rust libraries such as safetensors write an error number.
+# How Rust libraries such as safetensors write an error number; the second form is that of safetensors 0.4.
+RUST_ERROR = re.compile(r"(?:\(os error |Os \{ code: )(\d+)")
 _cleaned: set[tuple[int, int]] = set()  # Folders that this process has cleaned.
 
 

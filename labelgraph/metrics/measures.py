@@ -201,7 +201,8 @@ class _OwnAt(Metric):
         # A query has one own item; if several items have its id, the first one counts.
         place = first(own > 0)
         size, _, before, _ = buckets.ties.bucket(place)
-        share = ((self.depth - before).clamp(min=0).minimum(size) / size.clamp(min=1))[:, 0]
+        # In float64: torch divides whole numbers in float32.
+        share = ((self.depth - before).clamp(min=0).minimum(size).double() / size.clamp(min=1))[:, 0]
         expected = 1 - (1 - share) ** own.gather(1, place.clamp(max=own.shape[1] - 1)[:, None])[:, 0]
         return torch.where(own.sum(1) > 0, expected, torch.nan)
 

@@ -506,3 +506,10 @@ def test_masked_values_are_refused():
 def test_class_numbers_are_no_labels():
     with pytest.raises(ValueError, match=r"'query_labels' must be multi-hot, shape \(3, C\) .*\(3,\)"):
         query_metrics(np.eye(3), np.eye(3), torch.arange(3), np.eye(3))
+
+
+def test_the_expected_place_of_a_tied_own_pair_is_exact():
+    same, hot = torch.zeros(3, 1), torch.ones(3, 1)
+    ids = {"query_ids": [2], "database_ids": [2, 5, 6], "leave_out_own": False}
+    got = query_metrics(same[:1], same, hot[:1], hot, ["own@1"], similarity="dot", ties="expected", **ids)
+    assert got["own@1"].item() == pytest.approx(1 / 3, abs=1e-15)

@@ -167,7 +167,7 @@ def test_places_out_of_range_of_a_sparse_array_are_refused(tmp_path):
         group = file.create_group("x")
         group.attrs["MATLAB_sparse"] = 3
         group["jc"], group["ir"], group["data"] = [0, 1], [7], [1.0]
-    with pytest.raises(ValueError, match=r"'x' \(3, 1\): .*indices must be < 3"):
+    with pytest.raises(ValueError, match=r"'x' \(3, 1\): .*ind(ices|ex values) must be < 3"):
         read_mat(tmp_path / "a.mat", "x")
 
 
