@@ -120,7 +120,7 @@ CALLS = [
     (lambda: Searcher("algcn"), ("'method'", "'algcn'")),
     (lambda: Searcher(METHOD).fit("openclipart"), ("'data'", "'openclipart'")),
     (lambda: Searcher(METHOD).fit(DATA, batch_size="x"), ("'batch_size'", "'x'")),
-    (lambda: Searcher.load(None), ("'place'", "None")),
+    (lambda: Searcher.load(None), ("'folder'", "None")),
     (lambda: SEARCHER.save(None), ("'folder'", "None")),
     (lambda: SEARCHER.search(text=5), ("'text'", "texts, or features", "5")),
     (lambda: SEARCHER.search(text=["a dog", 5]), ("'text'", "5 at 1")),
