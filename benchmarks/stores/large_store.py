@@ -28,7 +28,7 @@ def measure(folder: Path, number: int, codes: bool) -> dict[str, Any]:
     steps: dict[str, Any] = {}
     for step in ("fill", "search"):
         command = [sys.executable, "-m", "benchmarks.stores.large_store", step, address, str(number), str(int(codes))]
-        finished = asdict(run(command, {"OMP_NUM_THREADS": "1"}))
+        finished = asdict(run(command, {"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}))
         steps[step] = {**finished, "output": json.loads(finished["output"])}
     size = sum(path.stat().st_size for path in Path(address.removeprefix("lance:")).rglob("*") if path.is_file())
     raw = number * (BITS // 8 if codes else 4 * CHANNELS)

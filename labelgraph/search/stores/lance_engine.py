@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
@@ -24,6 +25,8 @@ MANY_FRAGMENTS = 64  # Each write adds a file; with more files, they are merged,
 QUERIES_AT_ONCE = 256
 READ_AT_ONCE = 4096
 CACHE = 2**26  # Bytes; LanceDB's own default of gigabytes would hold whole indexes in memory.
+# Bytes that LanceDB may read ahead, and collect while it builds an index; it reads these settings once.
+READ_AHEAD = {"LANCE_DEFAULT_IO_BUFFER_SIZE": 2**26, "LANCE_SHUFFLE_BATCH_BYTES": 2**25}
 SAMPLES = 64  # Items per list to train lists on; more cost memory, and hardly change recall.
 PLAIN = ["id", "title", "labels", "sides"]
 
@@ -34,6 +37,8 @@ def import_lancedb() -> Any:
     Raises:
         ImportError: If LanceDB is not installed.
     """
+    for name, value in READ_AHEAD.items():
+        os.environ.setdefault(name, str(value))
     try:
         return importlib.import_module("lancedb")
     except ImportError as error:

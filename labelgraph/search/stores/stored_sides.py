@@ -40,7 +40,7 @@ class StoredSides(Sides):
         settings: ``num_probes`` of IVF.
     """
 
-    block_rows: ClassVar[int | None] = 2**14
+    block_rows: ClassVar[int | None] = 2**12
 
     def __init__(
         self, engine: Engine, method: Method, label_names: Sequence[str], index: str, settings: Mapping[str, int]
