@@ -97,8 +97,8 @@ def run(options: argparse.Namespace) -> None:
     rows = chosen_rows(data, split)
     if options.part is not None:
         rows = rows[list(options.part.of(len(rows)))]
-    store = _store(options, int(data.present[rows].sum()))
     method = load_method(options.model, revision=options.revision)
+    store = _store(options, int(data.present[rows].sum()), sparse=method.similarity.startswith("sparse-"))
     kind = options.kind or default_index(method.similarity, store)
     settings = _settings(kind, options.settings, store)
     searcher = search.Searcher(method, kind, data.label_names, store, **settings)
@@ -163,15 +163,15 @@ def _add(searcher: Searcher, data: CrossModalData, rows: Tensor, advance: Callab
             advance(len(chosen) * sum(sides))
 
 
-def _store(options: argparse.Namespace, size: int) -> str | None:
-    """Return the address of the store, or None for the memory.
+def _store(options: argparse.Namespace, size: int, sparse: bool) -> str | None:
+    """Return the address of the store, or None for the memory, where sparse embeddings always are.
 
     Raises:
         ValueError: If the folder holds an index of the other kind.
         ImportError: If the package of the store is not installed.
     """
     kind = options.store
-    if kind is None and options.kind is None and size > LARGE:
+    if kind is None and options.kind is None and size > LARGE and not sparse:
         kind = "lance" if find_spec("lancedb") else None
         note(f"{size:,} images and texts are kept in LanceDB; --store memory keeps them in memory" if kind else
              f'{size:,} images and texts are kept in memory; with pip install "labelgraph[lance]", they are kept on '
