@@ -16,9 +16,10 @@ from labelgraph._core.argument_kinds import check_kind
 from labelgraph._core.array_kinds import plain_array
 from labelgraph._core.checked_config import PositiveInt, check_value
 from labelgraph._core.checks import check_features
+from labelgraph._core.embeddings import Embeddings, as_embeddings
 from labelgraph._core.names import SIDES, check_name
 from labelgraph._core.packed_bits import NonFiniteError, pack_bits
-from labelgraph._core.similarity import SPARSE, Embeddings, as_embeddings
+from labelgraph._core.similarity import SPARSE
 from labelgraph._core.sparse_rows import pack_rows, split_rows
 from labelgraph.data import CrossModalData, csr_tensor
 from labelgraph.data.pairs import check_pairs

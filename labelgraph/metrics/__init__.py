@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from labelgraph._core.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from labelgraph._core.embeddings import Embeddings
     from labelgraph._core.packed_bits import pack_bits, unpack_bits
-    from labelgraph._core.similarity import SIMILARITIES, Embeddings
+    from labelgraph._core.similarity import SIMILARITIES
     from labelgraph.metrics.compute import query_metrics
     from labelgraph.metrics.grades import RELEVANCES
     from labelgraph.metrics.label_ranking import LabelReport, evaluate_labels, label_average_precision, label_report

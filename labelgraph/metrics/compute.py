@@ -12,9 +12,9 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed import ProcessGroup
 
+from labelgraph._core.embeddings import Vectors
 from labelgraph._core.names import check_name
 from labelgraph._core.reading import quoted
-from labelgraph._core.similarity import Vectors
 from labelgraph.metrics.grades import Relevance
 from labelgraph.metrics.item_values import ItemValues
 from labelgraph.metrics.measures import parse_metric

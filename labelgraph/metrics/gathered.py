@@ -12,8 +12,9 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from labelgraph._core.embeddings import Embeddings, Vectors, as_embeddings, as_matrix, check_similarity
 from labelgraph._core.names import check_name
-from labelgraph._core.similarity import SIMILARITIES, Embeddings, Vectors, as_embeddings, as_matrix, check_similarity
+from labelgraph._core.similarity import SIMILARITIES
 from labelgraph.metrics.compute import read_metrics
 from labelgraph.metrics.metric import Metric as NamedMetric
 from labelgraph.metrics.metric_options import WITHOUT_RELEVANT

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from labelgraph._core.array_kinds import as_sparse, as_texts, plain_array
 from labelgraph._core.checks import check_multi_hot
+from labelgraph._core.embeddings import as_matrix
 from labelgraph._core.packed_bits import code_words, pack_bits
-from labelgraph._core.similarity import as_matrix
 from labelgraph.metrics.sparse_labels import SparseLabels
 
 RELEVANCES = ("shared", "graded")

@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from labelgraph._core.similarity import Embeddings, Vectors
+from labelgraph._core.embeddings import Embeddings, Vectors
 from labelgraph.metrics.gathered import Gathered, check_ids, check_widths
 from labelgraph.metrics.metric_options import DEFAULT_METRICS, DIRECTIONS
 from labelgraph.metrics.retrieval_report import evaluate

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from labelgraph._core.argument_kinds import check_kind
+from labelgraph._core.embeddings import Embeddings, Vectors, as_embeddings
 from labelgraph._core.names import check_name
-from labelgraph._core.similarity import Embeddings, Vectors, as_embeddings
 from labelgraph.data import CrossModalData
 from labelgraph.data.pairs import check_pairs
 from labelgraph.inference import encode

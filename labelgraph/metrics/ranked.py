@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labelgraph._core.similarity import as_matrix
+from labelgraph._core.embeddings import as_matrix
 
 DEFINITIONS = ("topk", "first-k", "recall-normalised", "min(k,R)")
 

@@ -12,15 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labelgraph._core.embeddings import BLOCK_SCORES, Embeddings, Vectors, as_embeddings, check_comparable, score_blocks
 from labelgraph._core.packed_bits import code_words, in_parts, rank_codes
-from labelgraph._core.similarity import (
-    BLOCK_SCORES,
-    Embeddings,
-    Vectors,
-    as_embeddings,
-    check_comparable,
-    score_blocks,
-)
 from labelgraph.metrics.grades import HIGHEST_GRADE, Relevance, RelevanceRows
 from labelgraph.metrics.item_values import ItemValues
 from labelgraph.metrics.ranked import check_cuts

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.distributed import ProcessGroup
 
 from labelgraph._core.array_kinds import plain_array
+from labelgraph._core.embeddings import Vectors, as_matrix
 from labelgraph._core.names import check_name
-from labelgraph._core.similarity import Vectors, as_matrix
 from labelgraph.metrics.compute import query_metrics, read_metrics
 from labelgraph.metrics.grades import Relevance
 from labelgraph.metrics.measures import parse_metric

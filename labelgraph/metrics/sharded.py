@@ -11,9 +11,9 @@ import torch.distributed as dist
 from torch import Tensor
 
 from labelgraph._core.array_kinds import as_sparse
+from labelgraph._core.embeddings import BLOCK_SCORES, Embeddings, Vectors, as_embeddings, as_matrix
 from labelgraph._core.multi_hot import take_rows
 from labelgraph._core.ranks import rows_of_all, shared_batch
-from labelgraph._core.similarity import BLOCK_SCORES, Embeddings, Vectors, as_embeddings, as_matrix
 from labelgraph.metrics.compute import check_needs, read_metrics
 from labelgraph.metrics.grades import Relevance
 from labelgraph.metrics.metric import Metric, Ranking

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from labelgraph._core.array_kinds import plain_array
+from labelgraph._core.embeddings import Vectors, as_matrix
 from labelgraph._core.multi_hot import label_sums
 from labelgraph._core.names import check_name
-from labelgraph._core.similarity import Vectors, as_matrix
 from labelgraph.data import COUNT_BINS, CrossModalData, count_bins
 from labelgraph.data.pairs import check_pairs
 from labelgraph.inference import encode_labels, encode_side

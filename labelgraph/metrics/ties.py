@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from labelgraph._core.embeddings import as_matrix
 from labelgraph._core.packed_bits import code_words, count_codes, in_parts
-from labelgraph._core.similarity import as_matrix
 from labelgraph.metrics.ranked import GAINS, check_average_precision, count_grades, hits_needed
 from labelgraph.metrics.ranking import CACHED_KEYS, CACHED_RELEVANCE, RankingInputs, graded_blocks, rows_a_block
 

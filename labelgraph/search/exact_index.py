@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labelgraph._core.similarity import SIMILARITIES, SPARSE, Embeddings, as_embeddings, as_matrix
+from labelgraph._core.embeddings import Embeddings, as_embeddings, as_matrix
+from labelgraph._core.similarity import SIMILARITIES, SPARSE
 from labelgraph.search.exact_neighbours import comparable, find
 from labelgraph.search.neighbours import check_k
 

@@ -11,16 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labelgraph._core.embeddings import Embeddings, as_embeddings, check_comparable, score_blocks
 from labelgraph._core.packed_bits import count_bits
-from labelgraph._core.similarity import (
-    SIMILARITIES,
-    SPARSE,
-    Embeddings,
-    as_embeddings,
-    check_comparable,
-    score_blocks,
-    unit_length,
-)
+from labelgraph._core.similarity import SIMILARITIES, SPARSE, unit_length
 from labelgraph.search.nearest import Nearest
 from labelgraph.search.neighbours import check_k
 

@@ -13,7 +13,7 @@ from labelgraph._core.names import did_you_mean
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from labelgraph._core.similarity import Embeddings
+    from labelgraph._core.embeddings import Embeddings
 
 
 class Index(Protocol):

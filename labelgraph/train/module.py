@@ -13,11 +13,11 @@ import torch.distributed as dist
 from torch import Tensor
 
 from labelgraph._core.checks import csr_tensor
+from labelgraph._core.embeddings import Embeddings
 from labelgraph._core.multi_hot import stacked_rows
 from labelgraph._core.names import SIDES
 from labelgraph._core.packed_bits import NonFiniteError
 from labelgraph._core.ranks import average_gradient, rows_of_all, shared_batch
-from labelgraph._core.similarity import Embeddings
 from labelgraph.inference import encode_batch
 from labelgraph.methods import Method
 from labelgraph.metrics import mean_average_precision

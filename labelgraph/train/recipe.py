@@ -17,8 +17,8 @@ from torch_geometric.data import Data
 
 from labelgraph._core.argument_kinds import as_path, check_kind, received
 from labelgraph._core.checked_config import check_value
+from labelgraph._core.embeddings import as_matrix
 from labelgraph._core.names import did_you_mean
-from labelgraph._core.similarity import as_matrix
 from labelgraph.data import CrossModalData
 from labelgraph.data.pairs import check_pairs
 from labelgraph.data.splits.training_splits import training_splits

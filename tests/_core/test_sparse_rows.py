@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from labelgraph._core.similarity import Embeddings, score_blocks
+from labelgraph._core.embeddings import Embeddings, score_blocks
 from labelgraph._core.sparse_rows import InvertedLists, pack_rows, split_rows, top_rows
 
 SCORES = ("dot", "cosine", "jaccard")

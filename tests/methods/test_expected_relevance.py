@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from labelgraph._core.similarity import score_blocks
+from labelgraph._core.embeddings import score_blocks
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.inference import encode
 from labelgraph.methods import ExpectedRelevanceConfig, build_method, load_method

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 import torch
 from torch import nn
 
-from labelgraph._core.similarity import score_blocks
+from labelgraph._core.embeddings import score_blocks
 from labelgraph.data import CrossModalData, csr_tensor
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.inference import encode, encode_labels, label_probabilities

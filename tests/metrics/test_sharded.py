@@ -6,7 +6,7 @@ import torch
 import torch.distributed as dist
 from torch import multiprocessing
 
-from labelgraph._core.similarity import Embeddings
+from labelgraph._core.embeddings import Embeddings
 from labelgraph.metrics import pack_bits, query_metrics, sharded_metrics
 
 NAMES = [

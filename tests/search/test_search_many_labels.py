@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from labelgraph._core.similarity import Embeddings, score_blocks
+from labelgraph._core.embeddings import Embeddings, score_blocks
 from labelgraph._core.sparse_rows import pack_rows, top_rows
 from labelgraph.inference import encode, encode_labels
 from labelgraph.search import Searcher, build_index, nearest_neighbours

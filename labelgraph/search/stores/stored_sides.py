@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from labelgraph._core.digests import sha256_bytes
+from labelgraph._core.embeddings import Embeddings, as_embeddings
 from labelgraph._core.multi_hot import item_labels
 from labelgraph._core.names import SIDES, check_name
-from labelgraph._core.similarity import SPARSE, Embeddings, as_embeddings
+from labelgraph._core.similarity import SPARSE
 from labelgraph.methods import Method
 from labelgraph.search.blocks import Block
 from labelgraph.search.captions import Captions

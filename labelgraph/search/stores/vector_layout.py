@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from labelgraph._core.embeddings import Embeddings
 from labelgraph._core.packed_bits import pack_bits, unpack_bits
-from labelgraph._core.similarity import SIMILARITIES, Embeddings
+from labelgraph._core.similarity import SIMILARITIES
 from labelgraph.search.faiss_index import CANDIDATES_PER_RESULT, LEAST_CANDIDATES, PAIR_WEIGHT
 from labelgraph.search.stores.engine import Hits
 
