@@ -191,7 +191,7 @@ def _store(options: argparse.Namespace, size: int, sparse: bool) -> str | None:
 def _summary(options: argparse.Namespace, summary: dict[str, Any], data: CrossModalData, row: int) -> str:
     """Return the number of indexed items, and a command that searches the index."""
     where = f"the split {summary['split']!r} of {options.data}" if summary["split"] else options.data
-    without = len(data) - max(summary["images"], summary["texts"]) if options.split is None else 0
+    without = len(data) - max(summary["images"], summary["texts"]) if options.split is options.part is None else 0
     rest = f"{counted(without, 'item')} outside this split: --split all indexes every item.\n" if without else ""
     query = "--text WORDS" if "text" in data.encoders else f"--data {options.data} --text-id {data.ids[row]}"
     return (

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from labelgraph._core.argument_kinds import as_path
 from labelgraph._core.parts import in_order
@@ -43,6 +44,7 @@ def merge_parts(parts: Sequence[str | Path], out: str | Path) -> None:
     if out.suffix != ".npz":
         _write(loaded, out)
         return
+    out.absolute().parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.absolute().parent) as folder:
         _write(loaded, Path(folder) / "merged")
         save_npz(load_folder(Path(folder) / "merged"), out)
@@ -54,6 +56,7 @@ def _check_fit(paths: Sequence[Path], parts: Sequence[CrossModalData]) -> None:
         "label names": lambda part: part.label_names,
         "image features": lambda part: part.image_channels,
         "text features": lambda part: part.text_channels,
+        "dense or sparse form of the text features": lambda part: isinstance(part.text, Tensor),
         "label vectors": lambda part: None if part.label_vectors is None else part.label_vectors.tolist(),
     }
     for path, part in zip(paths[1:], parts[1:], strict=True):

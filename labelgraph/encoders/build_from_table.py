@@ -168,10 +168,10 @@ def table_of(folder: Path) -> Path:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder")
-    if is_sharded(folder):
-        return folder
     tables = sorted(file for file in folder.iterdir() if file.suffix.lower() in ENDINGS and file.is_file())
     usual = [file for name in NAMES for ending in ENDINGS for file in tables if file.name.lower() == name + ending]
+    if not usual and is_sharded(folder):
+        return folder
     if not tables:
         raise FileNotFoundError(f"{folder}: expected a folder with captions.csv or metadata.csv, or one other table")
     if not usual and len(tables) > 1:

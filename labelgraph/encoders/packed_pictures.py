@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tarfile
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 SHARDS = (".tar", ".arrow")
@@ -44,9 +44,14 @@ def tar_members(shard: Path) -> dict[str, tuple[int, int]]:
 def _members(shard: Path, _time: int) -> dict[str, tuple[int, int]]:
     try:
         with tarfile.open(shard, "r:") as archive:
-            return {each.name: (each.offset_data, each.size) for each in archive if each.isreg()}
+            # As paths within the shard: tar writes "./a.png" too, and "/a.png" would name a file outside of it.
+            return {_inside(each.name): (each.offset_data, each.size) for each in archive if each.isreg()}
     except tarfile.TarError as error:
         raise ValueError(f"{shard}: expected a tar file without compression ({error})") from error
+
+
+def _inside(name: str) -> str:
+    return PurePosixPath(name.lstrip("/")).as_posix()
 
 
 def read_member(shard: Path, place: tuple[int, int]) -> bytes:

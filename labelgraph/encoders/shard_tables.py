@@ -87,7 +87,9 @@ def _saved_columns(path: Path) -> Columns:
         return _joined(list(_saved_rows(path, path.parent)))
     with reading(path / SPLITS, "the splits of a data set of Hugging Face"):
         splits = list(read_json(path / SPLITS)["splits"])
-    return _joined([{**row, "split": split} for split in splits for row in _saved_rows(path / split, path.parent)])
+    return _joined(
+        [{**row, "split": split} for split in splits for row in _saved_rows(path / Path(split).name, path.parent)]
+    )
 
 
 def _saved_rows(folder: Path, above: Path) -> Iterator[dict[str, Any]]:
@@ -118,6 +120,7 @@ def _with_names(feature: Any, value: Any) -> Any:
     if isinstance(value, list):
         inner = feature[0] if isinstance(feature, list) else feature.get("feature") if _kind(feature) else None
         return [_with_names(inner, each) for each in value]
-    if _kind(feature) == "ClassLabel" and isinstance(value, int) and 0 <= value < len(feature["names"]):
-        return feature["names"][value]
+    if _kind(feature) == "ClassLabel" and isinstance(value, int):
+        names = feature.get("names") or ()
+        return names[value] if 0 <= value < len(names) else None  # -1 is no class.
     return value

@@ -58,6 +58,7 @@ def test_parts_of_all_kinds_are_merged(make_data, tmp_path, sparse):
         ({"encoders": {"text": {"encoder": "bag-of-words", "vocabulary": ["other"]}}}, "encoders and vocabulary"),
         ({"image": torch.rand(20, 11)}, "image features"),
         ({"text": torch.rand(20, 8)}, "text features"),
+        ({"text": sp.csr_array(torch.eye(20, 9).numpy())}, "dense or sparse form of the text features"),
     ],
 )
 def test_a_part_that_does_not_fit_is_named(make_data, tmp_path, change, named):
@@ -83,6 +84,6 @@ def test_a_missing_part_is_named(make_data, tmp_path):
 
 
 def test_a_file_holds_the_merged_parts(make_data, tmp_path):
-    merge_parts(save_parts(make_data(), tmp_path), tmp_path / "merged.npz")
-    assert torch.equal(load_path(tmp_path / "merged.npz").image, make_data().image)
-    assert {path.name for path in tmp_path.iterdir() if "part" not in path.name} == {"merged.npz"}
+    merge_parts(save_parts(make_data(), tmp_path), tmp_path / "new" / "merged.npz")
+    assert torch.equal(load_path(tmp_path / "new" / "merged.npz").image, make_data().image)
+    assert {path.name for path in tmp_path.iterdir() if "part" not in path.name} == {"new"}

@@ -121,6 +121,29 @@ def test_a_tar_file_is_a_source(shards):
     assert len(data) == 15 and data.ids[0] == "0001.tar/a/15.png"
 
 
+def test_names_in_a_tar_file_are_paths_within_it(tmp_path):
+    outside = tmp_path / "outside.png"
+    Image.new("RGB", (4, 4), "white").save(outside)
+    files = {"./00.png": picture(0), "a//01.png": picture(1), str(outside): picture(2)}
+    write_tar(tmp_path / "shard.tar", files)
+    columns = shard_columns(tmp_path / "shard.tar")
+    assert [open_picture(tmp_path / file).getpixel((0, 0)) for file in columns["file"]] == [
+        (255, 0, 0), (0, 255, 0), (0, 0, 255),
+    ]  # fmt: skip
+
+
+def test_a_table_beside_a_tar_file_is_read(plain):
+    write_tar(plain / "backup.tar", {"00.png": picture(1)})
+    assert len(make(plain)) == 30
+
+
+def test_a_number_without_a_class_is_no_tag(tmp_path):
+    rows = [{"image": {"bytes": picture(i), "path": ""}, "text": "red", "labels": [i - 1]} for i in range(4)]
+    saved(tmp_path / "saved", rows, COLOURS)
+    columns = shard_columns(tmp_path / "saved")
+    assert [list(tags) for tags in columns["labels"]] == [[None], ["red"], ["lime"], ["blue"]]
+
+
 def test_a_set_of_hugging_face_is_a_source(hugging_face, plain):
     ours, theirs = make(hugging_face), make(plain)
     assert np.delete(ours.image, 4, 0).tolist() == np.delete(theirs.image, 4, 0).tolist()
