@@ -114,10 +114,11 @@ def shared_labels(
 
 def _probabilities(searcher: Searcher, each: str, within: str, labels: Sequence[int]) -> Tensor:
     sides = [searcher._sides[side] for side in WITHIN[within] if each in searcher._sides[side]]
-    if not sides:  # An item that was removed in the meantime.
-        return torch.zeros(len(labels))
-    rows = [QueryRow(side.vectors([each])[0].float(), searcher.method) for side in sides]
-    return torch.stack([row.of(labels) for row in rows]).amax(0)
+    try:
+        rows = [QueryRow(side.vectors([each])[0].float(), searcher.method) for side in sides]
+    except KeyError:  # Another process has just removed the item.
+        rows = []
+    return torch.stack([row.of(labels) for row in rows]).amax(0) if rows else torch.zeros(len(labels))
 
 
 def common_words(searcher: Searcher, text: str, caption: str) -> list[str]:

@@ -143,6 +143,10 @@ class Items:
         among = None if columns is None and ids is None else self._matching(columns, ids).numpy()
         return [[self.ids[row] for row in captions.search(text, k, among)] for text in texts]
 
+    def titles_of(self, ids: Iterable[str]) -> dict[str, str]:
+        """Return the titles of items, by id."""
+        return {each: self.titles[self._rows[each]] for each in ids}
+
     def caption_words(self, words: Iterable[str]) -> list[str]:
         """Return those of some words that are `Captions.words`; none without captions, or if bm25s is not installed."""
         try:

@@ -38,6 +38,9 @@ class SideItems(Protocol):
     ) -> list[Any]:
         """Return the ids of the items with the best captions for each text."""
 
+    def titles_of(self, ids: Iterable[str]) -> dict[str, str]:
+        """Return the titles of items, by id."""
+
     def caption_words(self, words: Iterable[str]) -> list[str]:
         """Return those of some words that captions have."""
 
@@ -125,11 +128,15 @@ class Sides(Mapping[str, SideItems]):
         """Return items as queries: their images, or if an item has no image, their texts.
 
         Raises:
-            ValueError: If neither side has all of the items.
+            ValueError: If neither side has all of the items, or another process removes one at the same moment.
         """
         for side in SIDES:
             if ids and all(each in self[side] for each in ids):
-                return Query(side, self[side].vectors(ids), other_than=frozenset(ids))
+                try:
+                    return Query(side, self[side].vectors(ids), other_than=frozenset(ids))
+                except KeyError as error:
+                    raise ValueError("'like' must be ids of items of the searcher "
+                                     f"(got {error.args[0]!r}, which was just removed)") from None  # fmt: skip
         raise ValueError(
             f"'like' must be ids of items that all have an image, or all a text (got {', '.join(ids) or 'none'})"
         )
@@ -180,6 +187,8 @@ class Sides(Mapping[str, SideItems]):
         for part in results:
             for ids, titles in zip(part.ids, part.titles, strict=True):
                 title_of.update(zip(ids, titles, strict=True))
+        if captioned := {each for row in fused.ids for each in row} - title_of.keys():
+            title_of.update(self[_captioned(sides)].titles_of(captioned))
         return replace(fused, titles=[[title_of.get(each, each) for each in row] for row in fused.ids])
 
 

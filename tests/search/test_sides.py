@@ -134,6 +134,15 @@ def test_depth_does_not_cut_what_is_asked_for(searcher, monkeypatch):
     assert len(searcher.search(text=["caw"], k=8, within="both").ids[0]) == 8
 
 
+def test_an_item_that_only_its_caption_finds_has_its_title(searcher, monkeypatch):
+    pytest.importorskip("bm25s")
+    for name in ("LEAST_DEPTH", "DEPTH_PER_RESULT"):
+        monkeypatch.setattr(f"labelgraph.search.sides.{name}", 1)
+    searcher.add("music", text=pictures().text[0], titles="a violin")
+    result = searcher.search(text=["violin"], k=1, within="texts", lexical=True)
+    assert (result.ids, result.titles) == ([["music"]], [["a violin"]])
+
+
 @pytest.mark.parametrize(
     ("query", "message"),
     [

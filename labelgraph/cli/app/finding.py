@@ -77,7 +77,7 @@ def _results(site: Site, request: SearchRequest, asked: Asked, answer: Answer) -
     shared = shared_labels(site.searcher, answer.ids, request.within, **asked.query)
     results = []
     for rank, (each, title, score) in enumerate(answer.rows(), 1):
-        row = site.row_of[each]
+        row = site.row_of.get(each)  # None for an item that was added after the page was made.
         labels = [SharedLabelReason(name=label.name, query=label.query, item=label.item) for label in shared[rank - 1]]
         words = common_words(site.searcher, asked.words, title) if asked.words and title != each else []
         results.append(
@@ -86,8 +86,8 @@ def _results(site: Site, request: SearchRequest, asked: Asked, answer: Answer) -
                 id=each,
                 title=title,
                 score=score,
-                picture=f"/pictures/{row}" if site.pictures.has(row) else None,
-                labels=list(site.items[row].labels),
+                picture=f"/pictures/{row}" if row is not None and site.pictures.has(row) else None,
+                labels=[] if row is None else list(site.items[row].labels),
                 why=Reason(labels=labels, words=words),
             )
         )

@@ -27,6 +27,7 @@ READ_AT_ONCE = 4096
 CACHE = 2**26  # Bytes; LanceDB's own default of gigabytes would hold whole indexes in memory.
 # Bytes that LanceDB may read ahead, and collect while it builds an index; it reads these settings once.
 READ_AHEAD = {"LANCE_DEFAULT_IO_BUFFER_SIZE": 2**26, "LANCE_SHUFFLE_BATCH_BYTES": 2**25}
+KEEP = timedelta(hours=1)  # Old versions are kept so long, for searches that still read them.
 SAMPLES = 64  # Items per list to train lists on; more cost memory, and hardly change recall.
 PLAIN = ["id", "title", "labels", "sides"]
 
@@ -116,11 +117,18 @@ class LanceEngine:
             models.add(pa.table({"key": [key], "content": pa.array([model], pa.large_binary())}))
         self._shape = shape
         schema = _schema(shape).with_metadata({KEY: key.encode()})
-        batches = (_batch(rows, schema) for rows in blocks)
         mode = "create" if self.model_key() is None else "overwrite"
-        self._items = database.create_table(ITEMS, batches, schema=schema, mode=mode)
+        failures: list[BaseException] = []
+        try:
+            batches = _batches(blocks, schema, failures)
+            self._items = database.create_table(ITEMS, batches, schema=schema, mode=mode)
+        except Exception:
+            if failures:
+                raise failures[0] from None
+            raise
         models.delete(f"key != {_text(key)}")
         self._build_indexes()
+        self._items.optimize(cleanup_older_than=KEEP)
 
     def lock(self) -> AbstractContextManager[object]:
         """Take the lock file of the folder, see `Engine.lock`."""
@@ -218,27 +226,28 @@ class LanceEngine:
         return hits
 
     def _build_indexes(self) -> None:
-        """Build the indexes of ids, labels and vectors; a small store has none."""
+        """Build the indexes of ids, labels and vectors that are missing; a small store, or side, has none."""
         rows = self._items.count_rows()
         if rows < FIRST_INDEX:
             return
         from lancedb.index import BTree, IvfFlat, LabelList
 
-        self._items.create_index("id", config=BTree())
-        self._items.create_index("labels", config=LabelList())
+        built = {column for index in self._items.list_indices() for column in index.columns}
+        for column, kind in (("id", BTree), ("labels", LabelList)):
+            if column not in built:
+                self._items.create_index(column, config=kind())
         assert self._shape is not None
         for side in SIDES if self._shape.probes is not None else ():
-            if self.count(side):
+            if side not in built and self.count(side) >= FIRST_INDEX:
                 lists = max(1, min(math.isqrt(rows), rows // ITEMS_PER_LIST))
                 config = IvfFlat(distance_type=self._distance(), num_partitions=lists, sample_rate=SAMPLES)
                 self._items.create_index(side, config=config)
 
     def _tidy(self) -> None:
-        """Merge small files and bring new items into the indexes, once there are many files."""
+        """Build missing indexes; once there are many files, merge them and bring new items into the indexes."""
+        self._build_indexes()
         if self._items.stats()["fragment_stats"]["num_fragments"] > MANY_FRAGMENTS:
-            if not self._items.list_indices():
-                self._build_indexes()
-            self._items.optimize()
+            self._items.optimize(cleanup_older_than=KEEP)
 
 
 def _schema(shape: Shape) -> Any:
@@ -260,6 +269,16 @@ def _batch(rows: Rows, schema: Any) -> Any:
         flat = np.ascontiguousarray(rows.vectors[side]).reshape(-1)
         arrays.append(pa.FixedSizeListArray.from_arrays(pa.array(flat, kind.value_type), kind.list_size))
     return pa.record_batch(arrays, schema=schema)
+
+
+def _batches(blocks: Iterable[Rows], schema: Any, failures: list[BaseException]) -> Iterator[Any]:
+    """Yield batches; an error is also appended to the failures, because Arrow raises another one in its place."""
+    try:
+        for rows in blocks:
+            yield _batch(rows, schema)
+    except (Exception, KeyboardInterrupt) as error:
+        failures.append(error)
+        raise
 
 
 def _rows(table: Any, sides: Sequence[str]) -> Rows:

@@ -11,7 +11,7 @@ import os
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -108,16 +108,16 @@ class MilvusEngine:
         self._shape = shape
         old = self._collection() if self.model_key() is not None else None
         new = f"{self._name}_{key.replace('-', '_')}_{uuid.uuid4().hex[:8]}"  # Milvus Lite keeps no descriptions.
-        self._write_model(f"{new}_model", model)
-        self._call("create_collection", new, schema=self._schema(shape), consistency_level="Strong")
-        count = 0
-        for rows in blocks:
-            self._insert("insert", new, rows)
-            count += len(rows)
-        self._index(new, count)
-        self._call("create_alias" if old is None else "alter_alias", new, self._name)
-        for name in () if old is None else (old, f"{old}_model"):
-            self._call("drop_collection", name)
+        try:
+            self._write_model(f"{new}_model", model)
+            self._fill(new, shape, blocks)
+            self._call("create_alias" if old is None else "alter_alias", new, self._name)
+        except BaseException:
+            with suppress(ValueError, ConnectionError):  # The first error says what is wrong.
+                self._drop(new)
+            raise
+        if old is not None:
+            self._drop(old)
 
     def lock(self) -> AbstractContextManager[object]:
         """Do nothing: a later write of an id replaces the earlier one; see `Engine.lock`."""
@@ -221,6 +221,19 @@ class MilvusEngine:
                              **settings)  # fmt: skip
         self._call("create_index", name, params)
         self._call("load_collection", name)
+
+    def _fill(self, name: str, shape: Shape, blocks: Iterable[Rows]) -> None:
+        self._call("create_collection", name, schema=self._schema(shape), consistency_level="Strong")
+        count = 0
+        for rows in blocks:
+            self._insert("insert", name, rows)
+            count += len(rows)
+        self._index(name, count)
+
+    def _drop(self, name: str) -> None:
+        for each in (name, f"{name}_model"):
+            if self._call("has_collection", each):
+                self._call("drop_collection", each)
 
     def _insert(self, method: str, name: str, rows: Rows) -> None:
         assert self._shape is not None

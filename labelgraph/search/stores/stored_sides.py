@@ -67,7 +67,7 @@ class StoredSides(Sides):
         self._write(ids, titles, vectors, labels, replacing=False)
 
     def upsert(self, ids: Sequence[str], titles: Sequence[str], vectors: Mapping[str, Tensor], labels: Tensor) -> None:
-        """Append or replace items in one transaction, see `Sides.upsert`; titles and labels are replaced, too."""
+        """Append or replace items in one transaction, see `Sides.upsert`; given titles and labels are replaced, too."""
         self._write(ids, titles, vectors, labels, replacing=True)
 
     def remove(self, ids: Sequence[str]) -> None:
@@ -136,8 +136,13 @@ class StoredSides(Sides):
         block = Block(list(ids), list(titles), labels, present, vectors)
         with self.engine.lock():
             if not self.opened():
-                self._create(block)
-                return
+                try:
+                    self._create(block)
+                    return
+                except ValueError:
+                    self._opened = None
+                    if not self.opened():  # Otherwise another process has created it at the same moment.
+                        raise
             rows, held = self._rows(block), self.engine.read(ids)
             if not replacing:
                 _check_new(held, vectors)
@@ -254,6 +259,11 @@ class StoredSide:
             among = np.array([row for row, each in enumerate(held) if each in passing], np.int64)
         return [[held[row] for row in captions.search(text, k, among)] for text in texts]
 
+    def titles_of(self, ids: Iterable[str]) -> dict[str, str]:
+        """Return the titles of those of the ids that the store has; see `Items.titles_of`."""
+        rows = self._engine.read(list(ids))
+        return dict(zip(rows.ids, rows.titles, strict=True))
+
     def caption_words(self, words: Iterable[str]) -> list[str]:
         """Return those of some words that captions have; see `Items.caption_words`."""
         try:
@@ -306,15 +316,21 @@ def _check_new(held: Rows, vectors: Mapping[str, Tensor]) -> None:
 
 
 def _joined(rows: Rows, held: Rows, replacing: bool) -> Rows:
-    """Return new rows with the other side of the held rows; a held row that only gains a side keeps its labels, too."""
+    """Return new rows with the other side of the held rows, and its title and labels if new ones are not given.
+
+    A held row that only gains a side keeps its labels in any case.
+    """
     row_of = {each: row for row, each in enumerate(rows.ids)}
-    labels, sides = list(rows.labels), list(rows.sides)
+    labels, sides, titles = list(rows.labels), list(rows.sides), list(rows.titles)
     for place, each in enumerate(held.ids):
         row = row_of[each]
+        kept = held.sides[place] & ~rows.sides[row]
         for bit, side in enumerate(SIDES):
-            if held.sides[place] >> bit & 1 and not rows.sides[row] >> bit & 1:
+            if kept >> bit & 1:
                 rows.vectors[side][row] = held.vectors[side][place]
                 sides[row] |= 1 << bit
-        if not replacing:
+        if kept and titles[row] == each:
+            titles[row] = held.titles[place]
+        if not replacing or (kept and not labels[row]):
             labels[row] = sorted({*labels[row], *held.labels[place]})
-    return Rows(rows.ids, rows.titles, labels, sides, rows.vectors)
+    return Rows(rows.ids, titles, labels, sides, rows.vectors)

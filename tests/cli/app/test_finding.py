@@ -41,6 +41,13 @@ def test_reasons(site):
     assert best.why.labels[0].name == "bird" and best.why.labels[0].query == pytest.approx(0.85)
 
 
+def test_an_item_that_was_added_later_is_shown_without_its_picture(site):
+    row = site.data.ids.index("../outside.png")
+    site.searcher.add(["late"], site.data.image[row : row + 1], site.data.text[row : row + 1], titles=["a late item"])
+    (late,) = (each for each in asked(site, text="caw", within="texts", k=50).results if each.id == "late")
+    assert (late.title, late.picture, late.labels) == ("a late item", None, [])
+
+
 def test_labels_filter(site):
     response = asked(site, text="caw", labels=["fish", "tree"], k=50)
     assert ids(response) and all({"fish", "tree"} & set(each.labels) for each in response.results)

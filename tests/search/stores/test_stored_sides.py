@@ -153,6 +153,19 @@ def test_sides_are_added_one_by_one(method, store):
         searcher.search(like=[data.ids[3], data.ids[29]])
 
 
+@pytest.mark.parametrize("change", ["add", "upsert"])
+def test_a_side_that_is_kept_keeps_its_title_and_labels(store, change):
+    data, method = items(2), build("cosine")
+    searcher = Searcher(method, label_names=LABELS, store=store)
+    searcher.add(["x"], text=data.text[:1], titles=["a red cat"], labels=[[0, 1, 0, 1, 0]])
+    getattr(searcher, change)(["x"], image=data.image[:1])
+    assert searcher.search(image=data.image[:1]).titles == [["a red cat"]]
+    assert searcher.search(image=data.image[:1], labels=["d"]).ids == [["x"]]
+    searcher.upsert(["x"], image=data.image[1:], text=data.text[1:])
+    assert searcher.search(image=data.image[:1]).titles == [["x"]]
+    assert searcher.search(image=data.image[:1], labels=["d"]).ids == [[]]
+
+
 def test_missing_sides_of_a_data_set_are_not_results(method, store):
     data = items()
     present = torch.ones(60, 2, dtype=torch.bool)
@@ -173,12 +186,14 @@ def test_both_sides_and_captions_are_searched_alike(database):
         captions = [[sorted(each) for each in searcher._sides["text"].captioned(["title 7", "no words"], 60, *chosen)]
                     for chosen in ((None, None), ([1], None), (None, data.ids[:8]))]  # fmt: skip
         words = searcher._sides["text"].caption_words(["title", "words"])
+        titles = searcher._sides["text"].titles_of(data.ids[:8])
         results.append(
-            (result, [[(each.name, round(each.item, 4)) for each in one] for one in shared], captions, words)
+            (result, [[(each.name, round(each.item, 4)) for each in one] for one in shared], captions, words, titles)
         )
     (first, *others), (second, *same) = results
     torch.testing.assert_close(first.scores, second.scores, rtol=1e-4, atol=1e-5)
     assert others == same and others[2] == ["title"]
+    assert others[3] == dict(zip(data.ids[:8], data.titles[:8], strict=True))
 
 
 def test_a_store_is_opened_again_and_by_a_copy(method, database):
@@ -224,11 +239,31 @@ def test_a_failed_fit_keeps_the_store(method, database, monkeypatch):
             raise RuntimeError("enough")
 
     try:
-        with pytest.raises(RuntimeError):
+        with pytest.raises(RuntimeError, match=r"^enough$"):
             searcher.fit(data, advance=advance)
     finally:
         searcher._sides.__class__.block_rows = usual
     assert Searcher.open(database).search(image=data.image[:2], k=5).ids == wanted
+
+
+def test_a_part_that_finds_the_store_just_created_is_added(database, monkeypatch):
+    data, method = items(), build("cosine")
+    first, second = (Searcher(method, label_names=LABELS, store=database) for _ in range(2))
+    engine, answers = second._sides.engine, [None, None]  # As before the first has created the store.
+    model_key = engine.model_key
+    monkeypatch.setattr(engine, "model_key", lambda: answers.pop() if answers else model_key())
+    first.add(data.ids[:30], data.image[:30], data.text[:30], data.labels[:30])
+    second.add(data.ids[30:], data.image[30:], data.text[30:], data.labels[30:])
+    assert not answers and "60 images, 60 texts" in repr(first)
+    found = second.search(image=data.image[:2], k=60)
+    assert_best(method, found, "image", data.image[:2], data.text, data.ids, 60)
+
+
+def test_an_item_that_was_just_removed_is_named(database, monkeypatch):
+    searcher = Searcher(build("cosine"), store=database).fit(items(10))
+    monkeypatch.setattr(type(searcher._sides["image"]), "__contains__", lambda side, each: True)
+    with pytest.raises(ValueError, match=r"'like'.*'gone'"):
+        searcher.search(like="gone")
 
 
 @pytest.mark.slow
