@@ -135,7 +135,8 @@ def check_labels(query_labels: Labels, database_labels: Labels, size: tuple[int,
         if labels is None or labels.ndim != 2 or len(labels) != rows:
             got = "none" if labels is None else f"shape {tuple(labels.shape)}"
             raise ValueError(f"'{name}_labels' must have {rows} rows, as '{name}' has (got {got})")
-        if multi_hot and isinstance(labels, Tensor) and (other := labels[(labels != 0) & (labels != 1)]).numel():
+        values = labels.matrix.data if isinstance(labels, SparseLabels) else labels
+        if multi_hot and len(other := values[(values != 0) & (values != 1)]):
             raise ValueError(f"'{name}_labels' must be 0 or 1 (got {other[0].item()})")
     assert query_labels is not None and database_labels is not None
     if query_labels.shape[1] == 0:

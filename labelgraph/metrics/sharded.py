@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from labelgraph._core.array_kinds import as_sparse
+from labelgraph._core.array_kinds import as_sparse, plain_array
 from labelgraph._core.embeddings import BLOCK_SCORES, Embeddings, Vectors, as_embeddings, as_matrix
 from labelgraph._core.multi_hot import take_rows
 from labelgraph._core.ranks import rows_of_all, shared_batch
@@ -77,15 +78,12 @@ def sharded_metrics(
         raise ValueError("'relevance' must be a name or a function for a database in parts (got a matrix)")
     if block_size is not None:
         check_cuts([block_size], "block_size")
-    prepared, error = None, ""
-    try:
-        prepared = _prepared(query, database, query_labels, database_labels, query_ids, database_ids, similarity)
-    except ValueError as wrong:
-        error = str(wrong)
-    _raise_together(error, group)
-    assert prepared is not None
-    (asks, has), labels, ids = prepared
+    given = query, database, query_labels, database_labels, query_ids, database_ids
+    with _shared_errors(group):
+        (asks, has), labels, ids = _prepared(*given, similarity)
     sizes = _agreed_sizes((asks, has), labels, ids, group)
+    with _shared_errors(group):
+        check_needs(names, RankingInputs.checked(asks, has, *labels, None, relevance, *ids, leave_out_own))
     step = block_size or max(1, BLOCK_SCORES // (sum(items for _, items in sizes) * len(sizes)))
     values = torch.zeros(len(asks), len(names), dtype=torch.float64, device=asks.vectors.device)
     for start in range(0, max(queries for queries, _ in sizes), step):
@@ -94,7 +92,6 @@ def sharded_metrics(
         inputs = RankingInputs.checked(
             block[0], has, block[1], labels[1], None, relevance, block[2], ids[1], leave_out_own
         )
-        check_needs(names, inputs)
         before = sum(len(range(*slice(start, start + step).indices(queries))) for queries, _ in _earlier(sizes, group))
         own = slice(before, before + rows.stop - rows.start)
         values[rows] = _measured(names, ties, inputs, own, group)
@@ -119,8 +116,14 @@ def _prepared(
     return sides, labels, (_ids("query_ids", query_ids), _ids("database_ids", database_ids))
 
 
-def _raise_together(error: str, group: dist.ProcessGroup) -> None:
+@contextmanager
+def _shared_errors(group: dist.ProcessGroup) -> Iterator[None]:
     """Raise the error of any process in all processes, because the others would wait for it."""
+    error = ""
+    try:
+        yield
+    except ValueError as wrong:
+        error = str(wrong)
     everyone: list[Any] = [None] * dist.get_world_size(group)
     dist.all_gather_object(everyone, error, group=group)
     for rank, message in enumerate(everyone):
@@ -139,10 +142,11 @@ def _labels(name: str, labels: Any) -> Any:
 def _ids(name: str, ids: Any) -> Tensor | None:
     if ids is None:
         return None
-    numbers = torch.as_tensor(ids)
-    if numbers.is_floating_point() or numbers.ndim != 1:
-        raise ValueError(f"'{name}' must be whole numbers for a database in parts (got {numbers.dtype})")
-    return numbers.long()
+    given = ids if isinstance(ids, Tensor) else plain_array(name, list(ids) if isinstance(ids, range) else ids)
+    whole = not given.is_floating_point() if isinstance(given, Tensor) else given.dtype.kind in "biu"
+    if not whole or given.ndim != 1:
+        raise ValueError(f"'{name}' must be whole numbers for a database in parts (got {given.dtype})")
+    return torch.as_tensor(given).long()
 
 
 def _agreed_sizes(

@@ -22,12 +22,14 @@ class SparseLabels:
     and not on the number of all labels.
 
     Args:
-        matrix: Labels, (N, C).
+        matrix: Labels, (N, C); stored zeros and duplicates are removed from it.
     """
 
     ndim = 2
 
     def __init__(self, matrix: sp.csr_array) -> None:
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()  # Every stored entry counts as a label.
         self.matrix = matrix
         self.shape = matrix.shape
 

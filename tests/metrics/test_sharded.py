@@ -73,9 +73,13 @@ def errors(rank):
         (query[:3], database[: 2 - 2 * rank], asked[:3], held[: 2 - 2 * rank]),
         (query[:3], database[:3, : 16 - rank], asked[:3], held[:3]),
         (query[:3], database[:3], asked[: 3 - rank], held[:3]),
+        (query[:3], database[:3], asked[:3], held[:3] * (1 + rank)),
+        (query[:3], database[:3], asked[:3], held[:3], {"query_ids": range(3), "database_ids": range(3 - rank)}),
+        (query[:3], database[:3], asked[:3], held[:3], {"query_ids": ["a", "b", 3][rank:], "database_ids": range(3)}),
     ):
+        *parts, ids = parts if len(parts) == 5 else (*parts, {})
         try:
-            sharded_metrics(*parts, group=dist.group.WORLD, similarity="dot")
+            sharded_metrics(*parts, group=dist.group.WORLD, similarity="dot", **ids)
         except ValueError as error:
             messages.append(str(error))
     return messages
@@ -106,6 +110,10 @@ def test_parts_in_two_processes_give_the_values_of_one(of_two, name):
 @pytest.mark.slow
 def test_parts_that_do_not_fit_are_an_error_in_both_processes(of_two):
     (_, first), (_, second) = of_two
-    assert first == second and len(first) == 3
-    for message, facts in zip(first, ["'database' row process 1", "width 16 15", "'query_labels' 3 2"], strict=True):
+    facts_of_each = [
+        "'database' row process 1", "width 16 15", "'query_labels' 3 2", "'database_labels' 0 1 2.0 process 1",
+        "'database_ids' (3,) (2,) process 1", "'query_ids' whole process 0",
+    ]  # fmt: skip
+    assert first == second
+    for message, facts in zip(first, facts_of_each, strict=True):
         assert all(fact in message for fact in facts.split())

@@ -192,3 +192,30 @@ def test_queries_of_more_than_255_labels_are_counted():
     for ties in ("database", "expected"):
         values = query_metrics(vectors, vectors, labels, labels, ["jaccard@2", "exact@2"], ties=ties)
         assert values["jaccard@2"].tolist() == values["exact@2"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("relevance", ["shared", "graded", "matrix"])
+def test_stored_zeros_and_duplicates_of_sparse_labels_do_not_count(case, relevance):
+    query, database, asked, held = case
+    grades = (asked @ held.t()).int() if relevance == "matrix" else relevance
+    names = ["map", "jaccard@7", "exact@3"]
+    expected = query_metrics(query, database, asked, held, names, relevance=grades)
+    stored = []
+    for labels in (asked, held):
+        rows, columns = labels.nonzero(as_tuple=True)
+        empty = torch.arange(len(labels))
+        parts = torch.cat([rows, empty, rows]), torch.cat([columns, empty + 700, columns])
+        values = torch.cat([torch.full((len(rows),), 0.5), torch.zeros(len(labels)), torch.full((len(rows),), 0.5)])
+        coo = sp.coo_array((values.numpy(), tuple(part.numpy() for part in parts)), shape=labels.shape)
+        order = np.argsort(coo.row, kind="stable")
+        starts = np.searchsorted(coo.row[order], np.arange(len(labels) + 1))
+        stored.append(sp.csr_array((coo.data[order], coo.col[order], starts), shape=labels.shape))
+    values = query_metrics(query, database, *stored, names, relevance=grades)
+    assert all(torch.equal(values[name], expected[name]) for name in expected)
+
+
+def test_sparse_labels_of_other_values_are_refused_where_sets_are_compared(case):
+    query, database, asked, held = case
+    sparse = [sp.csr_array(asked.numpy()), sp.csr_array(2 * held.numpy())]
+    with pytest.raises(ValueError, match=r"'database_labels' must be 0 or 1 .got 2"):
+        query_metrics(query, database, *sparse, ["jaccard@7"], relevance=(asked @ held.t()).int())
