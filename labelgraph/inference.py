@@ -17,6 +17,7 @@ from labelgraph._core.array_kinds import plain_array
 from labelgraph._core.checked_config import PositiveInt, check_value
 from labelgraph._core.checks import check_features
 from labelgraph._core.embeddings import Embeddings, as_embeddings
+from labelgraph._core.multi_hot import DENSE_LABELS
 from labelgraph._core.names import SIDES, check_name
 from labelgraph._core.packed_bits import NonFiniteError, pack_bits
 from labelgraph._core.similarity import SPARSE
@@ -210,7 +211,7 @@ def _most_probable(method: Method, side: str, data: CrossModalData, batch_size: 
     labels, probabilities, _ = split_rows(rows, kept)
     starts = np.arange(0, labels.numel() + 1, kept)
     parts = probabilities.flatten().numpy(), labels.flatten().numpy(), starts
-    return sp.csr_array(parts, shape=(len(rows), data.num_labels))
+    return sp.csr_array(parts, shape=(len(rows), some.classifier.out_features))
 
 
 def feature_batches(
@@ -262,6 +263,7 @@ def _at_least_float32(values: Tensor) -> Tensor:
 
 
 DRAWN_ITEMS, DRAWN_LABELS = 1024, 4096  # Of the held-out items and labels, where labels are many.
+DRAW_SEED = 0
 
 
 def held_out_scores(method: Method, data: CrossModalData) -> dict[str, tuple[Tensor, ...]]:
@@ -281,8 +283,9 @@ def _all_scores(method: Method, side: str, data: CrossModalData, rows: Tensor) -
 
 def _drawn_scores(method: Method, side: str, data: CrossModalData, rows: Tensor) -> tuple[Tensor, ...]:
     rows = rows[:: math.ceil(len(rows) / DRAWN_ITEMS)]
-    drawn = draw_labels(data.label_rows(rows, dense=False), DRAWN_LABELS)
-
+    with torch.random.fork_rng([]):  # The draw neither depends on earlier random numbers nor changes later ones.
+        torch.default_generator.manual_seed(DRAW_SEED)
+        drawn = draw_labels(data.label_rows(rows, dense=False), DRAWN_LABELS)
     some_scores: Any = method.label_scores
     compute = partial(some_scores, labels=drawn.labels.to(next(method.parameters()).device))
     return _by_batch(method, side, data, DRAWN_ITEMS, compute, rows), drawn.targets, drawn.weights
@@ -342,9 +345,15 @@ def relevance_encoder(
         Function from pairs to the embeddings of images and texts, which carry their similarity.
 
     Raises:
-        ValueError: If the score is unknown, or the method does not score labels.
+        ValueError: If the score is unknown, or the method does not score labels or takes sparse labels.
     """
     check_name("score", score, EXPECTED_SCORES)
+    check_kind("method", method, Method, "a method, such as build_method returns")
+    if method.takes_sparse_labels:
+        raise ValueError(
+            f"'method' must have at most {DENSE_LABELS:,} labels for 'relevance_encoder' (got {method.name!r} with "
+            "more); use 'encode', whose embeddings rank by probabilities too"
+        )
     calibrations = fit_calibrations(method, held_out, kind, shrinkage)
 
     def encode(pairs: CrossModalData) -> tuple[Embeddings, Embeddings]:

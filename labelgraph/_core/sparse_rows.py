@@ -21,7 +21,7 @@ def pack_rows(labels: Tensor, probabilities: Tensor, others: Tensor | None = Non
         others: Further columns, such as pair embeddings, (N, H).
 
     Returns:
-        Shape (N, 2 k + H).
+        Shape (N, 2 k + H), at least float32, because less precise types do not hold every label number.
 
     Example:
         >>> import torch
@@ -30,8 +30,9 @@ def pack_rows(labels: Tensor, probabilities: Tensor, others: Tensor | None = Non
         >>> rows.shape, split_rows(rows, 2)[0]
         (torch.Size([1, 4]), tensor([[    7, 70000]]))
     """
-    parts = [labels.to(probabilities), probabilities] + ([] if others is None else [others.to(probabilities)])
-    return torch.cat(parts, 1)
+    dtype = torch.promote_types(probabilities.dtype, torch.float32)
+    parts = [labels, probabilities] + ([] if others is None else [others])
+    return torch.cat([part.to(dtype) for part in parts], 1)
 
 
 def split_rows(rows: Tensor, num_labels: int) -> tuple[Tensor, Tensor, Tensor]:

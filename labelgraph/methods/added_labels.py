@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor
 
+from labelgraph._core.multi_hot import DENSE_LABELS
 from labelgraph._core.similarity import unit_length
 from labelgraph.methods.label_placement import label_graph, name_vectors, placement_weights
 from labelgraph.methods.model_folder import GRAPH_TENSORS, StoredGraph
@@ -55,6 +56,9 @@ def add_label(method: Method, name: str, vectors: Any = None) -> Method:
         raise ValueError(f"'method' must be an 'expected-relevance' without a hash head (got {method.name!r}, which "
                          "cannot take further labels)")  # fmt: skip
     graph = label_graph(method)
+    if not method.takes_sparse_labels and graph.num_nodes >= DENSE_LABELS:
+        raise ValueError(f"'method' must have fewer than {DENSE_LABELS:,} labels to take further ones (got "
+                         f"{graph.num_nodes:,}); train it with the label {name!r} instead")  # fmt: skip
     if not name.strip() or name in graph.label_names:
         raise ValueError(f"'name' must be a new label (got {name!r}, which the method has)")
     vector = name_vectors(method, [name], vectors)

@@ -217,7 +217,7 @@ class ExpectedRelevance(Method):
             like = weight[numbers]
             if self.references is not None:
                 like = like.where(like.any(1, keepdim=True), self.references.directions[numbers])
-            return self._sparse_rows(numbers.unsqueeze(1) * certain, certain, like)
+            return self._sparse_rows(numbers.unsqueeze(1) * certain.long(), certain, like)
         certain = F.one_hot(numbers, len(weight)).to(weight)
         if self.hash_head is not None:
             return self.hash_head.codes(certain)

@@ -90,14 +90,16 @@ class LabelReferences(nn.Module):
             graph: Graph of meaning over the labels, see `meaning_graph`. Its edge weights lead to the target of an
                 edge, and weights of one target that sum to more than 1 are scaled down to 1.
         """
-        moments = {side: _Moments(self.directions) for side in SIDES}
-        sums, counts = torch.zeros_like(self.directions), self.offsets.new_zeros(len(SIDES), len(self.offsets))
-        for side, hidden, labels in batches:
+        # Sums and counts of many items need at least float32, whatever the precision of the model.
+        sums = torch.zeros_like(self.directions, dtype=torch.promote_types(self.directions.dtype, torch.float32))
+        moments, counts = {side: _Moments(sums) for side in SIDES}, sums.new_zeros(len(SIDES), len(sums))
+        for side, hidden, given in batches:
+            labels = given.to(sums.dtype)
             unit = unit_length(hidden.to(sums))
             moments[side].add(unit)
             counts[SIDES.index(side)] += label_sums(labels).to(sums)
             if labels.layout == torch.strided:
-                sums += labels.to(sums).t() @ unit
+                sums += labels.to(sums.device).t() @ unit
             else:
                 item, label = (each.to(sums.device) for each in item_labels(labels))
                 sums.index_add_(0, label, unit[item])
@@ -107,8 +109,10 @@ class LabelReferences(nn.Module):
         self.directions.copy_(unit_length(own))
         # A label without a reference, such as one without items and neighbours, keeps the classifier alone.
         has = self.directions.any(1)
-        self.weights.copy_(self.strength * has * self.num_items / (self.num_items + counts.amax(0)))
-        self.offsets.copy_(torch.stack([moments[side].threshold(self.directions) for side in SIDES], 1))
+        # The share of a label without items is exactly 1, see `unseen`.
+        self.weights.copy_(self.strength * has * (self.num_items / (self.num_items + counts.amax(0))))
+        directions = self.directions.to(sums)
+        self.offsets.copy_(torch.stack([moments[side].threshold(directions) for side in SIDES], 1))
         return self
 
     def _share(self, counts: Tensor) -> Tensor:

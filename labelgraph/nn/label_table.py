@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -44,6 +46,15 @@ class LabelTable(nn.Module):
         if counts is not None:
             share = (counts.to(self.bias) + 1) / (num_items + 2)  # Neither 0 nor 1.
             self.bias.data.copy_(share.logit().unsqueeze(1))
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        bias = state_dict.get(f"{prefix}bias")
+        if bias is not None and bias.ndim == 1:  # Earlier versions had a linear layer for any number of labels.
+            raise ValueError(
+                f"'{prefix}bias' must have the shape {tuple(self.bias.shape)} of a label table (got "
+                f"{tuple(bias.shape)}, of a linear layer that an earlier version saved); train the model again"
+            )
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     @property
     def out_features(self) -> int:

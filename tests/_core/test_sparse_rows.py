@@ -113,3 +113,11 @@ def test_rows_that_are_not_labels_and_probabilities_are_refused(change, message)
         rows[0, change["column"]] = change["value"]
     with pytest.raises(ValueError, match=message):
         Embeddings(rows, change.get("similarity", "sparse-jaccard"), change.get("num_labels", 2))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_label_numbers_keep_their_value_in_half_precision(dtype):
+    rows = pack_rows(
+        torch.tensor([[1001, 2**24 - 1]]), torch.tensor([[0.5, 0.25]], dtype=dtype), torch.ones(1, 3).to(dtype)
+    )
+    assert rows.dtype == torch.float32 and split_rows(rows, 2)[0].tolist() == [[1001, 2**24 - 1]]

@@ -106,3 +106,13 @@ def test_a_method_without_label_vectors_takes_no_labels():
     method.label_vectors = None
     with pytest.raises(ValueError, match="'method' must have label vectors"):
         add_label(method, "owl", OWL)
+
+
+def test_a_method_with_as_many_labels_as_are_dense_takes_no_further_one():
+    """With one more, it would need a label table, which only training sets."""
+    size = 1024
+    graph = cooccurrence_graph(torch.eye(2, size), [f"label {i}" for i in range(size)])
+    method = build_method("expected-relevance", 6, 5, graph, hidden_channels=8)
+    method.label_vectors = torch.eye(3)[torch.arange(size) % 3].half()
+    with pytest.raises(ValueError, match=r"'method' must have fewer than 1,024 labels .*got 1,024.*train it.*'owl'"):
+        add_label(method, "owl", OWL)

@@ -9,7 +9,7 @@ from torch import nn
 from labelgraph._core.embeddings import score_blocks
 from labelgraph.data import CrossModalData, csr_tensor
 from labelgraph.graph import cooccurrence_graph
-from labelgraph.inference import encode, encode_labels, label_probabilities
+from labelgraph.inference import encode, encode_labels, held_out_scores, label_probabilities, relevance_encoder
 from labelgraph.methods import ExpectedRelevance, ExpectedRelevanceConfig, load_method
 from labelgraph.metrics import evaluate_labels, label_report, mean_average_precision
 from labelgraph.nn import LabelReferences, LabelTable
@@ -157,3 +157,52 @@ def test_the_most_probable_labels_are_evaluated_as_label_classifiers(example):
     reports = evaluate_labels(result.method, data.with_splits({**data.splits, "test": data.splits["validation"]}))
     expected = label_report(cut, held_out.labels).average_precision
     assert reports["text"].average_precision == pytest.approx(expected, abs=1e-6)
+
+
+def untrained(number=1100):
+    graph = cooccurrence_graph(sp.eye_array(number, format="csr"))
+    return ExpectedRelevance.from_config(ExpectedRelevanceConfig(hidden_channels=4), 24, 20, graph).eval()
+
+
+def test_probabilities_have_a_column_for_every_label_of_the_method():
+    """An added label is the last one, and the data do not have it."""
+    method, data = untrained(), many(size=12, num_labels=1098)
+    with torch.no_grad():
+        method.classifier.bias[-1] = 9
+    for side, sparse in label_probabilities(method, data).items():
+        assert sparse.shape == (12, 1100), side
+        assert (sparse[:, [1099]].toarray() > 0.9).all()
+    with_test = data.with_splits({**data.splits, "test": data.splits["validation"]})
+    assert len(evaluate_labels(method, with_test)["text"].per_label) == 1098
+
+
+def test_label_queries_name_their_label_in_half_precision():
+    rows = untrained().bfloat16().label_queries()
+    assert rows[:, 0].tolist() == [*range(1100)]
+
+
+def test_calibration_scores_are_drawn_alike_and_leave_the_random_numbers():
+    method, data = untrained(6000), many(size=12, num_labels=6000)
+    first = held_out_scores(method, data)
+    state = torch.random.get_rng_state()
+    again = held_out_scores(method, data)
+    assert all(torch.equal(one, other) for one, other in zip(first["text"], again["text"], strict=True))
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_a_relevance_encoder_of_many_labels_is_refused():
+    with pytest.raises(ValueError, match=r"'method' must have at most 1,024 labels.*'expected-relevance'"):
+        relevance_encoder(untrained(), many(size=12))
+
+
+def test_a_linear_classifier_of_many_labels_is_refused_in_one_line(tmp_path):
+    method = untrained()
+    weight = method.classifier.weight.detach()
+    method.classifier = nn.Linear(4, 1100)
+    method.classifier.weight.data.copy_(weight)
+    method.save_pretrained(tmp_path)
+    with pytest.raises(
+        ValueError, match=r"'classifier.bias' must have the shape \(1100, 1\).*\(1100,\).*train"
+    ) as error:
+        load_method(tmp_path)
+    assert "\n" not in str(error.value) and "safetensors" in str(error.value)

@@ -126,3 +126,21 @@ def test_sparse_labels_give_the_references_of_dense_labels(items):
     query = torch.tensor(hidden["text"][:2]).double()
     some = torch.tensor([2, 0])
     torch.testing.assert_close(fitted[0]("text", query, some), fitted[0]("text", query)[:, some])
+
+
+@pytest.mark.parametrize(("strength", "half"), [(0.7, 6.3), (0.9, 1.5), (20.0, 5.0)])
+def test_labels_without_items_are_unseen_for_any_setting(strength, half):
+    references = LabelReferences(60, 3, strength, half)
+    references.fit([("image", torch.eye(3), torch.eye(3, 60))], names=torch.rand(60, 3))
+    assert references.unseen.tolist() == [False] * 3 + [True] * 57
+
+
+def test_references_are_fitted_in_float32_in_half_precision():
+    torch.manual_seed(0)
+    hidden, labels = torch.rand(3000, 4).bfloat16(), torch.zeros(3000, 2).bfloat16()
+    labels[:, 0], labels[:700, 1] = 1, 1
+    half, single = LabelReferences(2, 4).bfloat16(), LabelReferences(2, 4)
+    for each in (half, single):
+        each.fit([("image", hidden, labels)])
+    for name, value in single.state_dict().items():
+        torch.testing.assert_close(half.state_dict()[name].float(), value, rtol=0.01, atol=0.01)
