@@ -98,14 +98,14 @@ def _report(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         "items": options.items,
         "data_bytes": size,
         "making_seconds": seconds,
-        "steps": _told(measure(folder, options.method, options.threads)),
+        "steps": _reported(measure(folder, options.method, options.threads)),
     }
 
 
 def _tags_report(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Write the data with many labels, and run all steps."""
     labels = options.labels or LABELS
-    steps = _told(tag_steps.measure(folder, options.items, labels, options.threads, not options.without_training))
+    steps = _reported(tag_steps.measure(folder, options.items, labels, options.threads, not options.without_training))
     return {
         "environment": {**environment(), "threads": options.threads},
         "items": options.items,
@@ -115,7 +115,7 @@ def _tags_report(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _told(steps: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def _reported(steps: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     done = []
     for step in steps:
         _say(f"\n{step['name']}: {step['seconds']:.1f} s")

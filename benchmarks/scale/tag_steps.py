@@ -30,15 +30,15 @@ def graphs_step(folder: Path) -> dict[str, Any]:
     together = cooccurrence_graph(data.label_rows(data.rows("train"), dense=False), data.label_names)
     counted = time.perf_counter()
     alike = meaning_graph(data.label_names, data.label_vectors)
-    found = time.perf_counter()
+    compared = time.perf_counter()
     edges = {"cooccurrence_edges": together.num_edges, "meaning_edges": alike.num_edges}
     merged = merge_graphs(together, alike)
     return {
         **edges,
         "merged_edges": merged.num_edges,
         "cooccurrence_seconds": counted - started,
-        "meaning_seconds": found - counted,
-        "merging_seconds": time.perf_counter() - found,
+        "meaning_seconds": compared - counted,
+        "merging_seconds": time.perf_counter() - compared,
     }
 
 

@@ -109,7 +109,7 @@ def _embeddings(x: Any, num_labels: int) -> Tensor | None:
 
 
 DEFAULT_CHANNELS = 300  # The usual size of word vectors.
-DENSE_LABELS = 1024
+DENSE_SVD_LABELS = 1024  # Up to so many labels, all singular values are computed.
 
 
 def pmi_svd(graph: Data, channels: int | None = None) -> Tensor:
@@ -149,7 +149,7 @@ def pmi_svd(graph: Data, channels: int | None = None) -> Tensor:
     matrix = sp.csr_array((value.astype(np.float64), (row, column)), shape=(size, size))
     if not matrix.data.any():
         return torch.zeros(size, channels)
-    if size > DENSE_LABELS and 4 * channels < size:
+    if size > DENSE_SVD_LABELS and 4 * channels < size:
         # A fixed start vector makes the result reproducible; the default start vector is random.
         left, singular, _ = svds(matrix, k=channels, v0=np.ones(size))
         left, singular = left[:, ::-1], singular[::-1]

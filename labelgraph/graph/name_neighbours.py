@@ -34,12 +34,12 @@ def nearest_names(unit: Tensor, k: int, threshold: float, probes: int | None = N
     size = len(unit)
     parts = []
     step = max(1, BLOCK_COSINES // size)
-    blocks = torch.arange(size, device=unit.device).split(step)
     candidates: _Candidates | _Clusters | None = None
     if size > DENSE_LABELS:
         number = min(k + SPARE, size)
+        step = max(1, min(step, BLOCK_COSINES // (number * unit.shape[1])))  # The vectors of candidates are copies.
         candidates = _Candidates(unit, number, step) if probes is None else _Clusters(unit, number, probes)
-    for target in blocks:
+    for target in torch.arange(size, device=unit.device).split(step):
         if candidates is None:
             cosine = (unit[target] @ unit.t()).clamp(max=1.0)
             cosine[torch.arange(len(target)), target] = -torch.inf

@@ -24,7 +24,7 @@ from labelgraph.metrics import mean_average_precision
 from labelgraph.nn import table_parameters
 from labelgraph.train.datamodule import Batch
 from labelgraph.train.settings import TrainConfig
-from labelgraph.train.table_steps import AdamWithTables
+from labelgraph.train.table_steps import AdamWithTables, by_label
 
 MONITOR = "validation_map"  # Metric that selects the best epoch.
 DRAWS = 0x9E3779B1  # Distance of the random seeds of two processes, or of two steps.
@@ -48,9 +48,11 @@ class RetrievalModule(L.LightningModule):
         self.method = method
         self.config = config
         self.fill_missing = fill_missing
-        # DDP would not expect the sparse gradients of these parameters, see `on_after_backward`.
-        tables = {id(each) for each in table_parameters(method)}
-        self._ddp_params_and_buffers_to_ignore = [n for n, each in self.named_parameters() if id(each) in tables]
+        # DDP would not expect the sparse gradients of tables, see `on_after_backward`, and would send references in
+        # each step, which training does not change.
+        apart = {id(each) for each in by_label(method)}
+        named = [*self.named_parameters(), *self.named_buffers()]
+        self._ddp_params_and_buffers_to_ignore = [name for name, each in named if id(each) in apart]
         self._held_out: list[tuple[Any, ...]] = []
         self._losses: list[Tensor] = []
         self._pairs = 0
@@ -66,6 +68,20 @@ class RetrievalModule(L.LightningModule):
         if config.optimizer == "sgd":
             return torch.optim.SGD(groups, momentum=config.momentum, weight_decay=config.weight_decay, fused=True)
         return torch.optim.Adam(groups, betas=config.betas, weight_decay=config.weight_decay, fused=True)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip gradients as the trainer's options say; those of label tables are sparse, which PyTorch cannot clip."""
+        if gradient_clip_val and table_parameters(self.method):
+            raise ValueError(
+                f"'trainer_options' must not have 'gradient_clip_val' for {self.method.name!r} with many labels "
+                f"(got {gradient_clip_val})"
+            )
+        self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def on_train_epoch_start(self) -> None:
         """Set the epoch of the method, and reset the mean losses."""

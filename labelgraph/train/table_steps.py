@@ -103,11 +103,11 @@ class _Averaging(WeightAveraging):
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Let the average and the model share the tables, once the model is on its device."""
         assert self._average_model is not None
-        for averaged, current in zip(_by_label(self._average_model.module), _by_label(pl_module), strict=True):
+        for averaged, current in zip(by_label(self._average_model.module), by_label(pl_module), strict=True):
             averaged.data = current.data
 
 
-def _by_label(module: nn.Module) -> Iterator[Tensor]:
+def by_label(module: nn.Module) -> Iterator[Tensor]:
     """Yield the parameters and buffers with a row for each of many labels."""
     for part in module.modules():
         if isinstance(part, LabelTable | LabelReferences):

@@ -184,7 +184,7 @@ def test_fewer_channels_equal_the_first_of_all_channels(channels, monkeypatch):
     """Twelve labels use the dense decomposition from three channels on, and the iterative one below."""
     graph = cooccurrence_graph(random_labels_embedding())
     expected = pmi_svd(graph)[:, :channels]
-    monkeypatch.setattr("labelgraph.graph.cooccurrence.DENSE_LABELS", 0)
+    monkeypatch.setattr("labelgraph.graph.cooccurrence.DENSE_SVD_LABELS", 0)
     np.testing.assert_allclose(pmi_svd(graph, channels), expected, atol=1e-5)
 
 

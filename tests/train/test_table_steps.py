@@ -9,7 +9,7 @@ from torch import nn
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import ExpectedRelevance, ExpectedRelevanceConfig
 from labelgraph.nn import LabelTable, table_parameters
-from labelgraph.train import train_method
+from labelgraph.train import RetrievalModule, TrainConfig, fit, train_method
 from labelgraph.train.table_steps import AdamWithTables, averaging_of
 from tests.methods.test_many_labels import many
 
@@ -65,12 +65,16 @@ def test_a_schedule_changes_the_rates_of_all_parameters():
 
 def test_only_methods_with_a_table_share_it_with_the_average(make_data):
     few = ExpectedRelevance.from_config(ExpectedRelevanceConfig(hidden_channels=4), 12, 9, graph_of(make_data()))
-    table = ExpectedRelevance.from_config(ExpectedRelevanceConfig(hidden_channels=4), 24, 20, graph_of(many(12)))
-    assert type(averaging_of(few, 0.9)).__name__ == "EMAWeightAveraging" != type(averaging_of(table, 0.9)).__name__
+    of_table = type(averaging_of(table_method(), 0.9)).__name__
+    assert type(averaging_of(few, 0.9)).__name__ == "EMAWeightAveraging" != of_table
 
 
 def graph_of(data):
     return cooccurrence_graph(data.labels, data.label_names)
+
+
+def table_method():
+    return ExpectedRelevance.from_config(ExpectedRelevanceConfig(hidden_channels=4), 24, 20, graph_of(many(12)))
 
 
 def run(folder, epochs, **settings):
@@ -94,3 +98,15 @@ def test_averages_leave_tables_as_they_are_and_average_the_rest(tmp_path):
 def test_stochastic_gradient_descent_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"'optimizer' must be 'adam'.*got 'sgd'"):
         run(tmp_path, 1, optimizer="sgd")
+
+
+def test_clipping_of_sparse_gradients_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"'trainer_options'.*'gradient_clip_val'.*got 0.5"):
+        fit(table_method(), many(size=90), TrainConfig(epochs=1, device="cpu"), tmp_path, progress=False,
+            trainer_options={"gradient_clip_val": 0.5})  # fmt: skip
+
+
+def test_several_processes_leave_tables_and_references_to_themselves():
+    names = set(RetrievalModule(table_method(), TrainConfig())._ddp_params_and_buffers_to_ignore)
+    parts = {"classifier": ("weight", "bias"), "references": ("directions", "weights", "offsets")}
+    assert names == {f"method.{part}.{name}" for part, own in parts.items() for name in own}
