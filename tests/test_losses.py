@@ -479,3 +479,12 @@ def test_every_label_of_many_is_drawn_equally_often():
 def test_the_number_of_negatives_must_be_positive():
     with pytest.raises(ValueError, match=r"'num_negatives'.*\(got 0\)"):
         draw_labels(torch.ones(1, 2), 0)
+
+
+def test_sampled_cross_entropy_keeps_its_precision_under_autocast():
+    generator = torch.Generator().manual_seed(0)
+    labels, scores = torch.eye(8, 500), torch.randn(8, 500, generator=generator)
+    drawn = draw_labels(labels, 500)
+    expected = sampled_cross_entropy(scores, drawn)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(sampled_cross_entropy(scores, drawn), expected)

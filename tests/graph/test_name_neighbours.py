@@ -69,3 +69,17 @@ def test_clusters_find_most_neighbours_and_all_clusters_find_all():
 def test_wrong_probes_are_refused():
     with pytest.raises(ValueError, match=r"'probes' must be .* \(got 0\)"):
         meaning_graph(["a", "b"], [[1.0], [1.0]], probes=0)
+
+
+def test_the_vectors_of_candidates_stay_within_a_block(monkeypatch):
+    """With many neighbours they are more than the cosines of a block of labels."""
+    monkeypatch.setattr(name_neighbours, "BLOCK_COSINES", 2**18)
+    unit, sizes, einsum = unit_length(vectors(channels=40).double()), [], torch.einsum
+
+    def seen(equation, one, other):
+        sizes.append(other.numel())
+        return einsum(equation, one, other)
+
+    monkeypatch.setattr(torch, "einsum", seen)
+    name_neighbours.nearest_names(unit, 500, 0.0)
+    assert max(sizes) <= 2**18
