@@ -175,6 +175,8 @@ class Searcher:
     ) -> None:
         """Add images, texts, or both, in place of those with the same ids on the same side; see `add`.
 
+        If an item keeps its other side, it also keeps a title or labels that are not given.
+
         Raises:
             ValueError: If an id is repeated, or shapes disagree; nothing is changed then.
         """
