@@ -27,7 +27,9 @@ from labelgraph.methods.registry import METHODS, method_facts
 from labelgraph.train.loggers import LOGGERS, check_logger
 
 if TYPE_CHECKING:
+    from benchmarks.experiments.run_folder import RunFolder
     from benchmarks.experiments.run_settings import RunConfig
+    from labelgraph.data import CrossModalData
 
 
 def parser() -> argparse.ArgumentParser:
@@ -129,33 +131,43 @@ def _check_names(options: argparse.Namespace) -> None:
         check_dataset(options.dataset)
 
 
-def _run(options: argparse.Namespace, configs: Sequence[RunConfig], several: bool) -> None:
-    """Start or resume a run, and print its tables."""
-    from benchmarks.experiments.comparison import Comparison, compare
-    from benchmarks.experiments.environment import environment
-    from benchmarks.experiments.folder_start import working
-    from benchmarks.experiments.run_folder import RunFolder, load_data
-    from benchmarks.experiments.run_report import tables
+def _checked_data(configs: Sequence[RunConfig], folder: RunFolder | None) -> CrossModalData:
+    """Load the data of a run, on which every method can train."""
+    from benchmarks.experiments.run_folder import load_data
     from benchmarks.experiments.run_settings import training_data
-    from benchmarks.experiments.runner import run
     from labelgraph.train import check_device
-    from labelgraph.train.launch import by_first, check_processes, is_first, join_processes, num_processes
+    from labelgraph.train.launch import check_processes
 
     first = configs[0]
-    if several and num_processes() > 1:
-        raise ValueError("'--method' must be one method in a run on several devices (got several methods)")
     for config in configs:
         if config.data != first.data:
             raise ValueError(
                 "the settings 'data' must be the same for all methods of a table (got different ones for "
                 f"{config.method} and {first.method})"
             )
-    # Before the folder is created, so that a wrong name leaves no folder behind.
-    data = load_data(first, RunFolder(options.resume) if options.resume else None)
+    data = load_data(first, folder)
     for config in configs:
         check_device(config.train.device)
         check_processes(config.train)
         training_data(config, data)
+    return data
+
+
+def _run(options: argparse.Namespace, configs: Sequence[RunConfig], several: bool) -> None:
+    """Start or resume a run, and print its tables."""
+    from benchmarks.experiments.comparison import Comparison, compare
+    from benchmarks.experiments.environment import environment
+    from benchmarks.experiments.folder_start import working
+    from benchmarks.experiments.run_folder import RunFolder
+    from benchmarks.experiments.run_report import tables
+    from benchmarks.experiments.runner import run
+    from labelgraph.train.launch import by_first, is_first, join_processes, num_processes
+
+    first = configs[0]
+    if several and num_processes() > 1:
+        raise ValueError("'--method' must be one method in a run on several devices (got several methods)")
+    # Before the folder is created, so that a wrong name leaves no folder behind.
+    data = _checked_data(configs, RunFolder(options.resume) if options.resume else None)
     join_processes()
     with ExitStack() as stack:
         what = "all" if several else first.method

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from benchmarks.speed.measure import clock, pair
 from labelgraph._core.files import open_atomic
-from labelgraph._core.optional import import_faiss
+from labelgraph._core.lazy import import_faiss
 from labelgraph.metrics import pack_bits
 from labelgraph.search import Index, build_index
 from labelgraph.search.exact_neighbours import BLOCK_ITEMS

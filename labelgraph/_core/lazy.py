@@ -1,4 +1,4 @@
-"""Lazy imports of package names and table entries, so that command help does not import PyTorch."""
+"""Imports on first use: package names, table entries, and FAISS; so that command help does not import PyTorch."""
 
 from __future__ import annotations
 
@@ -83,3 +83,15 @@ class LazyTable(UserDict[str, Value]):
     def is_loaded(self, name: str) -> bool:
         """Return whether an entry is already imported."""
         return not isinstance(self.data[name], str)
+
+
+def import_faiss() -> Any:
+    """Import FAISS.
+
+    Raises:
+        ImportError: If FAISS is not installed.
+    """
+    try:
+        return import_module("faiss")
+    except ImportError as error:
+        raise ImportError('FAISS indexes need FAISS: pip install "labelgraph[index]"') from error

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from labelgraph._core.lazy import import_faiss
 from labelgraph._core.multi_hot import DENSE_LABELS
-from labelgraph._core.optional import import_faiss
 
 BLOCK_COSINES = 2**23
 RUN = 64  # The k nearest are in the k runs of so many labels with the highest maxima: few values need to be sorted.

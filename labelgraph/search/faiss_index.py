@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from labelgraph._core.embeddings import Embeddings
-from labelgraph._core.optional import import_faiss
+from labelgraph._core.lazy import import_faiss
 from labelgraph._core.similarity import SIMILARITIES, SMALLEST
 from labelgraph.search.distinct import DistinctRows
 from labelgraph.search.exact_index import ExactIndex

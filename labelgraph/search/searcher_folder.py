@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from labelgraph._core.commit import write_version
+from labelgraph._core.lazy import import_faiss
 from labelgraph._core.manifest import FolderFormat
 from labelgraph._core.names import SIDES
-from labelgraph._core.optional import import_faiss
 from labelgraph._core.versions import Version, open_version
 from labelgraph.methods import Method
 from labelgraph.methods.model_folder import refusing
