@@ -25,15 +25,32 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, **options)
+        self._words: Sequence[str] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse arguments as argparse does, and keep them for `error`."""
+        self._words = args or ()
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Print the error in one line, and exit with status 2."""
+        # Of a misspelt option, argparse would only say that the right one is missing.
+        unknown = [word for word in self._words if re.match("--[a-z]", word) and not self._knows(word)]
+        if message.endswith("required") or "are required" in message:
+            message = self.unknown(unknown[0]) if unknown else message
         choice = re.fullmatch(r"argument (.+): invalid choice: '(.*)' \(choose from (.*)\)", message)
         if choice:
             argument, value, choices = choice.groups()
             known = [name.strip("'") for name in choices.split(", ")]
             message = f"{argument} must be one of {', '.join(known)} (got {value!r}){did_you_mean(value, known)}"
         self.exit(2, f"error: {message}; {self.prog} --help tells more\n")
+
+    def unknown(self, word: str) -> str:
+        """Return the message on an unknown argument."""
+        return f"unknown argument {word!r}{did_you_mean(word.partition('=')[0], self.option_names())}"
+
+    def _knows(self, word: str) -> bool:
+        return word.partition("=")[0] in self._option_string_actions
 
     def option_names(self) -> list[str]:
         """The names of the long options."""

@@ -24,7 +24,6 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from labelgraph._core.names import did_you_mean
 from labelgraph.cli.common import Parser, describe, guarded, in_list
 from labelgraph.version import __version__
 
@@ -70,5 +69,5 @@ def _run(arguments: Sequence[str] | None) -> int:
     options, unknown = command.parse_known_args(words)
     if unknown:
         own: Parser = options.parser
-        own.error(f"unknown argument {unknown[0]!r}{did_you_mean(unknown[0].partition('=')[0], own.option_names())}")
+        own.error(own.unknown(unknown[0]))
     return options.run(options) or 0

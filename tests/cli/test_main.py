@@ -51,6 +51,7 @@ def test_the_help_lists_the_commands(capsys):
     [
         (["serch"], "(got 'serch'); did you mean 'search'?"),
         (["train", "--epoch", "3"], "unknown argument '--epoch'; did you mean '--epochs'?; labelgraph train --help"),
+        (["search", "my-model", "--txt", "cat"], "unknown argument '--txt'; did you mean '--text'?"),
         (["train", "--epochs", "many"], "argument --epochs: invalid int value: 'many'"),
         (["train", "--select", "test"], "--select must be one of validation, last (got 'test')"),
         (["graph", "a", "b"], "unknown argument 'b'"),
