@@ -134,16 +134,7 @@ def fit(
     folder = as_path("folder", folder)
     join_processes()
     folder.mkdir(parents=True, exist_ok=True)
-    batches = CrossModalDataModule(
-        data,
-        _batch_size(config, len(data.rows("train"))),
-        seed,
-        config.select,
-        interleave=fill_missing,
-        reads_labels=method.reads_labels,
-        sparse_labels=method.takes_sparse_labels,
-        unseen_labels=unseen_labels or method.takes_sparse_labels,
-    )
+    batches = _batches(method, data, config, seed, fill_missing, unseen_labels)
     _prepare(method, data)
     # A loaded method is in evaluation mode, and Lightning does not change the mode.
     module = RetrievalModule(method, config, fill_missing).train()
@@ -164,6 +155,21 @@ def fit(
     if not keep_checkpoints and is_first():
         remove_checkpoints(folder)
     return _result(history)
+
+
+def _batches(
+    method: Method, data: CrossModalData, config: TrainConfig, seed: int, fill_missing: bool, unseen_labels: bool
+) -> CrossModalDataModule:
+    return CrossModalDataModule(
+        data,
+        _batch_size(config, len(data.rows("train"))),
+        seed,
+        config.select,
+        interleave=fill_missing,
+        reads_labels=method.reads_labels,
+        sparse_labels=method.takes_sparse_labels,
+        unseen_labels=unseen_labels or method.takes_sparse_labels,
+    )
 
 
 def _prepare(method: Method, data: CrossModalData) -> None:

@@ -143,42 +143,29 @@ def train_method(
     _refuse_misplaced(cls, misplaced)
     check_pairs("data", data)
     settings = _settings(cls, values)
-    check_value("seed", seed, Seed)
-    check_callbacks(callbacks)
-    check_logger_place(logger, folder or log_folder)
-    for stage in settings.keys() - {"model"}:
-        check_device(settings[stage].device)
+    _check_options(settings, seed, callbacks, logger, folder or log_folder)
     data, _ = training_splits(data, settings["train"].select, seed, cls.reads_labels)
     check_incomplete(cls, data)
-    needed = _needed(stages, data)
-    for stage in needed:
-        check_processes(settings[stage], stage)
+    needed = _needed(stages, data, settings)
     if not published:
-        settings, change = with_small_set_rates(settings, values, len(data.rows("train")))
-        if change:
-            warnings.warn(f"{change}; published=True keeps the published values", stacklevel=2)
+        settings = _suited_to_size(settings, values, len(data.rows("train")))
     join_processes()
     L.seed_everything(seed, verbose=False)
-    if isinstance(method, Method):
-        if not (model is graph is label_vectors is None):
-            raise ValueError("'model', 'graph' and 'label_vectors' must be None for a method that is already built")
-        built = method
-    else:
-        built = _build(cls, data, settings["model"], graph, label_vectors)
-    options: dict[str, Any] = {"seed": seed, "progress": progress, "keep_checkpoints": keep_checkpoints}
-    options |= {
+    built = _build(method, data, settings["model"], model, graph, label_vectors)
+    own: dict[str, Any] = {
+        "seed": seed,
+        "progress": progress,
+        "keep_checkpoints": keep_checkpoints,
         "unseen_labels": unseen_labels,
-        "callbacks": tuple(callbacks),
-        "logger": logger,
-        "trainer_options": trainer_options,
     }
+    theirs: dict[str, Any] = {"callbacks": tuple(callbacks), "logger": logger, "trainer_options": trainer_options}
     results = {}
     with ExitStack() as stack:
         checkpoints = as_path("folder", folder or _temporary(stack))
         logs = as_path("log_folder", log_folder or checkpoints / LOGS)
         for stage in needed:
-            options |= {"fill_missing": stage == "stage2", "log_folder": logs / stage}
-            results[stage] = fit(built, data, settings[stage], checkpoints / stage, **options)
+            of_stage: dict[str, Any] = {"fill_missing": stage == "stage2", "log_folder": logs / stage}
+            results[stage] = fit(built, data, settings[stage], checkpoints / stage, **own, **theirs, **of_stage)
     return TrainedMethod(built, results, {**settings, "model": built.config}, data)
 
 
@@ -208,14 +195,44 @@ def _refuse_misplaced(method: type[Method], misplaced: Mapping[str, Any]) -> Non
         )
 
 
-def _build(method: type[Method], data: CrossModalData, config: Any, graph: Data | None, label_vectors: Any) -> Method:
-    """Build the method with the label graph of the training items."""
-    if label_vectors is None and graph is None and getattr(config, "label_embedding", None) == "given":
+def _check_options(
+    settings: Mapping[str, Any], seed: int, callbacks: Sequence[Callback], logger: Any, place: str | Path | None
+) -> None:
+    check_value("seed", seed, Seed)
+    check_callbacks(callbacks)
+    check_logger_place(logger, place)
+    for stage in settings.keys() - {"model"}:
+        check_device(settings[stage].device)
+
+
+def _suited_to_size(settings: dict[str, Any], values: Mapping[str, Any], items: int) -> dict[str, Any]:
+    """Return the settings with learning rates for few training items; a warning names the change."""
+    settings, change = with_small_set_rates(settings, values, items)
+    if change:
+        warnings.warn(f"{change}; published=True keeps the published values", stacklevel=3)
+    return settings
+
+
+def _build(
+    method: str | type[Method] | Method,
+    data: CrossModalData,
+    settings: Any,
+    model: Any,
+    graph: Data | None,
+    label_vectors: Any,
+) -> Method:
+    """Build the method with the label graph of the training items; a method that is given is already built."""
+    if isinstance(method, Method):
+        if not (model is graph is label_vectors is None):
+            raise ValueError("'model', 'graph' and 'label_vectors' must be None for a method that is already built")
+        return method
+    cls = _class_of(method)
+    if label_vectors is None and graph is None and getattr(settings, "label_embedding", None) == "given":
         label_vectors = data.label_vectors
-    config = with_label_vectors(method, config, graph, label_vectors)
+    config = with_label_vectors(cls, settings, graph, label_vectors)
     if graph is None:
         graph = training_graph(data, config, label_vectors)
-    return method.from_config(config, data.image_channels, data.text_channels, graph)
+    return cls.from_config(config, data.image_channels, data.text_channels, graph)
 
 
 def training_graph(data: CrossModalData, config: Any, label_vectors: Any = None) -> Data:
@@ -288,7 +305,7 @@ def with_label_vectors(method: type[Method], config: Any, graph: Data | None, la
     return replace(config, label_embedding="given")
 
 
-def _needed(stages: Sequence[str], data: CrossModalData) -> list[str]:
+def _needed(stages: Sequence[str], data: CrossModalData, settings: Mapping[str, Any]) -> list[str]:
     check_kind("stages", stages, (list, tuple, set, frozenset), f"a list of {', '.join(STAGES)}")
     wrong = [str(stage) for stage in stages if stage not in STAGES]
     if wrong or not stages:
@@ -297,4 +314,6 @@ def _needed(stages: Sequence[str], data: CrossModalData) -> list[str]:
     needed = [stage for stage in STAGES if stage in stages and (stage == "train" or incomplete)]
     if not needed:
         raise ValueError("'stages' must have 'train' for complete training items (got stage2 only)")
+    for stage in needed:
+        check_processes(settings[stage], stage)
     return needed
