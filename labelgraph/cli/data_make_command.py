@@ -61,16 +61,7 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
         )
     command.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], dest="settings",
                          help="settings of the encoders, such as image.framing=drawing text.model=FOLDER")  # fmt: skip
-    command.add_argument("--columns", metavar="NAME=COLUMN", nargs="+", action="extend", default=[],
-                         help=f"names of the columns of the table, for any of {', '.join(COLUMNS)}")  # fmt: skip
-    command.add_argument("--separator", metavar="TEXT", action="append", help="text between two tags (default: the "
-                         "one of ; | , that occurs); may be given several times")  # fmt: skip
-    command.add_argument("--tags-as-written", action="store_true", help="do not merge tags that differ only in "
-                         "capitals, or as singular and plural")  # fmt: skip
-    command.add_argument("--min-tag-count", metavar="N", type=int, default=5, help="number of items that a tag needs "
-                         "to become a label (default: 5)")  # fmt: skip
-    command.add_argument("--min-word-count", metavar="N", type=int, default=3, help="number of captions that a word "
-                         "needs to be in the vocabulary (default: 3)")  # fmt: skip
+    _add_reading(command)
     command.add_argument("--missing", choices=["keep", "drop", "mark"], default="keep", help="items that lack a "
                          "picture or a caption: keep them for the search, outside the splits; drop them; or mark them "
                          "within the splits, for methods with generators (default: keep)")  # fmt: skip
@@ -84,6 +75,20 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
                          "items (default: all items)")  # fmt: skip
     command.add_argument("--restart", action="store_true", help="discard the features of an interrupted command")
     command.add_argument("--quiet", action="store_true", help="do not print progress")
+
+
+def _add_reading(command: Parser) -> None:
+    """Add the options of tables, tags and words."""
+    command.add_argument("--columns", metavar="NAME=COLUMN", nargs="+", action="extend", default=[],
+                         help=f"names of the columns of the table, for any of {', '.join(COLUMNS)}")  # fmt: skip
+    command.add_argument("--separator", metavar="TEXT", action="append", help="text between two tags (default: the "
+                         "one of ; | , that occurs); may be given several times")  # fmt: skip
+    command.add_argument("--tags-as-written", action="store_true", help="do not merge tags that differ only in "
+                         "capitals, or as singular and plural")  # fmt: skip
+    command.add_argument("--min-tag-count", metavar="N", type=int, default=5, help="number of items that a tag needs "
+                         "to become a label (default: 5)")  # fmt: skip
+    command.add_argument("--min-word-count", metavar="N", type=int, default=3, help="number of captions that a word "
+                         "needs to be in the vocabulary (default: 3)")  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> None:

@@ -51,6 +51,21 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     add_revision(command)
     command.add_argument("--data", metavar="DATA", help=f"{DATA_HELP}. It has the items of --text-id or "
                          "--image-id; for a model, also the items to search")  # fmt: skip
+    _add_queries(command)
+    command.add_argument("--in", choices=WITHIN, dest="within", help="search pictures, texts, or both; with both, "
+                         "items match by picture or text (default: the other side than the query)")  # fmt: skip
+    command.add_argument("--lexical", action=argparse.BooleanOptionalAction, default=None, help="also rank by the "
+                         "words that a text query shares with the captions (BM25), and search pictures and texts "
+                         "unless --in is given; by default only for words that the model does not know")  # fmt: skip
+    command.add_argument("-k", metavar="N", type=int, default=10, help="number of results per query (default: 10)")
+    command.add_argument("--labels", metavar="NAME", nargs="+", help="only items with one of these labels")
+    command.add_argument("--ids", metavar="ID", nargs="+", help="only items with one of these ids")
+    command.add_argument("--sheet", metavar="FILE.png", type=Path, help="also write the results as pictures")
+    command.add_argument("--pictures", metavar="FOLDER", type=Path, help="for --sheet: folder of the picture files "
+                         "(default: the folder of the data, then the working directory)")  # fmt: skip
+
+
+def _add_queries(command: Parser) -> None:
     asked = command.add_mutually_exclusive_group(required=True)
     for side, other in (("text", "pictures"), ("image", "texts")):
         asked.add_argument(f"--{side}-id", metavar="ID", nargs="+",
@@ -66,17 +81,6 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
                          "trained, as .npy or a file of word vectors (default: the sentence encoder, if it is "
                          "installed)")  # fmt: skip
     asked.add_argument("--list-words", action="store_true", help="list the words that the model knows, and exit")
-    command.add_argument("--in", choices=WITHIN, dest="within", help="search pictures, texts, or both; with both, "
-                         "items match by picture or text (default: the other side than the query)")  # fmt: skip
-    command.add_argument("--lexical", action=argparse.BooleanOptionalAction, default=None, help="also rank by the "
-                         "words that a text query shares with the captions (BM25), and search pictures and texts "
-                         "unless --in is given; by default only for words that the model does not know")  # fmt: skip
-    command.add_argument("-k", metavar="N", type=int, default=10, help="number of results per query (default: 10)")
-    command.add_argument("--labels", metavar="NAME", nargs="+", help="only items with one of these labels")
-    command.add_argument("--ids", metavar="ID", nargs="+", help="only items with one of these ids")
-    command.add_argument("--sheet", metavar="FILE.png", type=Path, help="also write the results as pictures")
-    command.add_argument("--pictures", metavar="FOLDER", type=Path, help="for --sheet: folder of the picture files "
-                         "(default: the folder of the data, then the working directory)")  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:

@@ -110,15 +110,9 @@ def run(options: argparse.Namespace) -> None:
 
 def _prepare_and_train(options: argparse.Namespace, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Load the data and choose the splits, then train."""
-    from labelgraph.data.splits.training_splits import (
-        describe_splits,
-        digest,
-        fingerprint,
-        held_out_share,
-        training_splits,
-    )
+    from labelgraph.data.splits.training_splits import describe_splits, held_out_share, training_splits
     from labelgraph.train.fitting import check_device, check_incomplete
-    from labelgraph.train.settings import as_plain, published_settings, with_small_set_rates
+    from labelgraph.train.settings import published_settings, with_small_set_rates
 
     check_device(settings["train"].device)
     loaded, method = load(options.data), method_class(options.method)
@@ -132,20 +126,30 @@ def _prepare_and_train(options: argparse.Namespace, settings: Mapping[str, Any])
         note(f"{change}; --set train.lr={published_settings(method)['train'].lr:g} keeps the published values")
     vectors = _label_vectors(options.label_vectors, settings["model"], data, options.quiet)
     data = data if vectors is None else replace(data, label_vectors=vectors)
-    about = {
-        "labelgraph": __version__,
-        "method": options.method,
-        "seed": options.seed,
-        "held_out": held_out_share(len(data.rows("train")) + len(data.rows("validation"))) if held_out else None,
-        "settings": as_plain({group: vars(values) for group, values in settings.items()}),
-        "data": fingerprint(data),
-        "label_vectors": None if vectors is None else digest([vectors.numpy()]),
-    }
+    share = held_out_share(len(data.rows("train")) + len(data.rows("validation"))) if held_out else None
+    about = {**_about(options, settings, data, vectors), "held_out": share}
     noise = settings["data"]
     if not options.quiet:
         for line in noise.describe(data):
             note(line)
     return _train_and_save(options, settings, noise.apply(data), about)
+
+
+def _about(
+    options: argparse.Namespace, settings: Mapping[str, Any], data: CrossModalData, vectors: Tensor | None
+) -> dict[str, Any]:
+    """Return what decides the result of a training: another training must not resume it."""
+    from labelgraph.data.splits.training_splits import digest, fingerprint
+    from labelgraph.train.settings import as_plain
+
+    return {
+        "labelgraph": __version__,
+        "method": options.method,
+        "seed": options.seed,
+        "settings": as_plain({group: vars(values) for group, values in settings.items()}),
+        "data": fingerprint(data),
+        "label_vectors": None if vectors is None else digest([vectors.numpy()]),
+    }
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:

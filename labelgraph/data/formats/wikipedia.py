@@ -54,10 +54,9 @@ def load_wikipedia(path: str | Path) -> CrossModalData:
     variables = {name.casefold() for name in mat_variables(path)}
     ids: list[str] = []
     titles: list[str] = []
-    image: Any
-    parts: dict[str, list[Any]] = {"I": [], "T": [], "L": []}
+    parts: dict[str, list[Any]] = {"image": [], "text": [], "labels": []}
     for half, listed in LISTS.items():
-        image = read_mat(path, f"I_{half}")
+        image: Any = read_mat(path, f"I_{half}")
         text = read_mat(path, f"T_{half}", shape=(image.shape[0], None))
         if f"l_{half}" in variables:
             labels: Any = read_mat(path, f"L_{half}", shape=(image.shape[0], len(WIKIPEDIA_LABELS)))
@@ -66,14 +65,12 @@ def load_wikipedia(path: str | Path) -> CrossModalData:
             ids, titles = ids + names, titles + pictures
         for key, part in zip(parts, (image, text, labels), strict=True):
             parts[key].append(part.toarray() if hasattr(part, "toarray") else part)
-    size, train = sum(map(len, parts["I"])), len(parts["I"][0])
+    size, train = sum(map(len, parts["image"])), len(parts["image"][0])
     halves = torch.arange(train), torch.arange(train, size)
-    image, text, labels = (np.concatenate(part) for part in parts.values())
+    arrays: dict[str, Any] = {name: np.concatenate(part) for name, part in parts.items()}
     try:
         return CrossModalData(
-            image,
-            text,
-            labels,
+            **arrays,
             label_names=WIKIPEDIA_LABELS,
             splits=dict(zip(("train", "test", "database", "query"), halves * 2, strict=True)),
             ids=ids,
