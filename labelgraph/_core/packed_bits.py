@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -158,8 +158,10 @@ def _bits(database: np.ndarray) -> int:
     return 8 * database.itemsize * len(database)
 
 
-def in_parts(pool: ThreadPoolExecutor, function: Callable[..., Any], step: int, *arrays: np.ndarray) -> list[Any]:
-    """Call a function with ``step`` rows of each array at a time, in threads that NumPy lets run in parallel.
+def in_parts(
+    pool: ThreadPoolExecutor, function: Callable[..., Any], step: int, *arrays: np.ndarray | Sequence[Any]
+) -> list[Any]:
+    """Call a function with ``step`` rows of each array or list at a time, in threads that NumPy lets run in parallel.
 
     Returns:
         The results of the calls, in the order of the rows.

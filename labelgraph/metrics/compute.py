@@ -16,6 +16,7 @@ from labelgraph._core.embeddings import Vectors
 from labelgraph._core.names import check_name
 from labelgraph._core.reading import quoted
 from labelgraph.metrics.grades import Relevance
+from labelgraph.metrics.hit_ranking import hit_rankings, keeps_hits
 from labelgraph.metrics.item_values import ItemValues
 from labelgraph.metrics.measures import parse_metric
 from labelgraph.metrics.metric import Metric, Ranking
@@ -167,7 +168,7 @@ def _measure(inputs: RankingInputs, names: list[Metric], ties: str, block_size: 
     groups = {_of_buckets: [name for name in names if ties == "expected" or name.needs_distances]}
     ranked = [name for name in names if name not in groups[_of_buckets]]
     placed = any(name.item_value for name in ranked)
-    groups[_of_placed if placed else _of_rankings] = ranked
+    groups[_of_hits if keeps_hits(inputs) else _of_placed if placed else _of_rankings] = ranked
     num_queries = inputs.ranked.stop - inputs.ranked.start
     # Allocated before the blocks, because small results between blocks would keep their memory from being reused.
     values = torch.empty(num_queries, len(names), dtype=torch.float64, device=inputs.query.vectors.device)
@@ -183,6 +184,14 @@ def _of_rankings(inputs: RankingInputs, names: list[Metric], block_size: int) ->
     """Compute metrics of grades in ranked order, block by block: (b, |names|), float64."""
     for grades in ranked_blocks(inputs, block_size):
         ranking = Ranking(grades)
+        yield torch.stack([name.of_ranking(ranking) for name in names], 1)
+
+
+def _of_hits(inputs: RankingInputs, names: list[Metric], block_size: int) -> Iterator[Tensor]:
+    """Compute metrics of the relevant items and the first items, block by block: (b, |names|), float64."""
+    depths = [name.num_values for name in names if name.item_value is not None]
+    depth = max((len(inputs.database) if depth is None else depth for depth in depths), default=0)
+    for ranking in hit_rankings(inputs, block_size, depth):
         yield torch.stack([name.of_ranking(ranking) for name in names], 1)
 
 

@@ -78,6 +78,24 @@ class RelevanceRows:
         excluded = query_ids[rows, None] == database_ids
         return grades.to(excluded.device).masked_fill(excluded, 0), excluded
 
+    def own_items(self, rows: slice) -> list[np.ndarray]:
+        """Return the places of the items that have the id of each query, ascending; none without ids."""
+        if self.ids[0] is None or self._by_id is None:
+            return [np.empty(0, np.int64)] * len(range(*rows.indices(self.size[0])))
+        order, ids = self._by_id
+        asked = self.ids[0][rows].cpu().numpy()
+        ends = zip(np.searchsorted(ids, asked), np.searchsorted(ids, asked, side="right"), strict=True)
+        return [order[start:end] for start, end in ends]
+
+    @cached_property
+    def _by_id(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The places of the database in the order of their ids, and the ids in this order."""
+        if self.ids[1] is None:
+            return None
+        ids = self.ids[1].cpu().numpy()
+        order = ids.argsort(kind="stable")
+        return order, ids[order]
+
     def _grades(self, rows: slice) -> Tensor:
         query_labels, database_labels = self.labels
         if isinstance(self.relevance, Tensor):

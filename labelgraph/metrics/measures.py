@@ -12,13 +12,8 @@ from labelgraph.metrics.metric_options import METRICS, PATTERNS, unknown_metric
 from labelgraph.metrics.ranked import (
     DEFINITIONS,
     GAINS,
-    average_precision,
     discount_sums,
     ideal_dcg,
-    ndcg_at,
-    precision_at,
-    precision_of_hits,
-    r_precision,
 )
 from labelgraph.metrics.ties import Buckets, expected_average_precision, expected_precision_at_recall, first
 
@@ -28,7 +23,7 @@ class _AveragePrecision(Metric):
     meaning = "mean average precision over the full ranking"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
-        return average_precision(ranking.relevant)
+        return ranking.average_precision(None, DEFINITIONS[0])
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
         return expected_average_precision(buckets.total, buckets.relevant)
@@ -40,7 +35,7 @@ class _AveragePrecisionAt(Metric):
     variants = DEFINITIONS
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
-        return average_precision(ranking.relevant, self.cut, str(self.variant))
+        return ranking.average_precision(self.cut, str(self.variant))
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
         return expected_average_precision(buckets.total, buckets.relevant, self.cut, str(self.variant))
@@ -51,7 +46,7 @@ class _PrecisionAt(Metric):
     meaning = "share of relevant items among the first K"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
-        return precision_at(ranking.relevant, [self.depth])[:, 0]
+        return ranking.first(self.depth).sum(1, dtype=torch.float64) / self.depth
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
         return _hits(buckets, self.depth) / self.depth
@@ -63,8 +58,9 @@ class _PrecisionAtMin(Metric):
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
         depth = ranking.num_relevant.clamp(max=self.depth)[:, None]
-        inside = torch.arange(ranking.relevant.shape[1], device=depth.device) < depth
-        return (ranking.relevant * inside).sum(1, dtype=torch.float64) / depth[:, 0].clamp(min=1)
+        first = ranking.first(self.depth)
+        inside = torch.arange(first.shape[1], device=depth.device) < depth
+        return (first * inside).sum(1, dtype=torch.float64) / depth[:, 0].clamp(min=1)
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
         depth = buckets.ties.num_relevant.clamp(max=self.depth)
@@ -76,7 +72,7 @@ class _RecallAt(Metric):
     meaning = "share of the relevant items that are among the first K"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
-        return ranking.relevant[:, : self.cut].sum(1, dtype=torch.float64) / ranking.num_relevant.clamp(min=1)
+        return ranking.first(self.depth).sum(1, dtype=torch.float64) / ranking.num_relevant.clamp(min=1)
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
         return _hits(buckets, self.depth) / buckets.ties.num_relevant.clamp(min=1)
@@ -87,7 +83,7 @@ class _RPrecision(Metric):
     meaning = "share of relevant items among the first R, where R is the number of relevant items"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
-        return r_precision(ranking.relevant)
+        return ranking.r_precision()
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
         num_relevant = buckets.ties.num_relevant
@@ -101,7 +97,7 @@ class _Ndcg(Metric):
     needs_grades = True
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
-        return ndcg_at(ranking.grades, [self.cut], str(self.variant))[:, 0]
+        return ranking.ndcg(self.cut, str(self.variant))
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
         ties, gain = buckets.ties, str(self.variant)
@@ -115,7 +111,7 @@ class _PrecisionAtRecall(Metric):
     meaning = "precision at the rank where the recall reaches LEVEL"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
-        return precision_of_hits(ranking.hits, [self.level or 0.0])[:, 0]
+        return ranking.precision_at_recall(self.level or 0.0)
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
         return expected_precision_at_recall(buckets.total, buckets.relevant, [self.level or 0.0])[:, 0]
@@ -171,6 +167,10 @@ class _MeanValue(Metric):
 
     item_value: ClassVar[str]
 
+    @property
+    def num_values(self) -> int:
+        return self.depth
+
     def of_ranking(self, ranking: Ranking) -> Tensor:
         return ranking.value(self.item_value, self.cut).sum(1) / self.depth
 
@@ -188,13 +188,20 @@ class _ExactAt(_MeanValue):
     meaning = "share of the first K items that have exactly the labels of the query"
 
 
-class _OwnAt(Metric):
-    form, pattern, item_value = "own@K", PATTERNS["own@K"], "own"
+class _Own(Metric):
+    """Base of the metrics of the rank of the own pair, which need no other item."""
+
+    item_value = "own"
+    num_values = 0
+
+
+class _OwnAt(_Own):
+    form, pattern = "own@K", PATTERNS["own@K"]
     meaning = "share of the queries whose own pair is among the first K items"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
-        own = ranking.value("own", None)
-        return torch.where(own.any(1), own[:, : self.cut].any(1).double(), torch.nan)
+        rank = ranking.own_rank()
+        return torch.where(rank.isnan(), rank, (rank <= self.depth).double())
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
         own = buckets.values["own"]
@@ -207,14 +214,13 @@ class _OwnAt(Metric):
         return torch.where(own.sum(1) > 0, expected, torch.nan)
 
 
-class _OwnRank(Metric):
-    form, pattern, item_value = "own-rank", PATTERNS["own-rank"], "own"
+class _OwnRank(_Own):
+    form, pattern = "own-rank", PATTERNS["own-rank"]
     meaning = "median rank of the query's own pair"
     higher_is_better = False
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
-        own = ranking.value("own", None)
-        return torch.where(own.any(1), own.argmax(1).double() + 1, torch.nan)
+        return ranking.own_rank()
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
         own = buckets.values["own"]

@@ -12,6 +12,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
+from labelgraph.metrics.ranked import average_precision, ndcg_at, precision_of_hits, r_precision
 from labelgraph.metrics.ties import Buckets
 
 
@@ -24,7 +25,12 @@ class Ranking:
     """
 
     def __init__(self, grades: Tensor, value: Callable[[str, int | None], Tensor] | None = None) -> None:
-        self.grades, self._value = grades, value
+        self._grades, self._value = grades, value
+
+    @property
+    def grades(self) -> Tensor:
+        """Grades in ranked order, (b, N)."""
+        return self._grades
 
     def value(self, name: str, k: int | None = None) -> Tensor:
         """Return a value of `ItemValues` for the first k items, by default for all, float64, (b, min(k, N))."""
@@ -45,6 +51,31 @@ class Ranking:
     def num_relevant(self) -> Tensor:
         """Number of relevant items of each query, (b,)."""
         return self.relevant.sum(1)
+
+    def first(self, k: int) -> Tensor:
+        """1 or 0 for the first k items, uint8, (b, min(k, N))."""
+        return self.relevant[:, :k]
+
+    def average_precision(self, k: int | None, definition: str) -> Tensor:
+        """See `labelgraph.metrics.average_precision`."""
+        return average_precision(self.relevant, k, definition)
+
+    def r_precision(self) -> Tensor:
+        """See `labelgraph.metrics.r_precision`."""
+        return r_precision(self.relevant)
+
+    def precision_at_recall(self, level: float) -> Tensor:
+        """See `labelgraph.metrics.precision_at_recall`."""
+        return precision_of_hits(self.hits, [level])[:, 0]
+
+    def ndcg(self, k: int | None, gain: str) -> Tensor:
+        """See `labelgraph.metrics.ndcg_at`."""
+        return ndcg_at(self.grades, [k], gain)[:, 0]
+
+    def own_rank(self) -> Tensor:
+        """Rank of the first item that has the id of the query, from 1; NaN without such an item; float64, (b,)."""
+        own = self.value("own", None)
+        return torch.where(own.any(1), own.argmax(1).double() + 1, torch.nan)
 
 
 @dataclass(frozen=True)
@@ -96,6 +127,11 @@ class Metric(ABC):
         full = f"{name}/{cls.variants[0]}" if cls.variants and variant is None else name
         variant = variant or next(iter(cls.variants), None)
         return cls(full, None if cut is None else int(cut), variant, None if level is None else float(level))
+
+    @property
+    def num_values(self) -> int | None:
+        """Number of first items whose `item_value` it reads; None for all."""
+        return None
 
     @abstractmethod
     def of_ranking(self, ranking: Ranking) -> Tensor:

@@ -224,14 +224,14 @@ def _by_score(scores: Tensor, relevant: Tensor, pool: ThreadPoolExecutor, placed
 
 def _rank_long_rows(scores: np.ndarray, relevant: np.ndarray, ranked: np.ndarray, placed: bool) -> None:
     """Sort each row by radix, several times faster than by comparison; a stable sort keeps the order of ties."""
-    for key, grades, out in zip(_ascending(scores), relevant, ranked, strict=True):
+    for key, grades, out in zip(ascending(scores), relevant, ranked, strict=True):
         order = torch.sort(torch.from_numpy(key), stable=True).indices.numpy()
         out[:] = grades[order]
         if placed:
             out += order << PLACE_BITS
 
 
-def _ascending(scores: np.ndarray) -> np.ndarray:
+def ascending(scores: np.ndarray) -> np.ndarray:
     """Convert float32 scores to integers that rise where scores fall.
 
     The bits of a float order like an integer if all bits but the sign are flipped for negative numbers.
@@ -247,7 +247,7 @@ def _rank_rows(scores: np.ndarray, relevant: np.ndarray, ranked: np.ndarray, bit
     The high 32 bits order scores from high to low. The low 32 bits hold the place in the database, which breaks ties,
     and then the relevance. ``ranked`` receives the lowest ``width`` bits, by default only the relevance.
     """
-    keys = _ascending(scores).astype(np.int64)
+    keys = ascending(scores).astype(np.int64)
     keys <<= 32
     keys += np.arange(0, scores.shape[1] << bits, 1 << bits)
     keys += relevant

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -62,30 +63,50 @@ class SparseLabels:
         return np.diff(self.matrix.indptr)
 
     @cached_property
-    def _items(self) -> sp.csc_array:
+    def most(self) -> int:
+        """Largest number of labels of an item."""
+        return int(self.sizes.max(initial=0))
+
+    @cached_property
+    def items(self) -> sp.csc_array:
         """The items of each label."""
         return self.matrix.tocsc()
 
+    def labels(self, item: int) -> np.ndarray:
+        """Return the labels of an item."""
+        return self.matrix.indices[self.matrix.indptr[item] : self.matrix.indptr[item + 1]]
+
     def count_shared(self, asked: sp.csr_array) -> Tensor:
         """Count the labels that each query shares with each item, int32, (b, N)."""
-        most = int(np.diff(asked.indptr).max(initial=0))
-        shared = np.zeros((asked.shape[0], len(self)), np.uint8 if most < 256 else np.int32)  # Bytes stay in the cache.
-        for row, items in self._lists(asked):
-            shared[row, items] += 1
+        shared = self.new_counts(int(np.diff(asked.indptr).max(initial=0)), asked.shape[0])
+        for counts, labels in zip(shared, _rows(asked), strict=True):
+            self.count(labels, counts)
         return torch.from_numpy(shared).int()
 
     def share_any(self, asked: sp.csr_array) -> Tensor:
         """Check whether each query shares a label with each item, bool, (b, N)."""
         shared = np.zeros((asked.shape[0], len(self)), bool)
-        for row, items in self._lists(asked):
-            shared[row, items] = True
+        for mask, labels in zip(shared, _rows(asked), strict=True):
+            self.mark(labels, mask, True)
         return torch.from_numpy(shared)
 
-    def _lists(self, asked: sp.csr_array) -> Any:
-        ends = self._items.indptr
-        for row in range(asked.shape[0]):
-            for label in asked.indices[asked.indptr[row] : asked.indptr[row + 1]]:
-                yield row, self._items.indices[ends[label] : ends[label + 1]]
+    def new_counts(self, most: int, num_queries: int = 1) -> np.ndarray:
+        """Create zeros for `count`, for queries of at most ``most`` labels, (num_queries, N)."""
+        return np.zeros((num_queries, len(self)), np.uint8 if most < 256 else np.int32)  # Bytes stay in the cache.
+
+    def count(self, labels: np.ndarray, counts: np.ndarray) -> None:
+        """Add the number of some labels that each item has to its count, (N,); only items with a label are visited."""
+        for items in self._lists(labels):
+            counts[items] += 1
+
+    def mark(self, labels: np.ndarray, values: np.ndarray, value: int) -> None:
+        """Set the values, (N,), of the items that have any of some labels."""
+        for items in self._lists(labels):
+            values[items] = value
+
+    def _lists(self, labels: np.ndarray) -> Iterator[np.ndarray]:
+        ends = self.items.indptr
+        return (self.items.indices[ends[label] : ends[label + 1]] for label in labels)
 
     def shared_at(self, asked: sp.csr_array, places: Tensor) -> Tensor:
         """Count the labels that each query shares with the items at its places, (b, k), float64."""
@@ -97,3 +118,8 @@ class SparseLabels:
     def sizes_at(self, places: Tensor) -> Tensor:
         """Return the number of labels of the items at some places, (b, k), float64."""
         return torch.from_numpy(self.sizes[places.cpu().numpy()]).to(places.device, torch.float64)
+
+
+def _rows(labels: sp.csr_array) -> list[np.ndarray]:
+    """The labels of each item."""
+    return [labels.indices[start:end] for start, end in zip(labels.indptr[:-1], labels.indptr[1:], strict=True)]

@@ -1,0 +1,94 @@
+"""Rankings of sparse labels in a large database, of which only the relevant items are kept, against whole rankings."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from labelgraph._core.multi_hot import DENSE_LABELS
+from labelgraph.metrics import Metric, query_metrics
+from labelgraph.metrics.metric import Ranking
+from labelgraph.metrics.ranking import RADIX_ITEMS
+
+NAMES = [
+    "map", "map@50", "map@50/first-k", "map@50/recall-normalised", "map@50/min(k,R)", "precision@10", "recall@100",
+    "r-precision", "precision@min(10,R)", "precision@recall0.0", "precision@recall0.3", "precision@recall1.0",
+    "ndcg@10", "ndcg/linear", "ndcg/exponential", "jaccard@10", "exact@3", "relevant",
+]  # fmt: skip
+OWN = ["own@1", "own@1000", "own-rank"]
+QUERIES, ITEMS, LABELS = 14, RADIX_ITEMS + 500, DENSE_LABELS + 40
+
+
+class _Reciprocal(Metric):
+    """A metric of a user, which reads the whole ranking."""
+
+    form, pattern, meaning = "reciprocal", "reciprocal", "reciprocal rank of the first own or relevant item"
+    item_value = "own"
+
+    def of_ranking(self, ranking: Ranking) -> torch.Tensor:
+        found = ranking.relevant + ranking.value("own") + ranking.grades * (ranking.hits == 1)
+        return (found / torch.arange(1, found.shape[1] + 1)).sum(1)
+
+    def of_buckets(self, buckets):
+        raise NotImplementedError
+
+
+def labelled(items, seed):
+    """Sparse labels: a frequent label, rare labels, and some items without labels."""
+    rng = np.random.default_rng(seed)
+    rows = np.repeat(np.arange(items), 4)
+    columns = (LABELS * rng.random(len(rows)) ** 4).astype(int)
+    labels = sp.csr_array((np.ones(len(rows), np.float32), (rows, columns)), shape=(items, LABELS)) > 0
+    kept = sp.diags_array((np.arange(items) % 7 != 3).astype(np.float32))
+    return sp.csr_array(kept @ labels.astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def case():
+    generator = torch.Generator().manual_seed(2)
+    # Whole numbers, so that most scores are tied; some ids are those of two items.
+    query, database = (torch.randint(-2, 3, (n, 3), generator=generator).float() for n in (QUERIES, ITEMS))
+    ids = torch.arange(QUERIES) + 5, torch.arange(ITEMS) % (ITEMS - 9)
+    return query, database, labelled(QUERIES, 0), labelled(ITEMS, 1), ids
+
+
+def whole(asked, held):
+    """The numbers of shared labels as a matrix, for which the whole ranking is kept."""
+    return torch.from_numpy((asked @ held.T).toarray())
+
+
+@pytest.mark.parametrize("similarity", ["dot", "hamming"])
+@pytest.mark.parametrize("leave_out_own", [True, False])
+@pytest.mark.parametrize("block_size", [None, 3])
+def test_metrics_are_those_of_the_whole_ranking(case, similarity, leave_out_own, block_size):
+    query, database, asked, held, ids = case
+    if similarity == "hamming":
+        query, database = (torch.from_numpy(np.packbits(side.numpy() > 0, axis=1)) for side in (query, database))
+    names = NAMES if leave_out_own else [*NAMES, *OWN, _Reciprocal("reciprocal")]
+    options = {
+        "similarity": similarity, "query_ids": ids[0], "database_ids": ids[1], "leave_out_own": leave_out_own,
+        "block_size": block_size,
+    }  # fmt: skip
+    expected = query_metrics(query, database, asked, held, names, relevance=whole(asked, held), **options)
+    values = query_metrics(query, database, asked, held, names, **options)
+    assert values.keys() == expected.keys()
+    assert expected["relevant"].min() == 0 and expected["relevant"].max() > ITEMS / 10 and expected["map"].any()
+    for name, value in expected.items():
+        torch.testing.assert_close(values[name], value, rtol=1e-12, atol=1e-12, msg=lambda text, name=name: name + text)
+
+
+def test_without_grades_and_ids_too(case):
+    query, database, asked, held, _ = case
+    names = ["map", "precision@5", "precision@recall0.5"]
+    expected = query_metrics(query, database, None, None, names, relevance=whole(asked, held) > 0, similarity="dot")
+    values = query_metrics(query, database, asked, held, names, similarity="dot")
+    for name, value in expected.items():
+        torch.testing.assert_close(values[name], value, rtol=1e-12, atol=1e-12)
+
+
+def test_an_own_pair_that_is_not_in_the_database_has_no_rank(case):
+    query, database, asked, held, ids = case
+    values = query_metrics(
+        query, database, asked, held, OWN, query_ids=ids[0] + 2 * ITEMS, database_ids=ids[1], leave_out_own=False
+    )
+    assert all(value.isnan().all() for value in values.values())
