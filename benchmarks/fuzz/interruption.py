@@ -176,6 +176,24 @@ def _begin_process(module: str, arguments: list[str], errors: Path) -> int:
         ).pid  # fmt: skip
 
 
+def _become_program(module: str, arguments: list[str], errors: Path) -> None:
+    """Give this process the signals, streams, arguments and modules of a new ``python -m module``."""
+    use_one_thread()
+    signal.signal(TERMINATE, signal.SIG_DFL)
+    signal.signal(INTERRUPT, signal.default_int_handler)
+    if module.partition(".")[0] in ("labelgraph", "benchmarks"):  # As when these packages are imported.
+        handle_early()
+    sys.unraisablehook = sys.__unraisablehook__
+    file, nothing = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), os.open(os.devnull, os.O_RDWR)
+    for number, target in ((nothing, 0), (nothing, 1), (file, 2)):
+        os.dup2(number, target)
+    sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
+    sys.argv = [module, *arguments]
+    for name in (module, f"{module}.__main__"):  # Which is to be run anew; packages stay.
+        if not hasattr(sys.modules.get(name), "__path__"):
+            sys.modules.pop(name, None)
+
+
 def _begin_fork(module: str, arguments: list[str], errors: Path) -> int:
     """Run ``python -m module`` in a fork, where all imports are done; the fork ends as Python would end."""
     ready, tell = os.pipe()
@@ -187,20 +205,7 @@ def _begin_fork(module: str, arguments: list[str], errors: Path) -> int:
         return pid
     status = 1
     try:
-        use_one_thread()
-        signal.signal(TERMINATE, signal.SIG_DFL)
-        signal.signal(INTERRUPT, signal.default_int_handler)
-        if module.partition(".")[0] in ("labelgraph", "benchmarks"):  # As when these packages are imported.
-            handle_early()
-        sys.unraisablehook = sys.__unraisablehook__
-        file, nothing = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), os.open(os.devnull, os.O_RDWR)
-        for number, target in ((nothing, 0), (nothing, 1), (file, 2)):
-            os.dup2(number, target)
-        sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
-        sys.argv = [module, *arguments]
-        for name in (module, f"{module}.__main__"):  # Which is to be run anew; packages stay.
-            if not hasattr(sys.modules.get(name), "__path__"):
-                sys.modules.pop(name, None)
+        _become_program(module, arguments, errors)
         os.write(tell, b".")
         runpy.run_module(module, run_name="__main__")
         status = 0
