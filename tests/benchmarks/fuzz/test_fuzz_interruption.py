@@ -20,7 +20,7 @@ def test_interrupted_commands(name, tmp_path):
 
 CARELESS = """
 import pathlib, time
-for part in range(20):
+for part in range(100):
     with open("out.txt", "a" if part else "w") as file:
         file.write(str(part))
     time.sleep(0.01)
@@ -36,5 +36,5 @@ def test_a_careless_command_is_found_out(tmp_path, monkeypatch):
         lambda place: (place / "out.txt").read_text(),
     )  # fmt: skip
     monkeypatch.setitem(COMMANDS, "careless", command)
-    kinds = {failure["kind"] for failure in interrupt("careless", 2, 0, tmp_path / "work")["failures"]}
+    kinds = {failure["kind"] for failure in interrupt("careless", 3, 0, tmp_path / "work")["failures"]}
     assert {"lost", "no line", "traceback"} <= kinds
