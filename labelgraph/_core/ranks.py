@@ -64,6 +64,36 @@ def rows_of_all(*parts: Tensor) -> list[Tensor]:
     return [next(rows) if part.layout == torch.strided else _as_csr(rows, part.size(1)) for part in parts]
 
 
+@contextmanager
+def shared_errors(group: dist.ProcessGroup | None) -> Iterator[None]:
+    """Let an error of one process in the context be an error in all processes, which would wait for it otherwise.
+
+    Every process of the group must enter the context, and communicate neither in it nor before its end. For the group
+    ``None``, errors are unchanged.
+
+    Raises:
+        ValueError: In all processes, if one of them raises it; the message names the process.
+        RuntimeError: In the other processes, if one of them raises another error.
+    """
+    if group is None:
+        yield
+        return
+    error: Exception | None = None
+    try:
+        yield
+    except Exception as wrong:
+        error = wrong
+    refused = isinstance(error, ValueError)
+    own = None if error is None else (refused, str(error) if refused else f"{type(error).__name__}: {error}")
+    everyone: list[Any] = [None] * dist.get_world_size(group)
+    dist.all_gather_object(everyone, own, group=group)
+    if error is not None and not refused:
+        raise error
+    for rank, found in enumerate(everyone):
+        if found is not None:
+            raise (ValueError if found[0] else RuntimeError)(f"{found[1]} in process {rank}") from error
+
+
 def average_gradient(parameter: Tensor) -> None:
     """Replace the gradient of a parameter, dense or sparse, by its mean over the processes that share the batch."""
     gradient = parameter.grad

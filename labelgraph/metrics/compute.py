@@ -14,6 +14,7 @@ from torch.distributed import ProcessGroup
 
 from labelgraph._core.embeddings import Vectors
 from labelgraph._core.names import check_name
+from labelgraph._core.ranks import shared_errors
 from labelgraph._core.reading import quoted
 from labelgraph.metrics.grades import Relevance
 from labelgraph.metrics.hit_ranking import hit_rankings, keeps_hits
@@ -41,12 +42,17 @@ def over_queries(
 
     Returns:
         ``values``, the same in every process.
+
+    Raises:
+        ValueError: In all processes, if one of them raises it.
+        RuntimeError: In the other processes, if one of them raises another error.
     """
     if group is None:
         return values.copy_(measure(slice(0, len(values))))
     rows = share(len(values), block_size, dist.get_rank(group), dist.get_world_size(group))
-    if rows.start < rows.stop:
-        values[rows] = measure(rows)
+    with shared_errors(group):
+        if rows.start < rows.stop:
+            values[rows] = measure(rows)
     dist.all_reduce(values, group=group)  # Every row is zero in all processes but one.
     return values
 

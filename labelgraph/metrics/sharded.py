@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +13,7 @@ from torch import Tensor
 from labelgraph._core.array_kinds import as_sparse, plain_array
 from labelgraph._core.embeddings import BLOCK_SCORES, Embeddings, Vectors, as_embeddings, as_matrix
 from labelgraph._core.multi_hot import take_rows
-from labelgraph._core.ranks import rows_of_all, shared_batch
+from labelgraph._core.ranks import rows_of_all, shared_batch, shared_errors
 from labelgraph.metrics.compute import check_needs, read_metrics
 from labelgraph.metrics.grades import Relevance
 from labelgraph.metrics.metric import Metric, Ranking
@@ -70,6 +69,7 @@ def sharded_metrics(
     Raises:
         ValueError: In all processes, if embeddings, labels or ids of one process do not fit those of another; if a
             process has no queries or no items; or if an argument is wrong.
+        RuntimeError: If a relevance function or a metric fails with another error in one process; the others name it.
     """
     names = read_metrics(metrics, ties)
     if any(name.needs_grades for name in names) and isinstance(relevance, str) and relevance == "shared":
@@ -79,22 +79,28 @@ def sharded_metrics(
     if block_size is not None:
         check_cuts([block_size], "block_size")
     given = query, database, query_labels, database_labels, query_ids, database_ids
-    with _shared_errors(group):
+    with shared_errors(group):
         (asks, has), labels, ids = _prepared(*given, similarity)
     sizes = _agreed_sizes((asks, has), labels, ids, group)
-    with _shared_errors(group):
+    with shared_errors(group):
         check_needs(names, RankingInputs.checked(asks, has, *labels, None, relevance, *ids, leave_out_own))
     step = block_size or max(1, BLOCK_SCORES // (sum(items for _, items in sizes) * len(sizes)))
     values = torch.zeros(len(asks), len(names), dtype=torch.float64, device=asks.vectors.device)
     for start in range(0, max(queries for queries, _ in sizes), step):
         rows = slice(min(start, len(asks)), min(start + step, len(asks)))
         block = _block(asks, labels[0], ids[0], rows, group)
-        inputs = RankingInputs.checked(
-            block[0], has, block[1], labels[1], None, relevance, block[2], ids[1], leave_out_own
-        )
+        with shared_errors(group):
+            inputs = RankingInputs.checked(
+                block[0], has, block[1], labels[1], None, relevance, block[2], ids[1], leave_out_own
+            )
+            binary, parts = _scored(names, inputs)
         before = sum(len(range(*slice(start, start + step).indices(queries))) for queries, _ in _earlier(sizes, group))
         own = slice(before, before + rows.stop - rows.start)
-        values[rows] = _measured(names, ties, inputs, own, group)
+        with shared_batch(group):
+            gathered = rows_of_all(*(table.t() for table in parts))
+        with shared_errors(group):
+            tables = [table[:, own].t().contiguous() for table in gathered]
+            values[rows] = _measured(names, ties, inputs, binary, tables)
     with shared_batch(group):
         (everyone,) = rows_of_all(values)
     return {name.full: column for name, column in zip(names, everyone.unbind(1), strict=True)}
@@ -114,21 +120,6 @@ def _prepared(
         if len(side) != part.shape[0]:
             raise ValueError(f"'{name}' must have {len(side)} rows (got {part.shape[0]})")
     return sides, labels, (_ids("query_ids", query_ids), _ids("database_ids", database_ids))
-
-
-@contextmanager
-def _shared_errors(group: dist.ProcessGroup) -> Iterator[None]:
-    """Raise the error of any process in all processes, because the others would wait for it."""
-    error = ""
-    try:
-        yield
-    except ValueError as wrong:
-        error = str(wrong)
-    everyone: list[Any] = [None] * dist.get_world_size(group)
-    dist.all_gather_object(everyone, error, group=group)
-    for rank, message in enumerate(everyone):
-        if message:
-            raise ValueError(f"{message} in process {rank}")
 
 
 def _labels(name: str, labels: Any) -> Any:
@@ -183,23 +174,33 @@ def _block(asks: Embeddings, labels: Any, ids: Tensor | None, rows: slice, group
     return replace(asks, vectors=vectors), hot, (numbers[0] if numbers else None)
 
 
-def _measured(names: list[Metric], ties: str, inputs: RankingInputs, own: slice, group: dist.ProcessGroup) -> Tensor:
-    """Score the block of queries against the own items, gather the scores of the own queries, and measure them."""
+def _scored(names: list[Metric], inputs: RankingInputs) -> tuple[bool, list[Tensor]]:
+    """Score the block of queries against the own items.
+
+    Returns:
+        Whether the grades are truth values; and the scores, the grades as numbers, and the values that metrics need.
+    """
     size = len(inputs.query)
     scores, grades = next(graded_blocks(inputs, size))
-    wanted = sorted({name.item_value for name in names if name.item_value is not None})
-    values = [inputs.values.whole(name, slice(0, size)).to(scores.device) for name in wanted]
-    binary = grades.dtype == torch.bool
-    with shared_batch(group):
-        gathered = rows_of_all(*(table.t() for table in (scores, grades.int(), *values)))
-    scores, grades, *values = (table[:, own].t().contiguous() for table in gathered)
+    values = [inputs.values.whole(name, slice(0, size)).to(scores.device) for name in _wanted(names)]
+    return grades.dtype == torch.bool, [scores, grades.int(), *values]
+
+
+def _wanted(names: list[Metric]) -> list[str]:
+    return sorted({name.item_value for name in names if name.item_value is not None})
+
+
+def _measured(names: list[Metric], ties: str, inputs: RankingInputs, binary: bool, tables: list[Tensor]) -> Tensor:
+    """Measure the own queries of the block, from their scores, grades and values of all items."""
+    scores, grades, *values = tables
     if not len(scores):
         return torch.empty(0, len(names), dtype=torch.float64)
-    by_name = dict(zip(wanted, values, strict=True))
+    by_name = dict(zip(_wanted(names), values, strict=True))
     order = scores.sort(dim=1, descending=True, stable=True).indices
     ranked = grades.gather(1, order)
     ranking = Ranking(
-        ranked.to(torch.uint8) if binary else ranked, lambda name, k: by_name[name].gather(1, order)[:, :k]
+        ranked.to(torch.uint8) if binary else ranked,
+        lambda name, k: by_name[name].gather(1, order)[:, :k],
     )
     by_buckets = [ties == "expected" or name.needs_distances for name in names]
     bits = 8 * inputs.query.vectors.shape[1] if inputs.similarity == "hamming" else None

@@ -1,5 +1,7 @@
 """Metrics of queries and a database in parts, in several processes."""
 
+from datetime import timedelta
+
 import pytest
 import scipy.sparse as sp
 import torch
@@ -55,13 +57,14 @@ def own_part(rank, arguments, options):
 
 def process(rank, folder):
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2,
+                            timeout=timedelta(minutes=1))  # fmt: skip
     result = {}
     for name, (arguments, options) in cases().items():
         parts, options = own_part(rank, arguments, options)
         for block_size in (None, 1, 5):
             result[name, block_size] = sharded_metrics(*parts, group=dist.group.WORLD, block_size=block_size, **options)
-    torch.save((result, errors(rank)), folder / f"{rank}.pt")
+    torch.save((result, errors(rank), failures(rank)), folder / f"{rank}.pt")
     dist.destroy_process_group()
 
 
@@ -85,6 +88,33 @@ def errors(rank):
     return messages
 
 
+def failures(rank):
+    """The error that this process raises if a function of the user fails only in process 1, in its second block."""
+    query, database, asked, held = sides()
+
+    def failing(error):
+        calls = []
+
+        def relevance(q, d):
+            calls.append(len(q))
+            if rank == 1 and len(calls) == 2:
+                raise error
+            return q @ d.t() > 1
+
+        return relevance
+
+    found = []
+    for measure, rows in ((sharded_metrics, slice(rank, None, 2)), (query_metrics, slice(None))):
+        for error in (ValueError("no such label"), ZeroDivisionError("by zero")):
+            parts = [part[rows] for part in (query, database, asked, held)]
+            with pytest.raises(Exception) as caught:
+                measure(*parts, group=dist.group.WORLD, block_size=3, relevance=failing(error))
+            found.append((caught.typename, str(caught.value)))
+        values = measure(*parts, group=dist.group.WORLD, block_size=3)  # The processes can go on.
+        found.append(values["map"].tolist())
+    return found
+
+
 @pytest.fixture(scope="module")
 def of_two(tmp_path_factory):
     folder = tmp_path_factory.mktemp("processes")
@@ -98,7 +128,7 @@ def test_parts_in_two_processes_give_the_values_of_one(of_two, name):
     arguments, options = cases()[name]
     expected = query_metrics(*arguments, **options)
     assert len({column.sum().item() for column in expected.values()}) > len(expected) / 2
-    for result, _ in of_two:
+    for result, _, _ in of_two:
         for block_size in (None, 1, 5):
             values = result[name, block_size]
             assert values.keys() == expected.keys()
@@ -109,7 +139,7 @@ def test_parts_in_two_processes_give_the_values_of_one(of_two, name):
 
 @pytest.mark.slow
 def test_parts_that_do_not_fit_are_an_error_in_both_processes(of_two):
-    (_, first), (_, second) = of_two
+    (_, first, _), (_, second, _) = of_two
     facts_of_each = [
         "'database' row process 1", "width 16 15", "'query_labels' 3 2", "'database_labels' 0 1 2.0 process 1",
         "'database_ids' (3,) (2,) process 1", "'query_ids' whole process 0",
@@ -117,3 +147,13 @@ def test_parts_that_do_not_fit_are_an_error_in_both_processes(of_two):
     assert first == second
     for message, facts in zip(first, facts_of_each, strict=True):
         assert all(fact in message for fact in facts.split())
+
+
+@pytest.mark.slow
+def test_a_function_that_fails_in_one_process_stops_both(of_two):
+    (_, _, first), (_, _, second) = of_two
+    for own, other in (first[:3], second[:3]), (first[3:], second[3:]):
+        assert own[0] == other[0] == ("ValueError", "no such label in process 1")
+        assert own[1] == ("RuntimeError", "ZeroDivisionError: by zero in process 1")
+        assert other[1] == ("ZeroDivisionError", "by zero")
+        assert own[2] == other[2] and len(own[2]) == sum(QUERIES)
