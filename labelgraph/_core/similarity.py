@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SHORT = 1e-12  # The squares of shorter rows lose digits in float32.
 SMALLEST = 1e-30
+CACHED_ITEMS, CACHED_SCORES = 2**14, 2**20  # Of one step of an elementwise computation.
 
 
 class Similarity:
@@ -82,12 +83,19 @@ class _Jaccard(Similarity):
 
 def _jaccard_of(shared: Tensor, query: Sequence[Tensor], database: Sequence[Tensor]) -> Tensor:
     """Turn expected numbers of shared labels into scores; the sides have sums, pair embeddings and highest scores."""
+    step = max(CACHED_ITEMS, CACHED_SCORES // max(1, len(shared)))  # So that all steps find scores in the cache.
+    for start in range(0, shared.shape[1], step):
+        items = slice(start, start + step)
+        _to_jaccard(shared[:, items], query, [side[items] for side in database])
+    return shared
+
+
+def _to_jaccard(shared: Tensor, query: Sequence[Tensor], database: Sequence[Tensor]) -> None:
     union = (query[0][:, None] + database[0]).sub_(shared).clamp_(min=SMALLEST)
     shared.div_(union)
-    if not query[1].shape[1]:
-        return shared
-    like = torch.mm(query[1], database[1].t(), out=union).clamp_(min=0)
-    return shared.addcmul_(like.square(), like).div_(query[2][:, None])
+    if query[1].shape[1]:
+        like = torch.mm(query[1], database[1].t(), out=union).clamp_(min=0)
+        shared.addcmul_(like.square(), like).div_(query[2][:, None])
 
 
 class _SparseDot(Similarity):

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 MOST_LABELS = 2**24  # Every whole number up to this one is a float32.
-PRODUCT_ROWS = 64  # Queries whose labels share one reading of the inverted lists.
 FEW_QUERIES = 4  # Before the lists are built, which takes the time of several queries.
 
 
@@ -60,17 +59,10 @@ class InvertedLists:
     """
 
     def __init__(self, labels: Tensor, probabilities: Tensor) -> None:
-        self._labels, self._probabilities = labels.int(), probabilities
+        self._rows: tuple[Tensor, Tensor] | None = (labels.int(), probabilities)  # Until there are lists.
         self._num_labels = int(labels.max()) + 1 if labels.numel() else 0
         self._queries = 0
-        self._lists: sp.csc_array | None = None
-
-    def _build(self) -> sp.csc_array:
-        labels, probabilities = self._labels, self._probabilities
-        filled = probabilities != 0
-        starts = np.concatenate([[0], filled.sum(1).cumsum(0).numpy()])
-        parts = probabilities[filled].numpy(), labels[filled].numpy(), starts
-        return sp.csr_array(parts, shape=(len(labels), self._num_labels)).tocsc()
+        self._lists: tuple[list[Tensor], list[Tensor]] | None = None
 
     def products(self, labels: Tensor, probabilities: Tensor, out: Tensor) -> Tensor:
         """Write the sums of products of queries with all items into ``out``.
@@ -81,20 +73,34 @@ class InvertedLists:
             out: Shape (Q, N).
         """
         self._queries += len(labels)
-        if self._lists is None and self._queries > FEW_QUERIES:
-            self._lists = self._build()
-        for start in range(0, len(labels), PRODUCT_ROWS):
-            rows = slice(start, start + PRODUCT_ROWS)
-            out[rows] = self._products(labels[rows], probabilities[rows])
+        if self._rows is not None and self._queries > FEW_QUERIES:
+            self._lists, self._rows = _lists(*self._rows, self._num_labels), None
+        write = self._from_rows if self._lists is None else self._from_lists
+        for number, value, sums in zip(labels, probabilities, out, strict=True):
+            known = (value != 0) & (number < self._num_labels)
+            write(number[known], value[known], sums)
         return out
 
-    def _products(self, labels: Tensor, probabilities: Tensor) -> Tensor:
-        row, place = ((probabilities != 0) & (labels < self._num_labels)).nonzero(as_tuple=True)
-        label, value = labels[row, place], probabilities[row, place]
-        if self._lists is None:
-            dense = value.new_zeros(len(labels), self._num_labels).index_put((row, label), value)
-            read = (each.index_select(0, self._labels.flatten()).view_as(self._labels) for each in dense)
-            return torch.stack([(each * self._probabilities).sum(1) for each in read])
-        used, column = label.unique(return_inverse=True)
-        weights = value.new_zeros(len(used), len(labels)).index_put((column, row), value)
-        return torch.from_numpy(self._lists[:, used.numpy()] @ weights.numpy()).t()
+    def _from_rows(self, labels: Tensor, probabilities: Tensor, out: Tensor) -> None:
+        assert self._rows is not None
+        dense = probabilities.new_zeros(self._num_labels).index_put((labels,), probabilities)
+        held = dense.index_select(0, self._rows[0].flatten()).view_as(self._rows[0])
+        torch.sum(held * self._rows[1], 1, out=out)
+
+    def _from_lists(self, labels: Tensor, probabilities: Tensor, out: Tensor) -> None:
+        assert self._lists is not None
+        items, values = self._lists
+        out.zero_()
+        order = labels.argsort()  # The rounding of a sum does not depend on the order of the labels.
+        for label, probability in zip(labels[order].tolist(), probabilities[order].tolist(), strict=True):
+            out.index_add_(0, items[label], values[label], alpha=probability)
+
+
+def _lists(labels: Tensor, probabilities: Tensor, num_labels: int) -> tuple[list[Tensor], list[Tensor]]:
+    """Return the items of each label, int32, and their probabilities."""
+    filled = probabilities != 0
+    starts = np.concatenate([[0], filled.sum(1).cumsum(0).numpy()])
+    parts = probabilities[filled].numpy(), labels[filled].numpy(), starts
+    by_label = sp.csr_array(parts, shape=(len(labels), num_labels)).tocsc()
+    sizes = np.diff(by_label.indptr).tolist()
+    return torch.from_numpy(by_label.indices).split(sizes), torch.from_numpy(by_label.data).split(sizes)

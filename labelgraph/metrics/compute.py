@@ -12,12 +12,12 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed import ProcessGroup
 
-from labelgraph._core.embeddings import Vectors
+from labelgraph._core.embeddings import BLOCK_SCORES, Vectors
 from labelgraph._core.names import check_name
 from labelgraph._core.ranks import shared_errors
 from labelgraph._core.reading import quoted
 from labelgraph.metrics.grades import Relevance
-from labelgraph.metrics.hit_ranking import hit_rankings, keeps_hits
+from labelgraph.metrics.hit_ranking import HIT_SCORES, hit_rankings, keeps_hits
 from labelgraph.metrics.item_values import ItemValues
 from labelgraph.metrics.measures import parse_metric
 from labelgraph.metrics.metric import Metric, Ranking
@@ -140,7 +140,9 @@ def query_metrics(
         query, database, query_labels, database_labels, similarity, relevance, query_ids, database_ids, leave_out_own
     )
     check_needs(names, inputs)
-    rows = rows_a_block(inputs, block_size)
+    # Of hits, no grades of all items are in memory.
+    hits = keeps_hits(inputs) and ties != "expected"
+    rows = rows_a_block(inputs, block_size, HIT_SCORES if hits else BLOCK_SCORES)
     values = torch.zeros(len(inputs.query), len(names), dtype=torch.float64, device=inputs.query.vectors.device)
     over_queries(lambda part: _measure(replace(inputs, ranked=part), names, ties, rows), values, rows, group)
     return {name.full: column for name, column in zip(names, values.unbind(1), strict=True)}

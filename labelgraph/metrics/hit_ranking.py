@@ -18,6 +18,8 @@ from labelgraph.metrics.ranked import GAINS, check_average_precision, discount_s
 from labelgraph.metrics.ranking import CACHED_RELEVANCE, RADIX_ITEMS, RankingInputs, ascending
 from labelgraph.metrics.sparse_labels import SparseLabels
 
+HIT_SCORES = 2**25  # 128 MiB of scores at a time: a product of few queries and many items would be slow.
+
 
 class HitRanking(Ranking):
     """Ranks and grades of the relevant items of some queries; all other items are not relevant.
