@@ -32,7 +32,10 @@ SIMILARITIES = {
 MOSTLY_ZERO = 0.75  # Texts with at least this share of zeros are treated as bags of words.
 PAIR_BATCH = 300  # Number of pairs in a batch for which ``pair_weight`` is the weight of the pair loss.
 FEWEST_KEPT = 0.05  # Minimum share of the words of a text that word dropout keeps.
-NEIGHBOUR_ITEMS = 1.0  # Items as which the neighbours of one of many labels count in its reference.
+# References of many labels, by the validation split of the benchmark ``tags`` with 10,000 labels.
+NEIGHBOUR_ITEMS = 1.0  # Items as which the neighbours of a label count.
+SHRINKAGE = 0.3
+WHITENED = 3.0  # Cosines of whitened directions vary less, so that they need more weight.
 BLOCK_SCORES = 2**24  # Label scores in memory at a time, 64 MiB, where the most probable of many labels are kept.
 
 
@@ -62,9 +65,10 @@ class ExpectedRelevance(Method):
 
     With more than 1,024 labels and no codes, a training step scores only some labels: those of its batch, and random
     others for all of its items (`draw_labels`). Its time does not depend on the number of all labels, and its gradient
-    is that of the loss over all labels on average. Embeddings name the ``kept_labels`` most probable labels of an item,
-    and the score is computed from them; `Embeddings` bounds its change. One line for all labels calibrates their
-    probabilities, because few labels have held-out items of their own.
+    is that of the loss over all labels on average. References are whitened and have three times the weight. Embeddings
+    name the ``kept_labels`` most probable labels of an item, and the score is computed from them; `Embeddings` bounds
+    its change. One line for all labels calibrates their probabilities, because few labels have held-out items of their
+    own.
 
     Args:
         image_projector: Image features (B, D_v) to hidden units (B, H).
@@ -356,9 +360,11 @@ def _optional(config: ExpectedRelevanceConfig, labels: int) -> dict[str, nn.Modu
         return {"hash_head": HashHead(labels, config.bits, config.relaxation)}
     if not config.borrowing:
         return {}
-    neighbours = NEIGHBOUR_ITEMS if labels > DENSE_LABELS else None
-    items = config.borrowing_items
-    return {"references": LabelReferences(labels, config.hidden_channels, config.borrowing, items, neighbours)}
+    sizes, items = (labels, config.hidden_channels), config.borrowing_items
+    if labels <= DENSE_LABELS:
+        return {"references": LabelReferences(*sizes, config.borrowing, items)}
+    strength = WHITENED * config.borrowing
+    return {"references": LabelReferences(*sizes, strength, items, NEIGHBOUR_ITEMS, SHRINKAGE)}
 
 
 def _cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 import torch
@@ -36,6 +36,11 @@ class LabelReferences(nn.Module):
     Classifiers that borrow from similar labels are known from extreme classification (ECLARE,
     doi:10.1145/3442381.3449815).
 
+    With ``shrinkage``, :math:`P_c` and :math:`N_c` are whitened first: :math:`(\Sigma + \lambda \bar\sigma^2 I)^{-1}
+    (P_c - \mu)`, with mean :math:`\mu` and covariance :math:`\Sigma` of the unit vectors of the training items and the
+    mean :math:`\bar\sigma^2` of their variances. These are the directions of linear discriminant analysis with a
+    shrunk covariance. What all items have in common no longer counts.
+
     Args:
         num_labels: Number of labels :math:`C`.
         channels: Width of the hidden space :math:`H`.
@@ -44,6 +49,7 @@ class LabelReferences(nn.Module):
         neighbour_items: Number of items :math:`m` as which the sum over neighbours counts: it has the factor
             :math:`m / (m + n_c)`. By default, the factor is 1. Of many labels, neighbours often occur together, and
             a label with a few items needs to be told from them.
+        shrinkage: Shrinkage :math:`\lambda` of the covariance. By default, directions are not whitened.
 
     Shapes:
         - **input:** hidden units :math:`(B, H)`.
@@ -69,9 +75,11 @@ class LabelReferences(nn.Module):
         strength: float = 20.0,
         num_items: float = 5.0,
         neighbour_items: float | None = None,
+        shrinkage: float | None = None,
     ) -> None:
         super().__init__()
         self.strength, self.num_items, self.neighbour_items = strength, num_items, neighbour_items
+        self.shrinkage = shrinkage
         self.register_buffer("directions", torch.zeros(num_labels, channels))
         self.register_buffer("weights", torch.zeros(num_labels))
         self.register_buffer("offsets", torch.zeros(num_labels, len(SIDES)))
@@ -103,7 +111,8 @@ class LabelReferences(nn.Module):
             else:
                 item, label = (each.to(sums.device) for each in item_labels(labels))
                 sums.index_add_(0, label, unit[item])
-        own = unit_length(sums) + (0 if names is None else unit_length(names.to(sums)))
+        means = self._means(sums, counts.sum(0), moments.values())
+        own = means if names is None else means + self._means(names.to(sums), None, moments.values())
         if graph is not None:
             own = own + _from_neighbours(own, graph) * self._share(counts.amax(0)).unsqueeze(1)
         self.directions.copy_(unit_length(own))
@@ -114,6 +123,17 @@ class LabelReferences(nn.Module):
         directions = self.directions.to(sums)
         self.offsets.copy_(torch.stack([moments[side].threshold(directions) for side in SIDES], 1))
         return self
+
+    def _means(self, sums: Tensor, counts: Tensor | None, moments: Collection[_Moments]) -> Tensor:
+        """Return the directions of sums of unit vectors or, without counts, of single vectors; whitened if wanted."""
+        if self.shrinkage is None:
+            return unit_length(sums)
+        mean, covariance = _Moments.of_all(moments)
+        known = sums.any(1, keepdim=True)
+        centred = (unit_length(sums) if counts is None else sums / counts.clamp(min=1).unsqueeze(1)) - mean * known
+        spread = covariance.diagonal().mean().clamp(min=torch.finfo(sums.dtype).eps)
+        covariance.diagonal().add_(self.shrinkage * spread)
+        return unit_length(torch.linalg.solve(covariance, centred.t()).t())
 
     def _share(self, counts: Tensor) -> Tensor:
         if self.neighbour_items is None:
@@ -142,6 +162,13 @@ class _Moments:
         self.total += unit.sum(0)
         self.products.addmm_(unit.t(), unit)
         self.size += len(unit)
+
+    @staticmethod
+    def of_all(moments: Collection[_Moments]) -> tuple[Tensor, Tensor]:
+        """Return mean and covariance of the vectors of all sides."""
+        size = max(sum(each.size for each in moments), 1)
+        mean = torch.stack([each.total for each in moments]).sum(0) / size
+        return mean, torch.stack([each.products for each in moments]).sum(0) / size - mean.outer(mean)
 
     def threshold(self, directions: Tensor) -> Tensor:
         """Return mean plus two standard deviations of the cosine with each direction, (C,)."""

@@ -92,6 +92,46 @@ def test_references_follow_the_formula_in_batches_of_any_size(items, size, neigh
     np.testing.assert_allclose(references("text", query).numpy(), expected, atol=1e-6)
 
 
+def test_whitened_references_solve_for_the_centred_means(items):
+    hidden, labels, names, edges = items
+    references = LabelReferences(4, 5, neighbour_items=1.0, shrinkage=0.3).double()
+    references.fit(batches_of(hidden, labels, 3), torch.tensor(names).double(), graph_of(edges))
+    rows = np.array([unit(row) for side in hidden for row in hidden[side]])
+    tags = np.array([row for side in hidden for row in labels[side]])
+    covariance = np.cov(rows.T, bias=True)
+    precision = np.linalg.inv(covariance + 0.3 * np.trace(covariance) / 5 * np.eye(5))
+    own = np.zeros((4, 5))
+    for label in range(4):
+        for vectors in (rows[tags[:, label] > 0], np.array([unit(names[label])] if any(names[label]) else [])):
+            if len(vectors):
+                own[label] += unit(precision @ (vectors.mean(0) - rows.mean(0)))
+    count = [max(sum(row[label] for row in labels[side]) for side in labels) for label in range(4)]
+    borrowed = own.copy()
+    for source, target, weight in edges:
+        total = max(1.0, sum(w for _, t, w in edges if t == target))
+        borrowed[target] += own[source] * weight / total / (1 + count[target])
+    np.testing.assert_allclose(references.directions.numpy(), [unit(row) for row in borrowed], atol=1e-10)
+
+
+def test_whitened_references_find_a_label_behind_what_all_items_have_in_common():
+    torch.manual_seed(0)
+    labels = (torch.rand(400, 1) < 0.5).float()
+    hidden = torch.randn(400, 6) * torch.tensor([0.1, 1, 1, 1, 1, 1]) + 0.3 * labels * torch.eye(6)[0]
+    hidden += 10 * torch.eye(6)[5]
+
+    def share_right(shrinkage):
+        scores = LabelReferences(1, 6, shrinkage=shrinkage).fit([("image", hidden, labels)])("image", hidden)
+        return ((scores > scores.median()) == (labels > 0)).float().mean()
+
+    assert share_right(None) < 0.7 < 0.8 < share_right(0.01)
+
+
+def test_whitening_of_equal_items_stays_finite():
+    references = LabelReferences(2, 3, shrinkage=0.3)
+    references.fit([("image", torch.ones(4, 3), torch.tensor([[1.0, 0.0]] * 4))], names=torch.eye(3)[:2])
+    assert all(value.isfinite().all() for value in references.state_dict().values())
+
+
 def test_scores_are_zero_before_the_fit_and_for_a_label_without_any_reference():
     references = LabelReferences(2, 3)
     assert not references("image", torch.rand(4, 3)).any()
