@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor
 
@@ -95,14 +96,16 @@ def propensity_scored(
     cuts = _checked_cuts(ks)
     if not truth.nnz:
         raise ValueError("'labels' must have at least one label (got none)")
+    most = min(max(cuts), truth.shape[1])
     reached, best = torch.zeros(2, 2, len(cuts), dtype=torch.float64)
     rows = np.flatnonzero(np.diff(truth.indptr))
     for block in np.split(rows, range(0, len(rows), max(1, BLOCK // truth.shape[1]))[1:]):
         score = given[torch.from_numpy(block)].cpu() if isinstance(given, Tensor) else _dense(given[block])
-        relevant = _dense(truth[block])
-        gain = relevant.double() * weight
-        reached += _sums(score, gain, relevant, cuts)
-        best += _sums(gain, gain, relevant, cuts)
+        first = _first_labels(score, most)
+        has = truth[block]
+        number = torch.from_numpy(np.diff(has.indptr)).long()
+        reached += _sums(_dense(has).gather(1, first) * weight[first], number, cuts)
+        best += _sums(_best_gains(has, number, weight, most), number, cuts)
     names = [f"{kind}@{k}" for kind in ("psp", "psndcg") for k in cuts]
     return dict(zip(names, (reached / best).flatten().tolist(), strict=True))
 
@@ -132,16 +135,36 @@ def _dense(rows: Any) -> Tensor:
     return torch.from_numpy(rows.toarray())
 
 
-def _sums(score: Tensor, gain: Tensor, relevant: Tensor, cuts: Sequence[int]) -> Tensor:
-    """Sum gains and discounted gains over the items at each cut-off, (2, K), from matrices (b, C)."""
-    most = min(max(cuts), score.shape[1])
-    order = score.argsort(dim=1, descending=True, stable=True)[:, :most]
-    ranked = gain.gather(1, order)
-    discount = 1 / torch.arange(2, most + 2, dtype=torch.float64).log2()
+def _first_labels(score: Tensor, k: int) -> Tensor:
+    """Return the k labels with the highest scores of each item, (b, k); labels of equal score keep their order."""
+    top = score.topk(min(k + 1, score.shape[1]))
+    labels, order = top.indices[:, :k].sort(1)
+    labels = labels.gather(1, top.values.gather(1, order).argsort(dim=1, descending=True, stable=True))
+    if k < score.shape[1]:  # Labels of equal score are inside and outside: `topk` may take any of them.
+        tied = top.values[:, k - 1] == top.values[:, k]
+        labels[tied] = score[tied].argsort(dim=1, descending=True, stable=True)[:, :k]
+    return labels
+
+
+def _best_gains(labels: sp.csr_array, number: Tensor, weight: Tensor, k: int) -> Tensor:
+    """Return the k highest gains of the labels of each item, descending, (b, k)."""
+    gains = torch.zeros(len(number), max(k, int(number.max())), dtype=torch.float64)
+    gains[torch.arange(gains.shape[1]) < number[:, None]] = weight[torch.from_numpy(labels.indices).long()]
+    return gains.topk(k).values
+
+
+def _sums(ranked: Tensor, number: Tensor, cuts: Sequence[int]) -> Tensor:
+    """Sum gains and discounted gains over the items at each cut-off, (2, K).
+
+    Args:
+        ranked: Gains of the first labels of each item, (b, k).
+        number: Number of labels of each item, (b,).
+        cuts: Cut-offs; at most k labels count.
+    """
+    discount = 1 / torch.arange(2, ranked.shape[1] + 2, dtype=torch.float64).log2()
     ideal = discount.cumsum(0)
-    number = relevant.sum(1).long()
     sums = []
-    for k in (min(cut, most) for cut in cuts):
+    for k in (min(cut, ranked.shape[1]) for cut in cuts):
         divisor = ideal[number.clamp(max=k) - 1]
         sums.append(torch.stack([ranked[:, :k].sum(), ((ranked[:, :k] @ discount[:k]) / divisor).sum()]))
     return torch.stack(sums, 1)
