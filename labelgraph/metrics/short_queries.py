@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from labelgraph._core.array_kinds import plain_array
-from labelgraph._core.embeddings import Vectors, as_matrix
+from labelgraph._core.array_kinds import as_sparse, plain_array
+from labelgraph._core.embeddings import Vectors, as_embeddings, as_matrix
 from labelgraph._core.multi_hot import label_sums
 from labelgraph._core.names import check_name
 from labelgraph.data import COUNT_BINS, CrossModalData, count_bins
@@ -24,6 +25,9 @@ from labelgraph.metrics.protocols import PROTOCOLS, Encoder, check_encoder
 from labelgraph.metrics.sparse_labels import SparseLabels
 
 LEAST_TEXTS = 3
+MOST_QUERIES = 2000  # Of one kind; of more labels or words, a random sample is searched for.
+SAMPLE_SEED = 0
+TEXT_ROWS = 2**14  # Number of dense texts read at a time.
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ def typed_word_precision(
     Args:
         queries: Embeddings of the words, (W, H).
         database: Embeddings of the pictures, (N, H).
-        words: Whether the own text of a picture has the word, 0 or 1, (W, N).
+        words: Whether the own text of a picture has the word, 0 or 1, dense or sparse, (W, N).
         at: Cut-off of the precision. If fewer pictures have the word, their number is the cut-off.
         similarity: Similarity of plain matrices, see `Embeddings`.
 
@@ -110,7 +114,8 @@ def typed_word_precision(
         >>> typed_word_precision(torch.eye(2), torch.eye(2), [[1, 0], [1, 0]]).precision
         0.5
     """
-    return _measured(queries, database, as_matrix("words", words) > 0, at, similarity)
+    has = (words > 0).tocsr() if sp.issparse(words) else as_matrix("words", words) > 0
+    return _measured(queries, database, has, at, similarity)
 
 
 def evaluate_short_queries(
@@ -133,7 +138,8 @@ def evaluate_short_queries(
     Returns:
         Reports by kind of query. ``"labels"``: all labels, if the method embeds labels (`encode_labels`) or
         ``label_queries`` are given. ``"words"``: all words in at least 3 texts of the gallery, if the text features are
-        bags of words.
+        bags of words. If more than 2,000 labels are in the gallery, or more than 2,000 words, a random sample of 2,000
+        with a fixed seed is searched for.
 
     Raises:
         ValueError: If the protocol is unknown, or the data lack a split of the protocol.
@@ -152,15 +158,33 @@ def evaluate_short_queries(
     if labels is not None:
         if counts is None and "train" in data.splits:
             counts = label_sums(data.label_rows(data.rows("train"), dense=False))
-        reports["labels"] = label_query_precision(labels, pictures, data.label_rows(rows, dense=False), counts)
+        held = _sampled_labels(data.label_rows(rows, dense=False))
+        reports["labels"] = label_query_precision(labels, pictures, held, counts)
     if sp.issparse(data.text) or data.encoders.get("text", {}).get("encoder") == "bag-of-words":
         words = _bags(data, rows).T.tocsr()
-        typed = np.flatnonzero(np.diff(words.indptr) >= LEAST_TEXTS)
+        typed = _sample(np.flatnonzero(np.diff(words.indptr) >= LEAST_TEXTS))
         if len(typed):
             one_word = sp.csr_array(sp.eye_array(words.shape[0], format="csr", dtype=np.float32)[typed])
             queries = _encode_words(method, data, one_word)
-            reports["words"] = typed_word_precision(queries, pictures, words[typed].toarray())
+            reports["words"] = typed_word_precision(queries, pictures, words[typed])
     return reports
+
+
+def _sample(numbers: np.ndarray) -> np.ndarray:
+    """Draw `MOST_QUERIES` of some label or word numbers, in ascending order; fewer numbers are all kept."""
+    if len(numbers) <= MOST_QUERIES:
+        return numbers
+    return np.sort(np.random.default_rng(SAMPLE_SEED).choice(numbers, MOST_QUERIES, replace=False))
+
+
+def _sampled_labels(held: Tensor) -> Any:
+    """Leave out the labels that are not searched for, if they are many; a label without items is no query."""
+    if held.layout == torch.strided:
+        return held
+    matrix = as_sparse("labels", held)
+    sizes = np.bincount(matrix.indices, minlength=matrix.shape[1])
+    kept = np.isin(np.arange(len(sizes)), _sample(np.flatnonzero(sizes)))
+    return sp.csr_array(matrix @ sp.diags_array(kept.astype(np.float32)))
 
 
 def _encode_words(method: Method | Encoder, data: CrossModalData, one_word: sp.csr_array) -> Vectors:
@@ -174,7 +198,10 @@ def _encode_words(method: Method | Encoder, data: CrossModalData, one_word: sp.c
 
 def _bags(data: CrossModalData, rows: Tensor) -> sp.csr_array:
     """Return the words of each text, 0 or 1, (N, V)."""
-    bags = sp.csr_array(data.text_rows(rows).numpy() if isinstance(data.text, Tensor) else data.text[rows.numpy()])
+    if isinstance(data.text, Tensor):  # May be a mapped file that is larger than memory.
+        parts = [sp.csr_array(data.text_rows(part).numpy() > 0) for part in rows.split(TEXT_ROWS)]
+        return sp.csr_array(sp.vstack(parts, format="csr", dtype=np.float32))
+    bags = sp.csr_array(data.text[rows.numpy()])
     bags.data = (bags.data > 0).astype(np.float32)
     bags.eliminate_zeros()
     return bags
@@ -182,18 +209,39 @@ def _bags(data: CrossModalData, rows: Tensor) -> sp.csr_array:
 
 def _measured(queries: Vectors, database: Vectors, relevant: Any, at: int, similarity: str | None) -> QueryReport:
     """Measure queries, (K, H), from the relevance of the items, (K, N): a dense matrix or a CSR array."""
-    name = f"precision@min({at},R)"
-    given: dict[str, Any] = {"relevance": relevant}
-    if sp.issparse(relevant):  # The query of a label has this label alone.
-        own = sp.csr_array(sp.eye_array(relevant.shape[0], format="csr"))
-        given = {"query_labels": own, "database_labels": relevant.T.tocsr()}
-    values = query_metrics(queries, database, metrics=["map", name, "relevant"], similarity=similarity, **given)
-    asked = values["relevant"] > 0
+    measure = partial(query_metrics, metrics=["map", f"precision@min({at},R)", "relevant"], similarity=similarity)
+    if sp.issparse(relevant):
+        average, precision, number = _of_sparse(measure, queries, database, relevant, similarity)
+    else:
+        average, precision, number = measure(queries, database, relevance=relevant).values()
+    asked = number > 0
     if not asked.any():
         raise ValueError("at least one query must have a relevant item (got none)")
     return QueryReport(
-        precision=values[name][asked].mean().item(),
-        average_precision=values["map"][asked].mean().item(),
+        precision=precision[asked].mean().item(),
+        average_precision=average[asked].mean().item(),
         num_queries=int(asked.sum()),
-        per_query=torch.where(asked, values["map"], torch.nan).tolist(),
+        per_query=torch.where(asked, average, torch.nan).tolist(),
     )
+
+
+def _of_sparse(
+    measure: Callable[..., Mapping[str, Tensor]],
+    queries: Vectors,
+    database: Vectors,
+    relevant: sp.csr_array,
+    similarity: str | None,
+) -> Tensor:
+    """Measure only the queries that have a relevant item; the values of the others are 0, (3, K)."""
+    asks = as_embeddings("queries", queries, similarity)
+    if len(asks) != relevant.shape[0]:
+        raise ValueError(f"'queries' must have {relevant.shape[0]} rows, one per query (got {len(asks)})")
+    asked = np.flatnonzero(np.diff(relevant.indptr))
+    values = torch.zeros(3, len(asks), dtype=torch.float64)
+    if len(asked):
+        # The query of a label has this label alone.
+        own = SparseLabels(sp.csr_array(sp.eye_array(len(asked), format="csr")))
+        given = {"query_labels": own, "database_labels": SparseLabels(relevant[asked].T.tocsr())}
+        found = measure(asks[torch.from_numpy(asked)], database, **given)
+        values[:, asked] = torch.stack([*found.values()]).cpu()
+    return values

@@ -38,6 +38,8 @@ class SparseLabels:
     def read(cls, name: str, labels: Any, multi_hot: bool) -> SparseLabels | None:
         """Convert sparse labels of SciPy or torch; None if they are dense, or few enough to be made dense.
 
+        `SparseLabels` stay as they are, even of few labels.
+
         Args:
             name: Name of the argument in error messages.
             labels: Labels, (N, C).
@@ -46,6 +48,8 @@ class SparseLabels:
         Raises:
             ValueError: If labels that must be 0 or 1 are not.
         """
+        if isinstance(labels, SparseLabels):
+            return labels
         sparse = isinstance(labels, Tensor) and labels.layout != torch.strided
         if not (sparse or sp.issparse(labels)) or labels.ndim != 2 or labels.shape[1] <= DENSE_LABELS:
             return None

@@ -10,7 +10,7 @@ from labelgraph.data import CrossModalData
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.inference import encode_labels, encode_side
 from labelgraph.methods import METHODS, build_method
-from labelgraph.metrics import evaluate_short_queries, label_query_precision, typed_word_precision
+from labelgraph.metrics import evaluate_short_queries, label_query_precision, short_queries, typed_word_precision
 
 
 def precisions(scores, relevant, at=10):
@@ -72,12 +72,37 @@ def test_features_that_are_not_bags_have_no_words(make_data):
     assert evaluate_short_queries(method, data) == {} and encode_labels(method) is None
 
 
+def test_of_many_labels_and_words_a_sample_is_searched_for(monkeypatch):
+    generator = torch.Generator().manual_seed(1)
+    labels = sp.csr_array((torch.rand(60, 1100, generator=generator) < 0.01).float().numpy())
+    bags = sp.csr_array((torch.rand(60, 30, generator=generator) < 0.3).float().numpy())
+    data = CrossModalData(torch.randn(60, 8, generator=generator), bags, labels, splits={"database": range(60)})
+    word_vectors, queries = (torch.randn(size, 8, generator=generator) for size in (30, 1100))
+
+    def encode(pairs):
+        return pairs.image, pairs.text_rows().to_dense() @ word_vectors
+
+    whole = evaluate_short_queries(encode, data, label_queries=queries)
+    monkeypatch.setattr(short_queries, "MOST_QUERIES", 7)
+    sampled = evaluate_short_queries(encode, data, label_queries=queries)
+    assert repr(sampled) == repr(evaluate_short_queries(encode, data, label_queries=queries))  # Draws are the same.
+    by_label = torch.tensor([whole["labels"].per_query, sampled["labels"].per_query])
+    drawn = ~by_label[1].isnan()
+    assert drawn.sum() == 7 == sampled["labels"].num_queries < whole["labels"].num_queries
+    torch.testing.assert_close(by_label[1, drawn], by_label[0, drawn])
+    assert sampled["words"].num_queries == 7 < whole["words"].num_queries
+    some, every = (torch.tensor(report["words"].per_query)[:, None] for report in (sampled, whole))
+    assert (some - every.t()).abs().amin(1).max() < 1e-9
+
+
 @pytest.mark.parametrize(
     ("call", "facts"),
     [
         (lambda q, d, r: label_query_precision(q, d, r.t(), [1, 2]), ("'counts'", "6", "2")),
         (lambda q, d, r: typed_word_precision(q, d, r[:, :7]), ("'relevance'", "40", "7")),
         (lambda q, d, r: typed_word_precision(q, d, r & False), ("relevant", "none")),
+        (lambda q, d, r: typed_word_precision(q, d, sp.csr_array(r & False)), ("relevant", "none")),
+        (lambda q, d, r: typed_word_precision(q[:5], d, sp.csr_array(r)), ("'queries'", "6", "5")),
     ],
 )
 def test_wrong_arguments_are_named(case, call, facts):
