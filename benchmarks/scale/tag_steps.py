@@ -17,7 +17,9 @@ from typing import Any
 from benchmarks.scale.steps import run
 
 FIT, RIDGE, BLOCK = 50_000, 100.0, 65_536
-TRAINING = ("--method", "expected-relevance", "--epochs", "1", "--set", "train.batch_size=1024")
+# A hidden layer as wide as the features of the set.
+SETTINGS = ("train.batch_size=1024", "model.hidden_channels=256")
+TRAINING = ("--method", "expected-relevance", "--epochs", "1", "--set", *SETTINGS)
 
 
 def graphs_step(folder: Path) -> dict[str, Any]:

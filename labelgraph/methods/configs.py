@@ -268,6 +268,9 @@ class ExpectedRelevanceConfig(HashConfig):
             beside the labels of the batch, see `draw_labels`.
         kept_labels: With more than 1,024 labels and no codes, number of the most probable labels that an embedding
             names, see `Embeddings`.
+        label_probes: With more than 16,384 labels, the most probable labels of large batches are found by clusters of
+            classifiers: number of clusters whose labels are scored for an item, see `LabelClusters`. With ``None``,
+            all labels are scored.
     """
 
     # Training stops when mAP on the validation split stops improving, whatever the number of items.
@@ -301,3 +304,4 @@ class ExpectedRelevanceConfig(HashConfig):
     shrinkage: PositiveFloat = 1000.0
     drawn_labels: PositiveInt = 1024
     kept_labels: PositiveInt = 32
+    label_probes: PositiveInt | None = 16

@@ -18,6 +18,7 @@ from labelgraph.losses import draw_labels, info_nce_loss, sampled_cross_entropy
 from labelgraph.methods.base import Method
 from labelgraph.methods.configs import ExpectedRelevanceConfig
 from labelgraph.methods.hash_heads import hash_terms, hash_weights
+from labelgraph.methods.label_finder import LabelFinder
 from labelgraph.methods.label_placement import graph_probabilities, placing_edges
 from labelgraph.nn import HashHead, LabelReferences, LabelTable, Projector
 from labelgraph.probability import Calibration, relevance_features
@@ -115,6 +116,7 @@ class ExpectedRelevance(Method):
         self.hash_head = hash_head
         self.references = references
         self.config = config
+        self._finder = LabelFinder()
         self._names: tuple[sp.csr_array, Tensor, Tensor] | None = None  # Texts, labels and weights, for training.
         self.similarity = SIMILARITIES[config.score] if hash_head is None else "hamming"
         self.similarity_labels = classifier.out_features if self.similarity == "jaccard" else None
@@ -314,11 +316,16 @@ class ExpectedRelevance(Method):
         """Return the most probable labels and their probabilities, (B, k), in blocks of items."""
         line, kept, parts = self._calibration(side), self.config.kept_labels, []
         placed = self._graph is not None and bool(placing_edges(self._graph).any())
-        for block in hidden.split(max(1, BLOCK_SCORES // len(self.classifier.weight))):
+        ordered = not placed and bool((line.slope > 0).all())  # The line and the sigmoid keep the order.
+        table, probes = self.classifier, self.config.label_probes
+        if ordered and probes is not None and isinstance(table, LabelTable) and self._finder.pays(table, len(hidden)):
+            labels, highest = self._finder.highest(table, self.references, side, hidden, kept, probes)
+            return labels, line(highest).sigmoid()
+        for block in hidden.split(max(1, BLOCK_SCORES // len(table.weight))):
             scores = self._scores(side, block)
-            if placed or (line.slope <= 0).any():
+            if not ordered:
                 parts.append(top_rows(self._probabilities(side, scores), kept))
-            else:  # The line and the sigmoid keep the order.
+            else:
                 labels, highest = top_rows(scores, kept)
                 parts.append((labels, line(highest).sigmoid()))
         labels, probabilities = (torch.cat(each) for each in zip(*parts, strict=True))

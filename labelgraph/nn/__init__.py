@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from labelgraph.nn.conv import LabelAttentionConv, LabelConv
     from labelgraph.nn.hash_layers import HashHead, HashNetwork
     from labelgraph.nn.item_branch import ItemBranch, ResidualAdjacency, fused_similarity
+    from labelgraph.nn.label_clusters import LabelClusters
     from labelgraph.nn.label_encoder import LabelBranch, LabelEmbedding, LabelEncoder, cosine_scores
     from labelgraph.nn.label_references import LabelReferences
     from labelgraph.nn.label_table import LabelTable, table_parameters
@@ -37,6 +38,7 @@ __all__ = [
     "ItemBranch",
     "LabelAttentionConv",
     "LabelBranch",
+    "LabelClusters",
     "LabelConv",
     "LabelEmbedding",
     "LabelEncoder",

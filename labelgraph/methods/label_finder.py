@@ -1,0 +1,68 @@
+"""The labels with the highest scores for many items, by clusters of the classifiers of a method."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from labelgraph._core.names import SIDES
+from labelgraph._core.similarity import unit_length
+from labelgraph.data import DENSE_LABELS
+from labelgraph.nn import LabelClusters, LabelReferences, LabelTable
+
+CLUSTERED_LABELS = 16 * DENSE_LABELS  # With fewer labels, all scores take no longer.
+CLUSTERED_ITEMS = 2048  # The clusters take the time of all scores of about as many items.
+
+
+class LabelFinder:
+    """Clusters of the labels of a method, which are kept while its parameters stay the same.
+
+    They are no part of the state of the method: a copy, or a method that is loaded, clusters its labels again.
+    """
+
+    _clusters: tuple[object, LabelClusters] | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        return {}
+
+    def pays(self, table: LabelTable, items: int) -> bool:
+        """Return whether labels are found faster by clusters than by all scores, outside of a training step."""
+        many = len(table.weight) > CLUSTERED_LABELS and items >= CLUSTERED_ITEMS
+        return many and not torch.is_grad_enabled() and not torch.compiler.is_compiling()
+
+    def highest(
+        self,
+        table: LabelTable,
+        references: LabelReferences | None,
+        side: str,
+        hidden: Tensor,
+        k: int,
+        probes: int,
+    ) -> tuple[Tensor, Tensor]:
+        """Return the numbers and scores of the labels with the highest scores of a side, (B, k) each."""
+        queries = hidden if references is None else torch.cat([hidden, unit_length(hidden)], 1)
+        return self._current(table, references).highest(queries, SIDES.index(side), k, probes)
+
+    def _current(self, table: LabelTable, references: LabelReferences | None) -> LabelClusters:
+        """Return the clusters, built again if a parameter has changed."""
+        state = [each.detach() for part in (table, references) if part for each in part.state_dict().values()]
+        known = [(each.device, each.dtype, float(each.sum(dtype=torch.float64))) for each in state]
+        if self._clusters is None or self._clusters[0] != known:
+            self._clusters = None  # Not two at a time.
+            self._clusters = known, _cluster(table, references)
+        return self._clusters[1]
+
+
+def _cluster(table: LabelTable, references: LabelReferences | None) -> LabelClusters:
+    r"""Cluster classifiers and references.
+
+    A score is :math:`h \cdot w_c + b_c + \gamma_c (u \cdot r_c - o_c)` with the direction :math:`u` of :math:`h`.
+    """
+    weight, bias = table.weight.detach(), table.bias.detach().expand(-1, len(SIDES))
+    if references is None:
+        return LabelClusters(weight, bias)
+    scale = references.weights.unsqueeze(1)
+    directions = scale * references.directions
+    # For clusters, hidden units of one length would do; they are similar for this length, shorter than most.
+    vectors = weight * (weight.shape[1] ** 0.5 / 3) + directions
+    return LabelClusters(torch.cat([weight, directions], 1), bias - scale * references.offsets, vectors)

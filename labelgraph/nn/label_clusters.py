@@ -1,0 +1,163 @@
+"""Clusters of many linear classifiers, by which the labels with the highest scores are found without all scores."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from labelgraph._core.similarity import unit_length
+
+SAMPLE = 512  # Vectors by which a group is halved.
+ROUNDS = 4  # Rounds of two means for each half, and of k-means.
+FREQUENT = 4  # Labels that are always scored, for each cluster.
+LARGEST = 2  # Size of the largest cluster, in mean sizes.
+BLOCK_SCORES = 2**24  # Scores in memory at a time, 64 MiB.
+
+
+class LabelClusters:
+    r"""Find the highest of the scores :math:`s_{bc} = q_b \cdot k_c + a_c` of many labels from the scores of some.
+
+    There are :math:`K \approx 3 \sqrt C` clusters of labels. An item scores the means of all clusters, the labels of
+    the :math:`p` clusters with the highest scores, and the :math:`F = 4 K` labels with the highest constants
+    :math:`a_c`, which are frequent. So the number of products for an item grows with :math:`\sqrt C`. Scores are
+    exact, but a label with a high score is missed if it is in another cluster. With all clusters, no label is missed.
+
+    The labels are clustered by the directions of their vectors from the mean of all vectors (spherical k-means, from
+    groups that are halved by two means). Clusters of more than twice the mean size are split, which bounds the time of
+    an item. Clusters of classifiers are known from extreme classification (Parabel, doi:10.1145/3178876.3185998).
+
+    Args:
+        keys: Classifiers :math:`k_c`, shape (C, D).
+        constants: Constants :math:`a_c`, a column for each kind of query, shape (C, S).
+        vectors: Vectors by which the labels are clustered, shape (C, E); defaults to the classifiers.
+        num_clusters: Number of clusters before large ones are split, a power of 2; defaults to the one nearest to
+            :math:`3 \sqrt C`.
+        num_frequent: Number of labels that are always scored; defaults to 4 for each cluster.
+
+    Attributes:
+        num_clusters: Number of clusters.
+
+    Example:
+        >>> import torch
+        >>> from labelgraph.nn import LabelClusters
+        >>> clusters = LabelClusters(torch.eye(8), torch.zeros(8, 1), num_clusters=2, num_frequent=2)
+        >>> clusters.highest(torch.eye(8)[[5]], column=0, k=1, probes=2)
+        (tensor([[5]]), tensor([[1.]]))
+    """
+
+    def __init__(
+        self,
+        keys: Tensor,
+        constants: Tensor,
+        vectors: Tensor | None = None,
+        num_clusters: int | None = None,
+        num_frequent: int | None = None,
+    ) -> None:
+        count = num_clusters or 2 ** max(0, round(math.log2(3 * math.sqrt(len(keys)))))
+        order = constants.amax(1).argsort(descending=True, stable=True)
+        frequent, rest = order.tensor_split([FREQUENT * count if num_frequent is None else num_frequent])
+        groups = _clusters(keys if vectors is None else vectors, rest, count) if len(rest) else []
+        self._labels = torch.cat([frequent, *groups])
+        self._keys, self._constants = keys[self._labels], constants[self._labels].t().contiguous()
+        sizes = torch.tensor([len(group) for group in groups], dtype=torch.long, device=keys.device)
+        self.num_clusters, self._largest = len(groups), max(map(len, groups), default=0)
+        self._starts = len(frequent) + sizes.cumsum(0) - sizes
+        self._ends = self._starts + sizes
+        self._means = torch.stack([keys[group].mean(0) for group in groups]) if groups else keys[:0]
+        levels = [constants[group].mean(0) for group in groups]
+        self._levels = torch.stack(levels, 1) if groups else constants[:0].t()
+        self._frequent = len(frequent)
+
+    def products(self, probes: int) -> int:
+        """Return the largest number of products of an item with classifiers and means."""
+        return self._frequent + self.num_clusters + min(probes, self.num_clusters) * self._largest
+
+    def highest(self, queries: Tensor, column: int, k: int, probes: int) -> tuple[Tensor, Tensor]:
+        """Find the labels with the highest scores, in no order.
+
+        Args:
+            queries: The vectors :math:`q_b`, shape (B, D).
+            column: Column of the constants.
+            k: Number of labels; at most all are found.
+            probes: Number of clusters whose labels are scored. If there are fewer than ``k`` frequent labels, all
+                clusters are scored.
+
+        Returns:
+            Label numbers and scores, shape (B, k) each.
+        """
+        probes = min(probes if k <= self._frequent else self.num_clusters, self.num_clusters)
+        blocks = queries.split(max(1, BLOCK_SCORES // self.products(probes)))
+        found = [self._highest(block, column, min(k, len(self._labels)), probes) for block in blocks]
+        labels, scores = (torch.cat(each) for each in zip(*found, strict=True))
+        return labels, scores
+
+    def _highest(self, queries: Tensor, column: int, k: int, probes: int) -> tuple[Tensor, Tensor]:
+        scores, place = _top(self._scores(queries, column, 0, self._frequent), k)
+        if probes:
+            others, places = self._in_clusters(queries, column, k, probes)
+            scores, chosen = _top(torch.cat([scores, others], 1), k)
+            place = torch.cat([place, places], 1).gather(1, chosen)
+        return self._labels[place], scores
+
+    def _scores(self, queries: Tensor, column: int, start: int, end: int) -> Tensor:
+        return torch.addmm(self._constants[column, start:end], queries, self._keys[start:end].t())
+
+    def _in_clusters(self, queries: Tensor, column: int, k: int, probes: int) -> tuple[Tensor, Tensor]:
+        """Return the highest scores of the labels in the best clusters of each query, and the places of the labels."""
+        means = torch.addmm(self._levels[column], queries, self._means.t())
+        chosen = means.topk(probes, sorted=False).indices
+        # Queries that chose the same cluster share one product.
+        pairs = chosen.flatten().argsort()
+        counts = chosen.flatten().bincount(minlength=self.num_clusters).tolist()
+        bounds = zip(pairs.split(counts), self._starts.tolist(), self._ends.tolist(), strict=True)
+        scores = queries.new_full((len(pairs), self._largest), -math.inf)
+        for own, start, end in bounds:
+            if len(own):
+                asking = queries.index_select(0, own.div(probes, rounding_mode="floor"))
+                scores[own, : end - start] = self._scores(asking, column, start, end)
+        highest, place = _top(scores.view(len(queries), -1), k)
+        cluster = chosen.gather(1, place.div(self._largest, rounding_mode="floor"))
+        # A place after the end of a cluster has no score; any label can stand there.
+        return highest, (self._starts[cluster] + place % self._largest).clamp(max=len(self._labels) - 1)
+
+
+def _clusters(vectors: Tensor, labels: Tensor, count: int) -> list[Tensor]:
+    """Cluster some labels, and return the labels of each cluster."""
+    own = vectors[labels].to(torch.promote_types(vectors.dtype, torch.float32))
+    own = unit_length(own - own.mean(0))
+    cluster = own.new_empty(len(own), dtype=torch.long)
+    for number, group in enumerate(_halves(own, torch.arange(len(own), device=own.device), count)):
+        cluster[group] = number
+    means = own.new_zeros(count, own.shape[1])
+    for _ in range(ROUNDS):
+        sizes = cluster.bincount(minlength=count).unsqueeze(1)
+        sums = torch.zeros_like(means).index_add_(0, cluster, own)
+        means = torch.where(sizes > 0, sums / sizes.clamp(min=1), means)
+        lengths = means.square().sum(1) / 2
+        blocks = own.split(max(1, BLOCK_SCORES // count))
+        cluster = torch.cat([(block @ means.t() - lengths).argmax(1) for block in blocks])
+    largest = LARGEST * math.ceil(len(own) / count)
+    groups = cluster.argsort(stable=True).split(cluster.bincount(minlength=count).tolist())
+    parts = [part for group in groups for part in _halves(own, group, math.ceil(len(group) / largest))]
+    return [labels[part] for part in parts if len(part)]
+
+
+def _halves(vectors: Tensor, rows: Tensor, count: int) -> list[Tensor]:
+    """Halve rows by two means until there are at least ``count`` groups, of equal size up to one."""
+    if count <= 1:
+        return [rows]
+    sample = vectors[rows[:: math.ceil(len(rows) / SAMPLE) or 1]]
+    direction = sample[-1:].sum(0) - sample[:1].sum(0)
+    for _ in range(ROUNDS):
+        low, high = (sample @ direction).argsort(stable=True).tensor_split(2)
+        direction = sample[high].mean(0) - sample[low].mean(0)
+    rows = rows[(vectors[rows] @ direction).argsort(stable=True)]
+    return [part for half in rows.tensor_split(2) for part in _halves(vectors, half, math.ceil(count / 2))]
+
+
+def _top(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Return the k highest scores of each row and their places; all, if there are fewer."""
+    top = scores.topk(min(k, scores.shape[1]), sorted=False)
+    return top.values, top.indices

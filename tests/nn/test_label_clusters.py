@@ -1,0 +1,100 @@
+"""The highest scores by clusters of labels, against all scores."""
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from labelgraph.nn import LabelClusters
+
+
+def grouped(num_labels=3000, channels=16, groups=150, spread=0.3, seed=0):
+    """Classifiers around the centres of groups, constants of two sides, and queries near some classifiers."""
+    generator = torch.Generator().manual_seed(seed)
+    centres = torch.randn(groups, channels, generator=generator)
+    noise = torch.randn(num_labels, channels, generator=generator)
+    keys = centres[torch.arange(num_labels) % groups] + spread * noise
+    constants = torch.randn(num_labels, 2, generator=generator)
+    near = torch.randint(num_labels, (400,), generator=generator)
+    return keys, constants, keys[near] + 0.3 * torch.randn(400, channels, generator=generator)
+
+
+def expected(keys, constants, queries, column, k):
+    scores = queries.double() @ keys.double().t() + constants[:, column].double()
+    return scores, scores.topk(k)
+
+
+@pytest.mark.parametrize("column", [0, 1])
+@pytest.mark.parametrize(("clusters", "frequent", "k"), [(None, None, 10), (64, 0, 7), (8, 100, 200), (1, 5, 1)])
+def test_with_all_clusters_the_labels_are_those_of_all_scores(column, clusters, frequent, k):
+    keys, constants, queries = grouped()
+    found = LabelClusters(keys, constants, None, clusters, frequent)
+    labels, values = found.highest(queries, column, k, found.num_clusters)
+    scores, top = expected(keys, constants, queries, column, k)
+    torch.testing.assert_close(values.sort(descending=True).values, top.values.float())
+    torch.testing.assert_close(scores.gather(1, labels).float(), values)
+    assert all(len(set(row)) == k for row in labels.tolist())
+
+
+@pytest.mark.parametrize("by_vectors", [False, True])
+def test_few_clusters_hold_most_of_the_highest_scores(by_vectors):
+    keys, constants, queries = grouped()
+    if by_vectors:  # A part of the keys that no query reads must not decide.
+        vectors, keys = keys, torch.cat([keys, 50 * torch.randn(len(keys), 4)], 1)
+        queries = torch.cat([queries, torch.zeros(len(queries), 4)], 1)
+    found = LabelClusters(keys, constants, vectors if by_vectors else None)
+    labels, values = found.highest(queries, 0, 10, probes=16)
+    scores, top = expected(keys, constants, queries, 0, 10)
+    missed = (scores.topk(10).values.sum() - values.sum()) / top.values.sum()
+    hits = torch.zeros_like(scores).scatter(1, labels, 1.0).gather(1, top.indices).mean()
+    assert hits > 0.95 and 0 <= missed < 0.01
+    torch.testing.assert_close(scores.gather(1, labels).float(), values)  # Scores are exact.
+
+
+def test_the_most_frequent_labels_are_always_scored():
+    keys, constants, queries = grouped(groups=3000)
+    constants[[17, 2999]] = 100
+    labels, _ = LabelClusters(keys, constants, num_frequent=2).highest(queries, 1, 2, probes=1)
+    assert all(sorted(row) == [17, 2999] for row in labels.tolist())
+
+
+def flops(num_labels, probes, count):
+    keys, constants, queries = grouped(num_labels)
+    found = LabelClusters(keys, constants)
+    with FlopCounterMode(display=False) as counter:
+        found.highest(queries, 0, 10, probes)
+    assert counter.get_total_flops() <= 2 * keys.shape[1] * len(queries) * found.products(probes)
+    return counter.get_total_flops() / (2 * keys.shape[1] * len(queries) * num_labels ** (0.5 if count else 1))
+
+
+def test_the_products_of_an_item_grow_with_the_root_of_the_number_of_labels():
+    few, many = flops(4_000, 8, True), flops(64_000, 8, True)
+    assert many < 1.3 * few and flops(64_000, 8, False) < 0.15
+
+
+@pytest.mark.parametrize("spread", [0.0, 1e-3])
+def test_large_clusters_are_split(spread):
+    """Classifiers that are equal, or nearly equal in two groups of very different size, would be one cluster."""
+    keys = torch.ones(20_000, 4) + spread * torch.randn(20_000, 4)
+    keys[:10] = -1
+    found = LabelClusters(keys, torch.zeros(20_000, 1))
+    assert found.products(8) < 20_000 / 4
+    labels, _ = found.highest(torch.ones(3, 4), 0, 32, 8)
+    assert all(len(set(row)) == 32 for row in labels.tolist())
+
+
+@pytest.mark.parametrize("num_labels", [1, 2, 9, 40])
+@pytest.mark.parametrize("frequent", [0, 1, None])
+def test_few_labels_are_all_found(num_labels, frequent):
+    keys, constants, queries = grouped(num_labels, groups=3)
+    labels, values = LabelClusters(keys, constants, num_frequent=frequent).highest(queries[:5], 0, 50, 1)
+    assert all(sorted(row) == [*range(num_labels)] for row in labels.tolist()) and torch.isfinite(values).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_scores_have_the_precision_of_the_classifiers(dtype):
+    keys, constants, queries = (part.to(dtype) for part in grouped())
+    found = LabelClusters(keys, constants)
+    labels, values = found.highest(queries, 0, 5, found.num_clusters)
+    assert values.dtype == dtype and labels.dtype == torch.long
+    scores, _ = expected(keys, constants, queries, 0, 5)
+    torch.testing.assert_close(values.double(), scores.gather(1, labels), rtol=0.02, atol=0.1)
