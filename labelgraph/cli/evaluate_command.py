@@ -13,12 +13,15 @@ that the data have splits for. If there is none, the validation split that the t
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
+from functools import cache
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from labelgraph._core.names import check_name
+from labelgraph._core.progress import progress_bar
 from labelgraph.cli.common import Parser, add_command, fitted_table, print_json
 from labelgraph.cli.inputs import DATA_HELP, add_revision, check_place, load, model_place
 from labelgraph.data.named_sets import check_dataset
@@ -63,6 +66,7 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
                          "which is fair to short codes")  # fmt: skip
     command.add_argument("--per-class", action="store_true", help="also print the mAP of the queries with each label")
     add_revision(command)
+    command.add_argument("--quiet", action="store_true", help="do not print progress")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -103,11 +107,19 @@ def run(options: argparse.Namespace) -> None:
 
 def _measure(method: Method, setup: Setup, options: argparse.Namespace) -> dict[str, Any]:
     """Compute the metrics of one protocol, in both directions."""
+    from labelgraph.inference import encode
     from labelgraph.metrics import evaluate_labels, evaluate_protocol
 
-    reports = evaluate_protocol(
-        method, setup.data, setup.protocol, options.metrics, ties=options.ties, ks=(), recall=()
-    )
+    data = setup.data
+    query, database = (data.rows(name) for name in PROTOCOLS[setup.protocol])
+    embedded = len(query) if query.equal(database) else len(query) + len(database)
+    with ExitStack() as bars:
+        embedding = _bar(bars, "embedding", 2 * embedded, "items", options.quiet)
+        ranking = _bar(bars, "ranking", int(data.present[query].sum()), "queries", options.quiet)
+        reports = evaluate_protocol(
+            lambda pairs: encode(method, pairs, progress=embedding), data, setup.protocol, options.metrics,
+            ties=options.ties, ks=(), recall=(), progress=ranking,
+        )  # fmt: skip
     metrics = {way: dict(report.metrics) for way, report in reports.items()}
     result: dict[str, Any] = {"protocol": setup.name, "description": setup.description, "metrics": metrics}
     names, graph = setup.data.label_names, method._graph
@@ -121,6 +133,16 @@ def _measure(method: Method, setup: Setup, options: argparse.Namespace) -> dict[
     if options.per_class:
         result["per_class"] = {way: _by_label(setup.data, report.per_class) for way, report in reports.items()}
     return result
+
+
+def _bar(bars: ExitStack, description: str, total: int, unit: str, quiet: bool) -> Callable[[int], object]:
+    """Return the function that advances a progress bar, which appears with the first step."""
+
+    @cache
+    def bar() -> Any:
+        return bars.enter_context(progress_bar(description, total, unit, shown=not quiet, leave=False))
+
+    return lambda steps: bar().update(steps)
 
 
 def _by_label(data: CrossModalData, values: Sequence[float]) -> dict[str, float]:

@@ -79,6 +79,7 @@ def query_metrics(
     leave_out_own: bool = True,
     block_size: int | None = None,
     group: ProcessGroup | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> dict[str, Tensor]:
     r"""Rank a database for each query, and compute metrics of each query by name.
 
@@ -118,6 +119,7 @@ def query_metrics(
         block_size: Number of queries ranked at a time; by default, a block has at most 8 million scores.
         group: Processes of `torch.distributed` that share the queries, such as ``torch.distributed.group.WORLD``. All
             of them must have the same arguments, and all return the same values.
+        progress: Function called with the number of queries of each finished block of this process.
 
     Returns:
         Values of the queries by the full name of the metric, each of shape :math:`(Q,)`, float64.
@@ -144,7 +146,7 @@ def query_metrics(
     hits = keeps_hits(inputs) and ties != "expected"
     rows = rows_a_block(inputs, block_size, HIT_SCORES if hits else BLOCK_SCORES)
     values = torch.zeros(len(inputs.query), len(names), dtype=torch.float64, device=inputs.query.vectors.device)
-    over_queries(lambda part: _measure(replace(inputs, ranked=part), names, ties, rows), values, rows, group)
+    over_queries(lambda part: _measure(replace(inputs, ranked=part), names, ties, rows, progress), values, rows, group)
     return {name.full: column for name, column in zip(names, values.unbind(1), strict=True)}
 
 
@@ -171,7 +173,9 @@ def check_needs(names: list[Metric], inputs: RankingInputs) -> None:
             inputs.values.check(name.full, name.item_value, inputs.relevance.size)
 
 
-def _measure(inputs: RankingInputs, names: list[Metric], ties: str, block_size: int) -> Tensor:
+def _measure(
+    inputs: RankingInputs, names: list[Metric], ties: str, block_size: int, progress: Callable[[int], object] | None
+) -> Tensor:
     """Compute the values of the ranked queries, (b, |names|)."""
     groups = {_of_buckets: [name for name in names if ties == "expected" or name.needs_distances]}
     ranked = [name for name in names if name not in groups[_of_buckets]]
@@ -185,6 +189,8 @@ def _measure(inputs: RankingInputs, names: list[Metric], ties: str, block_size: 
         for block in measure(inputs, group, block_size) if group else ():
             values[start : start + len(block), columns] = block
             start += len(block)
+            if progress is not None and (group is ranked or not ranked):  # The queries of one group count.
+                progress(len(block))
     return values
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,6 +73,7 @@ def evaluate(
     without_relevant: str = "zero",
     block_size: int | None = None,
     group: ProcessGroup | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> RetrievalReport:
     r"""Rank a database for queries and measure the ranking.
 
@@ -97,6 +98,7 @@ def evaluate(
             are left out.
         block_size: See `query_metrics`.
         group: See `query_metrics`.
+        progress: See `query_metrics`.
 
     Raises:
         ValueError: As for `query_metrics`; or if all queries would be left out.
@@ -118,7 +120,7 @@ def evaluate(
     values = query_metrics(
         query, database, query_labels, database_labels, [main, parse_metric("relevant"), *precision, *curve, *read],
         similarity=similarity, relevance=relevance, ties=ties, query_ids=query_ids, database_ids=database_ids,
-        leave_out_own=leave_out_own, block_size=block_size, group=group,
+        leave_out_own=leave_out_own, block_size=block_size, group=group, progress=progress,
     )  # fmt: skip
     counted = _counted(values["relevant"], without_relevant)
 

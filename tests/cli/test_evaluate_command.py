@@ -42,6 +42,16 @@ def test_every_protocol_of_the_data_is_measured_both_ways(place, pairs, capsys):
             assert result["metrics"][way] == pytest.approx(wanted) and set(wanted) == set(result["metrics"][way])
 
 
+def test_progress_is_printed_unless_quiet(place, capsys, monkeypatch):
+    monkeypatch.setattr("labelgraph._core.progress.SECONDS", 0.0)
+    words = ["evaluate", str(place / "model"), str(place / "data.npz"), "--json"]
+    assert main(words) == 0
+    printed = capsys.readouterr()
+    assert "embedding: 100 %" in printed.err and "ranking: 100 %" in printed.err and json.loads(printed.out)
+    assert main([*words, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("ties", ["database", "expected"])
 def test_map_of_each_label(place, pairs, capsys, ties):
     options = ["--split", "test", "--metrics", "map", "--per-class", "--ties", ties]

@@ -92,3 +92,12 @@ def test_an_own_pair_that_is_not_in_the_database_has_no_rank(case):
         query, database, asked, held, OWN, query_ids=ids[0] + 2 * ITEMS, database_ids=ids[1], leave_out_own=False
     )
     assert all(value.isnan().all() for value in values.values())
+
+
+@pytest.mark.parametrize("names", [["map"], ["map", "lookup@r1"], ["lookup@r1"]])
+def test_progress_counts_each_query_once(case, names):
+    query, database, asked, held, _ = case
+    codes = [torch.from_numpy(np.packbits(side.numpy() > 0, axis=1)) for side in (query, database)]
+    finished = []
+    query_metrics(*codes, asked, held, names, similarity="hamming", block_size=5, progress=finished.append)
+    assert sum(finished) == QUERIES and len(finished) > 1
