@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.scale.steps import run
 from benchmarks.stores.filled import BITS, CHANNELS, NAMES, fill, method, vectors
+from labelgraph._core.allocations import return_large_blocks
 from labelgraph.search import Searcher
 
 QUERIES, K = 20, 10
@@ -28,7 +29,7 @@ def measure(folder: Path, number: int, codes: bool) -> dict[str, Any]:
     steps: dict[str, Any] = {}
     for step in ("fill", "search"):
         command = [sys.executable, "-m", "benchmarks.stores.large_store", step, address, str(number), str(int(codes))]
-        finished = asdict(run(command, {"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}))
+        finished = asdict(run(command, {"OMP_NUM_THREADS": "1"}))
         steps[step] = {**finished, "output": json.loads(finished["output"])}
     size = sum(path.stat().st_size for path in Path(address.removeprefix("lance:")).rglob("*") if path.is_file())
     raw = number * (BITS // 8 if codes else 4 * CHANNELS)
@@ -38,6 +39,7 @@ def measure(folder: Path, number: int, codes: bool) -> dict[str, Any]:
 def main(arguments: Sequence[str]) -> None:
     """Fill or search, and print a JSON object."""
     step, address, number, codes = arguments[0], arguments[1], int(arguments[2]), bool(int(arguments[3]))
+    return_large_blocks()  # As `labelgraph index` and `labelgraph search` do.
     if step == "fill":
         searcher = fill(Searcher(method(codes), None, NAMES, address), number, codes)
         print(json.dumps({"images": len(searcher._sides["image"])}))

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelgraph import search
+from labelgraph._core.allocations import return_large_blocks
 from labelgraph._core.files import check_writable
 from labelgraph._core.names import check_name
 from labelgraph._core.progress import progress_bar
@@ -99,6 +100,8 @@ def run(options: argparse.Namespace) -> None:
         rows = rows[list(options.part.of(len(rows)))]
     method = load_method(options.model, revision=options.revision)
     store = _store(options, int(data.present[rows].sum()), sparse=method.similarity.startswith("sparse-"))
+    if store is not None:
+        return_large_blocks()
     kind = options.kind or default_index(method.similarity, store)
     settings = _settings(kind, options.settings, store)
     searcher = search.Searcher(method, kind, data.label_names, store, **settings)

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelgraph import search
+from labelgraph._core.allocations import return_large_blocks
 from labelgraph._core.names import check_name, did_you_mean
 from labelgraph._core.parts import Part
 from labelgraph.cli.common import Parser
 from labelgraph.data.named_sets import check_dataset
 from labelgraph.methods.hub import check_repository, is_on_hub
 from labelgraph.methods.registry import load_method
-from labelgraph.search.stores.address import is_address
+from labelgraph.search.stores.address import address_of, is_address
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -137,8 +138,10 @@ def open_searcher(place: str | Path, data: CrossModalData | None, revision: str 
     from labelgraph.methods.model_folder import MODEL_FORMAT
     from labelgraph.search.searcher_folder import SEARCHER_FORMAT
 
-    if is_address(place):
-        return search.Searcher.open(str(place))
+    address = address_of(place) if isinstance(place, Path) else str(place) if is_address(place) else None
+    if address is not None:
+        return_large_blocks()
+        return search.Searcher.open(address)
     if isinstance(place, Path) and (
         (place / SEARCHER_FORMAT.manifest).exists() or not (place / MODEL_FORMAT.manifest).exists()
     ):

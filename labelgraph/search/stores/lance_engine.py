@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
@@ -17,16 +17,32 @@ from filelock import FileLock
 from labelgraph._core.names import SIDES
 from labelgraph.search.faiss_index import ITEMS_PER_LIST
 from labelgraph.search.searcher_folder import SEARCHER_FORMAT
-from labelgraph.search.stores.engine import Filter, Hits, Rows, Shape, side_values
+from labelgraph.search.stores.engine import Filter, Hits, Rows, Shape
+from labelgraph.search.stores.lance_rows import (
+    batch_of,
+    batches_of,
+    condition,
+    has_side,
+    matrix_of,
+    quoted,
+    rows_of,
+    schema_of,
+)
+from labelgraph.search.stores.lance_scan import nearest_rows, take
 
 ITEMS, MODELS, KEY = "items", "models", b"labelgraph"
 FIRST_INDEX = 10_000  # Fewer items are searched exactly in milliseconds.
 MANY_FRAGMENTS = 64  # Each write adds a file; with more files, they are merged, and new items join the index.
+FIRST_INDEX_OF_CODES = 1_000_000  # Fewer codes are compared as fast as an index of them, whose recall is low.
+MANY_QUERIES = 12  # LanceDB compares fewer vectors faster itself.
 QUERIES_AT_ONCE = 256
 READ_AT_ONCE = 4096
 CACHE = 2**26  # Bytes; LanceDB's own default of gigabytes would hold whole indexes in memory.
-# Bytes that LanceDB may read ahead, and collect while it builds an index; it reads these settings once.
-READ_AHEAD = {"LANCE_DEFAULT_IO_BUFFER_SIZE": 2**26, "LANCE_SHUFFLE_BATCH_BYTES": 2**25}
+# Bytes that LanceDB may read ahead, and collect while it builds an index, and its messages: without the warnings on
+# each empty list of an index. It reads these settings once.
+SETTINGS = {
+    "LANCE_DEFAULT_IO_BUFFER_SIZE": str(2**26), "LANCE_SHUFFLE_BATCH_BYTES": str(2**25), "LANCEDB_LOG": "error"
+}  # fmt: skip
 KEEP = timedelta(hours=1)  # Old versions are kept so long, for searches that still read them.
 SAMPLES = 64  # Items per list to train lists on; more cost memory, and hardly change recall.
 PLAIN = ["id", "title", "labels", "sides"]
@@ -38,8 +54,8 @@ def import_lancedb() -> Any:
     Raises:
         ImportError: If LanceDB is not installed.
     """
-    for name, value in READ_AHEAD.items():
-        os.environ.setdefault(name, str(value))
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
     try:
         return importlib.import_module("lancedb")
     except ImportError as error:
@@ -76,6 +92,8 @@ class LanceEngine:
             raise ValueError(f"'store' must be a new folder, or one of LanceDB (got {path}, which holds an index in "
                              "memory)")  # fmt: skip
         self._database: Any = None
+        self._fixed: Any = None
+        self._held: Any = None
         self._items: Any = None
         self._shape: Shape | None = None
         self._counts: dict[tuple[object, str], int] = {}
@@ -96,7 +114,7 @@ class LanceEngine:
 
     def model(self) -> bytes:
         """Return the model, see `Engine.model`."""
-        where = f"key = {_text(str(self.model_key()))}"
+        where = f"key = {quoted(str(self.model_key()))}"
         content = self._connect().open_table(MODELS).search().where(where).limit(1).to_arrow()["content"]
         if not len(content):
             raise ValueError(f"{self.address}: expected the model of the items (got none, the store is damaged)")
@@ -113,22 +131,22 @@ class LanceEngine:
         database = self._connect()
         schema = pa.schema([("key", pa.string()), ("content", pa.large_binary())])
         models = database.create_table(MODELS, schema=schema, exist_ok=True)
-        if not models.count_rows(f"key = {_text(key)}"):
+        if not models.count_rows(f"key = {quoted(key)}"):
             models.add(pa.table({"key": [key], "content": pa.array([model], pa.large_binary())}))
         self._shape = shape
-        schema = _schema(shape).with_metadata({KEY: key.encode()})
+        schema = schema_of(shape).with_metadata({KEY: key.encode()})
         mode = "create" if self.model_key() is None else "overwrite"
         failures: list[BaseException] = []
         try:
-            batches = _batches(blocks, schema, failures)
+            batches = batches_of(blocks, schema, failures)
             self._items = database.create_table(ITEMS, batches, schema=schema, mode=mode)
         except Exception:
             if failures:
                 raise failures[0] from None
             raise
-        models.delete(f"key != {_text(key)}")
+        models.delete(f"key != {quoted(key)}")
+        self._items.optimize(cleanup_older_than=KEEP)  # Before there are indexes, which it would build a second time.
         self._build_indexes()
-        self._items.optimize(cleanup_older_than=KEEP)
 
     def lock(self) -> AbstractContextManager[object]:
         """Take the lock file of the folder, see `Engine.lock`."""
@@ -143,10 +161,13 @@ class LanceEngine:
 
     def count(self, side: str) -> int:
         """Return the number of items with a side, see `Engine.count`."""
-        place = self.version(), side
+        return self._counted(self._snapshot(), side)
+
+    def _counted(self, table: Any, side: str) -> int:
+        place = (self.model_key(), table.version), side
         if place not in self._counts:
             self._counts = {held: count for held, count in self._counts.items() if held[0] == place[0]}
-            self._counts[place] = self._items.count_rows(_of_side(side))
+            self._counts[place] = table.count_rows(has_side(side))
         return self._counts[place]
 
     def read(self, ids: Sequence[str]) -> Rows:
@@ -155,16 +176,16 @@ class LanceEngine:
         import pyarrow as pa
 
         assert self._shape is not None
-        return _rows(pa.concat_tables(parts) if parts else _schema(self._shape).empty_table(), SIDES)
+        return rows_of(pa.concat_tables(parts) if parts else schema_of(self._shape).empty_table(), SIDES)
 
     def _read(self, ids: Sequence[str]) -> Any:
-        return self._items.search().where(_where(Filter(ids=ids))).limit(len(ids)).to_arrow()
+        return self._items.search().where(condition(Filter(ids=ids))).limit(len(ids)).to_arrow()
 
     def write(self, rows: Rows, new: bool) -> None:
         """Write rows as one version of the table, see `Engine.write`."""
         import pyarrow as pa
 
-        table = pa.Table.from_batches([_batch(rows, self._items.schema)])
+        table = pa.Table.from_batches([batch_of(rows, self._items.schema)])
         if new and self._local:  # The lock is held, so that no other process can have added them.
             self._items.add(table)
         else:
@@ -174,56 +195,94 @@ class LanceEngine:
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete rows, see `Engine.delete`."""
-        self._items.delete(_where(Filter(ids=ids)))
+        self._items.delete(condition(Filter(ids=ids)))
 
     def search(
         self, side: str, queries: np.ndarray, k: int, chosen: Filter, *, exact: bool, vectors: bool
     ) -> list[Hits]:
         """Search one side, see `Engine.search`."""
-        everywhere = self.count(side) == self._items.count_rows()
-        where = _where(chosen, None if everywhere else side)
-        columns = ["id", "title", *([side] if vectors else []), "_distance"]
+        assert self._shape is not None
+        table = self._snapshot()
+        count = self._counted(table, side)
+        where = condition(chosen, None if count == table.count_rows() else side)
+        columns = ["id", "title", *([side] if vectors else [])]
+        exact = exact or self._shape.probes is None or count < self._first_index()
+        if exact and (self._shape.codes or len(queries) >= MANY_QUERIES):
+            distances, found = nearest_rows(table, side, queries, k, where)
+            held, places = take(table, found.reshape(-1), columns)
+            number = np.repeat(np.arange(len(queries)), found.shape[1])
+            return self._hits(held, places, number, distances.reshape(-1), len(queries), side if vectors else None)
         hits = []
         for start in range(0, len(queries), QUERIES_AT_ONCE):
             part = queries[start : start + QUERIES_AT_ONCE]
-            asked = self._items.search(list(part), vector_column_name=side).distance_type(self._distance())
+            asked = table.search(list(part), vector_column_name=side).distance_type(self._distance())
             asked = asked.where(where, prefilter=True) if where else asked
-            assert self._shape is not None
-            probes = self._shape.probes
-            asked = asked.bypass_vector_index() if exact or probes is None else asked.nprobes(probes)
-            hits += self._hits(asked.limit(k).select(columns).to_arrow(), len(part), side if vectors else None)
+            asked = asked.bypass_vector_index() if exact else asked.nprobes(self._shape.probes)
+            held = asked.limit(k).select([*columns, "_distance"]).to_arrow()
+            number = held["query_index"].to_numpy() if len(part) > 1 else np.zeros(len(held), np.int64)
+            distances = held["_distance"].to_numpy() - (0 if self._shape.codes else 1)  # 1 minus the inner product.
+            hits += self._hits(held, np.arange(len(held)), number, distances, len(part), side if vectors else None)
         return hits
 
     def scan(self, chosen: Filter) -> Iterator[Rows]:
         """Return rows without vectors, see `Engine.scan`."""
-        asked = self._items.search().select(PLAIN).limit(max(1, self._items.count_rows()))
-        where = _where(chosen)
-        for batch in (asked.where(where) if where else asked).to_batches():
-            yield _rows(batch, ())
+        table, where = self._snapshot(), condition(chosen)
+        asked = table.search().select(PLAIN).limit(max(1, table.count_rows()))
+        for batch in (asked.where(where) if where else asked).to_batches(READ_AT_ONCE):
+            yield rows_of(batch, ())
 
     def _connect(self) -> Any:
         if self._database is None:
             session = self._lancedb.Session(index_cache_size_bytes=CACHE, metadata_cache_size_bytes=CACHE)
+            self._fixed = self._lancedb.connect(self._path, session=session)  # Its tables keep the version they have.
             self._database = self._lancedb.connect(self._path, read_consistency_interval=timedelta(0), session=session)
         return self._database
 
-    def _distance(self) -> Literal["hamming", "dot"]:
+    def _snapshot(self) -> Any:
+        """Return the present version of the items as a table that does not change; ids of rows are those of a version.
+
+        Every thread keeps the table that it got, while another thread gets the next version.
+        """
+        held = self._held
+        if held is None or held.version != self._items.version:
+            self._connect()
+            held = self._held = self._fixed.open_table(ITEMS)
+        return held
+
+    def _distance(self) -> str:
         assert self._shape is not None
         return "hamming" if self._shape.codes else "dot"
 
-    def _hits(self, table: Any, queries: int, side: str | None) -> list[Hits]:
-        distances = table["_distance"].to_numpy()
-        number = table["query_index"].to_numpy() if queries > 1 else np.zeros(len(table), np.int64)
-        ids, titles = np.array(table["id"].to_pylist(), object), table["title"].to_pylist()
-        vectors = None if side is None else _matrix(table[side])
-        order = np.lexsort((ids.astype(str), distances, number)) if len(ids) else np.zeros(0, np.int64)
-        scores = distances if self._distance() == "hamming" else 1 - distances
+    def _hits(
+        self, held: Any, places: np.ndarray, number: np.ndarray, distances: np.ndarray, queries: int, side: str | None
+    ) -> list[Hits]:
+        """Return the hits of each query.
+
+        Args:
+            held: Table of the items.
+            places: Row of each hit in the table.
+            number: Number of the query of each hit.
+            distances: Negative inner product or Hamming distance of each hit.
+            queries: Number of queries.
+            side: Column of the vectors, if they are wanted.
+        """
+        assert self._shape is not None
+        ids, titles = np.array(held["id"].to_pylist(), object), held["title"].to_pylist()
+        vectors = None if side is None else matrix_of(held[side])
+        order = np.lexsort((ids.astype(str)[places], distances, number)) if len(places) else np.zeros(0, np.int64)
+        scores = distances if self._shape.codes else -distances
         hits = []
-        for places in np.split(order, np.searchsorted(number[order], np.arange(1, queries))):
-            names = ids[places].tolist()
-            shown = [titles[place] or each for place, each in zip(places.tolist(), names, strict=True)]
-            hits.append(Hits(names, shown, scores[places], None if vectors is None else vectors[places]))
+        for part in np.split(order, np.searchsorted(number[order], np.arange(1, queries))):
+            rows = places[part]
+            names = ids[rows].tolist()
+            shown = [titles[row] or each for row, each in zip(rows.tolist(), names, strict=True)]
+            hits.append(Hits(names, shown, scores[part], None if vectors is None else vectors[rows]))
         return hits
+
+    def _first_index(self) -> int:
+        """Return the number of items of a side from which on it has an index of vectors."""
+        assert self._shape is not None
+        return max(FIRST_INDEX, FIRST_INDEX_OF_CODES if self._shape.codes else 0)
 
     def _build_indexes(self) -> None:
         """Build the indexes of ids, labels and vectors that are missing; a small store, or side, has none."""
@@ -238,7 +297,7 @@ class LanceEngine:
                 self._items.create_index(column, config=kind())
         assert self._shape is not None
         for side in SIDES if self._shape.probes is not None else ():
-            if side not in built and self.count(side) >= FIRST_INDEX:
+            if side not in built and self.count(side) >= self._first_index():
                 lists = max(1, min(math.isqrt(rows), rows // ITEMS_PER_LIST))
                 config = IvfFlat(distance_type=self._distance(), num_partitions=lists, sample_rate=SAMPLES)
                 self._items.create_index(side, config=config)
@@ -248,66 +307,3 @@ class LanceEngine:
         self._build_indexes()
         if self._items.stats()["fragment_stats"]["num_fragments"] > MANY_FRAGMENTS:
             self._items.optimize(cleanup_older_than=KEEP)
-
-
-def _schema(shape: Shape) -> Any:
-    import pyarrow as pa
-
-    vector = pa.list_(pa.uint8() if shape.codes else pa.float32(), shape.width)
-    return pa.schema([("id", pa.string()), ("title", pa.string()), ("labels", pa.list_(pa.int32())),
-                      ("sides", pa.int8()), *((side, vector) for side in SIDES)])  # fmt: skip
-
-
-def _batch(rows: Rows, schema: Any) -> Any:
-    import pyarrow as pa
-
-    titles = [None if title == each else title for title, each in zip(rows.titles, rows.ids, strict=True)]
-    columns = [rows.ids, titles, rows.labels, rows.sides]
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=False)]
-    for side in SIDES:
-        kind = schema.field(side).type
-        flat = np.ascontiguousarray(rows.vectors[side]).reshape(-1)
-        arrays.append(pa.FixedSizeListArray.from_arrays(pa.array(flat, kind.value_type), kind.list_size))
-    return pa.record_batch(arrays, schema=schema)
-
-
-def _batches(blocks: Iterable[Rows], schema: Any, failures: list[BaseException]) -> Iterator[Any]:
-    """Yield batches; an error is also appended to the failures, because Arrow raises another one in its place."""
-    try:
-        for rows in blocks:
-            yield _batch(rows, schema)
-    except (Exception, KeyboardInterrupt) as error:
-        failures.append(error)
-        raise
-
-
-def _rows(table: Any, sides: Sequence[str]) -> Rows:
-    ids = table["id"].to_pylist()
-    titles = [title or each for title, each in zip(table["title"].to_pylist(), ids, strict=True)]
-    vectors = {side: _matrix(table[side]) for side in sides}
-    return Rows(ids, titles, table["labels"].to_pylist(), table["sides"].to_pylist(), vectors)
-
-
-def _matrix(column: Any) -> np.ndarray:
-    parts = getattr(column, "chunks", [column])
-    width = column.type.list_size
-    matrices = [part.flatten().to_numpy(zero_copy_only=False).reshape(-1, width) for part in parts]
-    return np.concatenate(matrices) if matrices else np.zeros((0, width), np.float32)
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _of_side(side: str) -> str:
-    return f"sides IN {side_values(side)}"
-
-
-def _where(chosen: Filter, side: str | None = None) -> str:
-    """Return the condition of a filter in SQL; empty without one."""
-    parts = [] if side is None else [_of_side(side)]
-    if chosen.columns is not None:
-        parts.append(f"array_has_any(labels, {list(chosen.columns)})" if chosen.columns else "false")
-    if chosen.ids is not None:
-        parts.append(f"id IN ({', '.join(map(_text, chosen.ids))})" if chosen.ids else "false")
-    return " AND ".join(parts)

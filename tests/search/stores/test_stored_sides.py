@@ -78,7 +78,7 @@ def test_a_search_is_that_by_brute_force(method, store):
     searcher = Searcher(method, store=store).fit(data)
     assert (store is None) == (searcher.store is None) and "60 images, 60 texts, 5 labels" in repr(searcher)
     for side, other in (("image", "text"), ("text", "image")):
-        for rows, k in ((slice(0, 1), 7), (slice(0, 9), 60)):
+        for rows, k in ((slice(0, 1), 7), (slice(0, 9), 60), (slice(0, 20), 6)):
             asked = getattr(data, side)[rows]
             result = searcher.search(**{side: asked}, k=k)
             assert_best(method, result, side, asked, getattr(data, other), data.ids, k)
