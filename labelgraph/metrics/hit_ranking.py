@@ -108,6 +108,7 @@ class HitRanking(Ranking):
         counts[:, 0] = self._size - self.num_relevant
         return counts
 
+    @cached_property
     def own_rank(self) -> Tensor:
         """Rank of the first item that has the id of the query, from 1; NaN without such an item; float64, (b,)."""
         return self._own

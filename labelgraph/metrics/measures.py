@@ -200,7 +200,7 @@ class _OwnAt(_Own):
     meaning = "share of the queries whose own pair is among the first K items"
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
-        rank = ranking.own_rank()
+        rank = ranking.own_rank
         return torch.where(rank.isnan(), rank, (rank <= self.depth).double())
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
@@ -220,7 +220,7 @@ class _OwnRank(_Own):
     higher_is_better = False
 
     def of_ranking(self, ranking: Ranking) -> Tensor:
-        return ranking.own_rank()
+        return ranking.own_rank
 
     def of_buckets(self, buckets: Buckets) -> Tensor:
         own = buckets.values["own"]

@@ -72,6 +72,7 @@ class Ranking:
         """See `labelgraph.metrics.ndcg_at`."""
         return ndcg_at(self.grades, [k], gain)[:, 0]
 
+    @cached_property
     def own_rank(self) -> Tensor:
         """Rank of the first item that has the id of the query, from 1; NaN without such an item; float64, (b,)."""
         own = self.value("own", None)
