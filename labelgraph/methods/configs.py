@@ -242,6 +242,8 @@ class ExpectedRelevanceConfig(HashConfig):
     Args:
         hidden_channels: Width of the hidden layers.
         dropout: Share of the hidden units that dropout sets to 0.
+        image_norm: Apply batch normalisation to the image features first, as P-GNN-CON does. Features of small or very
+            different ranges, such as histograms, need it to be learned in few steps.
         score: Score of a pair of items. ``"expected_jaccard"`` is the expected Jaccard coefficient of the label sets;
             ``"expected_relevance"`` is the probability of a shared label; ``"expected_shared"`` is the expected number
             of shared labels; ``"expected_cosine"`` is the cosine of the label probabilities.
@@ -289,6 +291,7 @@ class ExpectedRelevanceConfig(HashConfig):
 
     hidden_channels: PositiveInt = 1024
     dropout: ShareBelowOne = 0.6
+    image_norm: bool = False
     score: Literal["expected_jaccard", "expected_relevance", "expected_shared", "expected_cosine"] = "expected_jaccard"
     pair_strength: Weight = 1.5
     pair_weight: Weight = 5.0

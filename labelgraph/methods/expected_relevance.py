@@ -135,7 +135,8 @@ class ExpectedRelevance(Method):
         channels = {"image": image_channels, "text": text_channels}
         many = labels > DENSE_LABELS and config.bits is None
         return {
-            **{f"{side}_projector": Projector(size, width) for side, size in channels.items()},
+            "image_projector": Projector(image_channels, width, batch_norm=config.image_norm),
+            "text_projector": Projector(text_channels, width),
             "classifier": _table(graph, width) if many else nn.Linear(width, labels),
             **{f"{side}_calibration": Calibration(1 if many else labels) for side in channels},
             **_optional(config, labels),

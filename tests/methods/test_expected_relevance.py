@@ -65,6 +65,19 @@ def test_the_pair_loss_makes_an_image_and_its_own_text_similar(make_data):
     assert method.loss_terms(method(data.image, data.text), data.labels)["pair"] < before - 0.3
 
 
+def test_normalised_images_are_compared_whatever_their_range(make_data):
+    data = make_data()
+    wider = data.image * torch.linspace(0.1, 100, data.image_channels) + 7
+    method = build(data, image_norm=True, dropout=0.0).train()
+    narrow, wide = (method(image, data.text)["image_scores"] for image in (data.image, wider))
+    torch.testing.assert_close(narrow, wide, atol=1e-3, rtol=0)
+    plain = build(data, dropout=0.0).train()
+    assert not torch.allclose(plain(data.image, data.text)["image_scores"], plain(wider, data.text)["image_scores"])
+    # A search embeds single items, and their scores do not depend on the other items.
+    alone = torch.cat([method.eval().encode_image(row) for row in data.image.split(1)])
+    torch.testing.assert_close(alone, method.encode_image(data.image))
+
+
 class Dense(torch.nn.Module):
     """A projector that returns its input."""
 
