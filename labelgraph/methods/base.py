@@ -211,6 +211,13 @@ class Method(nn.Module, ABC):
             graph: Graph of meaning over the labels, or None.
         """
 
+    def fit_ridge(self, batches: Iterable[tuple[str, Tensor, Tensor]]) -> None:
+        """Fit linear classifiers to the training items, by default none; see `RidgeClassifier`.
+
+        Args:
+            batches: Side, features and labels of the training items.
+        """
+
     def on_epoch(self, epoch: int) -> None:
         """Prepare for an epoch, counted from 0, before its first batch. By default, do nothing."""
 

@@ -20,7 +20,7 @@ from labelgraph.methods.configs import ExpectedRelevanceConfig
 from labelgraph.methods.hash_heads import hash_terms, hash_weights
 from labelgraph.methods.label_finder import LabelFinder
 from labelgraph.methods.label_placement import graph_probabilities, placing_edges
-from labelgraph.nn import HashHead, LabelReferences, LabelTable, Projector
+from labelgraph.nn import HashHead, LabelReferences, LabelTable, Projector, RidgeClassifier
 from labelgraph.probability import Calibration, relevance_features
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class ExpectedRelevance(Method):
         config: Settings of the method.
         hash_head: Label probabilities (B, C) to relaxed codes (B, bits). With a hash head, search compares codes.
         references: Hidden units of images or texts to additional label scores (B, C).
+        image_ridge: Image features and label probabilities (B, C) to label probabilities (B, C).
 
     Example:
         >>> import torch
@@ -108,6 +109,7 @@ class ExpectedRelevance(Method):
         config: ExpectedRelevanceConfig,
         hash_head: HashHead | None = None,
         references: LabelReferences | None = None,
+        image_ridge: RidgeClassifier | None = None,
     ) -> None:
         super().__init__()
         self.projectors = nn.ModuleDict({"image": image_projector, "text": text_projector})
@@ -115,6 +117,7 @@ class ExpectedRelevance(Method):
         self.calibrations = nn.ModuleDict({"image": image_calibration, "text": text_calibration})
         self.hash_head = hash_head
         self.references = references
+        self.image_ridge = image_ridge
         self.config = config
         self._finder = LabelFinder()
         self._names: tuple[sp.csr_array, Tensor, Tensor] | None = None  # Texts, labels and weights, for training.
@@ -139,7 +142,7 @@ class ExpectedRelevance(Method):
             "text_projector": Projector(text_channels, width),
             "classifier": _table(graph, width) if many else nn.Linear(width, labels),
             **{f"{side}_calibration": Calibration(1 if many else labels) for side in channels},
-            **_optional(config, labels),
+            **_optional(config, labels, image_channels),
         }
 
     def hidden(self, side: str, features: Tensor) -> Tensor:
@@ -183,6 +186,11 @@ class ExpectedRelevance(Method):
         self.classifier.weight[unseen] = 0
         self.classifier.bias[unseen] = torch.stack(scores).mean(0)[unseen].view_as(self.classifier.bias[unseen])
 
+    def fit_ridge(self, batches: Iterable[tuple[str, Tensor, Tensor]]) -> None:
+        """Fit the ridge regression of images."""
+        if self.image_ridge is not None:
+            self.image_ridge.fit((features, labels) for side, features, labels in batches if side == "image")
+
     def calibrate(self, scores: Mapping[str, tuple[Tensor, ...]]) -> None:
         """Fit the calibration of each side in ``scores``."""
         for side, (logits, labels, *weights) in scores.items():
@@ -190,7 +198,7 @@ class ExpectedRelevance(Method):
 
     def label_probabilities(self, side: str, features: Tensor) -> Tensor:
         """Compute the calibrated probabilities of the labels, shape (B, C)."""
-        return self._probabilities(side, self.label_scores(side, features))
+        return self._probabilities(side, self.label_scores(side, features), features)
 
     def most_probable_labels(self, side: str, features: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the ``kept_labels`` most probable of many labels and their probabilities, (B, k) each."""
@@ -303,11 +311,13 @@ class ExpectedRelevance(Method):
         scores = self._scores(side, hidden)
         if self.hash_head is not None:
             return self.hash_head.codes(scores.sigmoid())  # Without calibration, as in training.
-        return self._compared(self._probabilities(side, scores), hidden)
+        return self._compared(self._probabilities(side, scores, features), hidden)
 
-    def _probabilities(self, side: str, scores: Tensor) -> Tensor:
+    def _probabilities(self, side: str, scores: Tensor, features: Tensor | None = None) -> Tensor:
         """Compute calibrated probabilities; labels without items or references have those of the label graph."""
         probabilities = self._calibration(side)(scores).sigmoid()
+        if side == "image" and self.image_ridge is not None:
+            probabilities = self.image_ridge(features, probabilities)
         if self._graph is None:
             return probabilities
         placed = graph_probabilities(probabilities, self._graph)
@@ -362,17 +372,23 @@ def _table(graph: Data, width: int) -> LabelTable:
     return LabelTable(int(graph.num_nodes or 0), width, count, 0 if count is None else int(graph.num_samples))
 
 
-def _optional(config: ExpectedRelevanceConfig, labels: int) -> dict[str, nn.Module]:
-    """Build the hash head, or else the references, because codes are learned from the scores of the classifier."""
-    if config.bits is not None:
-        return {"hash_head": HashHead(labels, config.bits, config.relaxation)}
-    if not config.borrowing:
-        return {}
-    sizes, items = (labels, config.hidden_channels), config.borrowing_items
-    if labels <= DENSE_LABELS:
-        return {"references": LabelReferences(*sizes, config.borrowing, items)}
-    strength = WHITENED * config.borrowing
-    return {"references": LabelReferences(*sizes, strength, items, NEIGHBOUR_ITEMS, SHRINKAGE)}
+def _optional(config: ExpectedRelevanceConfig, labels: int, image_channels: int) -> dict[str, nn.Module]:
+    """Build the hash head, or else the other parts, because codes are learned from the scores of the classifier."""
+    many, bits, parts = labels > DENSE_LABELS, config.bits, dict[str, nn.Module]()
+    if config.image_ridge and (many or bits is not None):
+        raise ValueError(
+            f"'image_ridge' must be 0 with more than {DENSE_LABELS:,} labels, or codes (got {config.image_ridge} with "
+            + (f"codes of {bits} bits)" if bits is not None else f"{labels:,} labels)")
+        )
+    if bits is not None:
+        return {"hash_head": HashHead(labels, bits, config.relaxation)}
+    if config.borrowing:
+        strength = WHITENED * config.borrowing if many else config.borrowing
+        sizes = (labels, config.hidden_channels, strength, config.borrowing_items)
+        parts["references"] = LabelReferences(*sizes, *((NEIGHBOUR_ITEMS, SHRINKAGE) if many else ()))
+    if config.image_ridge:
+        parts["image_ridge"] = RidgeClassifier(image_channels, labels, config.image_ridge)
+    return parts
 
 
 def _cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:

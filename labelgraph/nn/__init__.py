@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from labelgraph.nn.label_table import LabelTable, table_parameters
     from labelgraph.nn.projector import FeatureLinear, FeatureNorm, Projector, feature_product, occurring_columns
     from labelgraph.nn.propagation import complete_edges, dense_adjacency, propagate, source_norm, source_norm_matrix
+    from labelgraph.nn.ridge_classifier import RidgeClassifier
 
 __all__ = [
     "ADJACENCIES",
@@ -48,6 +49,7 @@ __all__ = [
     "ModalityDiscriminator",
     "Projector",
     "ResidualAdjacency",
+    "RidgeClassifier",
     "StaticAdjacency",
     "complete_edges",
     "cosine_scores",

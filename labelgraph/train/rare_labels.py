@@ -41,7 +41,7 @@ def _names(method: Method, data: CrossModalData) -> sp.csr_array | None:
 
 
 def learn_references(method: Method, data: CrossModalData, batch_size: int = 4096) -> None:
-    """Let a method learn labels with few items from the training items, see `Method.fit_references`.
+    """Let a method learn what follows its training, see `Method.fit_references` and `Method.fit_ridge`.
 
     The references read the labels that the label graph joins, by the setting ``edges`` of the method. Similar names
     need the label vectors of the data; without them, only co-occurrence joins labels.
@@ -53,6 +53,7 @@ def learn_references(method: Method, data: CrossModalData, batch_size: int = 409
         (names,) = feature_batches(method, "text", texts, ALL, None, None)
     with torch.no_grad():
         method.fit_references(_labelled_batches(method, data, batch_size), names, _close_labels(method, data))
+        method.fit_ridge(_labelled_batches(method, data, batch_size))
 
 
 def _close_labels(method: Method, data: CrossModalData) -> Data | None:

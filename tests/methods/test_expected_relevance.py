@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from sklearn.linear_model import Ridge
 
 from labelgraph._core.embeddings import score_blocks
 from labelgraph.graph import cooccurrence_graph
@@ -209,3 +210,33 @@ def test_a_name_weight_of_zero_reads_no_names(make_data):
     model = build(data, name_weight=0.0)
     model.read_names(sp.csr_array(np.eye(9, dtype=np.float32)[:1]), torch.tensor([0]), torch.tensor([1.0]))
     assert "name_scores" not in model.train()(data.image[:4], data.text[:4])
+
+
+def test_ridge_regression_of_images_changes_their_probabilities_only(make_data, tmp_path):
+    data = make_data()
+    labels = torch.as_tensor(data.labels).float()
+    labels[:, 2] = 0  # Without a training item.
+    method, plain = build(data, image_ridge=0.4), build(data)
+    assert torch.equal(method.encode_image(data.image), plain.encode_image(data.image))  # Not fitted.
+    for each in (method, plain):
+        each.fit_ridge([("text", data.text, labels), ("image", data.image, labels)])
+    assert torch.equal(method.encode_text(data.text), plain.encode_text(data.text))
+    before, after = (each.label_probabilities("image", data.image) for each in (plain, method))
+    assert torch.equal(after[:, 2], before[:, 2]) and not torch.allclose(after[:, 0], before[:, 0])
+    spread = data.image.double().std(0, correction=0)
+    x = ((data.image.double() - data.image.double().mean(0)) / spread).numpy()
+    linear = Ridge(8.0 * x.shape[1]).fit(x, labels.double().numpy()).predict(x).clip(0, 1)
+    expected = 0.6 * before[:, 0].double() + 0.4 * torch.from_numpy(linear[:, 0])
+    torch.testing.assert_close(after[:, 0].double(), expected, atol=1e-4, rtol=0)
+    assert torch.equal(method.encode_image(data.image)[:, : labels.shape[1]], after)
+    method.save_pretrained(tmp_path / "model")
+    assert torch.equal(load_method(tmp_path / "model").label_probabilities("image", data.image), after)
+
+
+@pytest.mark.parametrize("settings", [{"bits": 8}, {"labels": 1025}])
+def test_ridge_regression_is_refused_with_codes_and_with_many_labels(settings):
+    labels = settings.pop("labels", 3)
+    graph = cooccurrence_graph(sp.csr_array(sp.eye_array(labels)), [f"label {number}" for number in range(labels)])
+    config = ExpectedRelevanceConfig(hidden_channels=4, image_ridge=0.5, **settings)
+    with pytest.raises(ValueError, match=rf"'image_ridge'.*0\.5.*({labels:,} labels|8 bits)"):
+        build_method("expected-relevance", 6, 5, graph, config)
