@@ -79,8 +79,14 @@ class AdamWithTables(torch.optim.Optimizer):
 
 
 def averaging_of(method: Method, decay: float) -> WeightAveraging:
-    """Return the callback that averages the weights of a method; it leaves label tables as they are."""
-    return _Averaging(decay) if table_parameters(method) else EMAWeightAveraging(decay=decay)
+    """Return the callback that averages the weights of a method; it leaves label tables as they are.
+
+    Buffers are those of the last step. The statistics of a batch normalisation are averages already, and in a further
+    average, their initial values would count for hundreds of steps.
+    """
+    if table_parameters(method):
+        return _Averaging(decay)
+    return EMAWeightAveraging(decay=decay, use_buffers=False)
 
 
 class _Averaging(WeightAveraging):
@@ -98,7 +104,7 @@ class _Averaging(WeightAveraging):
             means, values = map(list, zip(*apart, strict=True))
             average(means, values, num_averaged)
 
-        super().__init__(multi_avg_fn=average_apart)
+        super().__init__(multi_avg_fn=average_apart, use_buffers=False)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Let the average and the model share the tables, once the model is on its device."""
