@@ -496,6 +496,24 @@ def test_averaged_weights_are_the_moving_average_of_the_weights_after_each_step(
         torch.testing.assert_close(value, average[name])
 
 
+class Statistics(L.Callback):
+    """Records the batch statistics of the image features after each step."""
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.last = pl_module.method.projectors["image"].norm.running_var.clone()
+
+
+def test_averaged_weights_have_the_batch_statistics_of_the_last_step(data, tmp_path):
+    """An average would remember the initial variance of 1, which features of small entries never have."""
+    small, watch = replace(data, image=data.image / 1000), Statistics()
+    graph = cooccurrence_graph(data.labels)
+    method = build_method("expected-relevance", 12, 9, graph, hidden_channels=8, image_norm=True)
+    config = TrainConfig(epochs=3, batch_size=10, select="last", ema_decay=0.99, device="cpu")
+    fit(method, small, config, tmp_path, progress=False, callbacks=(watch,))
+    assert torch.equal(method.projectors["image"].norm.running_var, watch.last)
+    assert watch.last.max() < 0.9
+
+
 @pytest.mark.parametrize("select", ["validation", "last"])
 def test_a_run_with_averaged_weights_resumes_to_the_same_weights(data, tmp_path, select):
     whole, expected = train(data, tmp_path / "whole", ema_decay=0.8, select=select)
