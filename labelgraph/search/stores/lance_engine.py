@@ -79,7 +79,7 @@ class LanceEngine:
 
     Raises:
         ImportError: If LanceDB is not installed.
-        ValueError: If the folder holds a searcher in memory.
+        ValueError: If the folder holds a searcher in memory, or is a file.
     """
 
     takes_codes = True
@@ -91,6 +91,8 @@ class LanceEngine:
         if self._local and (Path(path) / SEARCHER_FORMAT.manifest).exists():
             raise ValueError(f"'store' must be a new folder, or one of LanceDB (got {path}, which holds an index in "
                              "memory)")  # fmt: skip
+        if self._local and Path(path).is_file():
+            raise ValueError(f"'store' must be a folder (got {path}, which is a file)")
         self._database: Any = None
         self._fixed: Any = None
         self._held: Any = None

@@ -1,6 +1,7 @@
 """What a store of LanceDB keeps on disk."""
 
 from datetime import timedelta
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -52,3 +53,50 @@ def test_replaced_items_are_freed(searcher, tmp_path, monkeypatch):
         searcher.fit(data)
     assert len(list(tmp_path.glob("items.lance/data/*"))) == 1
     assert len(searcher.search(image=torch.randn(1, 12), k=300).ids[0]) == 9
+
+
+def test_two_writers_of_the_same_ids_add_them_once(searcher):
+    text, outcomes = torch.rand(50, 9), []
+
+    def add(own):
+        try:
+            own.add(IDS[:50], text=text)
+            outcomes.append("added")
+        except ValueError as error:
+            outcomes.append(str(error))
+
+    searcher.add(["first"], text=text[:1])
+    writers = [Thread(target=add, args=(Searcher.open(searcher.store),)) for _ in range(2)]
+    for thread in writers:
+        thread.start()
+    for thread in writers:
+        thread.join()
+    added, refused = sorted(outcomes, key=len)
+    assert added == "added" and "'ids' must be new" in refused
+    assert len(searcher._sides["text"]) == 51
+
+
+@pytest.mark.parametrize("queries", [1, 20])  # LanceDB compares a few queries; many are compared block by block.
+def test_searches_see_whole_removals(searcher, queries):
+    searcher.add(IDS, text=torch.rand(300, 9))
+    other, counts = Searcher.open(searcher.store), []
+
+    def remove():
+        for start in range(0, 250, 50):
+            other.remove(IDS[start : start + 50])
+
+    remover = Thread(target=remove)
+    remover.start()
+    while remover.is_alive() or len(counts) < 2:
+        rows = searcher.search(image=torch.randn(queries, 12), k=300).ids
+        assert all(len(set(row)) == len(row) for row in rows)
+        counts.append(len(rows[0]))
+    remover.join()
+    assert all(count % 50 == 0 for count in counts) and counts == sorted(counts, reverse=True)
+    assert len(searcher.search(image=torch.randn(queries, 12), k=300).ids[0]) == 50
+
+
+def test_a_file_is_no_store(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(ValueError, match=r"'store'.*folder.*notes\.txt.*file"):
+        Searcher.open(f"lance:{tmp_path / 'notes.txt'}")
