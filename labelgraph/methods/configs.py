@@ -310,4 +310,4 @@ class ExpectedRelevanceConfig(HashConfig):
     shrinkage: PositiveFloat = 1000.0
     drawn_labels: PositiveInt = 1024
     kept_labels: PositiveInt = 32
-    label_probes: PositiveInt | None = 16
+    label_probes: PositiveInt | None = 32

@@ -17,7 +17,8 @@ CLUSTERED_ITEMS = 2048  # The clusters take the time of all scores of about as m
 class LabelFinder:
     """Clusters of the labels of a method, which are kept while its parameters stay the same.
 
-    They are no part of the state of the method: a copy, or a method that is loaded, clusters its labels again.
+    The first batch is the sample by which labels are clustered. The clusters are no part of the state of the method: a
+    copy, or a method that is loaded, clusters its labels again.
     """
 
     _clusters: tuple[object, LabelClusters] | None = None
@@ -41,28 +42,31 @@ class LabelFinder:
     ) -> tuple[Tensor, Tensor]:
         """Return the numbers and scores of the labels with the highest scores of a side, (B, k) each."""
         queries = hidden if references is None else torch.cat([hidden, unit_length(hidden)], 1)
-        return self._current(table, references).highest(queries, SIDES.index(side), k, probes)
+        return self._current(table, references, queries).highest(queries, SIDES.index(side), k, probes)
 
-    def _current(self, table: LabelTable, references: LabelReferences | None) -> LabelClusters:
-        """Return the clusters, built again if a parameter has changed."""
+    def _current(self, table: LabelTable, references: LabelReferences | None, queries: Tensor) -> LabelClusters:
+        """Return the clusters, built again from these queries if a parameter has changed."""
         state = [each.detach() for part in (table, references) if part for each in part.state_dict().values()]
-        known = [(each.device, each.dtype, float(each.sum(dtype=torch.float64))) for each in state]
+        # Changes of ``.data`` have no version, so the sums are compared too.
+        known = [(each.device, each.dtype, _version(each), float(each.sum(dtype=torch.float32))) for each in state]
         if self._clusters is None or self._clusters[0] != known:
             self._clusters = None  # Not two at a time.
-            self._clusters = known, _cluster(table, references)
+            self._clusters = known, _cluster(table, references, queries)
         return self._clusters[1]
 
 
-def _cluster(table: LabelTable, references: LabelReferences | None) -> LabelClusters:
+def _version(parameter: Tensor) -> int:
+    return -1 if parameter.is_inference() else parameter._version
+
+
+def _cluster(table: LabelTable, references: LabelReferences | None, queries: Tensor) -> LabelClusters:
     r"""Cluster classifiers and references.
 
     A score is :math:`h \cdot w_c + b_c + \gamma_c (u \cdot r_c - o_c)` with the direction :math:`u` of :math:`h`.
     """
     weight, bias = table.weight.detach(), table.bias.detach().expand(-1, len(SIDES))
     if references is None:
-        return LabelClusters(weight, bias)
+        return LabelClusters(weight, bias, queries)
     scale = references.weights.unsqueeze(1)
-    directions = scale * references.directions
-    # For clusters, hidden units of one length would do; they are similar for this length, shorter than most.
-    vectors = weight * (weight.shape[1] ** 0.5 / 3) + directions
-    return LabelClusters(torch.cat([weight, directions], 1), bias - scale * references.offsets, vectors)
+    keys = torch.cat([weight, scale * references.directions], 1)
+    return LabelClusters(keys, bias - scale * references.offsets, queries)

@@ -6,10 +6,13 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from labelgraph._core.similarity import unit_length
 
 SAMPLE = 512  # Vectors by which a group is halved.
+QUERIES = 512  # Queries by whose scores labels are clustered.
+ROOT = 4.0  # Of the probabilities by which labels are clustered, so that small ones count too.
 ROUNDS = 4  # Rounds of two means for each half, and of k-means.
 FREQUENT = 4  # Labels that are always scored, for each cluster.
 LARGEST = 2  # Size of the largest cluster, in mean sizes.
@@ -24,14 +27,17 @@ class LabelClusters:
     :math:`a_c`, which are frequent. So the number of products for an item grows with :math:`\sqrt C`. Scores are
     exact, but a label with a high score is missed if it is in another cluster. With all clusters, no label is missed.
 
-    The labels are clustered by the directions of their vectors from the mean of all vectors (spherical k-means, from
-    groups that are halved by two means). Clusters of more than twice the mean size are split, which bounds the time of
-    an item. Clusters of classifiers are known from extreme classification (Parabel, doi:10.1145/3178876.3185998).
+    Labels that score high for the same queries of a sample belong together: they are clustered by the directions of
+    their vectors :math:`(\sigma(s_{bc})^{1/4})_b`, by spherical k-means from groups that are halved by two means. The
+    mean of a cluster is weighted by how high its labels score. Clusters of more than twice the mean size are split,
+    which bounds the time of an item. Clusters of classifiers are known from extreme classification (Parabel,
+    doi:10.1145/3178876.3185998).
 
     Args:
         keys: Classifiers :math:`k_c`, shape (C, D).
         constants: Constants :math:`a_c`, a column for each kind of query, shape (C, S).
-        vectors: Vectors by which the labels are clustered, shape (C, E); defaults to the classifiers.
+        queries: Queries by whose scores the labels are clustered, at most 512 of them, shape (B, D). Scores are
+            log-odds.
         num_clusters: Number of clusters before large ones are split, a power of 2; defaults to the one nearest to
             :math:`3 \sqrt C`.
         num_frequent: Number of labels that are always scored; defaults to 4 for each cluster.
@@ -42,7 +48,7 @@ class LabelClusters:
     Example:
         >>> import torch
         >>> from labelgraph.nn import LabelClusters
-        >>> clusters = LabelClusters(torch.eye(8), torch.zeros(8, 1), num_clusters=2, num_frequent=2)
+        >>> clusters = LabelClusters(torch.eye(8), torch.zeros(8, 1), torch.eye(8), 2, num_frequent=2)
         >>> clusters.highest(torch.eye(8)[[5]], column=0, k=1, probes=2)
         (tensor([[5]]), tensor([[1.]]))
     """
@@ -51,24 +57,28 @@ class LabelClusters:
         self,
         keys: Tensor,
         constants: Tensor,
-        vectors: Tensor | None = None,
+        queries: Tensor,
         num_clusters: int | None = None,
         num_frequent: int | None = None,
     ) -> None:
         count = num_clusters or 2 ** max(0, round(math.log2(3 * math.sqrt(len(keys)))))
         order = constants.amax(1).argsort(descending=True, stable=True)
         frequent, rest = order.tensor_split([FREQUENT * count if num_frequent is None else num_frequent])
-        groups = _clusters(keys if vectors is None else vectors, rest, count) if len(rest) else []
-        self._labels = torch.cat([frequent, *groups])
+        scores = _sample_scores(keys[rest], constants[rest], queries)
+        rows = _clusters(scores, count)
+        sizes = torch.tensor([len(group) for group in rows], dtype=torch.long, device=keys.device)
+        self.num_clusters, self._largest = len(rows), max(map(len, rows), default=0)
+        self._frequent, self._labels = len(frequent), torch.cat([frequent, *(rest[group] for group in rows)])
         self._keys, self._constants = keys[self._labels], constants[self._labels].t().contiguous()
-        sizes = torch.tensor([len(group) for group in groups], dtype=torch.long, device=keys.device)
-        self.num_clusters, self._largest = len(groups), max(map(len, groups), default=0)
-        self._starts = len(frequent) + sizes.cumsum(0) - sizes
-        self._ends = self._starts + sizes
-        self._means = torch.stack([keys[group].mean(0) for group in groups]) if groups else keys[:0]
-        levels = [constants[group].mean(0) for group in groups]
-        self._levels = torch.stack(levels, 1) if groups else constants[:0].t()
-        self._frequent = len(frequent)
+        self._ends = self._frequent + sizes.cumsum(0)
+        self._starts = self._ends - sizes
+        self._means, self._levels = keys[:0], constants[:0].t()
+        if rows:
+            height = scores.mean(1) + scores.std(1, correction=0)
+            weights = [height[group].softmax(0).to(keys.dtype) for group in rows]
+            pairs = [(weight, rest[group]) for weight, group in zip(weights, rows, strict=True)]
+            self._means = torch.stack([weight @ keys[group] for weight, group in pairs])
+            self._levels = torch.stack([weight @ constants[group] for weight, group in pairs], 1)
 
     def products(self, probes: int) -> int:
         """Return the largest number of products of an item with classifiers and means."""
@@ -123,10 +133,19 @@ class LabelClusters:
         return highest, (self._starts[cluster] + place % self._largest).clamp(max=len(self._labels) - 1)
 
 
-def _clusters(vectors: Tensor, labels: Tensor, count: int) -> list[Tensor]:
-    """Cluster some labels, and return the labels of each cluster."""
-    own = vectors[labels].to(torch.promote_types(vectors.dtype, torch.float32))
-    own = unit_length(own - own.mean(0))
+def _sample_scores(keys: Tensor, constants: Tensor, queries: Tensor) -> Tensor:
+    """Return the scores of labels for some of the queries, at least float32, (C, at most `QUERIES`)."""
+    sample = queries[:: math.ceil(len(queries) / QUERIES)]
+    scores = torch.addmm(constants.mean(1, keepdim=True), keys, sample.t())
+    return scores.to(torch.promote_types(scores.dtype, torch.float32))
+
+
+def _clusters(scores: Tensor, count: int) -> list[Tensor]:
+    """Cluster labels by their scores, and return the rows of each cluster."""
+    if not len(scores):
+        return []
+    logs = F.logsigmoid(scores)
+    own = unit_length(((logs - logs.amax(1, keepdim=True)) / ROOT).exp())
     cluster = own.new_empty(len(own), dtype=torch.long)
     for number, group in enumerate(_halves(own, torch.arange(len(own), device=own.device), count)):
         cluster[group] = number
@@ -141,7 +160,7 @@ def _clusters(vectors: Tensor, labels: Tensor, count: int) -> list[Tensor]:
     largest = LARGEST * math.ceil(len(own) / count)
     groups = cluster.argsort(stable=True).split(cluster.bincount(minlength=count).tolist())
     parts = [part for group in groups for part in _halves(own, group, math.ceil(len(group) / largest))]
-    return [labels[part] for part in parts if len(part)]
+    return [part for part in parts if len(part)]
 
 
 def _halves(vectors: Tensor, rows: Tensor, count: int) -> list[Tensor]:

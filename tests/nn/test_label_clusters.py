@@ -27,7 +27,7 @@ def expected(keys, constants, queries, column, k):
 @pytest.mark.parametrize(("clusters", "frequent", "k"), [(None, None, 10), (64, 0, 7), (8, 100, 200), (1, 5, 1)])
 def test_with_all_clusters_the_labels_are_those_of_all_scores(column, clusters, frequent, k):
     keys, constants, queries = grouped()
-    found = LabelClusters(keys, constants, None, clusters, frequent)
+    found = LabelClusters(keys, constants, queries, clusters, frequent)
     labels, values = found.highest(queries, column, k, found.num_clusters)
     scores, top = expected(keys, constants, queries, column, k)
     torch.testing.assert_close(values.sort(descending=True).values, top.values.float())
@@ -35,13 +35,13 @@ def test_with_all_clusters_the_labels_are_those_of_all_scores(column, clusters, 
     assert all(len(set(row)) == k for row in labels.tolist())
 
 
-@pytest.mark.parametrize("by_vectors", [False, True])
-def test_few_clusters_hold_most_of_the_highest_scores(by_vectors):
+@pytest.mark.parametrize("more", [False, True])
+def test_few_clusters_hold_most_of_the_highest_scores(more):
     keys, constants, queries = grouped()
-    if by_vectors:  # A part of the keys that no query reads must not decide.
-        vectors, keys = keys, torch.cat([keys, 50 * torch.randn(len(keys), 4)], 1)
+    if more:  # A part of the keys that no query reads must not decide.
+        keys = torch.cat([keys, 50 * torch.randn(len(keys), 4)], 1)
         queries = torch.cat([queries, torch.zeros(len(queries), 4)], 1)
-    found = LabelClusters(keys, constants, vectors if by_vectors else None)
+    found = LabelClusters(keys, constants, queries)
     labels, values = found.highest(queries, 0, 10, probes=16)
     scores, top = expected(keys, constants, queries, 0, 10)
     missed = (scores.topk(10).values.sum() - values.sum()) / top.values.sum()
@@ -53,13 +53,13 @@ def test_few_clusters_hold_most_of_the_highest_scores(by_vectors):
 def test_the_most_frequent_labels_are_always_scored():
     keys, constants, queries = grouped(groups=3000)
     constants[[17, 2999]] = 100
-    labels, _ = LabelClusters(keys, constants, num_frequent=2).highest(queries, 1, 2, probes=1)
+    labels, _ = LabelClusters(keys, constants, queries, num_frequent=2).highest(queries, 1, 2, probes=1)
     assert all(sorted(row) == [17, 2999] for row in labels.tolist())
 
 
 def flops(num_labels, probes, count):
     keys, constants, queries = grouped(num_labels)
-    found = LabelClusters(keys, constants)
+    found = LabelClusters(keys, constants, queries)
     with FlopCounterMode(display=False) as counter:
         found.highest(queries, 0, 10, probes)
     assert counter.get_total_flops() <= 2 * keys.shape[1] * len(queries) * found.products(probes)
@@ -76,7 +76,7 @@ def test_large_clusters_are_split(spread):
     """Classifiers that are equal, or nearly equal in two groups of very different size, would be one cluster."""
     keys = torch.ones(20_000, 4) + spread * torch.randn(20_000, 4)
     keys[:10] = -1
-    found = LabelClusters(keys, torch.zeros(20_000, 1))
+    found = LabelClusters(keys, torch.zeros(20_000, 1), torch.ones(3, 4))
     assert found.products(8) < 20_000 / 4
     labels, _ = found.highest(torch.ones(3, 4), 0, 32, 8)
     assert all(len(set(row)) == 32 for row in labels.tolist())
@@ -86,14 +86,14 @@ def test_large_clusters_are_split(spread):
 @pytest.mark.parametrize("frequent", [0, 1, None])
 def test_few_labels_are_all_found(num_labels, frequent):
     keys, constants, queries = grouped(num_labels, groups=3)
-    labels, values = LabelClusters(keys, constants, num_frequent=frequent).highest(queries[:5], 0, 50, 1)
+    labels, values = LabelClusters(keys, constants, queries, num_frequent=frequent).highest(queries[:5], 0, 50, 1)
     assert all(sorted(row) == [*range(num_labels)] for row in labels.tolist()) and torch.isfinite(values).all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 def test_scores_have_the_precision_of_the_classifiers(dtype):
     keys, constants, queries = (part.to(dtype) for part in grouped())
-    found = LabelClusters(keys, constants)
+    found = LabelClusters(keys, constants, queries)
     labels, values = found.highest(queries, 0, 5, found.num_clusters)
     assert values.dtype == dtype and labels.dtype == torch.long
     scores, _ = expected(keys, constants, queries, 0, 5)
