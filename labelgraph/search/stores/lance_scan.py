@@ -9,6 +9,7 @@ import torch
 
 from labelgraph._core.embeddings import Embeddings
 from labelgraph.search.exact_neighbours import find
+from labelgraph.search.stores.lance_rows import matrix_of
 
 BLOCK_BYTES, BLOCK_ROWS = 2**23, 2**16  # Small blocks would cost more to read than to compare.
 ROW_ID = "_rowid"
@@ -60,10 +61,19 @@ def _blocks(table: Any, side: str, where: str) -> Any:
     width = table.schema.field(side).type
     rows = min(BLOCK_ROWS, max(1, BLOCK_BYTES // (width.list_size * width.value_type.bit_width // 8)))
     asked = table.search().select([side]).with_row_id(True).limit(max(1, table.count_rows()))
+    held: list[Any] = []  # Each file has batches of its own, which may be small.
     for batch in (asked.where(where) if where else asked).to_batches(rows):
-        if len(batch):
-            vectors = batch[side].flatten().to_numpy().reshape(len(batch), width.list_size)
-            yield np.array(vectors), batch[ROW_ID].to_numpy().astype(np.int64)  # PyTorch needs writable memory.
+        held.append(batch)
+        if sum(map(len, held)) >= rows:
+            yield _joined(held, side)
+            held = []
+    if any(map(len, held)):
+        yield _joined(held, side)
+
+
+def _joined(batches: list[Any], side: str) -> tuple[np.ndarray, np.ndarray]:
+    numbers = [batch[ROW_ID].to_numpy() for batch in batches]
+    return np.concatenate([matrix_of(batch[side]) for batch in batches]), np.concatenate(numbers).astype(np.int64)
 
 
 def _nearer(
