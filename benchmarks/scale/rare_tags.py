@@ -27,7 +27,11 @@ from labelgraph._core.json_files import write_json
 from labelgraph._core.names import SIDES
 from labelgraph.cli.common import guarded
 
-VARIANTS = {"no graph": {"borrowing": 0.0, "name_weight": 0.0}, "own items": {"edges": "none"}, "similar names": {}}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "no graph": {"borrowing": 0.0, "name_weight": 0.0},
+    "own items": {"edges": "none"},
+    "similar names": {},
+}
 LABELS_AT_A_TIME = 1000
 
 
@@ -83,7 +87,7 @@ def measure(data: Any, epochs: int, channels: int, seed: int) -> Iterator[tuple[
     from labelgraph.train.rare_labels import learn_references
 
     settings = {"epochs": epochs, "batch_size": 1024}
-    model = {"hidden_channels": channels}
+    model: dict[str, Any] = {"hidden_channels": channels}
     trained = train_method(
         "expected-relevance", data, model={**model, **VARIANTS["no graph"]}, train=settings, seed=seed, progress=False
     )
@@ -92,7 +96,7 @@ def measure(data: Any, epochs: int, channels: int, seed: int) -> Iterator[tuple[
         config = {**model, **values}
         graph = training_graph(data, trained.settings["model"])
         method = build_method("expected-relevance", data.image_channels, data.text_channels, graph, **config).eval()
-        method.load_state_dict(trained.method.state_dict(), strict=False)  # All but the references.
+        method.load_state_dict(trained.method.state_dict(), strict=False)  # All but the references, fitted here.
         learn_references(method, data)
         yield variant, average_precision(method, data)
 
