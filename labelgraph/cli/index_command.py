@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from labelgraph.search import Searcher
 
 BLOCK = 4096  # Number of items that are added at a time.
+LARGE_BATCH = 16_384  # Of items whose many labels are found by clusters, which large batches share.
 LARGE = 1_000_000  # Number of images and texts from which on LanceDB is the default.
 # Written out, so that --help does not import PyTorch.
 KINDS = (
@@ -109,7 +110,8 @@ def run(options: argparse.Namespace) -> None:
     started = time.perf_counter()
     with progress_bar("embedding", int(present.sum()), "items", shown=not options.quiet, leave=False) as bar:
         if options.part is None:
-            searcher.fit(data, advance=bar.update, rows=rows)
+            batch = {"batch_size": LARGE_BATCH} if method.takes_sparse_labels else {}
+            searcher.fit(data, advance=bar.update, rows=rows, **batch)
         else:
             _add(searcher, data, rows, bar.update)
     if store is None:
