@@ -73,23 +73,28 @@ class InvertedLists:
             out: Shape (Q, N).
         """
         self._queries += len(labels)
-        if self._rows is not None and self._queries > FEW_QUERIES:
-            self._lists, self._rows = _lists(*self._rows, self._num_labels), None
-        write = self._from_rows if self._lists is None else self._from_lists
+        rows, lists = self._rows, self._lists  # In this order: another thread sets the lists, then drops the rows.
+        if rows is not None and lists is None and self._queries > FEW_QUERIES:
+            lists = self._lists = _lists(*rows, self._num_labels)
+            self._rows = None
         for number, value, sums in zip(labels, probabilities, out, strict=True):
             known = (value != 0) & (number < self._num_labels)
-            write(number[known], value[known], sums)
+            if lists is not None:
+                self._from_lists(lists, number[known], value[known], sums)
+            elif rows is not None:
+                self._from_rows(rows, number[known], value[known], sums)
         return out
 
-    def _from_rows(self, labels: Tensor, probabilities: Tensor, out: Tensor) -> None:
-        assert self._rows is not None
+    def _from_rows(self, rows: tuple[Tensor, Tensor], labels: Tensor, probabilities: Tensor, out: Tensor) -> None:
         dense = probabilities.new_zeros(self._num_labels).index_put((labels,), probabilities)
-        held = dense.index_select(0, self._rows[0].flatten()).view_as(self._rows[0])
-        torch.sum(held * self._rows[1], 1, out=out)
+        held = dense.index_select(0, rows[0].flatten()).view_as(rows[0])
+        torch.sum(held * rows[1], 1, out=out)
 
-    def _from_lists(self, labels: Tensor, probabilities: Tensor, out: Tensor) -> None:
-        assert self._lists is not None
-        items, values = self._lists
+    @staticmethod
+    def _from_lists(
+        lists: tuple[list[Tensor], list[Tensor]], labels: Tensor, probabilities: Tensor, out: Tensor
+    ) -> None:
+        items, values = lists
         out.zero_()
         order = labels.argsort()  # The rounding of a sum does not depend on the order of the labels.
         for label, probability in zip(labels[order].tolist(), probabilities[order].tolist(), strict=True):

@@ -274,7 +274,7 @@ class ExpectedRelevanceConfig(HashConfig):
             names, see `Embeddings`.
         label_probes: With more than 16,384 labels, the most probable labels of large batches are found by clusters of
             classifiers: number of clusters whose labels are scored for an item, see `LabelClusters`. With ``None``,
-            all labels are scored.
+            or if the label graph places labels without training items, all labels are scored.
     """
 
     # Training stops when mAP on the validation split stops improving, whatever the number of items.

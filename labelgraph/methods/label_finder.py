@@ -49,10 +49,11 @@ class LabelFinder:
         state = [each.detach() for part in (table, references) if part for each in part.state_dict().values()]
         # Changes of ``.data`` have no version, so the sums are compared too.
         known = [(each.device, each.dtype, _version(each), float(each.sum(dtype=torch.float32))) for each in state]
-        if self._clusters is None or self._clusters[0] != known:
-            self._clusters = None  # Not two at a time.
-            self._clusters = known, _cluster(table, references, queries)
-        return self._clusters[1]
+        held = self._clusters
+        if held is None or held[0] != known:
+            self._clusters = held = None  # Not two at a time.
+            held = self._clusters = known, _cluster(table, references, queries)
+        return held[1]
 
 
 def _version(parameter: Tensor) -> int:

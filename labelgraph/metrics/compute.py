@@ -143,7 +143,7 @@ def query_metrics(
     )
     check_needs(names, inputs)
     # Of hits, no grades of all items are in memory.
-    hits = keeps_hits(inputs) and ties != "expected"
+    hits = keeps_hits(inputs) and ties != "expected" and not any(name.needs_distances for name in names)
     rows = rows_a_block(inputs, block_size, HIT_SCORES if hits else BLOCK_SCORES)
     values = torch.zeros(len(inputs.query), len(names), dtype=torch.float64, device=inputs.query.vectors.device)
     over_queries(lambda part: _measure(replace(inputs, ranked=part), names, ties, rows, progress), values, rows, group)

@@ -45,6 +45,9 @@ class LabelClusters:
     Attributes:
         num_clusters: Number of clusters.
 
+    Raises:
+        ValueError: If the number of clusters is not a power of 2, or there are no queries.
+
     Example:
         >>> import torch
         >>> from labelgraph.nn import LabelClusters
@@ -62,6 +65,10 @@ class LabelClusters:
         num_frequent: int | None = None,
     ) -> None:
         count = num_clusters or 2 ** max(0, round(math.log2(3 * math.sqrt(len(keys)))))
+        if count < 1 or count & (count - 1):
+            raise ValueError(f"'num_clusters' must be a power of 2 (got {count})")
+        if not len(queries):
+            raise ValueError("'queries' must have at least one row (got none)")
         order = constants.amax(1).argsort(descending=True, stable=True)
         frequent, rest = order.tensor_split([FREQUENT * count if num_frequent is None else num_frequent])
         scores = _sample_scores(keys[rest], constants[rest], queries)
@@ -99,8 +106,8 @@ class LabelClusters:
         """
         probes = min(probes if k <= self._frequent else self.num_clusters, self.num_clusters)
         blocks = queries.split(max(1, BLOCK_SCORES // self.products(probes)))
-        found = [self._highest(block, column, min(k, len(self._labels)), probes) for block in blocks]
-        labels, scores = (torch.cat(each) for each in zip(*found, strict=True))
+        parts = [self._highest(block, column, min(k, len(self._labels)), probes) for block in blocks]
+        labels, scores = (torch.cat(each) for each in zip(*parts, strict=True))
         return labels, scores
 
     def _highest(self, queries: Tensor, column: int, k: int, probes: int) -> tuple[Tensor, Tensor]:

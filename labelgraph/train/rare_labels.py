@@ -41,7 +41,7 @@ def _names(method: Method, data: CrossModalData) -> sp.csr_array | None:
 
 
 def learn_references(method: Method, data: CrossModalData, batch_size: int = 4096) -> None:
-    """Let a method learn what follows its training, see `Method.fit_references` and `Method.fit_ridge`.
+    """Fit the parts of a method that are computed after training, see `Method.fit_references` and `Method.fit_ridge`.
 
     The references read the labels that the label graph joins, by the setting ``edges`` of the method. Similar names
     need the label vectors of the data; without them, only co-occurrence joins labels.
