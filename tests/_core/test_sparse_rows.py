@@ -1,5 +1,8 @@
 """Rows of the most probable labels, and scores from them, against dense probabilities."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -121,3 +124,19 @@ def test_label_numbers_keep_their_value_in_half_precision(dtype):
         torch.tensor([[1001, 2**24 - 1]]), torch.tensor([[0.5, 0.25]], dtype=dtype), torch.ones(1, 3).to(dtype)
     )
     assert rows.dtype == torch.float32 and split_rows(rows, 2)[0].tolist() == [[1001, 2**24 - 1]]
+
+
+def test_threads_that_search_while_the_lists_are_built_get_the_same_sums():
+    labels, values = top_rows(probabilities(2000), 8)
+    asked, weights = top_rows(probabilities(4, seed=1), 8)
+    expected = InvertedLists(labels, values).products(asked, weights, torch.empty(4, 2000, dtype=torch.float64))
+    for _ in range(20):
+        lists, together = InvertedLists(labels, values), threading.Barrier(4)
+
+        def products(lists=lists, together=together):
+            together.wait()
+            return lists.products(asked, weights, torch.empty(4, 2000, dtype=torch.float64))
+
+        with ThreadPoolExecutor(4) as pool:
+            for sums in [job.result() for job in [pool.submit(products) for _ in range(4)]]:
+                torch.testing.assert_close(sums, expected)

@@ -98,3 +98,15 @@ def test_scores_have_the_precision_of_the_classifiers(dtype):
     assert values.dtype == dtype and labels.dtype == torch.long
     scores, _ = expected(keys, constants, queries, 0, 5)
     torch.testing.assert_close(values.double(), scores.gather(1, labels), rtol=0.02, atol=0.1)
+
+
+@pytest.mark.parametrize("count", [3, -2])
+def test_a_number_of_clusters_that_is_no_power_of_2_is_refused(count):
+    with pytest.raises(ValueError, match=rf"'num_clusters'.*{count}"):
+        LabelClusters(*grouped(), count)
+
+
+def test_no_queries_are_refused():
+    keys, constants, queries = grouped()
+    with pytest.raises(ValueError, match="'queries'"):
+        LabelClusters(keys, constants, queries[:0])
