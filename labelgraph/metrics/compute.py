@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed import ProcessGroup
 
-from labelgraph._core.embeddings import BLOCK_SCORES, Vectors
+from labelgraph._core.embeddings import Vectors
 from labelgraph._core.names import check_name
 from labelgraph._core.ranks import shared_errors
 from labelgraph._core.reading import quoted
@@ -144,7 +144,7 @@ def query_metrics(
     check_needs(names, inputs)
     # Of hits, no grades of all items are in memory.
     hits = keeps_hits(inputs) and ties != "expected" and not any(name.needs_distances for name in names)
-    rows = rows_a_block(inputs, block_size, HIT_SCORES if hits else BLOCK_SCORES)
+    rows = rows_a_block(inputs, block_size, HIT_SCORES if hits else None)
     values = torch.zeros(len(inputs.query), len(names), dtype=torch.float64, device=inputs.query.vectors.device)
     over_queries(lambda part: _measure(replace(inputs, ranked=part), names, ties, rows, progress), values, rows, group)
     return {name.full: column for name, column in zip(names, values.unbind(1), strict=True)}

@@ -175,11 +175,11 @@ def _with_places(grades: Tensor) -> Tensor:
     return (places << PLACE_BITS) + grades
 
 
-def rows_a_block(inputs: RankingInputs, block_size: int | None, scores: int = BLOCK_SCORES) -> int:
-    """Return the number of queries that are ranked at a time, by default so many that a block has ``scores``."""
+def rows_a_block(inputs: RankingInputs, block_size: int | None, scores: int | None = None) -> int:
+    """Return the number of queries that are ranked at a time, by default so many that a block has ``scores`` scores."""
     if block_size is not None:
         check_cuts([block_size], "block_size")
-    return block_size or max(1, scores // len(inputs.database))
+    return block_size or max(1, (scores or BLOCK_SCORES) // len(inputs.database))
 
 
 def _ranked(inputs: RankingInputs, block_size: int, pool: ThreadPoolExecutor, placed: bool) -> Iterator[Tensor]:
