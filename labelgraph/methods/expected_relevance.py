@@ -20,7 +20,7 @@ from labelgraph.methods.configs import ExpectedRelevanceConfig
 from labelgraph.methods.hash_heads import hash_terms, hash_weights
 from labelgraph.methods.label_finder import LabelFinder
 from labelgraph.methods.label_placement import graph_probabilities, placing_edges
-from labelgraph.nn import HashHead, LabelReferences, LabelTable, Projector, RidgeClassifier
+from labelgraph.nn import HashHead, LabelReferences, LabelTable, Projector, RidgeClassifier, propagate
 from labelgraph.probability import Calibration, relevance_features
 
 if TYPE_CHECKING:
@@ -280,11 +280,23 @@ class ExpectedRelevance(Method):
     def _label_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
         """Compute binary cross-entropy of both sides, over all labels or, if they are many, over drawn labels."""
         if not self.takes_sparse_labels:
-            return {side: _cross_entropy(outputs[f"{side}_scores"], labels) for side in SIDES}
+            targets = self._targets(labels)
+            return {side: _cross_entropy(outputs[f"{side}_scores"], targets) for side in SIDES}
         drawn = draw_labels(labels, self.config.drawn_labels)
         # One reading of the table for both sides gives one sparse gradient.
         scores = self.classifier(torch.cat([outputs[f"{side}_hidden"] for side in SIDES]), drawn.labels)
         return {side: sampled_cross_entropy(own, drawn) for side, own in zip(SIDES, scores.chunk(2), strict=True)}
+
+    def _targets(self, labels: Tensor) -> Tensor:
+        r"""Return the labels, and targets :math:`s \frac{1}{|Y|} \sum_{j \in Y} P(c \mid j)` of the labels not in Y."""
+        if not self.config.soft_targets or self._graph is None:
+            return labels
+        edge_index, edge_weight = (self._graph[name].to(labels.device) for name in ("edge_index", "edge_weight"))
+        # The weight of an edge is the probability of its source given its target.
+        sums = propagate(labels.t(), edge_index.flip(0), edge_weight.to(labels)).t()
+        return torch.where(
+            labels > 0, labels, self.config.soft_targets * sums / labels.sum(1, keepdim=True).clamp(min=1)
+        )
 
     def _name_scores(self, size: int, names: sp.csr_array, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Score some names, drawn at random, for their own labels."""
@@ -375,6 +387,9 @@ def _table(graph: Data, width: int) -> LabelTable:
 def _optional(config: ExpectedRelevanceConfig, labels: int, image_channels: int) -> dict[str, nn.Module]:
     """Build the hash head, or else the other parts, because codes are learned from the scores of the classifier."""
     many, bits, parts = labels > DENSE_LABELS, config.bits, dict[str, nn.Module]()
+    if config.soft_targets and many and bits is None:
+        raise ValueError(f"'soft_targets' must be 0 with more than {DENSE_LABELS:,} labels (got {config.soft_targets} "
+                         f"with {labels:,} labels)")  # fmt: skip
     if config.image_ridge and (many or bits is not None):
         raise ValueError(
             f"'image_ridge' must be 0 with more than {DENSE_LABELS:,} labels, or codes (got {config.image_ridge} with "

@@ -240,3 +240,25 @@ def test_ridge_regression_is_refused_with_codes_and_with_many_labels(settings):
     config = ExpectedRelevanceConfig(hidden_channels=4, image_ridge=0.5, **settings)
     with pytest.raises(ValueError, match=rf"'image_ridge'.*0\.5.*({labels:,} labels|8 bits)"):
         build_method("expected-relevance", 6, 5, graph, config)
+
+
+def test_soft_targets_are_the_mean_probability_given_each_label():
+    labels = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    graph = cooccurrence_graph(labels)
+    method = build_method("expected-relevance", 4, 3, graph, pair_weight=0, soft_targets=0.5, hidden_channels=4)
+    scores = torch.randn(4, 3)
+    terms = method.loss_terms({"image_scores": scores, "text_scores": scores}, labels)
+    counts, joint = labels.sum(0), labels.t() @ labels
+    targets = labels.clone()
+    for row, label in (labels == 0).nonzero().tolist():
+        own = labels[row].nonzero()[:, 0].tolist()
+        if own:
+            targets[row, label] = 0.5 * sum(joint[label, j] / counts[j] for j in own) / len(own)
+    expected = torch.nn.functional.binary_cross_entropy(scores.sigmoid(), targets, reduction="sum") / 4
+    torch.testing.assert_close(terms["image"], expected)
+
+
+def test_soft_targets_are_refused_with_many_labels():
+    graph = cooccurrence_graph(torch.eye(1025))
+    with pytest.raises(ValueError, match=r"'soft_targets'.*0\.5.*1,025"):
+        build_method("expected-relevance", 4, 3, graph, soft_targets=0.5, hidden_channels=4)
