@@ -8,6 +8,8 @@ Examples:
   python -m benchmarks.run --method algcn --dataset my-data.npz --config my-settings.yaml --out runs/mine
   python -m benchmarks.run --resume runs/mine      # resume an interrupted run
   python -m benchmarks.run --eval runs/mine        # evaluate its saved models again
+
+--list-settings lists the settings for --set and --config.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.datasets.known_sets import KNOWN_SETS
 from labelgraph._core.names import check_name
-from labelgraph.cli.common import guarded
+from labelgraph.cli.common import Parser, describe, guarded
 from labelgraph.data.named_sets import DATASETS, check_dataset
 from labelgraph.methods.registry import METHODS, method_facts
 from labelgraph.train.loggers import LOGGERS, check_logger
@@ -34,13 +36,7 @@ if TYPE_CHECKING:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    description, _, examples = (__doc__ or "").partition("\n\n")
-    command = argparse.ArgumentParser(
-        prog="python -m benchmarks.run",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.epilog = examples + "\n--list-settings lists the settings for --set and --config."
+    command = Parser(prog="python -m benchmarks.run", **describe(__doc__ or ""))
     task = command.add_argument_group("methods and data")
     task.add_argument("--method", metavar="NAME", nargs="+", dest="methods",
                       help=f"some of: {', '.join(METHODS)}; or 'all'")  # fmt: skip

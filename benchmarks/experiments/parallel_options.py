@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from labelgraph._core.checked_config import choices, field_types
+from labelgraph.cli.common import Parser, describe
 from labelgraph.methods.configs import LabelGraphConfig
 
 # The settings that an ablation changes, by factor, and their values.
@@ -28,11 +29,7 @@ def parallel_parser(module: str, documentation: str, out: str, seeds: Sequence[i
         out: Name of the new folder in the help text.
         seeds: Default seeds.
     """
-    description, _, examples = documentation.partition("\n\n")
-    command = argparse.ArgumentParser(
-        prog=f"python -m {module}", description=description, epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    command = Parser(prog=f"python -m {module}", **describe(documentation))
     command.add_argument("--dataset", metavar="NAME", default="openclipart",
                          help="data set: a name, or the path of a file or folder (default: openclipart)")  # fmt: skip
     command.add_argument("--seeds", metavar="N", type=int, nargs="+", default=list(seeds),

@@ -29,7 +29,7 @@ from benchmarks.fuzz.damaged_reads import BYTES, REPAIRED, read_damaged, reprodu
 from benchmarks.fuzz.failure_tables import count_reads, failures_of, grouped, tables
 from benchmarks.fuzz.interruption import interrupt
 from benchmarks.fuzz.reader_cases import READERS
-from labelgraph.cli.common import guarded
+from labelgraph.cli.common import Parser, describe, guarded
 
 PARTS = ("readers", "outputs", "commands")
 
@@ -56,13 +56,7 @@ LONG, SHORT = Size(cases=300, rounds=200, moments=27, early=3), Size(cases=5, ro
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    description, _, rest = (__doc__ or "").partition("\n\n")
-    command = argparse.ArgumentParser(
-        prog="python -m benchmarks.fuzz",
-        description=description,
-        epilog=rest,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = Parser(prog="python -m benchmarks.fuzz", **describe(__doc__ or ""))
     command.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the results")
     command.add_argument("--seed", metavar="N", type=int, default=0, help="random seed (default: 0)")
     command.add_argument("--short", action="store_true", help="try a few cases each")

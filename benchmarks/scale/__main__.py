@@ -27,7 +27,7 @@ from benchmarks.experiments.environment import environment
 from benchmarks.scale import tag_steps
 from benchmarks.scale.steps import SETTINGS, make, measure
 from labelgraph._core.json_files import write_json
-from labelgraph.cli.common import guarded
+from labelgraph.cli.common import Parser, describe, guarded
 
 KINDS_OF_DATA = ("commands", "tags")
 LABELS = 100_000
@@ -35,13 +35,7 @@ LABELS = 100_000
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    description, _, rest = (__doc__ or "").partition("\n\n")
-    command = argparse.ArgumentParser(
-        prog="python -m benchmarks.scale",
-        description=description,
-        epilog=rest,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = Parser(prog="python -m benchmarks.scale", **describe(__doc__ or ""))
     command.add_argument("kind", nargs="?", choices=KINDS_OF_DATA, default=KINDS_OF_DATA[0], metavar="KIND",
                          help="commands, with 24 labels (the default), or tags, with many labels")  # fmt: skip
     command.add_argument("--labels", metavar="C", type=int, help="number of labels of tags (default: 100,000)")

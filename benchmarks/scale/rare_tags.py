@@ -25,7 +25,7 @@ from benchmarks.experiments.environment import environment
 from benchmarks.synthetic.tags import write_tags
 from labelgraph._core.json_files import write_json
 from labelgraph._core.names import SIDES
-from labelgraph.cli.common import guarded
+from labelgraph.cli.common import Parser, describe, guarded
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "no graph": {"borrowing": 0.0, "name_weight": 0.0},
@@ -37,13 +37,7 @@ LABELS_AT_A_TIME = 1000
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    description, _, rest = (__doc__ or "").partition("\n\n")
-    command = argparse.ArgumentParser(
-        prog="python -m benchmarks.scale.rare_tags",
-        description=description,
-        epilog=rest,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = Parser(prog="python -m benchmarks.scale.rare_tags", **describe(__doc__ or ""))
     for name, value, what in (
         ("labels", 10_000, "number of labels"),
         ("items", 30_000, "number of items"),

@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks.experiments.environment import environment
 from labelgraph._core.json_files import write_json
 from labelgraph._core.lazy import LazyTable
-from labelgraph.cli.common import guarded
+from labelgraph.cli.common import Parser, describe, guarded
 
 CASES: LazyTable[Callable[[int], list[dict[str, Any]]]] = LazyTable(
     {
@@ -56,13 +56,7 @@ def in_process(name: str, threads: int) -> list[dict[str, Any]]:
 
 def main() -> int:
     """Run the command and return its exit status."""
-    description, _, examples = (__doc__ or "").partition("\n\n")
-    command = argparse.ArgumentParser(
-        prog="python -m benchmarks.speed",
-        description=description,
-        epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = Parser(prog="python -m benchmarks.speed", **describe(__doc__ or ""))
     command.add_argument("cases", nargs="*", metavar="CASE", help=f"some of: {', '.join(CASES)} (default: all)")
     command.add_argument("--threads", type=int, default=2, metavar="N", help="threads of torch (default: 2)")
     command.add_argument("--out", type=Path, metavar="FILE", help="JSON file for the results")

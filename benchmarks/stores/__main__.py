@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.experiments.environment import environment
 from labelgraph._core.json_files import read_json, write_json
-from labelgraph.cli.common import guarded
+from labelgraph.cli.common import Parser, describe, guarded
 
 ITEMS, CANDIDATES, VECTORS, CODES = 100_000, 20_000, 1_000_000, 5_000_000
 WRITERS, READERS, BATCHES, MOMENTS = 4, 4, 40, 20
@@ -86,9 +86,7 @@ FIGURES: dict[str, Callable[[Path, float], Any]] = {
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    description, _, rest = (__doc__ or "").partition("\n\n")
-    command = argparse.ArgumentParser(prog="python -m benchmarks.stores", description=description, epilog=rest,
-                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    command = Parser(prog="python -m benchmarks.stores", **describe(__doc__ or ""))
     command.add_argument("figures", metavar="FIGURE", nargs="*", choices=[*FIGURES, []],
                          help=f"one of: {', '.join(FIGURES)} (default: all)")  # fmt: skip
     command.add_argument("--scale", metavar="X", type=float, default=1.0, help="share of the items (default: 1)")

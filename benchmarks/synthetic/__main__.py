@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.synthetic.sets import BLOCK, SETS
-from labelgraph.cli.common import guarded
+from labelgraph.cli.common import Parser, describe, guarded
 from labelgraph.data import SPLITS
 
 TAGS = "tags"
@@ -26,13 +26,7 @@ TAGS = "tags"
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    description, _, rest = (__doc__ or "").partition("\n\n")
-    command = argparse.ArgumentParser(
-        prog="python -m benchmarks.synthetic",
-        description=description,
-        epilog=rest,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = Parser(prog="python -m benchmarks.synthetic", **describe(__doc__ or ""))
     names = [*SETS, TAGS]
     command.add_argument("name", choices=names, help=f"one of: {', '.join(names)}", metavar="NAME")
     command.add_argument("--out", metavar="DIR", type=Path, required=True, help="new folder")

@@ -29,15 +29,20 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse arguments as argparse does, and keep them for `error`."""
-        self._words = args or ()
+        self._words = sys.argv[1:] if args is None else args
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Print the error in one line, and exit with status 2."""
-        # Of a misspelt option, argparse would only say that the right one is missing.
+        # Of a misspelt option, argparse would only say that the right one is missing, or take its value for another
+        # argument. The options of a subcommand are not known here.
         unknown = [word for word in self._words if re.match("--[a-z]", word) and not self._knows(word)]
-        if message.endswith("required") or "are required" in message:
-            message = self.unknown(unknown[0]) if unknown else message
+        if unknown and (
+            message.endswith("required")
+            or "are required" in message
+            or ("invalid choice" in message and self._subparsers is None)
+        ):
+            message = self.unknown(unknown[0])
         choice = re.fullmatch(r"argument (.+): invalid choice: '(.*)' \(choose from (.*)\)", message)
         if choice:
             argument, value, choices = choice.groups()

@@ -82,7 +82,8 @@ def test_one_seed_shows_no_significance():
 def test_wrong_choices_are_told_by_the_parser(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
         ablate.main(arguments)
-    assert stop.value.code == 2 and "invalid choice" in capsys.readouterr().err
+    assert stop.value.code == 2 and "must be one of " in (error := capsys.readouterr().err)
+    assert f"{arguments[0]} " in error and f"(got {arguments[1]!r})" in error
 
 
 @pytest.mark.parametrize(
