@@ -104,21 +104,21 @@ def average_precision(method: Any, data: Any, seed: int = 0) -> dict[str, float]
     from labelgraph.metrics import label_average_precision
 
     rows = data.rows("test")
-    counts, there = (np.asarray(label_sums(data.label_rows(data.rows(x), dense=False))) for x in ("train", "test"))
+    counts, tested = (np.asarray(label_sums(data.label_rows(data.rows(x), dense=False))) for x in ("train", "test"))
     labels = data.labels[rows.numpy()]
-    bins, found = count_bins(counts), torch.from_numpy(np.flatnonzero(there))
+    bins, chosen = count_bins(counts), torch.from_numpy(np.flatnonzero(tested))
     features = {"image": data.image[rows], "text": data.text_rows(rows)}
     random = torch.Generator().manual_seed(seed)
-    values = np.zeros((len(SIDES), len(found)))
+    values = np.zeros((len(SIDES), len(chosen)))
     with torch.no_grad():
         for number, side in enumerate(SIDES):
-            for part in torch.arange(len(found)).split(LABELS_AT_A_TIME):
-                some = found[part]
+            for part in torch.arange(len(chosen)).split(LABELS_AT_A_TIME):
+                some = chosen[part]
                 scores = torch.rand(len(rows), len(some), generator=random)
                 if method is not None:
                     scores = method.label_scores(side, features[side], some)
                 values[number, part] = label_average_precision(scores, labels[:, some.numpy()]).numpy()
-    ap, own = values.mean(0), bins[found.numpy()]
+    ap, own = values.mean(0), bins[chosen.numpy()]
     return {**{name: float(ap[own == name].mean()) for name in COUNT_BINS if (own == name).any()}, "all": ap.mean()}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.scale.steps import run
 from benchmarks.stores.filled import BITS, CHANNELS, NAMES, fill, method, vectors
-from labelgraph._core.allocations import return_large_blocks
+from labelgraph.cli.inputs import return_large_blocks
 from labelgraph.search import Searcher
 
 QUERIES, K = 20, 10

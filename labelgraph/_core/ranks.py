@@ -89,9 +89,9 @@ def shared_errors(group: dist.ProcessGroup | None) -> Iterator[None]:
     dist.all_gather_object(everyone, own, group=group)
     if error is not None and not refused:
         raise error
-    for rank, found in enumerate(everyone):
-        if found is not None:
-            raise (ValueError if found[0] else RuntimeError)(f"{found[1]} in process {rank}") from error
+    for rank, failure in enumerate(everyone):
+        if failure is not None:
+            raise (ValueError if failure[0] else RuntimeError)(f"{failure[1]} in process {rank}") from error
 
 
 def average_gradient(parameter: Tensor) -> None:

@@ -30,7 +30,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelgraph import search
-from labelgraph._core.allocations import return_large_blocks
 from labelgraph._core.files import check_writable
 from labelgraph._core.names import check_name
 from labelgraph._core.progress import progress_bar
@@ -43,6 +42,7 @@ from labelgraph.cli.inputs import (
     load,
     model_place,
     part_of_words,
+    return_large_blocks,
     searched_split,
 )
 from labelgraph.methods.registry import load_method
@@ -58,7 +58,6 @@ if TYPE_CHECKING:
     from labelgraph.search import Searcher
 
 BLOCK = 4096  # Number of items that are added at a time.
-LARGE_BATCH = 16_384  # Of items whose many labels are found by clusters, which large batches share.
 LARGE = 1_000_000  # Number of images and texts from which on LanceDB is the default.
 # Written out, so that --help does not import PyTorch.
 KINDS = (
@@ -110,8 +109,7 @@ def run(options: argparse.Namespace) -> None:
     started = time.perf_counter()
     with progress_bar("embedding", int(present.sum()), "items", shown=not options.quiet, leave=False) as bar:
         if options.part is None:
-            batch = {"batch_size": LARGE_BATCH} if method.takes_sparse_labels else {}
-            searcher.fit(data, advance=bar.update, rows=rows, **batch)
+            searcher.fit(data, advance=bar.update, rows=rows)
         else:
             _add(searcher, data, rows, bar.update)
     if store is None:

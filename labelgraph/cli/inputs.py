@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelgraph import search
-from labelgraph._core.allocations import return_large_blocks
 from labelgraph._core.names import check_name, did_you_mean
 from labelgraph._core.parts import Part
 from labelgraph.cli.common import Parser
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from labelgraph.search import Searcher
 
 DATA_HELP = "data set: a file, a folder, or a bundled set: openclipart, openclipart-keywords"
+M_MMAP_THRESHOLD = -3  # As malloc.h of glibc names it.
+LARGE = 2**20
 
 
 def load(name: str) -> CrossModalData:
@@ -122,6 +126,18 @@ def chosen_rows(data: CrossModalData, split: str | None) -> Tensor:
 def searched_split(data: CrossModalData) -> str | None:
     """Return the default gallery: the split ``database``, or None for all items if the data have no such split."""
     return "database" if "database" in data.splits else None
+
+
+def return_large_blocks() -> None:
+    """Let freed blocks of 1 MiB and more go back to the system at once: in Linux with glibc; elsewhere, do nothing.
+
+    By default, glibc raises this limit to 32 MiB once larger blocks are freed, and then keeps much of the memory that
+    LanceDB frees in its threads: hundreds of megabytes while a store is filled. Blocks that go back cost time when they
+    are needed again, so that training should not run in such a process.
+    """
+    if sys.platform == "linux":
+        with suppress(AttributeError, OSError):
+            ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE)
 
 
 def open_searcher(place: str | Path, data: CrossModalData | None, revision: str | None = None) -> Searcher:

@@ -171,7 +171,7 @@ def _ranked(
     """Rank the database for some queries from their scores, their numbers and the places of their own items."""
     query, database = inputs.relevance.labels
     assert isinstance(query, SparseLabels) and isinstance(database, SparseLabels)  # `keeps_hits` ensures this.
-    binary, found = inputs.relevance.relevance == "shared", []
+    binary, hits = inputs.relevance.relevance == "shared", []
     shared = database.new_counts(query.most)[0]
     ranked = np.empty_like(shared)
     for number, score, own in zip(numbers, scores, owns, strict=True):
@@ -183,9 +183,9 @@ def _ranked(
         np.take(shared, order, out=ranked, mode="clip")  # Lets other threads run; indexing by brackets does not.
         ranks = np.flatnonzero(ranked != 0)
         grades = ranked[ranks]
-        found.append(_Hits(ranks, grades.clip(max=1) if binary else grades, _rank(key, own), order[:depth].copy()))
+        hits.append(_Hits(ranks, grades.clip(max=1) if binary else grades, _rank(key, own), order[:depth].copy()))
         database.mark(query.labels(number), shared, 0)
-    return found
+    return hits
 
 
 def _order(key: np.ndarray) -> np.ndarray:

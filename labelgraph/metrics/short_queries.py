@@ -242,6 +242,6 @@ def _of_sparse(
         # The query of a label has this label alone.
         own = SparseLabels(sp.csr_array(sp.eye_array(len(asked), format="csr")))
         given = {"query_labels": own, "database_labels": SparseLabels(relevant[asked].T.tocsr())}
-        found = measure(asks[torch.from_numpy(asked)], database, **given)
-        values[:, asked] = torch.stack([*found.values()]).cpu()
+        by_metric = measure(asks[torch.from_numpy(asked)], database, **given)
+        values[:, asked] = torch.stack([*by_metric.values()]).cpu()
     return values

@@ -112,7 +112,7 @@ class Searcher:
     def fit(
         self,
         data: CrossModalData,
-        batch_size: int = 4096,
+        batch_size: int | None = None,
         advance: Callable[[int], object] | None = None,
         rows: Any = None,
     ) -> Self:
@@ -120,7 +120,8 @@ class Searcher:
 
         Args:
             data: Pairs with distinct ids; a missing side is not indexed.
-            batch_size: Number of images or texts to embed at a time.
+            batch_size: Number of images or texts to embed at a time; by default 4,096, or 16,384 for a method of
+                many labels, where the items of a batch share products with classifiers.
             advance: Function that is called after each batch with its size, to show progress; images and texts are
                 counted separately.
             rows: Row numbers of the items to index, such as ``data.rows("database")``; by default all. Unlike

@@ -146,7 +146,7 @@ def train_method(
     _check_options(settings, seed, callbacks, logger, folder or log_folder)
     data, _ = training_splits(data, settings["train"].select, seed, cls.reads_labels)
     check_incomplete(cls, data)
-    needed = _needed(stages, data, settings)
+    needed = _checked_stages(stages, data, settings)
     if not published:
         settings = _suited_to_size(settings, values, len(data.rows("train")))
     join_processes()
@@ -216,7 +216,7 @@ def _suited_to_size(settings: dict[str, Any], values: Mapping[str, Any], items: 
 def _build(
     method: str | type[Method] | Method,
     data: CrossModalData,
-    settings: Any,
+    config: Any,
     model: Any,
     graph: Data | None,
     label_vectors: Any,
@@ -227,9 +227,9 @@ def _build(
             raise ValueError("'model', 'graph' and 'label_vectors' must be None for a method that is already built")
         return method
     cls = _class_of(method)
-    if label_vectors is None and graph is None and getattr(settings, "label_embedding", None) == "given":
+    if label_vectors is None and graph is None and getattr(config, "label_embedding", None) == "given":
         label_vectors = data.label_vectors
-    config = with_label_vectors(cls, settings, graph, label_vectors)
+    config = with_label_vectors(cls, config, graph, label_vectors)
     if graph is None:
         graph = training_graph(data, config, label_vectors)
     return cls.from_config(config, data.image_channels, data.text_channels, graph)
@@ -305,7 +305,7 @@ def with_label_vectors(method: type[Method], config: Any, graph: Data | None, la
     return replace(config, label_embedding="given")
 
 
-def _needed(stages: Sequence[str], data: CrossModalData, settings: Mapping[str, Any]) -> list[str]:
+def _checked_stages(stages: Sequence[str], data: CrossModalData, settings: Mapping[str, Any]) -> list[str]:
     check_kind("stages", stages, (list, tuple, set, frozenset), f"a list of {', '.join(STAGES)}")
     wrong = [str(stage) for stage in stages if stage not in STAGES]
     if wrong or not stages:

@@ -49,7 +49,7 @@ def check(method, side, features, labels, probabilities):
 
 
 @torch.no_grad()
-def found(method, side, features):
+def most_probable(method, side, features):
     return method.most_probable_labels(side, features)
 
 
@@ -61,12 +61,12 @@ def same(one, other):
 @pytest.mark.parametrize("side", ["image", "text"])
 def test_all_probes_find_the_labels_of_all_scores(settings, side):
     method, features = method_of(label_probes=10_000, **settings), items(width={"image": 24, "text": 20}[side])
-    check(method, side, features, *found(method, side, features))
+    check(method, side, features, *most_probable(method, side, features))
 
 
 def test_the_default_finds_nearly_all_probable_labels():
     method, features = method_of(), items()
-    labels, probabilities = found(method, "image", features)
+    labels, probabilities = most_probable(method, "image", features)
     with torch.no_grad():
         top = method.label_probabilities("image", features).topk(8)
     dense = torch.zeros(ITEMS, LABELS).scatter(1, top.indices, top.values)
@@ -80,12 +80,12 @@ def test_the_default_finds_nearly_all_probable_labels():
 )
 def test_other_items_have_the_labels_of_all_scores(settings, size):
     method, features = method_of(**settings), items(size)
-    check(method, "image", features, *found(method, "image", features))
+    check(method, "image", features, *most_probable(method, "image", features))
 
 
 def test_fewer_labels_are_all_scored():
     first, second = (method_of(2000, label_probes=probes) for probes in (1, None))
-    assert same(found(first, "image", items()), found(second, "image", items()))
+    assert same(most_probable(first, "image", items()), most_probable(second, "image", items()))
 
 
 def test_placed_labels_have_their_probability():
@@ -93,38 +93,38 @@ def test_placed_labels_have_their_probability():
     method = method_of(label_probes=1)
     method.label_vectors = torch.nn.functional.normalize(torch.randn(LABELS, 6)).half()
     method = add_label(method, "new", method.label_vectors[[7]].float())
-    check(method, "image", items(), *found(method, "image", items()))
+    check(method, "image", items(), *most_probable(method, "image", items()))
 
 
 def test_clusters_follow_the_parameters():
     method, features = method_of(), items()
-    before = found(method, "image", features)
-    assert same(found(method, "image", features), before)
+    before = most_probable(method, "image", features)
+    assert same(most_probable(method, "image", features), before)
     with torch.no_grad():
         method.classifier.bias[12_345] = 30
-    labels, probabilities = found(method, "image", features)
+    labels, probabilities = most_probable(method, "image", features)
     assert (labels == 12_345).any(1).all() and not same((labels, probabilities), before)
 
 
 def test_copies_and_saved_methods_find_the_same_labels(tmp_path):
     method = method_of()
-    before = found(method, "text", items(width=20))
-    assert same(found(copy.deepcopy(method), "text", items(width=20)), before)
+    before = most_probable(method, "text", items(width=20))
+    assert same(most_probable(copy.deepcopy(method), "text", items(width=20)), before)
     method.save_pretrained(tmp_path)
     again = load_method(tmp_path)
-    assert again.config == method.config and same(found(again, "text", items(width=20)), before)
+    assert again.config == method.config and same(most_probable(again, "text", items(width=20)), before)
     content = io.BytesIO()
     torch.save(method, content)
     size = sum(each.numel() * each.element_size() for each in method.state_dict().values())
     assert len(content.getvalue()) < 2 * size  # Without clusters, which are as large as the classifiers.
     content.seek(0)
-    assert same(found(torch.load(content, weights_only=False), "text", items(width=20)), before)
+    assert same(most_probable(torch.load(content, weights_only=False), "text", items(width=20)), before)
 
 
 def test_another_precision_has_clusters_of_its_own():
     method, features = method_of(), items()
-    found(method, "image", features)
-    labels, probabilities = found(method.double(), "image", features.double())
+    most_probable(method, "image", features)
+    labels, probabilities = most_probable(method.double(), "image", features.double())
     assert probabilities.dtype == torch.float64
     expected = method.label_probabilities("image", features.double()).gather(1, labels)
     torch.testing.assert_close(probabilities, expected)

@@ -210,9 +210,9 @@ class LanceEngine:
         columns = ["id", "title", *([side] if vectors else [])]
         exact = exact or self._shape.probes is None or count < self._first_index()
         if exact and (self._shape.codes or len(queries) >= MANY_QUERIES):
-            distances, found = nearest_rows(table, side, queries, k, where)
-            held, places = take(table, found.reshape(-1), columns)
-            number = np.repeat(np.arange(len(queries)), found.shape[1])
+            distances, row_ids = nearest_rows(table, side, queries, k, where)
+            held, places = take(table, row_ids.reshape(-1), columns)
+            number = np.repeat(np.arange(len(queries)), row_ids.shape[1])
             return self._hits(held, places, number, distances.reshape(-1), len(queries), side if vectors else None)
         hits = []
         for start in range(0, len(queries), QUERIES_AT_ONCE):

@@ -9,7 +9,7 @@ import pytest
 HELD = """
 import sys
 import numpy as np
-from labelgraph._core.allocations import return_large_blocks
+from labelgraph.cli.inputs import return_large_blocks
 
 if sys.argv[1] == "return":
     return_large_blocks()
