@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from labelgraph.data import CrossModalData
+    from labelgraph.methods import Method
     from labelgraph.search import Searcher
 
 BLOCK = 4096  # Number of items that are added at a time.
@@ -100,11 +101,8 @@ def run(options: argparse.Namespace) -> None:
         rows = rows[list(options.part.of(len(rows)))]
     method = load_method(options.model, revision=options.revision)
     store = _store(options, int(data.present[rows].sum()), sparse=method.similarity.startswith("sparse-"))
-    if store is not None:
-        return_large_blocks()
     kind = options.kind or default_index(method.similarity, store)
-    settings = _settings(kind, options.settings, store)
-    searcher = search.Searcher(method, kind, data.label_names, store, **settings)
+    searcher = _searcher(method, kind, store, data.label_names, options.settings)
     present = data.present[rows]
     started = time.perf_counter()
     with progress_bar("embedding", int(present.sum()), "items", shown=not options.quiet, leave=False) as bar:
@@ -147,6 +145,12 @@ def _check(options: argparse.Namespace) -> None:
         check_name("--index", options.kind, search.INDEXES if options.store == "memory" else STORE_INDEXES)
     elif options.kind is not None:
         check_name("--index", options.kind, search.INDEXES)
+
+
+def _searcher(method: Method, kind: str, store: str | None, names: Sequence[str], settings: list[str]) -> Searcher:
+    if store is not None:
+        return_large_blocks()
+    return search.Searcher(method, kind, names, store, **_settings(kind, settings, store))
 
 
 def _add(searcher: Searcher, data: CrossModalData, rows: Tensor, advance: Callable[[int], object]) -> None:

@@ -72,10 +72,7 @@ def sharded_metrics(
         RuntimeError: If a relevance function or a metric fails with another error in one process; the others name it.
     """
     names = read_metrics(metrics, ties)
-    if any(name.needs_grades for name in names) and isinstance(relevance, str) and relevance == "shared":
-        relevance = "graded"
-    if not isinstance(relevance, str) and not callable(relevance):
-        raise ValueError("'relevance' must be a name or a function for a database in parts (got a matrix)")
+    relevance = _checked_relevance(names, relevance)
     if block_size is not None:
         check_cuts([block_size], "block_size")
     given = query, database, query_labels, database_labels, query_ids, database_ids
@@ -108,6 +105,14 @@ def sharded_metrics(
 
 def _earlier(sizes: list[tuple[int, int]], group: dist.ProcessGroup) -> list[tuple[int, int]]:
     return sizes[: dist.get_rank(group)]
+
+
+def _checked_relevance(names: list[Metric], relevance: Relevance) -> Relevance:
+    """Return the relevance that the metrics need."""
+    if not isinstance(relevance, str) and not callable(relevance):
+        raise ValueError("'relevance' must be a name or a function for a database in parts (got a matrix)")
+    graded = isinstance(relevance, str) and relevance == "shared" and any(name.needs_grades for name in names)
+    return "graded" if graded else relevance
 
 
 def _prepared(
