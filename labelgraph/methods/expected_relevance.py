@@ -20,7 +20,7 @@ from labelgraph.methods.configs import ExpectedRelevanceConfig
 from labelgraph.methods.hash_heads import hash_terms, hash_weights
 from labelgraph.methods.label_finder import LabelFinder
 from labelgraph.methods.label_placement import graph_probabilities, placing_edges
-from labelgraph.nn import HashHead, LabelReferences, LabelTable, Projector, RidgeClassifier, propagate
+from labelgraph.nn import HashHead, LabelReferences, LabelTable, Projector, RidgeClassifier
 from labelgraph.probability import Calibration, relevance_features
 
 if TYPE_CHECKING:
@@ -293,7 +293,8 @@ class ExpectedRelevance(Method):
             return labels
         edge_index, edge_weight = (self._graph[name].to(labels.device) for name in ("edge_index", "edge_weight"))
         # The weight of an edge is the probability of its source given its target.
-        sums = propagate(labels.t(), edge_index.flip(0), edge_weight.to(labels)).t()
+        matrix = torch.sparse_coo_tensor(edge_index, edge_weight.to(labels), 2 * labels.shape[1:])
+        sums = (matrix @ labels.t()).t()
         return torch.where(
             labels > 0, labels, self.config.soft_targets * sums / labels.sum(1, keepdim=True).clamp(min=1)
         )
