@@ -12,15 +12,20 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def sha256_bytes(content: bytes | memoryview) -> str:
-    """SHA-256 of bytes.
+def sha256_bytes(*parts: bytes | memoryview) -> str:
+    """SHA-256 of bytes, which may be given in parts.
 
     Example:
         >>> from labelgraph._core.digests import sha256_bytes
         >>> sha256_bytes(b"")[:16]
         'e3b0c44298fc1c14'
+        >>> sha256_bytes(b"a", b"b") == sha256_bytes(b"ab")
+        True
     """
-    return hashlib.sha256(content).hexdigest()
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def sha256_file(file: str | Path | BinaryIO) -> str:

@@ -18,6 +18,7 @@ from labelgraph._core.sparse_rows import MOST_LABELS
 
 LONGEST = 1e19  # The product of two rows of this length fits float32.
 BLOCK_SCORES = 2**23  # 32 MiB of scores: enough rows for a fast product, little memory.
+CHECKED_NUMBERS = 2**20  # Of the rows that are checked at a time, so that every check finds them in the cache.
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,6 +215,11 @@ def _check_vectors(name: str, vectors: Tensor, similarity: str, num_labels: int 
     """Check that a similarity can compare the vectors, and return the number of label columns."""
     if vectors.shape[1] == 0:
         raise ValueError(f"'{name}' must have at least one column (got shape {tuple(vectors.shape)})")
+    rows = max(1, CHECKED_NUMBERS // vectors.shape[1]) if vectors.device.type == "cpu" else max(1, len(vectors))
+    return [_check_block(name, part, similarity, num_labels) for part in vectors.split(rows)][-1]
+
+
+def _check_block(name: str, vectors: Tensor, similarity: str, num_labels: int | None) -> int | None:
     if similarity == "hamming" and vectors.dtype != torch.uint8:
         raise ValueError(f"'{name}' must be codes of 'pack_bits', uint8, for 'hamming' (got {vectors.dtype})")
     if similarity != "hamming":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -79,6 +79,22 @@ class Version:
         The array stays mapped after the ``with``.
         """
         return map_array(self.open(name), self.path(name))
+
+    def checked_array(self, name: str) -> Callable[[], np.ndarray]:
+        """Map a ``.npy`` file, as `array` does, and return a function that checks its checksum and returns the array.
+
+        The function works after the ``with``, and even if the file was deleted. It raises a ValueError if the file is
+        damaged.
+        """
+        array = self.array(name)
+        header = self.open(name).read(self.files[name].size - array.nbytes)
+
+        def checked() -> np.ndarray:
+            content = array.ravel("K").view("u1").data if array.nbytes else b""
+            self._compare(name, sha256_bytes(header, content))
+            return array
+
+        return checked
 
     def verify(self, *names: str) -> None:
         """Check the checksums of files, by default of all files.

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from labelgraph._core.embeddings import Embeddings, as_embeddings, as_matrix
 from labelgraph._core.similarity import SIMILARITIES, SPARSE
+from labelgraph._core.sparse_rows import FEW_QUERIES
 from labelgraph.search.exact_neighbours import comparable, find
 from labelgraph.search.neighbours import check_k
 
@@ -37,7 +38,8 @@ class ExactIndex:
         self.similarity = similarity
         self.num_labels = num_labels
         self._held: Embeddings | None = None
-        self._lists: tuple[Any, ...] | None = None  # Inverted lists, built by the first search.
+        self._lists: tuple[Any, ...] | None = None  # Inverted lists, built where there are more than a few queries.
+        self._queries = 0
 
     @property
     def held(self) -> Embeddings | None:
@@ -91,7 +93,8 @@ class ExactIndex:
         if among is not None:
             scores, positions = find(asked, held[among], k)
             return scores, among[positions]
-        if self.similarity in SPARSE and len(held) and self._lists is None:
+        self._queries += len(asked)
+        if self.similarity in SPARSE and len(held) and self._lists is None and self._queries > FEW_QUERIES:
             self._lists = SIMILARITIES[self.similarity].hold(held, torch.float32)
         return find(asked, held, k, self._lists)
 

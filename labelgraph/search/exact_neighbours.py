@@ -14,6 +14,7 @@ from torch import Tensor
 from labelgraph._core.embeddings import Embeddings, as_embeddings, check_comparable, score_blocks
 from labelgraph._core.packed_bits import count_bits
 from labelgraph._core.similarity import SIMILARITIES, SPARSE, unit_length
+from labelgraph._core.sparse_rows import FEW_QUERIES
 from labelgraph.search.nearest import Nearest
 from labelgraph.search.neighbours import check_k
 
@@ -83,6 +84,7 @@ BLOCK_QUERIES = 2**10
 BLOCK_ITEMS = 2**10
 RUN = 2**6
 SPARSE_BLOCK_ITEMS = 2**14
+ROWS = 2**13  # Rows of items that are read at a time for few queries, so that every step finds them in the cache.
 
 
 Keys = Callable[[slice, Tensor], Tensor]
@@ -129,6 +131,8 @@ def _sparse_neighbours(
     query: Embeddings, database: Embeddings, k: int, held: tuple[Any, ...] | None
 ) -> tuple[Tensor, Tensor]:
     """Find the items with the highest scores, like `_vector_neighbours`; inverted lists give those of all items."""
+    if held is None and len(query) <= FEW_QUERIES:
+        return _few_sparse_neighbours(query, database, k)
     scores = torch.empty(len(query), k)
     positions = torch.empty(len(query), k, dtype=torch.long)
     for rows, block in score_blocks(query, database, held=held):
@@ -140,6 +144,16 @@ def _sparse_neighbours(
         scores[rows] = 0.0 - best
         positions[rows] = places
     return scores, positions
+
+
+def _few_sparse_neighbours(query: Embeddings, database: Embeddings, k: int) -> tuple[Tensor, Tensor]:
+    """Find the items with the highest scores without inverted lists, by one reading of the rows of all items."""
+    nearest = Nearest(len(query), k, np.float32)
+    for start in range(0, len(database), ROWS):
+        for _, block in score_blocks(query, database[start : start + ROWS], len(query)):
+            nearest.add(block.neg_().numpy(), start)
+    best, positions = map(torch.from_numpy, nearest.result())
+    return 0.0 - best, positions
 
 
 # A block of 16 x 16384 words, 2 MiB for codes of 64 bits, fits in the caches.

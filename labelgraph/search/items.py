@@ -59,6 +59,10 @@ def _name(argument: str, value: Any) -> str:
     return name
 
 
+def _texts(values: list[str]) -> bool:
+    return set(map(type, values)) <= {str}
+
+
 def distinct_ids(ids: Any) -> list[str]:
     """Return ids of new items, in their order.
 
@@ -175,9 +179,9 @@ class Items:
             ValueError: If the parts do not match in size or type.
         """
         self.index.restore(vectors, files)
-        if not all(isinstance(each, str) for each in ids) or len(set(ids)) != len(ids) or len(ids) != len(self.index):
+        if not _texts(ids) or len(set(ids)) != len(ids) or len(ids) != len(self.index):
             raise ValueError(f"expected {len(self.index)} distinct ids (got {len(ids)})")
-        if not all(isinstance(each, str) for each in titles) or len(titles) != len(ids):
+        if not _texts(titles) or len(titles) != len(ids):
             raise ValueError(f"expected {len(ids)} titles (got {len(titles)})")
         wanted = (len(ids), self.labels.shape[1])
         fitting = type(labels) is type(self.labels) and labels.dtype in (torch.bool, np.float32)
@@ -187,7 +191,7 @@ class Items:
 
     def _set(self, ids: list[str], titles: list[str], labels: Any) -> None:
         self.ids, self.titles, self.labels, self._captions, self._lists = ids, titles, labels, None, None
-        self._rows = {each: row for row, each in enumerate(ids)}
+        self._rows = dict(zip(ids, range(len(ids)), strict=True))
 
     def _matching(self, columns: list[int] | None, ids: Iterable[str] | None) -> Tensor:
         passed = torch.ones(len(self), dtype=torch.bool)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -361,6 +361,9 @@ class Searcher:
     def load(cls, folder: str | Path) -> Self:
         """Load a saved searcher. Every file is checked by its SHA-256; no pickle is read.
 
+        Vectors and labels of more than 64 MiB are mapped into memory, and checked when their side is first used; a
+        search then raises the ValueError of a damaged file.
+
         If another process saves to the folder at the same time, one complete version is loaded. A folder of LanceDB is
         opened as a store, see `open`.
 
@@ -371,7 +374,11 @@ class Searcher:
         """
         folder = as_path("folder", folder)
         address = address_of(folder)
-        return read_searcher(folder, cls._restored) if address is None else cls.open(address)
+        if address is not None:
+            return cls.open(address)
+        searcher, sides = read_searcher(folder, cls._empty)
+        cast(MemorySides, searcher._sides).open(sides)
+        return searcher
 
     @classmethod
     def open(cls, uri: str) -> Self:
@@ -389,10 +396,8 @@ class Searcher:
         return cls(method, meaning["index"], meaning["label_names"], uri, **meaning["settings"])
 
     @classmethod
-    def _restored(cls, method: Method, meaning: dict[str, Any], sides: dict[str, Any]) -> Self:
-        searcher = cls(method, meaning["index"], meaning["label_names"], **meaning["settings"])
-        searcher._sides.restore(sides)
-        return searcher
+    def _empty(cls, method: Method, meaning: dict[str, Any]) -> Self:
+        return cls(method, meaning["index"], meaning["label_names"], **meaning["settings"])
 
     def _empty_sides(self, label_names: Sequence[str]) -> Sides:
         if self.store is not None:

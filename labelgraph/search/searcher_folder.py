@@ -3,21 +3,25 @@
 The manifest ``index.json`` lists the files with their checksums and is replaced atomically; see
 `labelgraph._core.manifest`. A process that reads during a save sees one complete version. Of two simultaneous saves,
 one remains.
+
+Vectors and labels are ``.npy`` files. A side of more than 64 MiB is mapped into memory, and read and checked when it is
+first used: a search reads only the side that it searches.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from labelgraph._core.commit import write_version
+from labelgraph._core.commit import FolderWriter, write_version
 from labelgraph._core.lazy import import_faiss
 from labelgraph._core.manifest import FolderFormat
 from labelgraph._core.names import SIDES
@@ -26,9 +30,14 @@ from labelgraph.methods import Method
 from labelgraph.methods.model_folder import refusing
 from labelgraph.methods.registry import read_method
 
-SEARCHER_FORMAT = FolderFormat("index.json", "labelgraph search index", 2)
-MODEL, ITEMS, TENSORS = "model", "items.json", "items.safetensors"
+if TYPE_CHECKING:
+    from labelgraph.search.items import Items
+
+SEARCHER_FORMAT = FolderFormat("index.json", "labelgraph search index", 3)
+MODEL, ITEMS = "model", "items.json"
 MEANING = ("index", "settings", "label_names")
+LARGE = 2**26  # Bytes of the arrays of a side that is read when it is first used.
+FITTING = "a searcher of parts that belong together"
 T = TypeVar("T")
 
 
@@ -47,29 +56,34 @@ def write_searcher(
         OSError: If the folder cannot be written, such as when the disk is full; the old searcher is then kept.
         ValueError: If the method cannot be saved, or ``index.json`` is not a manifest of a searcher.
     """
-    from safetensors.torch import save
-
     with write_version(folder, SEARCHER_FORMAT, meaning) as writer:
         method.write(writer.section(MODEL))
-        tensors, names = {}, {}
+        names: dict[str, Any] = {}
         for side, items in sides.items():
-            tensors[f"{side}.vectors"] = items["vectors"].contiguous()
-            tensors |= {f"{side}.{name}": part for name, part in _label_tensors(items["labels"]).items()}
+            _write_arrays(writer, side, {"vectors": items["vectors"].numpy(), **_label_arrays(items["labels"])})
             for ending, content in items["files"].items():
                 writer.write(f"{side}.{ending}", content)
-            # None if the titles are the ids, which are not stored twice.
+            # Nothing is stored twice: ids are None if they are those of the images, and titles if they are the ids.
+            same = side != SIDES[0] and items["ids"] == sides[SIDES[0]]["ids"]
             titles = None if items["titles"] == items["ids"] else items["titles"]
-            names[side] = {"ids": items["ids"], "titles": titles}
-        writer.write(TENSORS, save(tensors))
+            names[side] = {"ids": None if same else items["ids"], "titles": titles}
         writer.write(ITEMS, json.dumps(names).encode())
 
 
-def read_searcher(folder: Path, build: Callable[[Method, dict[str, Any], dict[str, Any]], T]) -> T:
+def _write_arrays(writer: FolderWriter, side: str, arrays: Mapping[str, np.ndarray]) -> None:
+    for name, array in arrays.items():
+        writer.array(f"{side}.{name}.npy", array.shape, array.dtype)[...] = array
+
+
+def read_searcher(folder: Path, build: Callable[[Method, dict[str, Any]], T]) -> tuple[T, dict[str, StoredSide]]:
     """Read a searcher of `write_searcher`; files are used only after their checksums are verified.
 
     Args:
         folder: Folder of the searcher.
-        build: Function from the method, the entries `MEANING`, and the argument of `Sides.restore`, to a searcher.
+        build: Function from the method and the entries `MEANING` to an empty searcher.
+
+    Returns:
+        The empty searcher, and its sides for `MemorySides.open`.
 
     Raises:
         FileNotFoundError: If the folder or one of its files is missing.
@@ -79,44 +93,75 @@ def read_searcher(folder: Path, build: Callable[[Method, dict[str, Any], dict[st
     with open_version(folder, SEARCHER_FORMAT) as version:
         if str(version.entries.get("index")).startswith("faiss"):
             import_faiss()
-        method, sides = read_method(version.section(MODEL)), _read_sides(version)
-        with refusing(folder / SEARCHER_FORMAT.manifest, "a searcher of parts that belong together"):
-            return build(method, {name: version.entries[name] for name in MEANING}, sides)
+        method, sides = read_method(version.section(MODEL)), _stored_sides(version)
+        with refusing(folder / SEARCHER_FORMAT.manifest, FITTING):
+            return build(method, {name: version.entries[name] for name in MEANING}), sides
 
 
-def _label_tensors(labels: Any) -> dict[str, Tensor]:
-    """Return the tensors by which labels are stored; many labels as the columns of each item, row by row."""
-    if isinstance(labels, Tensor):
-        return {"labels": labels}
-    columns, starts = labels.indices.astype(np.int32), labels.indptr.astype(np.int64)
-    return {"label_columns": torch.from_numpy(columns), "label_starts": torch.from_numpy(starts)}
+@dataclass(frozen=True)
+class StoredSide:
+    """The images or the texts of a searcher on disk, which stay readable after later saves.
+
+    Args:
+        side: ``"image"`` or ``"text"``.
+        folder: Folder of the searcher.
+        ids: Ids of the items.
+        titles: Their titles.
+        files: Files of the index by suffix.
+        arrays: Functions that check and return vectors and labels, by name.
+        large: Whether the arrays stay mapped, to be read when they are first used.
+    """
+
+    side: str
+    folder: Path
+    ids: list[str]
+    titles: list[str]
+    files: Mapping[str, bytes]
+    arrays: Mapping[str, Callable[[], np.ndarray]]
+    large: bool
+
+    def restore(self, items: Items) -> None:
+        """Fill empty items.
+
+        Raises:
+            ValueError: If a file is damaged, or the files do not belong together.
+        """
+        arrays = {name: checked() for name, checked in self.arrays.items()}
+        if not self.large:
+            arrays = {name: np.array(array) for name, array in arrays.items()}
+        with refusing(self.folder / SEARCHER_FORMAT.manifest, FITTING):
+            labels = _labels(arrays, items.labels.shape[1])
+            items.restore(torch.from_numpy(arrays["vectors"]), self.files, self.ids, self.titles, labels)
 
 
-def _labels(tensors: Mapping[str, Tensor], side: str, label_names: Any) -> Any:
-    if f"{side}.labels" in tensors:
-        return tensors[f"{side}.labels"]
-    columns, starts = (tensors[f"{side}.label_{name}"].numpy() for name in ("columns", "starts"))
-    shape = len(starts) - 1, len(label_names)
-    labels = sp.csr_array((np.ones(len(columns), np.float32), columns, starts), shape=shape)
-    labels.check_format(full_check=True)
-    return labels
-
-
-def _read_sides(version: Version) -> dict[str, dict[str, Any]]:
-    from safetensors.torch import load
-
-    content, names = version.read(TENSORS), version.json(ITEMS)
-    with refusing(version.path(TENSORS), "safetensors"):
-        tensors = load(content)
-    sides = {}
+def _stored_sides(version: Version) -> dict[str, StoredSide]:
+    names, sides = version.json(ITEMS), {}
     for side in SIDES:
-        with refusing(version.path(TENSORS), f"vectors and labels of the {side}s"):
-            labels = _labels(tensors, side, version.entries["label_names"])
-            own: dict[str, Any] = {"vectors": tensors[f"{side}.vectors"], "labels": labels}
         with refusing(version.path(ITEMS), f"ids and titles of the {side}s"):
             ids, titles = names[side]["ids"], names[side]["titles"]
-            own |= {"ids": list(ids), "titles": list(ids if titles is None else titles)}
-        start = f"{side}."
-        files = {name.removeprefix(start): version.read(name) for name in version.files if name.startswith(start)}
-        sides[side] = {**own, "files": files}
+            ids = list(names[SIDES[0]]["ids"] if ids is None else ids)
+            titles = ids if titles is None else list(titles)
+        own = {name.removeprefix(f"{side}."): name for name in version.files if name.startswith(f"{side}.")}
+        arrays = {name.removesuffix(".npy"): each for name, each in own.items() if name.endswith(".npy")}
+        version.path(f"{side}.vectors.npy")
+        checked = {name: version.checked_array(each) for name, each in arrays.items()}
+        files = {name: version.read(each) for name, each in own.items() if not name.endswith(".npy")}
+        large = sum(version.files[each].size for each in arrays.values()) > LARGE
+        sides[side] = StoredSide(side, version.folder, ids, titles, files, checked, large)
     return sides
+
+
+def _label_arrays(labels: Any) -> dict[str, np.ndarray]:
+    """Return the arrays by which labels are stored; many labels as the columns of each item, row by row."""
+    if isinstance(labels, Tensor):
+        return {"labels": labels.numpy()}
+    return {"label_columns": labels.indices.astype(np.int32), "label_starts": labels.indptr.astype(np.int64)}
+
+
+def _labels(arrays: Mapping[str, np.ndarray], num_labels: int) -> Any:
+    if "labels" in arrays:
+        return torch.from_numpy(arrays["labels"])
+    columns, starts = arrays["label_columns"], arrays["label_starts"]
+    labels = sp.csr_array((np.ones(len(columns), np.float32), columns, starts), shape=(len(starts) - 1, num_labels))
+    labels.check_format(full_check=True)
+    return labels

@@ -8,7 +8,7 @@ import torch
 from labelgraph._core.embeddings import Embeddings, score_blocks
 from labelgraph._core.sparse_rows import pack_rows, top_rows
 from labelgraph.inference import encode, encode_labels
-from labelgraph.search import Searcher, build_index, nearest_neighbours
+from labelgraph.search import Searcher, build_index, exact_neighbours, nearest_neighbours
 from labelgraph.search.gallery import gallery_items, shared_labels
 from tests.methods.test_many_labels import many, trained
 
@@ -38,6 +38,22 @@ def test_the_exact_index_finds_the_highest_scores_of_all_items(k):
     assert torch.equal(found, expected)
     index.remove(torch.arange(30, 40))
     assert torch.equal(index.search(asked.vectors, 3)[1], nearest_neighbours(asked, held[:30], 3)[1])
+
+
+@pytest.mark.parametrize("size", [1, 4, 5])
+@pytest.mark.parametrize("k", [1, 5, 40])
+def test_few_queries_read_the_items_block_by_block(size, k, monkeypatch):
+    monkeypatch.setattr(exact_neighbours, "ROWS", 7)
+    asked, held = (Embeddings(rows_of(number, seed), "sparse-jaccard", 6) for number, seed in ((size, 0), (40, 1)))
+    all_scores = torch.cat([block.clone() for _, block in score_blocks(asked, held)])
+    order = all_scores.argsort(dim=1, descending=True, stable=True)[:, :k]
+    scores, positions = nearest_neighbours(asked, held, k)
+    assert torch.equal(positions, order)
+    torch.testing.assert_close(scores, all_scores.gather(1, order))
+    index = build_index("exact", "sparse-jaccard", num_labels=6)
+    index.add(held.vectors)
+    for _ in range(6):  # The later ones by inverted lists.
+        assert torch.equal(index.search(asked.vectors, k)[1], order)
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ def make(index="exact", seed=0):
     data = CrossModalData(
         image=torch.randn(SIZE, 6),
         text=torch.randn(SIZE, 5),
-        labels=np.eye(3)[np.arange(SIZE) % 3],
+        labels=np.eye(3)[(np.arange(SIZE) + seed) % 3],
         label_names=["cat", "été", "tree"],
         ids=[f"item {seed} {i}" for i in range(SIZE)],
     )
@@ -81,7 +81,8 @@ def test_the_files(tmp_path, index):
     make(index).save(tmp_path / "saved")
     names = {re.sub(r"-[0-9a-f]{16}", "", path.name) for path in (tmp_path / "saved").iterdir()}
     faiss = {"image.faiss", "text.faiss"} if index.startswith("faiss") and not index.endswith("flat") else set()
-    assert names == {"index.json", ".lock", "items.json", "items.safetensors", "model-model.safetensors"} | faiss
+    arrays = {f"{side}.{name}.npy" for side in ("image", "text") for name in ("vectors", "labels")}
+    assert names == {"index.json", ".lock", "items.json", "model-model.safetensors"} | arrays | faiss
 
 
 def test_an_empty_searcher(tmp_path, index):
@@ -128,12 +129,40 @@ def test_200_damaged_folders_are_refused_or_give_the_right_neighbours(tmp_path, 
     assert answers(Searcher.load(tmp_path)) == wanted
 
 
+@pytest.mark.parametrize("index", ["exact", "faiss-ivf"], indirect=True)
+def test_a_large_side_is_read_and_checked_when_it_is_first_used(tmp_path, index, monkeypatch):
+    searcher = make(index)
+    searcher.save(tmp_path)
+    monkeypatch.setattr(saving, "LARGE", 0)
+    assert answers(Searcher.load(tmp_path)) == answers(searcher)
+    image = torch.ones(1, 6)
+    for name in ("vectors", "labels"):
+        (path,) = tmp_path.glob(f"text.{name}-*.npy")
+        content = path.read_bytes()
+        changed = bytearray(content)
+        changed[-1] ^= 1
+        path.write_bytes(bytes(changed))
+        damaged = Searcher.load(tmp_path)
+        assert damaged.search(image=image, within="pictures").ids == searcher.search(image=image, within="pictures").ids
+        for _ in range(2):
+            with pytest.raises(ValueError, match=rf"{path.name}: expected SHA-256 .* damaged") as error:
+                damaged.search(image=image)
+            assert "\n" not in str(error.value)
+        path.write_bytes(content[:-1])
+        with pytest.raises(ValueError, match=rf"{path.name}: expected .* bytes .* damaged"):
+            Searcher.load(tmp_path)
+        path.write_bytes(content)
+    again = Searcher.load(tmp_path)
+    make(index, seed=1).save(tmp_path)  # The files of the earlier version are deleted, and stay readable.
+    assert answers(again) == answers(searcher)
+
+
 @pytest.mark.parametrize("index", ["exact", "faiss-hnsw"], indirect=True)
 def test_files_of_another_save_are_refused(tmp_path, index):
     for seed in (0, 1):
         make(index, seed).save(tmp_path / str(seed))
     paths = sorted(path for path in (tmp_path / "0").iterdir() if path.name not in (".lock", "index.json"))
-    assert len(paths) == 3 + 2 * (index != "exact")
+    assert len(paths) == 6 + 2 * (index != "exact")
     for path in paths:
         content, start = path.read_bytes(), re.sub(r"-[0-9a-f]{16}.*", "", path.name)
         path.write_bytes(next((tmp_path / "1").glob(f"{start}-*{path.suffix}")).read_bytes())
@@ -195,7 +224,7 @@ def test_a_method_of_own_parts_cannot_be_saved_and_the_previous_stays(tmp_path):
     with pytest.raises(ValueError, match="'save_pretrained' needs a method built by 'from_config'"):
         Searcher(own).save(tmp_path)
     assert answers(Searcher.load(tmp_path)) == answers(searcher)
-    assert len(list(tmp_path.iterdir())) == 5
+    assert len(list(tmp_path.iterdir())) == 8
 
 
 def test_a_missing_folder_is_named(tmp_path):
@@ -254,7 +283,7 @@ def test_of_two_processes_that_save_at_once_one_stays_whole(tmp_path):
         saver.stdin.flush()
     assert [saver.wait(120) for saver in savers] == [0, 0]
     assert answers(Searcher.load(place)) in [answers(searcher) for searcher in searchers]
-    assert len(list(place.iterdir())) == 5
+    assert len(list(place.iterdir())) == 8
 
 
 SAVE = """
@@ -319,4 +348,4 @@ def test_killed_at_random_moments_one_of_both_is_there(tmp_path):
     assert len(result) == 40
     assert set(result) == {repr(searcher.search(image=[0.5] * 6, k=1000)) for searcher in searchers}
     searchers[0].save(folders[2])
-    assert len(list((tmp_path / "both").iterdir())) == 5
+    assert len(list((tmp_path / "both").iterdir())) == 8

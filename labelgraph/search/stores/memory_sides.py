@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from threading import Lock
 from typing import Any
 
 from torch import Tensor
@@ -12,7 +13,30 @@ from labelgraph._core.names import SIDES
 from labelgraph.search.blocks import Block
 from labelgraph.search.indexes import Index
 from labelgraph.search.items import Items
+from labelgraph.search.searcher_folder import StoredSide
 from labelgraph.search.sides import Entry, Sides
+
+
+class _Held(Mapping[str, Items]):
+    """Items by side; those of a large side on disk are read when they are first used."""
+
+    def __init__(self, items: Mapping[str, Items]) -> None:
+        self._items, self._reading = items, Lock()
+        self.later: dict[str, StoredSide] = {}
+
+    def __getitem__(self, side: str) -> Items:
+        if side in self.later:
+            with self._reading:  # Several threads search at the same time.
+                if side in self.later:
+                    self.later[side].restore(self._items[side])
+                    del self.later[side]
+        return self._items[side]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
 
 
 class MemorySides(Sides):
@@ -24,7 +48,7 @@ class MemorySides(Sides):
     """
 
     def __init__(self, build: Callable[[], Index], num_labels: int) -> None:
-        self._held = {side: Items(build(), num_labels) for side in SIDES}
+        self._held = _Held({side: Items(build(), num_labels) for side in SIDES})
         super().__init__(self._held)
 
     def fill(self, blocks: Iterable[Block]) -> None:
@@ -81,6 +105,13 @@ class MemorySides(Sides):
     def snapshot(self) -> dict[str, dict[str, Any]]:
         """Return the content of both sides, see `Sides.snapshot`."""
         return {side: items.snapshot() for side, items in self._held.items()}
+
+    def open(self, sides: Mapping[str, StoredSide]) -> None:
+        """Set the content from a folder; large sides are read when they are first used."""
+        self._held.later = dict(sides)
+        for side, stored in sides.items():
+            if not stored.large:
+                self._held[side]
 
     def restore(self, snapshot: Mapping[str, Mapping[str, Any]]) -> None:
         """Set the content; errors are those of `Items.restore`."""
