@@ -101,7 +101,8 @@ class MilvusEngine:
             return
         self._call("load_collection", self._name)
         if shape.probes is not None:
-            self._lists = int(self._call("describe_index", self._name, SIDES[0]).get("nlist", 1))
+            index = self._call("describe_index", self._name, SIDES[0])
+            self._lists = int((index.get("params") or index)["nlist"])
 
     def replace(self, key: str, model: bytes, shape: Shape, blocks: Iterable[Rows]) -> None:
         """Fill a new collection, then let the alias name it; see `Engine.replace`."""
@@ -214,11 +215,12 @@ class MilvusEngine:
         assert self._shape is not None
         self._lists = max(1, min(math.isqrt(rows), rows // ITEMS_PER_LIST))
         ivf = self._shape.probes is not None
+        # Milvus Lite reads settings only from the entry "params" of a request; a server reads them from it, too.
+        settings = {"params": {"nlist": self._lists}} if ivf else {}
         params = self._pymilvus.MilvusClient.prepare_index_params()
         for side in SIDES:
-            settings: dict[str, Any] = {"params": {"nlist": self._lists}} if ivf else {}
             params.add_index(side, index_name=side, index_type="IVF_FLAT" if ivf else "FLAT", metric_type="IP",
-                             **settings)  # fmt: skip
+                             params=settings)  # fmt: skip
         self._call("create_index", name, params)
         self._call("load_collection", name)
 
@@ -228,6 +230,7 @@ class MilvusEngine:
         for rows in blocks:
             self._insert("insert", name, rows)
             count += len(rows)
+        self._call("flush", name)  # Otherwise Milvus Lite would search rows of its log, fifty times as slowly.
         self._index(name, count)
 
     def _drop(self, name: str) -> None:

@@ -49,6 +49,7 @@ class StoredSides(Sides):
         self.address = engine.address
         self.engine, self._method, self.similarity = engine, method, method.similarity
         self._key = model_key(method, label_names)
+        self.index = index
         self._meaning = {"index": index, "settings": dict(settings), "label_names": list(label_names)}
         self._probes = {**INDEXES[index], **settings}.get("num_probes")
         self._opened: str | None = None
@@ -228,11 +229,12 @@ class StoredSide:
         """Find the nearest items; a search with a filter compares the query with every item that passes."""
         k, found = check_k(k), [Hits([], [], np.zeros(0, np.float32), None)] * len(query)
         similarity = self._sides.similarity
-        if len(self):
+        if self._sides.opened():  # Items are not counted: Milvus Lite searches faster.
             asked = self._sides.check("query", query)
             chosen = Filter(columns, None if ids is None else list(ids))
-            found = self._search(asked, k, chosen, exact=bool(chosen))
-            if len({len(each.ids) for each in found}) > 1 or (len(found[0].ids) < k and not chosen):
+            exact = bool(chosen) or self._sides.index == "exact"
+            found = self._search(asked, k, chosen, exact=exact)
+            if not exact and any(len(each.ids) < k for each in found):
                 found = self._search(asked, k, chosen, exact=True)
         shortest = min((len(each.ids) for each in found), default=0)  # Another process may have removed items.
         scores = np.stack([each.scores[:shortest] for each in found]) if found else np.zeros((0, 0), np.float32)
