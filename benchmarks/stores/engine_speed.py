@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from benchmarks.stores.filled import NAMES, fill, labelled, method, probable, vectors
+from labelgraph.cli.common import note
 from labelgraph.search import Neighbours, Searcher
 
 QUERIES, SINGLE, K, REPEATS = 200, 20, 10, 2
@@ -23,7 +24,7 @@ def measure(folder: Path, items: int, codes: bool, milvus: bool = False) -> list
         folder: Folder for the stores.
         items: Number of items.
         codes: Whether to search codes of 64 bits instead of 128 channels.
-        milvus: Whether to measure Milvus Lite, which takes long, instead of LanceDB.
+        milvus: Whether to measure Milvus Lite, which takes minutes, instead of LanceDB.
 
     Returns:
         For each index: CPU seconds of a batch of 200 queries, ``cpu_seconds``, of 20 queries one by one,
@@ -43,7 +44,9 @@ def measure(folder: Path, items: int, codes: bool, milvus: bool = False) -> list
         started = time.perf_counter()
         searcher = fill(Searcher(method(codes), index, NAMES, place), items, codes)
         build = time.perf_counter() - started
+        note(f"{title}: {items:,} items in {build:.0f} s")
         result, found = _searches(searcher, codes)
+        note(f"{title}: searched, {result['cpu_seconds']:.3g} CPU seconds for {QUERIES} queries")
         wanted = wanted or found
         results.append({"index": title, "kind": "codes" if codes else "vectors", "items": items,
                         "build_seconds": build, **result, "recall": _recall(found, wanted)})  # fmt: skip

@@ -12,6 +12,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from benchmarks.stores.filled import method, vectors
+from labelgraph.cli.common import note
 from labelgraph.search import Searcher
 from labelgraph.search.gallery import gallery_items
 
@@ -84,6 +85,7 @@ def killed(address: str, moments: int, longest: float = 2.0, seed: int = 0) -> l
         results.append({"seconds": seconds, "confirmed": confirmed, "batches": len(new) / BATCH,
                         "whole": whole and len(new) >= confirmed * BATCH})  # fmt: skip
         before = len(entries)
+        note(f"killed {moment + 1} of {moments} times, after {confirmed} batches")
     return results
 
 
