@@ -211,11 +211,11 @@ class Method(nn.Module, ABC):
             graph: Graph of meaning over the labels, or None.
         """
 
-    def fit_ridge(self, batches: Iterable[tuple[str, Tensor, Tensor]]) -> None:
-        """Fit linear classifiers to the training items, by default none; see `RidgeClassifier`.
+    def fit_ridge(self, images: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Fit classifiers in closed form to the training images, by default none; see `RidgeClassifier`.
 
         Args:
-            batches: Side, features and labels of the training items.
+            images: Features and labels of the training images in batches; they may be read several times.
         """
 
     def on_epoch(self, epoch: int) -> None:

@@ -244,8 +244,8 @@ class ExpectedRelevanceConfig(HashConfig):
         dropout: Share of the hidden units that dropout sets to 0.
         image_norm: Apply batch normalisation to the image features first, as P-GNN-CON does. Features of small or very
             different ranges, such as histograms, need it to be learned in few steps.
-        image_ridge: Share of a ridge regression in the label probabilities of images, see `RidgeClassifier`. It raises
-            the precision of queries of one label where training images are few.
+        image_ridge: Share of a kernel ridge regression in the label probabilities of images, see `RidgeClassifier`. It
+            raises the precision of queries of one label where training images are few, or their features histograms.
         score: Score of a pair of items. ``"expected_jaccard"`` is the expected Jaccard coefficient of the label sets;
             ``"expected_relevance"`` is the probability of a shared label; ``"expected_shared"`` is the expected number
             of shared labels; ``"expected_cosine"`` is the cosine of the label probabilities.

@@ -186,10 +186,10 @@ class ExpectedRelevance(Method):
         self.classifier.weight[unseen] = 0
         self.classifier.bias[unseen] = torch.stack(scores).mean(0)[unseen].view_as(self.classifier.bias[unseen])
 
-    def fit_ridge(self, batches: Iterable[tuple[str, Tensor, Tensor]]) -> None:
+    def fit_ridge(self, images: Iterable[tuple[Tensor, Tensor]]) -> None:
         """Fit the ridge regression of images."""
         if self.image_ridge is not None:
-            self.image_ridge.fit((features, labels) for side, features, labels in batches if side == "image")
+            self.image_ridge.fit(images)
 
     def calibrate(self, scores: Mapping[str, tuple[Tensor, ...]]) -> None:
         """Fit the calibration of each side in ``scores``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -52,8 +53,10 @@ def learn_references(method: Method, data: CrossModalData, batch_size: int = 409
     if texts is not None:
         (names,) = feature_batches(method, "text", texts, ALL, None, None)
     with torch.no_grad():
-        method.fit_references(_labelled_batches(method, data, batch_size), names, _close_labels(method, data))
-        method.fit_ridge(_labelled_batches(method, data, batch_size))
+        sides = [_LabelledBatches(method, data, side, batch_size) for side in SIDES]
+        batches = ((side, *batch) for side, each in zip(SIDES, sides, strict=True) for batch in each)
+        method.fit_references(batches, names, _close_labels(method, data))
+        method.fit_ridge(sides[SIDES.index("image")])
 
 
 def _close_labels(method: Method, data: CrossModalData) -> Data | None:
@@ -72,11 +75,19 @@ def _close_labels(method: Method, data: CrossModalData) -> Data | None:
     return graph
 
 
-def _labelled_batches(method: Method, data: CrossModalData, batch_size: int) -> Iterator[tuple[str, Tensor, Tensor]]:
-    rows = data.rows("train")
-    for side, present in zip(SIDES, data.present.t(), strict=True):
-        items = rows[present[rows]]
-        batches = feature_batches(method, side, data, batch_size, items, None)
-        for part, batch in zip(items.split(batch_size), batches, strict=True):
-            labels = data.label_rows(part, dense=not method.takes_sparse_labels)
-            yield side, batch, labels.to(batch.device, batch.dtype)
+@dataclass(frozen=True)
+class _LabelledBatches:
+    """Features and labels of one side of the training items in batches, computed anew each time they are read."""
+
+    method: Method
+    data: CrossModalData
+    side: str
+    batch_size: int
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        rows = self.data.rows("train")
+        items = rows[self.data.present[rows, SIDES.index(self.side)]]
+        batches = feature_batches(self.method, self.side, self.data, self.batch_size, items, None)
+        for part, batch in zip(items.split(self.batch_size), batches, strict=True):
+            labels = self.data.label_rows(part, dense=not self.method.takes_sparse_labels)
+            yield batch, labels.to(batch.device, batch.dtype)
