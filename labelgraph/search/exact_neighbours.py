@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from labelgraph._core.embeddings import Embeddings, as_embeddings, check_compara
 from labelgraph._core.packed_bits import count_bits
 from labelgraph._core.similarity import SIMILARITIES, SPARSE, unit_length
 from labelgraph._core.sparse_rows import FEW_QUERIES
+from labelgraph.search.first_look import promising_items
 from labelgraph.search.nearest import Nearest
 from labelgraph.search.neighbours import check_k
 
@@ -94,22 +96,41 @@ def _vector_neighbours(query: Embeddings, database: Embeddings, k: int) -> tuple
     """Find the items with the highest scores; return descending scores, float32, and positions, both (Q, k)."""
     scores = torch.empty(len(query), k)
     positions = torch.empty(len(query), k, dtype=torch.long)
-    room = torch.empty(min(BLOCK_QUERIES, len(query)) * min(BLOCK_ITEMS, len(database)))
     for first in range(0, len(query), BLOCK_QUERIES):
         rows = slice(first, first + BLOCK_QUERIES)
-        part = query[rows]
-        nearest = Nearest(len(part), k, np.float32)
-        keys_of = _jaccard_keys(part, database) if query.similarity == "jaccard" else _product_keys(part, database)
-        for start in range(0, len(database), BLOCK_ITEMS):
-            size = min(BLOCK_ITEMS, len(database) - start)
-            keys = keys_of(slice(start, start + size), room[: len(part) * size].view(len(part), size))
-            # PyTorch finds the minimum of each run several times faster than NumPy compares all keys.
-            lowest = None if size % RUN else keys.view(len(part), -1, RUN).amin(2).numpy()
-            nearest.add(keys.numpy(), start, lowest)
-        best, places = map(torch.from_numpy, nearest.result())
-        scores[rows] = 0.0 - best  # Not `-best`, which would make -0.0 of 0.0.
-        positions[rows] = places
+        look = _compare if query.similarity == "jaccard" else _look_twice
+        scores[rows], positions[rows] = look(query[rows], database, k)
     return scores, positions
+
+
+def _look_twice(query: Embeddings, database: Embeddings, k: int) -> tuple[Tensor, Tensor]:
+    """Find the highest inner products of a block of queries, among promising items if these are few."""
+    parts = promising_items(query.vectors, database.vectors, k)
+    if parts is None:
+        return _compare(query, database, k)
+    scores, positions = [], []
+    for rows, items in parts:
+        best, places = _compare(query[rows], database[items], k)
+        scores.append(best)
+        positions.append(items[places])
+    return torch.cat(scores), torch.cat(positions)
+
+
+def _compare(query: Embeddings, database: Embeddings, k: int) -> tuple[Tensor, Tensor]:
+    """Find the highest scores of a block of queries among all items."""
+    nearest = Nearest(len(query), k, np.float32)
+    keys_of = _jaccard_keys(query, database) if query.similarity == "jaccard" else _product_keys(query, database)
+    room = torch.empty(len(query) * min(BLOCK_ITEMS + RUN, len(database)))
+    # The last block has the items of a run or more: products of very few columns are rounded in another way.
+    edges = [*range(0, max(1, len(database) - RUN + 1), BLOCK_ITEMS), len(database)]
+    for start, end in itertools.pairwise(edges):
+        size = end - start
+        keys = keys_of(slice(start, end), room[: len(query) * size].view(len(query), size))
+        # PyTorch finds the minimum of each run several times faster than NumPy compares all keys.
+        lowest = None if size % RUN else keys.view(len(query), -1, RUN).amin(2).numpy()
+        nearest.add(keys.numpy(), start, lowest)
+    best, positions = map(torch.from_numpy, nearest.result())
+    return 0.0 - best, positions  # Not `-best`, which would make -0.0 of 0.0.
 
 
 def _product_keys(query: Embeddings, database: Embeddings) -> Keys:

@@ -91,6 +91,14 @@ def test_it_is_the_loop_with_ties_by_position_of_product(monkeypatch, num_querie
     assert scores.shape == (num_queries, min(k, size)) and scores.dtype == torch.float32
 
 
+@pytest.mark.parametrize("size", [1_025, 1_030, 2_049, 2_112])
+def test_equal_items_are_in_order_also_in_the_last_block(size):
+    generator = torch.Generator().manual_seed(0)
+    query, item = (torch.randn(rows, 33, generator=generator) for rows in (64, 1))
+    scores, positions = nearest_neighbours(query, item.expand(size, 33), size)
+    assert (scores == scores[:, :1]).all() and (positions == torch.arange(size)).all()
+
+
 def test_a_product_of_zero_has_no_sign():
     scores, _ = nearest_neighbours(torch.zeros(1, 2), torch.tensor([[1.0, 2.0], [-1.0, 0.0]]), 2, "dot")
     assert not torch.signbit(scores).any()
