@@ -21,19 +21,26 @@ def pair(
     """Time two functions alternately, so that changes of the machine affect both; the first turns are not counted.
 
     Returns:
-        Median and quartiles of the seconds of both, and of the ratio ours / rival of each turn.
+        Median and quartiles of the seconds of both, and of the ratio ours / rival of each turn. ``cpu_ratios`` are the
+        ratios of the CPU time of all threads, turn by turn, which other work on the machine changes less.
     """
     times: list[tuple[float, float]] = []
+    cpu_ratios: list[float] = []
     for turn in range(warm_up + repeats):
-        taken = clock(ours), clock(rival)
+        started = time.process_time()
+        own = clock(ours)
+        between = time.process_time()
+        taken = own, clock(rival)
         if turn >= warm_up:
             times.append(taken)
+            cpu_ratios.append((between - started) / (time.process_time() - between))
     return {
         "name": name,
         "repeats": repeats,
         "seconds": spread([ours for ours, _ in times]),
         "rival_seconds": spread([rival for _, rival in times]),
         "ratio": spread([ours / rival for ours, rival in times]),
+        "cpu_ratios": cpu_ratios,
     }
 
 
