@@ -84,6 +84,9 @@ def find(query: Embeddings, database: Embeddings, k: int, held: tuple[Any, ...] 
 # A block of 1024 x 1024 products, 4 MiB: large enough for a fast product, small enough for the caches.
 BLOCK_QUERIES = 2**10
 BLOCK_ITEMS = 2**10
+# Dot products with fewer queries are faster than a product of matrices, and need no blocks for the caches.
+DOT_QUERIES = 4
+DOT_ITEMS = 2**14
 RUN = 2**6
 SPARSE_BLOCK_ITEMS = 2**14
 ROWS = 2**13  # Rows of items that are read at a time for few queries, so that every step finds them in the cache.
@@ -120,9 +123,10 @@ def _compare(query: Embeddings, database: Embeddings, k: int) -> tuple[Tensor, T
     """Find the highest scores of a block of queries among all items."""
     nearest = Nearest(len(query), k, np.float32)
     keys_of = _jaccard_keys(query, database) if query.similarity == "jaccard" else _product_keys(query, database)
-    room = torch.empty(len(query) * min(BLOCK_ITEMS + RUN, len(database)))
+    items = DOT_ITEMS if len(query) < DOT_QUERIES else BLOCK_ITEMS
+    room = torch.empty(len(query) * min(items + RUN, len(database)))
     # The last block has the items of a run or more: products of very few columns are rounded in another way.
-    edges = [*range(0, max(1, len(database) - RUN + 1), BLOCK_ITEMS), len(database)]
+    edges = [*range(0, max(1, len(database) - RUN + 1), items), len(database)]
     for start, end in itertools.pairwise(edges):
         size = end - start
         keys = keys_of(slice(start, end), room[: len(query) * size].view(len(query), size))
@@ -135,6 +139,15 @@ def _compare(query: Embeddings, database: Embeddings, k: int) -> tuple[Tensor, T
 
 def _product_keys(query: Embeddings, database: Embeddings) -> Keys:
     negative = -query.vectors  # The smallest are wanted.
+    if len(query) < DOT_QUERIES:
+        rows, held = negative.numpy(), database.vectors.numpy()
+
+        def keys(block: slice, out: Tensor) -> Tensor:
+            for row, scores in zip(rows, out.numpy(), strict=True):
+                np.vecdot(held[block], row, out=scores)
+            return out
+
+        return keys
     return lambda block, out: torch.mm(negative, database.vectors[block].t(), out=out)
 
 

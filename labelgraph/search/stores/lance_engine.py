@@ -22,13 +22,13 @@ from labelgraph.search.stores.lance_rows import (
     batch_of,
     batches_of,
     condition,
-    has_side,
     matrix_of,
     quoted,
     rows_of,
     schema_of,
 )
-from labelgraph.search.stores.lance_scan import nearest_rows, take
+from labelgraph.search.stores.lance_scan import take
+from labelgraph.search.stores.lance_snapshot import Snapshot
 
 ITEMS, MODELS, KEY = "items", "models", b"labelgraph"
 FIRST_INDEX = 10_000  # Fewer items are searched exactly in milliseconds.
@@ -95,10 +95,9 @@ class LanceEngine:
             raise ValueError(f"'store' must be a folder (got {path}, which is a file)")
         self._database: Any = None
         self._fixed: Any = None
-        self._held: Any = None
+        self._held: Snapshot | None = None
         self._items: Any = None
         self._shape: Shape | None = None
-        self._counts: dict[tuple[object, str], int] = {}
 
     def model_key(self) -> str | None:
         """Return the key of the model, see `Engine.model_key`."""
@@ -163,14 +162,7 @@ class LanceEngine:
 
     def count(self, side: str) -> int:
         """Return the number of items with a side, see `Engine.count`."""
-        return self._counted(self._snapshot(), side)
-
-    def _counted(self, table: Any, side: str) -> int:
-        place = (self.model_key(), table.version), side
-        if place not in self._counts:
-            self._counts = {held: count for held, count in self._counts.items() if held[0] == place[0]}
-            self._counts[place] = table.count_rows(has_side(side))
-        return self._counts[place]
+        return self._snapshot().count(side)
 
     def read(self, ids: Sequence[str]) -> Rows:
         """Return rows with their vectors, see `Engine.read`."""
@@ -204,20 +196,19 @@ class LanceEngine:
     ) -> list[Hits]:
         """Search one side, see `Engine.search`."""
         assert self._shape is not None
-        table = self._snapshot()
-        count = self._counted(table, side)
-        where = condition(chosen, None if count == table.count_rows() else side)
+        snapshot, where = self._snapshot(), condition(chosen)
         columns = ["id", "title", *([side] if vectors else [])]
-        exact = exact or self._shape.probes is None or count < self._first_index()
-        if exact and (self._shape.codes or len(queries) >= MANY_QUERIES):
-            distances, row_ids = nearest_rows(table, side, queries, k, where)
-            held, places = take(table, row_ids.reshape(-1), columns)
+        exact = exact or self._shape.probes is None or snapshot.count(side) < self._first_index()
+        if exact and (self._shape.codes or len(queries) >= MANY_QUERIES or (not where and snapshot.fits(side))):
+            distances, row_ids = snapshot.nearest(side, queries, k, where)
+            held, places = take(snapshot.table, row_ids.reshape(-1), columns)
             number = np.repeat(np.arange(len(queries)), row_ids.shape[1])
             return self._hits(held, places, number, distances.reshape(-1), len(queries), side if vectors else None)
+        where = " AND ".join(filter(None, (snapshot.where(side), where)))
         hits = []
         for start in range(0, len(queries), QUERIES_AT_ONCE):
             part = queries[start : start + QUERIES_AT_ONCE]
-            asked = table.search(list(part), vector_column_name=side).distance_type(self._distance())
+            asked = snapshot.table.search(list(part), vector_column_name=side).distance_type(self._distance())
             asked = asked.where(where, prefilter=True) if where else asked
             asked = asked.bypass_vector_index() if exact else asked.nprobes(self._shape.probes)
             held = asked.limit(k).select([*columns, "_distance"]).to_arrow()
@@ -228,8 +219,8 @@ class LanceEngine:
 
     def scan(self, chosen: Filter) -> Iterator[Rows]:
         """Return rows without vectors, see `Engine.scan`."""
-        table, where = self._snapshot(), condition(chosen)
-        asked = table.search().select(PLAIN).limit(max(1, table.count_rows()))
+        snapshot, where = self._snapshot(), condition(chosen)
+        asked = snapshot.table.search().select(PLAIN).limit(max(1, snapshot.rows))
         for batch in (asked.where(where) if where else asked).to_batches(READ_AT_ONCE):
             yield rows_of(batch, ())
 
@@ -240,15 +231,15 @@ class LanceEngine:
             self._database = self._lancedb.connect(self._path, read_consistency_interval=timedelta(0), session=session)
         return self._database
 
-    def _snapshot(self) -> Any:
-        """Return the present version of the items as a table that does not change; ids of rows are those of a version.
+    def _snapshot(self) -> Snapshot:
+        """Return the present version of the items; ids of rows are those of a version.
 
-        Every thread keeps the table that it got, while another thread gets the next version.
+        Every thread keeps the version that it got, while another thread gets the next one.
         """
         held = self._held
         if held is None or held.version != self._items.version:
             self._connect()
-            held = self._held = self._fixed.open_table(ITEMS)
+            held = self._held = Snapshot(self._fixed.open_table(ITEMS))
         return held
 
     def _distance(self) -> str:

@@ -70,9 +70,9 @@ def has_side(side: str) -> str:
     return f"sides IN {side_values(side)}"
 
 
-def condition(chosen: Filter, side: str | None = None) -> str:
+def condition(chosen: Filter) -> str:
     """Return the condition of a filter in SQL; empty without one."""
-    parts = [] if side is None else [has_side(side)]
+    parts = []
     if chosen.columns is not None:
         parts.append(f"array_has_any(labels, {list(chosen.columns)})" if chosen.columns else "false")
     if chosen.ids is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,18 +16,18 @@ BLOCK_BYTES, BLOCK_ROWS = 2**23, 2**16  # Small blocks would cost more to read t
 ROW_ID = "_rowid"
 
 
-def nearest_rows(table: Any, side: str, queries: np.ndarray, k: int, where: str) -> tuple[np.ndarray, np.ndarray]:
+Block = tuple[Embeddings, np.ndarray]
+
+
+def nearest_rows(blocks: Iterable[Block], queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Find the nearest rows of a table by inner product, or by Hamming distance for codes.
 
-    LanceDB's own comparison takes twice as long for a batch of vectors, and forty times as long for codes. One block of
-    vectors is in memory at a time.
+    LanceDB's own comparison takes twice as long for a batch of vectors, and forty times as long for codes.
 
     Args:
-        table: A version of a table, which does not change during the search.
-        side: Column of the vectors or codes.
+        blocks: Vectors of rows and their ids, from `read_blocks`.
         queries: Vectors of float32, or codes of uint8, (Q, D).
         k: Number of rows.
-        where: Condition in SQL; empty for all rows.
 
     Returns:
         Negative inner products or Hamming distances, ascending, and ids of the R <= k rows of each query, (Q, R).
@@ -34,8 +35,8 @@ def nearest_rows(table: Any, side: str, queries: np.ndarray, k: int, where: str)
     codes = queries.dtype == np.uint8
     asked = _embeddings(np.ascontiguousarray(queries))
     best = np.zeros((len(queries), 0), np.int32 if codes else np.float32), np.zeros((len(queries), 0), np.int64)
-    for vectors, rows in _blocks(table, side, where):
-        scores, places = find(asked, _embeddings(vectors), k)
+    for vectors, rows in blocks:
+        scores, places = find(asked, vectors, k)
         best = _nearer(best, (scores.numpy() if codes else -scores.numpy(), rows[places.numpy()]), k)
     return best
 
@@ -56,8 +57,14 @@ def take(table: Any, rows: np.ndarray, columns: list[str]) -> tuple[Any, np.ndar
     return taken.take(order), np.searchsorted(distinct, rows)
 
 
-def _blocks(table: Any, side: str, where: str) -> Any:
-    """Yield blocks of vectors and the ids of their rows."""
+def read_blocks(table: Any, side: str, where: str) -> Iterator[Block]:
+    """Read blocks of vectors and the ids of their rows, one by one.
+
+    Args:
+        table: A version of a table, which does not change meanwhile.
+        side: Column of the vectors or codes.
+        where: Condition in SQL; empty for all rows.
+    """
     width = table.schema.field(side).type
     rows = min(BLOCK_ROWS, max(1, BLOCK_BYTES // (width.list_size * width.value_type.bit_width // 8)))
     asked = table.search().select([side]).with_row_id(True).limit(max(1, table.count_rows()))
@@ -71,9 +78,9 @@ def _blocks(table: Any, side: str, where: str) -> Any:
         yield _joined(held, side)
 
 
-def _joined(batches: list[Any], side: str) -> tuple[np.ndarray, np.ndarray]:
-    numbers = [batch[ROW_ID].to_numpy() for batch in batches]
-    return np.concatenate([matrix_of(batch[side]) for batch in batches]), np.concatenate(numbers).astype(np.int64)
+def _joined(batches: list[Any], side: str) -> Block:
+    numbers = np.concatenate([batch[ROW_ID].to_numpy() for batch in batches]).astype(np.int64)
+    return _embeddings(np.concatenate([matrix_of(batch[side]) for batch in batches])), numbers
 
 
 def _nearer(

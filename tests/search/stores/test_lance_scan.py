@@ -32,13 +32,17 @@ def vectors_of(codes, number, seed):
     return generator.standard_normal((number, 6)).astype(np.float32)
 
 
+def nearest(table, queries, k, where):
+    return lance_scan.nearest_rows(lance_scan.read_blocks(table, "vector", where), queries, k)
+
+
 @pytest.mark.parametrize("codes", [False, True])
 @pytest.mark.parametrize(("k", "where", "most"), [(5, "", 100), (200, "", 100), (5, "number < 20", 20)])
 def test_blocks_give_the_nearest_of_all_rows(tmp_path, monkeypatch, codes, k, where, most):
     monkeypatch.setattr(lance_scan, "BLOCK_ROWS", 8)
     held, queries = vectors_of(codes, 100, 0), vectors_of(codes, 4, 1)
     table, left = table_of(tmp_path, held)
-    distances, rows = lance_scan.nearest_rows(table, "vector", queries, k, where)
+    distances, rows = nearest(table, queries, k, where)
     left = left[left < most]
     unlike = np.unpackbits(queries[:, None] ^ held[left], axis=2).sum(2) if codes else -queries @ held[left].T
     np.testing.assert_allclose(distances, np.sort(unlike, axis=1)[:, :k], rtol=1e-5, atol=1e-6)
@@ -52,7 +56,7 @@ def test_blocks_give_the_nearest_of_all_rows(tmp_path, monkeypatch, codes, k, wh
 
 def test_no_row_passes(tmp_path):
     table, _ = table_of(tmp_path, vectors_of(False, 30, 0))
-    distances, rows = lance_scan.nearest_rows(table, "vector", vectors_of(False, 2, 1), 3, "number > 1000")
+    distances, rows = nearest(table, vectors_of(False, 2, 1), 3, "number > 1000")
     assert distances.shape == rows.shape == (2, 0)
     assert len(lance_scan.take(table, rows.reshape(-1), ["number"])[0]) == 0
 
@@ -61,9 +65,9 @@ def test_a_version_stays_while_other_rows_are_written(tmp_path):
     held = vectors_of(True, 60, 0)
     table, _ = table_of(tmp_path, held)
     other = lancedb.connect(tmp_path).open_table("items")
-    before = lance_scan.nearest_rows(table, "vector", held[:2], 9, "")
+    before = nearest(table, held[:2], 9, "")
     other.delete("number > 10")
     other.optimize()
-    after = lance_scan.nearest_rows(table, "vector", held[:2], 9, "")
+    after = nearest(table, held[:2], 9, "")
     np.testing.assert_array_equal(before[1], after[1])
     assert len(lance_scan.take(table, after[1].reshape(-1), ["number"])[0]) == len(np.unique(after[1]))
