@@ -138,3 +138,20 @@ def test_items_without_a_side_are_added_in_parts(place, tmp_path, capsys):
 def test_parts_need_a_store(place, tmp_path, capsys):
     error = run(capsys, *indexed(place, "--out", tmp_path / "items", "--part", "1/2"), status=2)
     assert "'--part' needs --store lance" in error and not (tmp_path / "items").exists()
+
+
+@pytest.mark.parametrize("files", ["items.lance/_versions/*", "models.lance/data/*", "models.lance/_versions/*"])
+def test_a_damaged_store_is_named_and_left_as_it_is(place, tmp_path, capsys, files):
+    pytest.importorskip("lancedb")
+    store = tmp_path / "items"
+    run(capsys, *indexed(place, "--store", f"lance:{store}"))
+    for path in store.glob(files):
+        path.write_bytes(path.read_bytes()[:20])
+    before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
+    for command in (
+        indexed(place, "--store", f"lance:{store}"),
+        ("search", store, "--data", place / "data.npz", "--text-id", "item-3", "--json"),
+    ):
+        error = run(capsys, *command, status=2)
+        assert str(store) in error and "delete it" in error and error.count("\n") == 1
+    assert before == {path: path.read_bytes() for path in before}

@@ -11,6 +11,8 @@ import numpy as np
 
 from labelgraph._core.names import SIDES
 
+DAMAGED = "if the store is damaged, put back a copy, or delete it and make it again by `labelgraph index`"
+
 
 @dataclass(frozen=True)
 class Rows:

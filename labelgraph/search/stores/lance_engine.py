@@ -17,7 +17,8 @@ from filelock import FileLock
 from labelgraph._core.names import SIDES
 from labelgraph.search.faiss_index import ITEMS_PER_LIST
 from labelgraph.search.searcher_folder import SEARCHER_FORMAT
-from labelgraph.search.stores.engine import Filter, Hits, Rows, Shape
+from labelgraph.search.stores.engine import DAMAGED, Filter, Hits, Rows, Shape
+from labelgraph.search.stores.lance_errors import named, naming
 from labelgraph.search.stores.lance_rows import (
     batch_of,
     batches_of,
@@ -99,6 +100,7 @@ class LanceEngine:
         self._items: Any = None
         self._shape: Shape | None = None
 
+    @named
     def model_key(self) -> str | None:
         """Return the key of the model, see `Engine.model_key`."""
         if self._local and not holds_lance(Path(self._path)):
@@ -106,19 +108,22 @@ class LanceEngine:
         if self._items is None:
             try:
                 self._items = self._connect().open_table(ITEMS)
-            except ValueError:
-                return None
+            except ValueError as error:
+                if "was not found" in str(error):
+                    return None
+                raise
         key = (self._items.schema.metadata or {}).get(KEY)
         if key is None:
             raise ValueError(f"{self.address}: expected a store of labelgraph (got a table of another program)")
         return str(key.decode())
 
+    @named
     def model(self) -> bytes:
         """Return the model, see `Engine.model`."""
         where = f"key = {quoted(str(self.model_key()))}"
         content = self._connect().open_table(MODELS).search().where(where).limit(1).to_arrow()["content"]
         if not len(content):
-            raise ValueError(f"{self.address}: expected the model of the items (got none, the store is damaged)")
+            raise ValueError(f"{self.address}: expected the model of the items (got none); {DAMAGED}")
         return bytes(content[0].as_py())
 
     def open(self, shape: Shape) -> None:
@@ -127,24 +132,27 @@ class LanceEngine:
 
     def replace(self, key: str, model: bytes, shape: Shape, blocks: Iterable[Rows]) -> None:
         """Write all rows as one version of the table, then build its indexes; see `Engine.replace`."""
-        import pyarrow as pa
-
-        database = self._connect()
-        schema = pa.schema([("key", pa.string()), ("content", pa.large_binary())])
-        models = database.create_table(MODELS, schema=schema, exist_ok=True)
-        if not models.count_rows(f"key = {quoted(key)}"):
-            models.add(pa.table({"key": [key], "content": pa.array([model], pa.large_binary())}))
         self._shape = shape
         schema = schema_of(shape).with_metadata({KEY: key.encode()})
-        mode = "create" if self.model_key() is None else "overwrite"
         failures: list[BaseException] = []
         try:
-            batches = batches_of(blocks, schema, failures)
-            self._items = database.create_table(ITEMS, batches, schema=schema, mode=mode)
+            with naming(self.address):
+                self._replace(key, model, schema, batches_of(blocks, schema, failures))
         except Exception:
             if failures:
                 raise failures[0] from None
             raise
+
+    def _replace(self, key: str, model: bytes, schema: Any, batches: Iterator[Any]) -> None:
+        import pyarrow as pa
+
+        mode = "create" if self.model_key() is None else "overwrite"  # First, because a damaged store stays as it is.
+        database = self._connect()
+        columns = pa.schema([("key", pa.string()), ("content", pa.large_binary())])
+        models = database.create_table(MODELS, schema=columns, exist_ok=True)
+        if not models.count_rows(f"key = {quoted(key)}"):
+            models.add(pa.table({"key": [key], "content": pa.array([model], pa.large_binary())}))
+        self._items = database.create_table(ITEMS, batches, schema=schema, mode=mode)
         models.delete(f"key != {quoted(key)}")
         self._items.optimize(cleanup_older_than=KEEP)  # Before there are indexes, which it would build a second time.
         self._build_indexes()
@@ -156,14 +164,17 @@ class LanceEngine:
         Path(self._path).mkdir(parents=True, exist_ok=True)
         return FileLock(Path(self._path) / ".lock")
 
+    @named
     def version(self) -> object:
         """Return the version of the table, see `Engine.version`."""
         return self.model_key(), self._items.version
 
+    @named
     def count(self, side: str) -> int:
         """Return the number of items with a side, see `Engine.count`."""
         return self._snapshot().count(side)
 
+    @named
     def read(self, ids: Sequence[str]) -> Rows:
         """Return rows with their vectors, see `Engine.read`."""
         parts = [self._read(ids[start : start + READ_AT_ONCE]) for start in range(0, len(ids), READ_AT_ONCE)]
@@ -175,6 +186,7 @@ class LanceEngine:
     def _read(self, ids: Sequence[str]) -> Any:
         return self._items.search().where(condition(Filter(ids=ids))).limit(len(ids)).to_arrow()
 
+    @named
     def write(self, rows: Rows, new: bool) -> None:
         """Write rows as one version of the table, see `Engine.write`."""
         import pyarrow as pa
@@ -187,10 +199,12 @@ class LanceEngine:
             merge.execute(table)
         self._tidy()
 
+    @named
     def delete(self, ids: Sequence[str]) -> None:
         """Delete rows, see `Engine.delete`."""
         self._items.delete(condition(Filter(ids=ids)))
 
+    @named
     def search(
         self, side: str, queries: np.ndarray, k: int, chosen: Filter, *, exact: bool, vectors: bool
     ) -> list[Hits]:
@@ -219,10 +233,11 @@ class LanceEngine:
 
     def scan(self, chosen: Filter) -> Iterator[Rows]:
         """Return rows without vectors, see `Engine.scan`."""
-        snapshot, where = self._snapshot(), condition(chosen)
-        asked = snapshot.table.search().select(PLAIN).limit(max(1, snapshot.rows))
-        for batch in (asked.where(where) if where else asked).to_batches(READ_AT_ONCE):
-            yield rows_of(batch, ())
+        with naming(self.address):
+            snapshot, where = self._snapshot(), condition(chosen)
+            asked = snapshot.table.search().select(PLAIN).limit(max(1, snapshot.rows))
+            for batch in (asked.where(where) if where else asked).to_batches(READ_AT_ONCE):
+                yield rows_of(batch, ())
 
     def _connect(self) -> Any:
         if self._database is None:

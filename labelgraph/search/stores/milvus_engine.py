@@ -1,4 +1,4 @@
-"""Milvus: a database cluster for many machines, or in one file with Milvus Lite."""
+"""Milvus: a database cluster for many machines, or in a folder with Milvus Lite."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from labelgraph._core.names import SIDES
 from labelgraph.search.faiss_index import ITEMS_PER_LIST
-from labelgraph.search.stores.engine import Filter, Hits, Rows, Shape, side_values
+from labelgraph.search.stores.engine import DAMAGED, Filter, Hits, Rows, Shape, side_values
 
 NAME = "labelgraph"
 TEXT, MOST_LABELS = 65_535, 4096  # Limits of Milvus, in bytes and entries.
@@ -50,15 +50,16 @@ def import_pymilvus() -> Any:
 class MilvusEngine:
     """A store of Milvus: an alias of a collection with the items, and a collection with their model.
 
-    Milvus Lite, which keeps a store in a file, serves one process at a time. A server serves many. The environment
+    Milvus Lite, which keeps a store in a folder, serves one process at a time. A server serves many. The environment
     variable ``MILVUS_TOKEN`` holds the token of a server, ``user:password``.
 
     Args:
-        rest: Path of a file that ends in ``.db``, or URI of a server; with ``#NAME``, name of the store in it.
+        rest: Path of a folder that ends in ``.db``, or URI of a server; with ``#NAME``, name of the store in it.
 
     Raises:
         ImportError: If the client is not installed.
-        ValueError: If the name is not valid, or the address is neither a file nor a URI.
+        ValueError: If the name is not valid, the address is neither such a path nor a URI, or the path is a file or a
+            folder with other files.
         ConnectionError: If the server does not answer.
     """
 
@@ -72,6 +73,8 @@ class MilvusEngine:
             raise ValueError(f"'store' must have a name of letters, digits and _ after # (got {self._name!r})")
         if "://" not in uri and not uri.endswith(".db"):
             raise ValueError(f"'store' must be milvus:FILE.db or milvus:http://HOST:19530 (got {self.address!r})")
+        if "://" not in uri:
+            _check_place(Path(uri))
         self._uri, self._pymilvus, self._made = uri, import_pymilvus(), None
         self._shape: Shape | None = None
         self._lists, self._writes = 1, 0
@@ -192,7 +195,7 @@ class MilvusEngine:
             if self._made is None:
                 hint = "" if "://" in self._uri else "; Milvus Lite serves one process, in a folder that exists"
                 raise ConnectionError(f"{self.address}: cannot be opened ({reason}){hint}") from None
-            raise ValueError(f"{self.address}: Milvus refused ({reason})") from None
+            raise ValueError(f"{self.address}: Milvus refused ({reason}); {DAMAGED}") from None
 
     def _collection(self) -> str:
         return str(self._call("describe_alias", self._name)["collection_name"])
@@ -263,6 +266,14 @@ class MilvusEngine:
         parts = [text[start : start + PART] for start in range(0, len(text), PART)]
         for number, content in enumerate(parts):
             self._call("insert", name, [{"part": number, "content": content, "vector": [0.0, 0.0]}])
+
+
+def _check_place(place: Path) -> None:
+    """Check that a folder is new or one of Milvus Lite, which would add its files to any other one."""
+    if place.is_file():
+        raise ValueError(f"'store' must be new, or a folder of Milvus Lite (got {place}, which is a file)")
+    if place.is_dir() and any(place.iterdir()) and not (place / "collections").is_dir():
+        raise ValueError(f"'store' must be new, or a folder of Milvus Lite (got {place}, which holds other files)")
 
 
 def _rows(found: Sequence[Any], sides: Sequence[str]) -> Rows:

@@ -15,6 +15,7 @@ from labelgraph._core.manifest import FolderFormat
 from labelgraph._core.versions import open_version
 from labelgraph.methods import Method
 from labelgraph.methods.registry import read_method
+from labelgraph.search.stores.engine import DAMAGED
 
 STORE_FORMAT = FolderFormat("store.json", "labelgraph store", 1)
 MODEL = "model"
@@ -58,4 +59,4 @@ def unpack_model(content: bytes, address: str) -> tuple[Method, dict[str, Any]]:
             with open_version(Path(name), STORE_FORMAT) as version:
                 return read_method(version.section(MODEL)), {each: version.entries[each] for each in MEANING}
     except (zipfile.BadZipFile, FileNotFoundError, KeyError, ValueError) as error:
-        raise ValueError(f"{address}: expected the model of a store (got damaged content: {error})") from error
+        raise ValueError(f"{address}: expected the model of a store (got {error}); {DAMAGED}") from error
