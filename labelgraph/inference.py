@@ -94,8 +94,10 @@ def encode_side(
         ValueError: If the side is unknown, the features are not finite or do not have the method's width, or the
             method returns embeddings that are not finite.
     """
+    rows = None if rows is None else _as_rows(rows)
+    size = len(rows) if rows is not None else len(features) if isinstance(features, CrossModalData) else None
     batches = feature_batches(method, side, features, batch_size, rows, progress)
-    return Embeddings.cat([encode_batch(method, side, batch).to("cpu") for batch in batches])
+    return Embeddings.collect((encode_batch(method, side, batch).to("cpu") for batch in batches), size)
 
 
 @torch.no_grad()

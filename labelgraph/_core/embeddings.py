@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,6 +102,24 @@ class Embeddings:
         for other in parts[1:]:
             check_comparable(parts[0], other, ("parts[0]", "parts"))
         return parts[0]._with(torch.cat([part.vectors for part in parts]))
+
+    @classmethod
+    def collect(cls, parts: Iterable[Embeddings], size: int | None = None) -> Embeddings:
+        """Concatenate parts as `cat` does; if their number of rows is known, only one is held beside the result."""
+        if size is None:
+            return cls.cat(list(parts))
+        whole, start = None, 0
+        for part in parts:
+            if len(part) == size:
+                return part
+            if whole is None:
+                whole = part._with(part.vectors.new_empty(size, part.vectors.shape[1]))
+            check_comparable(whole, part, ("parts[0]", "parts"))
+            whole.vectors[start : start + len(part)] = part.vectors
+            start += len(part)
+        if whole is None or start != size:
+            raise ValueError(f"'parts' must have {size} rows in all, and at least one (got {start})")
+        return whole
 
     def _with(self, vectors: Tensor) -> Embeddings:
         """Return embeddings of the same kind with other vectors, without a second check."""

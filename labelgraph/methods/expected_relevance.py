@@ -19,7 +19,7 @@ from labelgraph.methods.base import Method
 from labelgraph.methods.configs import ExpectedRelevanceConfig
 from labelgraph.methods.hash_heads import hash_terms, hash_weights
 from labelgraph.methods.label_finder import LabelFinder
-from labelgraph.methods.label_placement import graph_probabilities, placing_edges
+from labelgraph.methods.label_placement import graph_probabilities
 from labelgraph.nn import HashHead, LabelReferences, LabelTable, Projector, RidgeClassifier
 from labelgraph.probability import Calibration, relevance_features
 
@@ -339,8 +339,7 @@ class ExpectedRelevance(Method):
     def _most_probable(self, side: str, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Return the most probable labels and their probabilities, (B, k), in blocks of items."""
         line, kept, parts = self._calibration(side), self.config.kept_labels, []
-        placed = self._graph is not None and bool(placing_edges(self._graph).any())
-        ordered = not placed and bool((line.slope > 0).all())  # The line and the sigmoid keep the order.
+        ordered = not self._finder.places(self._graph) and bool((line.slope > 0).all())  # The line and the sigmoid keep the order.
         table, probes = self.classifier, self.config.label_probes
         if ordered and probes is not None and isinstance(table, LabelTable) and self._finder.pays(table, len(hidden)):
             labels, highest = self._finder.highest(table, self.references, side, hidden, kept, probes)

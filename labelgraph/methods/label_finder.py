@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from labelgraph._core.names import SIDES
 from labelgraph._core.similarity import unit_length
 from labelgraph.data import DENSE_LABELS
+from labelgraph.methods.label_placement import placing_edges
 from labelgraph.nn import LabelClusters, LabelReferences, LabelTable
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+    from labelgraph.methods.model_folder import StoredGraph
 
 CLUSTERED_LABELS = 16 * DENSE_LABELS  # With fewer labels, all scores take no longer.
 CLUSTERED_ITEMS = 2048  # The clusters take the time of all scores of about as many items.
 
 
 class LabelFinder:
-    """Clusters of the labels of a method, which are kept while its parameters stay the same.
+    """Clusters of the labels of a method, and what its graph does, which are kept while its parameters stay the same.
 
     The first batch is the sample by which labels are clustered. The clusters are no part of the state of the method: a
     copy, or a method that is loaded, clusters its labels again.
     """
 
     _clusters: tuple[object, LabelClusters] | None = None
+    _placing: tuple[object, bool] | None = None
 
     def __getstate__(self) -> dict[str, object]:
         return {}
+
+    def places(self, graph: Data | StoredGraph | None) -> bool:
+        """Return whether a label graph, which does not change, gives labels the probabilities of their neighbours."""
+        if graph is None:
+            return False
+        if self._placing is None or self._placing[0] is not graph:
+            self._placing = graph, bool(placing_edges(graph).any())
+        return self._placing[1]
 
     def pays(self, table: LabelTable, items: int) -> bool:
         """Return whether labels are found faster by clusters than by all scores, outside of a training step."""

@@ -13,8 +13,9 @@ from labelgraph._core.similarity import unit_length
 SAMPLE = 512  # Vectors by which a group is halved.
 QUERIES = 512  # Queries by whose scores labels are clustered.
 ROOT = 4.0  # Of the probabilities by which labels are clustered, so that small ones count too.
-ROUNDS = 4  # Rounds of two means for each half, and of k-means.
-FREQUENT = 4  # Labels that are always scored, for each cluster.
+ROUNDS = 4  # Rounds of two means for each half.
+TURNS = 8  # Turns of k-means, in each of which every second label finds its cluster.
+FREQUENT = 1  # Labels that are always scored, for each cluster.
 LARGEST = 2  # Size of the largest cluster, in mean sizes.
 BLOCK_SCORES = 2**26  # Scores in memory at a time, 256 MiB: the more queries share a product, the faster it is.
 
@@ -22,8 +23,8 @@ BLOCK_SCORES = 2**26  # Scores in memory at a time, 256 MiB: the more queries sh
 class LabelClusters:
     r"""Find the highest of the scores :math:`s_{bc} = q_b \cdot k_c + a_c` of many labels from the scores of some.
 
-    There are :math:`K \approx 3 \sqrt C` clusters of labels. An item scores the means of all clusters, the labels of
-    the :math:`p` clusters with the highest scores, and the :math:`F = 4 K` labels with the highest constants
+    There are :math:`K \approx 6 \sqrt C` clusters of labels. An item scores the means of all clusters, the labels of
+    the :math:`p` clusters with the highest scores, and the :math:`F = K` labels with the highest constants
     :math:`a_c`, which are frequent. So the number of products for an item grows with :math:`\sqrt C`. Scores are
     exact, but a label with a high score is missed if it is in another cluster. With all clusters, no label is missed.
 
@@ -39,8 +40,8 @@ class LabelClusters:
         queries: Queries by whose scores the labels are clustered, at most 512 of them, shape (B, D). Scores are
             log-odds.
         num_clusters: Number of clusters before large ones are split, a power of 2; defaults to the one nearest to
-            :math:`3 \sqrt C`.
-        num_frequent: Number of labels that are always scored; defaults to 4 for each cluster.
+            :math:`6 \sqrt C`.
+        num_frequent: Number of labels that are always scored; defaults to one for each cluster.
 
     Attributes:
         num_clusters: Number of clusters.
@@ -64,7 +65,7 @@ class LabelClusters:
         num_clusters: int | None = None,
         num_frequent: int | None = None,
     ) -> None:
-        count = num_clusters or 2 ** max(0, round(math.log2(3 * math.sqrt(len(keys)))))
+        count = num_clusters or 2 ** max(0, round(math.log2(6 * math.sqrt(len(keys)))))
         if count < 1 or count & (count - 1):
             raise ValueError(f"'num_clusters' must be a power of 2 (got {count})")
         if not len(queries):
@@ -157,13 +158,14 @@ def _clusters(scores: Tensor, count: int) -> list[Tensor]:
     for number, group in enumerate(_halves(own, torch.arange(len(own), device=own.device), count)):
         cluster[group] = number
     means = own.new_zeros(count, own.shape[1])
-    for _ in range(ROUNDS):
+    for turn in range(TURNS):
         sizes = cluster.bincount(minlength=count).unsqueeze(1)
         sums = torch.zeros_like(means).index_add_(0, cluster, own)
         means = torch.where(sizes > 0, sums / sizes.clamp(min=1), means)
         lengths = means.square().sum(1) / 2
-        blocks = own.split(max(1, BLOCK_SCORES // count))
-        cluster = torch.cat([(block @ means.t() - lengths).argmax(1) for block in blocks])
+        some = slice(turn % 2, None, 2)
+        blocks = own[some].split(max(1, BLOCK_SCORES // count))
+        cluster[some] = torch.cat([(block @ means.t() - lengths).argmax(1) for block in blocks])
     largest = LARGEST * math.ceil(len(own) / count)
     groups = cluster.argsort(stable=True).split(cluster.bincount(minlength=count).tolist())
     parts = [part for group in groups for part in _halves(own, group, math.ceil(len(group) / largest))]

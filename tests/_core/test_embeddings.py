@@ -96,5 +96,25 @@ def test_rows_and_joins_keep_the_kind():
         Embeddings.cat([])
 
 
+@pytest.mark.parametrize("sizes", [[5], [2, 3], [1, 1, 3]])
+def test_parts_are_collected_into_one_matrix(sizes):
+    whole = Embeddings(torch.rand(5, 3), "jaccard", 2)
+    parts = [Embeddings(part, "jaccard", 2) for part in whole.vectors.split(sizes)]
+    for size in (5, None):
+        joined = Embeddings.collect(iter(parts), size)
+        assert torch.equal(joined.vectors, whole.vectors) and joined.similarity == "jaccard" and joined.num_labels == 2
+    for size in (6, 4):
+        with pytest.raises((ValueError, RuntimeError)):
+            Embeddings.collect(iter(parts), size)
+    with pytest.raises(ValueError, match="'parts' must have the similarity"):
+        Embeddings.collect([*parts, Embeddings(torch.rand(1, 3), "dot")], 6)
+
+
+def test_no_parts_are_refused():
+    for size in (0, 3, None):
+        with pytest.raises(ValueError, match="'parts'"):
+            Embeddings.collect([], size)
+
+
 def test_all_labels_are_columns_by_default():
     assert Embeddings(SIDE, "jaccard").num_labels == as_embeddings("query", SIDE, "jaccard").num_labels == 6

@@ -41,7 +41,7 @@ def test_few_clusters_hold_most_of_the_highest_scores(more):
     if more:  # A part of the keys that no query reads must not decide.
         keys = torch.cat([keys, 50 * torch.randn(len(keys), 4)], 1)
         queries = torch.cat([queries, torch.zeros(len(queries), 4)], 1)
-    found = LabelClusters(keys, constants, queries)
+    found = LabelClusters(keys, constants, queries, 128, 512)
     labels, values = found.highest(queries, 0, 10, probes=16)
     scores, top = expected(keys, constants, queries, 0, 10)
     missed = (scores.topk(10).values.sum() - values.sum()) / top.values.sum()
