@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from labelgraph.methods.model_folder import StoredGraph
 
 CLUSTERED_LABELS = 16 * DENSE_LABELS  # With fewer labels, all scores take no longer.
-CLUSTERED_ITEMS = 2048  # The clusters take the time of all scores of about as many items.
+CLUSTERED_ITEMS = 2048  # The clusters take the time of all scores of two or three times as many items.
 
 
 class LabelFinder:
