@@ -339,7 +339,8 @@ class ExpectedRelevance(Method):
     def _most_probable(self, side: str, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Return the most probable labels and their probabilities, (B, k), in blocks of items."""
         line, kept, parts = self._calibration(side), self.config.kept_labels, []
-        ordered = not self._finder.places(self._graph) and bool((line.slope > 0).all())  # The line and the sigmoid keep the order.
+        # The line and the sigmoid keep the order.
+        ordered = not self._finder.places(self._graph) and bool((line.slope > 0).all())
         table, probes = self.classifier, self.config.label_probes
         if ordered and probes is not None and isinstance(table, LabelTable) and self._finder.pays(table, len(hidden)):
             labels, highest = self._finder.highest(table, self.references, side, hidden, kept, probes)
