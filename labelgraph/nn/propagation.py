@@ -13,6 +13,8 @@ from labelgraph.graph.edges import check_edges
 DENSE_NODES = 256
 DENSE_SHARE = 0.1
 EDGE_BLOCK = 2**13
+# Asked once, because PyTorch 2.4 cannot compile the question.
+AUTOCAST = tuple(name for name in ("cpu", "cuda", "mps", "xpu") if torch.amp.is_autocast_available(name))
 
 
 def source_norm(edge_index: Tensor, edge_weight: Tensor, num_nodes: int) -> Tensor:
@@ -135,7 +137,7 @@ def is_matrix(edges: Any, edge_weight: Tensor | None, num_nodes: int) -> bool:
 def _one_precision(weight: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     """Cast both tensors to the wider precision, or to the precision of autocast, as for a dense product."""
     device = x.device.type
-    autocast = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    autocast = device in AUTOCAST and torch.is_autocast_enabled(device)
     dtype = torch.get_autocast_dtype(device) if autocast else torch.promote_types(weight.dtype, x.dtype)
     return weight.to(dtype), x.to(dtype)
 

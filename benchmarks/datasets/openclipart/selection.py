@@ -126,6 +126,9 @@ def split(
 
 def save_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write a compressed .npz file; equal arrays give equal bytes, because NumPy stores no time."""
+    for name, array in arrays.items():
+        if array.dtype.hasobject:  # NumPy 2.0 would write them.
+            raise ValueError(f"{name!r} must be numbers or strings (got objects, which would need allow_pickle)")
     path.parent.mkdir(parents=True, exist_ok=True)
     with open_atomic(path) as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+        np.savez_compressed(file, **arrays)
