@@ -80,8 +80,8 @@ class Version:
         """
         return map_array(self.open(name), self.path(name))
 
-    def checked_array(self, name: str) -> Callable[[], np.ndarray]:
-        """Map a ``.npy`` file, as `array` does, and return a function that checks its checksum and returns the array.
+    def checked_array(self, name: str) -> tuple[np.ndarray, Callable[[], None]]:
+        """Map a ``.npy`` file, as `array` does, and return the array and a function that checks its checksum.
 
         The function works after the ``with``, and even if the file was deleted. It raises a ValueError if the file is
         damaged.
@@ -89,12 +89,11 @@ class Version:
         array = self.array(name)
         header = self.open(name).read(self.files[name].size - array.nbytes)
 
-        def checked() -> np.ndarray:
+        def check() -> None:
             content = array.ravel("K").view("u1").data if array.nbytes else b""
             self._compare(name, sha256_bytes(header, content))
-            return array
 
-        return checked
+        return array, check
 
     def verify(self, *names: str) -> None:
         """Check the checksums of files, by default of all files.

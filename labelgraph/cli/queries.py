@@ -82,11 +82,12 @@ def item_queries(data: CrossModalData, side: str, ids: Sequence[str]) -> Queries
     Raises:
         ValueError: If no item has an id, or the item lacks the side.
     """
-    row_of = {each: row for row, each in enumerate(data.ids)}
+    asked = set(ids)
+    row_of = {each: row for row, each in enumerate(data.ids) if each in asked}
     for each in ids:
         if each not in row_of:
             raise ValueError(f"'--{side}-id' must be the id of an item of the data (got {each!r})"
-                             f"{did_you_mean(each, row_of)}")  # fmt: skip
+                             f"{did_you_mean(each, data.ids)}")  # fmt: skip
         if not data.present[row_of[each], SIDES.index(side)]:
             raise ValueError(f"'--{side}-id' must be an item with its {side} (got {each!r}, which has no {side})")
     # Not by `select`, because it takes each item only once, and ids may be repeated.

@@ -179,7 +179,8 @@ class Items:
             ValueError: If the parts do not match in size or type.
         """
         self.index.restore(vectors, files)
-        if not _texts(ids) or len(set(ids)) != len(ids) or len(ids) != len(self.index):
+        rows = dict(zip(ids, range(len(ids)), strict=True)) if _texts(ids) else {}
+        if len(rows) != len(ids) or len(ids) != len(self.index):
             raise ValueError(f"expected {len(self.index)} distinct ids (got {len(ids)})")
         if not _texts(titles) or len(titles) != len(ids):
             raise ValueError(f"expected {len(ids)} titles (got {len(titles)})")
@@ -187,11 +188,11 @@ class Items:
         fitting = type(labels) is type(self.labels) and labels.dtype in (torch.bool, np.float32)
         if not fitting or labels.shape != wanted:
             raise ValueError(f"expected bool labels of the shape {wanted} (got {labels.dtype}, {tuple(labels.shape)})")
-        self._set(ids, titles, labels)
+        self._set(ids, titles, labels, rows)
 
-    def _set(self, ids: list[str], titles: list[str], labels: Any) -> None:
+    def _set(self, ids: list[str], titles: list[str], labels: Any, rows: dict[str, int] | None = None) -> None:
         self.ids, self.titles, self.labels, self._captions, self._lists = ids, titles, labels, None, None
-        self._rows = dict(zip(ids, range(len(ids)), strict=True))
+        self._rows = dict(zip(ids, range(len(ids)), strict=True)) if rows is None else rows
 
     def _matching(self, columns: list[int] | None, ids: Iterable[str] | None) -> Tensor:
         passed = torch.ones(len(self), dtype=torch.bool)

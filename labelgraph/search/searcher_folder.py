@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -108,7 +109,7 @@ class StoredSide:
         ids: Ids of the items.
         titles: Their titles.
         files: Files of the index by suffix.
-        arrays: Functions that check and return vectors and labels, by name.
+        arrays: Vectors and labels by name, each with a function that checks it.
         large: Whether the arrays stay mapped, to be read when they are first used.
     """
 
@@ -117,7 +118,7 @@ class StoredSide:
     ids: list[str]
     titles: list[str]
     files: Mapping[str, bytes]
-    arrays: Mapping[str, Callable[[], np.ndarray]]
+    arrays: Mapping[str, tuple[np.ndarray, Callable[[], None]]]
     large: bool
 
     def restore(self, items: Items) -> None:
@@ -126,9 +127,16 @@ class StoredSide:
         Raises:
             ValueError: If a file is damaged, or the files do not belong together.
         """
-        arrays = {name: checked() for name, checked in self.arrays.items()}
-        if not self.large:
-            arrays = {name: np.array(array) for name, array in arrays.items()}
+        with ThreadPoolExecutor() as pool:  # A checksum takes as long as everything else.
+            checks = [pool.submit(check) for _, check in self.arrays.values()]
+            try:
+                self._fill(items)
+            finally:
+                for each in checks:
+                    each.result()
+
+    def _fill(self, items: Items) -> None:
+        arrays = {name: array if self.large else np.array(array) for name, (array, _) in self.arrays.items()}
         with refusing(self.folder / SEARCHER_FORMAT.manifest, FITTING):
             labels = _labels(arrays, items.labels.shape[1])
             items.restore(torch.from_numpy(arrays["vectors"]), self.files, self.ids, self.titles, labels)
