@@ -110,12 +110,11 @@ class Embeddings:
             return cls.cat(list(parts))
         whole, start = None, 0
         for part in parts:
-            if len(part) == size:
-                return part
-            if whole is None:
-                whole = part._with(part.vectors.new_empty(size, part.vectors.shape[1]))
+            if whole is None:  # Parts are read to the end, since what follows the last one, such as progress, must run.
+                whole = part if len(part) == size else part._with(part.vectors.new_empty(size, part.vectors.shape[1]))
             check_comparable(whole, part, ("parts[0]", "parts"))
-            whole.vectors[start : start + len(part)] = part.vectors
+            if whole is not part:
+                whole.vectors[start : start + len(part)] = part.vectors
             start += len(part)
         if whole is None or start != size:
             raise ValueError(f"'parts' must have {size} rows in all, and at least one (got {start})")
