@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array
@@ -131,4 +132,5 @@ def save_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
             raise ValueError(f"{name!r} must be numbers or strings (got objects, which would need allow_pickle)")
     path.parent.mkdir(parents=True, exist_ok=True)
     with open_atomic(path) as file:
-        np.savez_compressed(file, **arrays)
+        entries: dict[str, Any] = dict(arrays)  # NumPy's annotations would take an array for ``allow_pickle``.
+        np.savez_compressed(file, **entries)
