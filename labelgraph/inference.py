@@ -95,6 +95,8 @@ def encode_side(
             method returns embeddings that are not finite.
     """
     rows = None if rows is None else _as_rows(rows)
+    if rows is not None and not len(rows):
+        raise ValueError("'rows' must have at least one row number (got none)")
     size = len(rows) if rows is not None else len(features) if isinstance(features, CrossModalData) else None
     batches = feature_batches(method, side, features, batch_size, rows, progress)
     return Embeddings.collect((encode_batch(method, side, batch).to("cpu") for batch in batches), size)
@@ -240,7 +242,7 @@ def feature_batches(
 
 def _as_rows(rows: Any) -> Tensor:
     given = rows if isinstance(rows, Tensor) else torch.from_numpy(plain_array("rows", rows))
-    if given.ndim != 1 or given.is_floating_point():
+    if given.ndim != 1 or given.is_floating_point() or given.dtype == torch.bool:
         raise ValueError(f"'rows' must be a vector of row numbers (got {given.dtype}, {tuple(given.shape)})")
     return given
 

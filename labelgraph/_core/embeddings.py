@@ -113,9 +113,9 @@ class Embeddings:
             if whole is None:  # Parts are read to the end, since what follows the last one, such as progress, must run.
                 whole = part if len(part) == size else part._with(part.vectors.new_empty(size, part.vectors.shape[1]))
             check_comparable(whole, part, ("parts[0]", "parts"))
-            if whole is not part:
-                whole.vectors[start : start + len(part)] = part.vectors
             start += len(part)
+            if whole is not part and start <= size:
+                whole.vectors[start - len(part) : start] = part.vectors
         if whole is None or start != size:
             raise ValueError(f"'parts' must have {size} rows in all, and at least one (got {start})")
         return whole

@@ -13,7 +13,7 @@ usually not in the database, because they are the queries of an evaluation. If I
 usable until the new one is complete.
 
 --store says where the items are kept: 'memory', in files that a search reads into memory; 'lance', in a database of
-LanceDB in the folder INDEX; lance:PATH, in another folder; milvus:FILE.db or milvus:URI, in Milvus. By default, up to
+LanceDB in the folder INDEX; lance:PATH, in another folder; milvus:FOLDER.db or milvus:URI, in Milvus. By default, up to
 1,000,000 images and texts are kept in memory, and more in LanceDB. Search with the same address.
 
 With --part K/N, the command adds a part of the items to a store, and leaves other items of the store as they are. The

@@ -134,6 +134,10 @@ class ExpectedRelevance(Method):
         """Build the parts."""
         if graph is None:
             raise ValueError(f"'graph' must be a label graph for {cls.name!r} (got none)")
+        if config.soft_targets and graph.get("edge_weight") is None:
+            raise ValueError(
+                "'graph' must have edge weights for 'soft_targets', as cooccurrence_graph gives (got none)"
+            )
         width, labels = config.hidden_channels, graph.num_nodes
         channels = {"image": image_channels, "text": text_channels}
         many = labels > DENSE_LABELS and config.bits is None
@@ -293,11 +297,11 @@ class ExpectedRelevance(Method):
             return labels
         edge_index, edge_weight = (self._graph[name].to(labels.device) for name in ("edge_index", "edge_weight"))
         # The weight of an edge is the probability of its source given its target.
-        matrix = torch.sparse_coo_tensor(edge_index, edge_weight.to(labels), 2 * labels.shape[1:])
-        sums = (matrix @ labels.t()).t()
-        return torch.where(
-            labels > 0, labels, self.config.soft_targets * sums / labels.sum(1, keepdim=True).clamp(min=1)
+        matrix = torch.sparse_coo_tensor(
+            edge_index, edge_weight.to(labels), 2 * labels.shape[1:], check_invariants=False
         )
+        means = (matrix @ labels.t()).t() / labels.sum(1, keepdim=True).clamp(min=1)
+        return torch.where(labels > 0, labels, self.config.soft_targets * means.clamp(max=1))
 
     def _name_scores(self, size: int, names: sp.csr_array, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Score some names, drawn at random, for their own labels."""

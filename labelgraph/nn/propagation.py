@@ -13,7 +13,7 @@ from labelgraph.graph.edges import check_edges
 DENSE_NODES = 256
 DENSE_SHARE = 0.1
 EDGE_BLOCK = 2**13
-# Asked once, because PyTorch 2.4 cannot compile the question.
+# Read once, because PyTorch 2.4 cannot compile `is_autocast_available`.
 AUTOCAST = tuple(name for name in ("cpu", "cuda", "mps", "xpu") if torch.amp.is_autocast_available(name))
 
 

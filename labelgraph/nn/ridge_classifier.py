@@ -55,6 +55,7 @@ class RidgeClassifier(nn.Module):
         super().__init__()
         self.share = share
         self.register_buffer("landmarks", torch.zeros(landmarks, in_channels))
+        self.register_buffer("centre", torch.zeros(in_channels))
         self.register_buffer("rate", torch.zeros(()))
         self.register_buffer("weight", torch.zeros(num_labels, landmarks))
         self.register_buffer("bias", torch.zeros(num_labels))
@@ -69,10 +70,13 @@ class RidgeClassifier(nn.Module):
         count, landmarks = self._draw(batches)
         if not count:
             return
-        sums = [torch.zeros(()) for _ in range(4)]
+        sums, again = [torch.zeros(()) for _ in range(4)], 0
         for features, labels in batches:
+            again += len(features)
             k, y = self._kernel(features.double(), landmarks), labels.double()
             sums = [a.to(k.device) + b for a, b in zip(sums, (k.sum(0), y.sum(0), k.t() @ k, k.t() @ y), strict=True)]
+        if again != count:
+            raise ValueError(f"'batches' must give the same {count} items each time (got {again} the second time)")
         share = sums[1] / count
         gram = sums[2] + PENALTY * self._kernel(landmarks, landmarks)
         gram.diagonal().add_(JITTER * count)
@@ -102,12 +106,15 @@ class RidgeClassifier(nn.Module):
             roots = _roots(rows)
             distance = 2 * (roots.square().sum(1).mean() - roots.mean(0).square().sum())  # The mean over all pairs.
             self._set("rate", WIDTH / distance.clamp(min=1e-30))
+            self._set("centre", roots.mean(0))
             self._set("landmarks", rows)
         return count, rows
 
     def _kernel(self, features: Tensor, landmarks: Tensor) -> Tensor:
         """Compare features (B, D) with landmarks (M, D), shape (B, M)."""
-        return (-cast(Tensor, self.rate) * torch.cdist(_roots(features), _roots(landmarks)).square()).exp()
+        centre = cast(Tensor, self.centre).to(features)  # The distances of numbers far from 0 would be rounded to 0.
+        distances = torch.cdist(_roots(features) - centre, _roots(landmarks) - centre)
+        return (-cast(Tensor, self.rate) * distances.square()).exp()
 
     def _set(self, name: str, value: Tensor) -> None:
         """Copy values into a buffer; landmarks beyond the values are 0."""

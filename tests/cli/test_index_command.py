@@ -74,7 +74,7 @@ def test_many_items_are_kept_in_lancedb(place, tmp_path, capsys, monkeypatch):
         (["--store", "lance"], "'--out' must be given"),
         ([], "'--out' must be given"),
         (["--store", "lance:"], "'store' must be lance:PATH"),
-        (["--store", "milvus:{out}"], "FILE.db"),
+        (["--store", "milvus:{out}"], "FOLDER.db"),
         (["--store", "milvus:{out}.db#a-b"], "letters, digits and _ after # (got 'a-b')"),
         (["--store", "milvus:{out}/missing/items.db"], "cannot be opened"),
         (["--store", "lance:{index}"], "holds an index in memory"),

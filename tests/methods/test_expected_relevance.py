@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from torch_geometric.data import Data
 
 from labelgraph._core.embeddings import score_blocks
 from labelgraph.graph import cooccurrence_graph
@@ -255,6 +256,22 @@ def test_soft_targets_are_the_mean_probability_given_each_label():
             targets[row, label] = 0.5 * sum(joint[label, j] / counts[j] for j in own) / len(own)
     expected = torch.nn.functional.binary_cross_entropy(scores.sigmoid(), targets, reduction="sum") / 4
     torch.testing.assert_close(terms["image"], expected)
+
+
+@pytest.mark.filterwarnings("error")
+def test_soft_targets_are_at_most_one():
+    graph = Data(edge_index=torch.tensor([[1], [0]]), edge_weight=torch.tensor([3.0]), num_nodes=2)
+    method = build_method("expected-relevance", 4, 3, graph, pair_weight=0, soft_targets=1.0, hidden_channels=4)
+    scores = torch.randn(1, 2)
+    terms = method.loss_terms({"image_scores": scores, "text_scores": scores}, torch.tensor([[1.0, 0.0]]))
+    expected = torch.nn.functional.binary_cross_entropy(scores.sigmoid(), torch.ones(1, 2), reduction="sum")
+    torch.testing.assert_close(terms["image"], expected)
+
+
+def test_soft_targets_need_edge_weights():
+    graph = Data(edge_index=torch.tensor([[1], [0]]), num_nodes=2)
+    with pytest.raises(ValueError, match=r"'graph'.*'soft_targets'"):
+        build_method("expected-relevance", 4, 3, graph, soft_targets=0.5, hidden_channels=4)
 
 
 def test_soft_targets_are_refused_with_many_labels():

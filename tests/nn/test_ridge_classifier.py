@@ -1,5 +1,7 @@
 """Kernel ridge regression beside a trained network."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -27,6 +29,23 @@ def test_regression_is_that_of_scikit_learn_on_square_roots(items):
     predicted = (expected.predict(roots) + labels[:60].mean(0)).clip(0, 1)
     torch.testing.assert_close(ridge(x, torch.zeros(90, 3)), torch.from_numpy(predicted).float(), atol=1e-4, rtol=0)
     assert 0.1 < predicted[60:].std() < 0.5
+
+
+def test_features_far_from_zero_are_told_apart():
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(200, 16, generator=generator) + 1e4
+    labels = (features[:, :1] > 1e4).float()
+    ridge = RidgeClassifier(16, 1, share=1.0)
+    ridge.fit([(features, labels)])
+    exact = copy.deepcopy(ridge).double()(features.double(), torch.zeros(200, 1).double())
+    torch.testing.assert_close(ridge(features, torch.zeros(200, 1)).double(), exact, atol=0.01, rtol=0)
+    assert ((exact > 0.5) == labels.bool()).float().mean() > 0.95
+
+
+def test_batches_that_can_be_read_once_are_refused(items):
+    features, labels = (torch.from_numpy(each).float() for each in items)
+    with pytest.raises(ValueError, match=r"'batches'.*90 items.*got 0"):
+        RidgeClassifier(4, 3, share=1.0).fit(iter([(features, labels)]))
 
 
 def test_few_landmarks_learn_from_all_items(items):

@@ -30,7 +30,7 @@ def random(*shape, seed=0):
 
 
 def integers(size, width, most=400, seed=0):
-    """Those above 256 change in bfloat16; in float32, sums of 64 products of numbers up to 400 are exact."""
+    """Numbers above 256 change in bfloat16; in float32, sums of 64 products of numbers up to 400 are exact."""
     return torch.randint(-most, most + 1, (size, width), generator=torch.Generator().manual_seed(seed)).float()
 
 

@@ -72,7 +72,7 @@ class MilvusEngine:
         if not re.fullmatch(r"[A-Za-z_]\w{0,99}", self._name, re.ASCII):
             raise ValueError(f"'store' must have a name of letters, digits and _ after # (got {self._name!r})")
         if "://" not in uri and not uri.endswith(".db"):
-            raise ValueError(f"'store' must be milvus:FILE.db or milvus:http://HOST:19530 (got {self.address!r})")
+            raise ValueError(f"'store' must be milvus:FOLDER.db or milvus:http://HOST:19530 (got {self.address!r})")
         if "://" not in uri:
             _check_place(Path(uri))
         self._uri, self._pymilvus, self._made = uri, import_pymilvus(), None
