@@ -270,9 +270,9 @@ class ExpectedRelevanceConfig(HashConfig):
         shrinkage: Strength with which ``calibration="platt"`` draws the lines of all labels together.
         drawn_labels: With more than 1,024 labels and no codes, number of random labels that a training step scores
             beside the labels of the batch, see `draw_labels`.
-        soft_targets: With at most 1,024 labels, or codes, weight of what the labels of an item tell of its other labels: the
-            target of such a label is the weight times its mean probability given each label of the item, by the label
-            graph. For training items that lack labels.
+        soft_targets: With at most 1,024 labels, or codes, weight of what the labels of an item tell of its other
+            labels: the target of such a label is the weight times its mean probability given each label of the item, by
+            the label graph. For training items that lack labels.
         kept_labels: With more than 1,024 labels and no codes, number of the most probable labels that an embedding
             names, see `Embeddings`.
         label_probes: With more than 16,384 labels, the most probable labels of large batches are found by clusters of
