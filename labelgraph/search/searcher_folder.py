@@ -76,7 +76,7 @@ def _write_arrays(writer: FolderWriter, side: str, arrays: Mapping[str, np.ndarr
         writer.array(f"{side}.{name}.npy", array.shape, array.dtype)[...] = array
 
 
-def read_searcher(folder: Path, build: Callable[[Method, dict[str, Any]], T]) -> tuple[T, dict[str, StoredSide]]:
+def read_searcher(folder: Path, build: Callable[[Method, dict[str, Any]], T]) -> tuple[T, dict[str, SavedSide]]:
     """Read a searcher of `write_searcher`; files are used only after their checksums are verified.
 
     Args:
@@ -94,13 +94,13 @@ def read_searcher(folder: Path, build: Callable[[Method, dict[str, Any]], T]) ->
     with open_version(folder, SEARCHER_FORMAT) as version:
         if str(version.entries.get("index")).startswith("faiss"):
             import_faiss()
-        method, sides = read_method(version.section(MODEL)), _stored_sides(version)
+        method, sides = read_method(version.section(MODEL)), _saved_sides(version)
         with refusing(folder / SEARCHER_FORMAT.manifest, FITTING):
             return build(method, {name: version.entries[name] for name in MEANING}), sides
 
 
 @dataclass(frozen=True)
-class StoredSide:
+class SavedSide:
     """The images or the texts of a searcher on disk, which stay readable after later saves.
 
     Args:
@@ -142,7 +142,7 @@ class StoredSide:
             items.restore(torch.from_numpy(arrays["vectors"]), self.files, self.ids, self.titles, labels)
 
 
-def _stored_sides(version: Version) -> dict[str, StoredSide]:
+def _saved_sides(version: Version) -> dict[str, SavedSide]:
     names, sides = version.json(ITEMS), {}
     for side in SIDES:
         with refusing(version.path(ITEMS), f"ids and titles of the {side}s"):
@@ -155,7 +155,7 @@ def _stored_sides(version: Version) -> dict[str, StoredSide]:
         checked = {name: version.checked_array(each) for name, each in arrays.items()}
         files = {name: version.read(each) for name, each in own.items() if not name.endswith(".npy")}
         large = sum(version.files[each].size for each in arrays.values()) > LARGE
-        sides[side] = StoredSide(side, version.folder, ids, titles, files, checked, large)
+        sides[side] = SavedSide(side, version.folder, ids, titles, files, checked, large)
     return sides
 
 

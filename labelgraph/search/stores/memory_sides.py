@@ -13,7 +13,7 @@ from labelgraph._core.names import SIDES
 from labelgraph.search.blocks import Block
 from labelgraph.search.indexes import Index
 from labelgraph.search.items import Items
-from labelgraph.search.searcher_folder import StoredSide
+from labelgraph.search.searcher_folder import SavedSide
 from labelgraph.search.sides import Entry, Sides
 
 
@@ -22,7 +22,7 @@ class _Held(Mapping[str, Items]):
 
     def __init__(self, items: Mapping[str, Items]) -> None:
         self._items, self._reading = items, Lock()
-        self.later: dict[str, StoredSide] = {}
+        self.later: dict[str, SavedSide] = {}
 
     def __getitem__(self, side: str) -> Items:
         if side in self.later:
@@ -106,7 +106,7 @@ class MemorySides(Sides):
         """Return the content of both sides, see `Sides.snapshot`."""
         return {side: items.snapshot() for side, items in self._held.items()}
 
-    def open(self, sides: Mapping[str, StoredSide]) -> None:
+    def open(self, sides: Mapping[str, SavedSide]) -> None:
         """Set the content from a folder; large sides are read when they are first used."""
         self._held.later = dict(sides)
         for side, stored in sides.items():
