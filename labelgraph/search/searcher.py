@@ -103,7 +103,7 @@ class Searcher:
         self._sides.restore(state["sides"])
 
     def __repr__(self) -> str:
-        images, texts = (len(self._sides[side]) for side in SIDES)
+        images, texts = (self._sides.count(side) for side in SIDES)
         return (
             f"Searcher({self.method.name}, {self.index}, {images} images, {texts} texts, "
             f"{len(self.label_names)} labels{f', {self.store}' if self.store else ''})"

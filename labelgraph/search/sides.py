@@ -88,6 +88,10 @@ class Sides(Mapping[str, SideItems]):
     def __len__(self) -> int:
         return len(self._items)
 
+    def count(self, side: str) -> int:
+        """Return the number of items of a side."""
+        return len(self[side])
+
     @abstractmethod
     def fill(self, blocks: Iterable[Block]) -> None:
         """Replace all items."""

@@ -32,6 +32,11 @@ class _Held(Mapping[str, Items]):
                     del self.later[side]
         return self._items[side]
 
+    def count(self, side: str) -> int:
+        """Return the number of items of a side, without reading it."""
+        later = self.later.get(side)
+        return len(self._items[side] if later is None else later.ids)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
 
@@ -50,6 +55,10 @@ class MemorySides(Sides):
     def __init__(self, build: Callable[[], Index], num_labels: int) -> None:
         self._held = _Held({side: Items(build(), num_labels) for side in SIDES})
         super().__init__(self._held)
+
+    def count(self, side: str) -> int:
+        """Return the number of items of a side, see `Sides.count`."""
+        return self._held.count(side)
 
     def fill(self, blocks: Iterable[Block]) -> None:
         """Add items to the empty sides, see `Sides.fill`."""
@@ -84,10 +93,11 @@ class MemorySides(Sides):
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove items, see `Sides.remove`."""
+        sides = list(self._held.values())  # Both are read first, so that a damaged one leaves the other as it is.
         for each in ids:
-            if not any(each in items for items in self._held.values()):
+            if not any(each in items for items in sides):
                 raise ValueError(f"'ids' must be ids of items of the searcher (got {each!r})")
-        for items in self._held.values():
+        for items in sides:
             items.remove(ids)
 
     def entries(self) -> Iterator[Entry]:
