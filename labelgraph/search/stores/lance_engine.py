@@ -94,25 +94,28 @@ class LanceEngine:
                              "memory)")  # fmt: skip
         if self._local and Path(path).is_file():
             raise ValueError(f"'store' must be a folder (got {path}, which is a file)")
-        self._database: Any = None
-        self._fixed: Any = None
+        self._shape: Shape | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Let the next call open the store anew, because a new store may have taken the place of a damaged one."""
+        self._connections: tuple[Any, Any] | None = None
         self._held: Snapshot | None = None
         self._items: Any = None
-        self._shape: Shape | None = None
 
     @named
     def model_key(self) -> str | None:
         """Return the key of the model, see `Engine.model_key`."""
         if self._local and not holds_lance(Path(self._path)):
+            self.forget()
             return None
-        if self._items is None:
-            try:
-                self._items = self._connect().open_table(ITEMS)
-            except ValueError as error:
-                if "was not found" in str(error):
-                    return None
-                raise
-        key = (self._items.schema.metadata or {}).get(KEY)
+        try:
+            items = self._table()
+        except ValueError as error:
+            if "was not found" in str(error):
+                return None
+            raise
+        key = (items.schema.metadata or {}).get(KEY)
         if key is None:
             raise ValueError(f"{self.address}: expected a store of labelgraph (got a table of another program)")
         return str(key.decode())
@@ -121,7 +124,7 @@ class LanceEngine:
     def model(self) -> bytes:
         """Return the model, see `Engine.model`."""
         where = f"key = {quoted(str(self.model_key()))}"
-        content = self._connect().open_table(MODELS).search().where(where).limit(1).to_arrow()["content"]
+        content = self._connect()[0].open_table(MODELS).search().where(where).limit(1).to_arrow()["content"]
         if not len(content):
             raise ValueError(f"{self.address}: expected the model of the items (got none); {DAMAGED}")
         return bytes(content[0].as_py())
@@ -136,7 +139,7 @@ class LanceEngine:
         schema = schema_of(shape).with_metadata({KEY: key.encode()})
         failures: list[BaseException] = []
         try:
-            with naming(self.address):
+            with naming(self.address, self.forget):
                 self._replace(key, model, schema, batches_of(blocks, schema, failures))
         except Exception:
             if failures:
@@ -147,7 +150,7 @@ class LanceEngine:
         import pyarrow as pa
 
         mode = "create" if self.model_key() is None else "overwrite"  # First, because a damaged store stays as it is.
-        database = self._connect()
+        database, _ = self._connect()
         columns = pa.schema([("key", pa.string()), ("content", pa.large_binary())])
         models = database.create_table(MODELS, schema=columns, exist_ok=True)
         if not models.count_rows(f"key = {quoted(key)}"):
@@ -167,7 +170,7 @@ class LanceEngine:
     @named
     def version(self) -> object:
         """Return the version of the table, see `Engine.version`."""
-        return self.model_key(), self._items.version
+        return self.model_key(), self._table().version
 
     @named
     def count(self, side: str) -> int:
@@ -184,25 +187,26 @@ class LanceEngine:
         return rows_of(pa.concat_tables(parts) if parts else schema_of(self._shape).empty_table(), SIDES)
 
     def _read(self, ids: Sequence[str]) -> Any:
-        return self._items.search().where(condition(Filter(ids=ids))).limit(len(ids)).to_arrow()
+        return self._table().search().where(condition(Filter(ids=ids))).limit(len(ids)).to_arrow()
 
     @named
     def write(self, rows: Rows, new: bool) -> None:
         """Write rows as one version of the table, see `Engine.write`."""
         import pyarrow as pa
 
-        table = pa.Table.from_batches([batch_of(rows, self._items.schema)])
+        items = self._table()
+        table = pa.Table.from_batches([batch_of(rows, items.schema)])
         if new and self._local:  # The lock is held, so that no other process can have added them.
-            self._items.add(table)
+            items.add(table)
         else:
-            merge = self._items.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+            merge = items.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
             merge.execute(table)
         self._tidy()
 
     @named
     def delete(self, ids: Sequence[str]) -> None:
         """Delete rows, see `Engine.delete`."""
-        self._items.delete(condition(Filter(ids=ids)))
+        self._table().delete(condition(Filter(ids=ids)))
 
     @named
     def search(
@@ -233,18 +237,27 @@ class LanceEngine:
 
     def scan(self, chosen: Filter) -> Iterator[Rows]:
         """Return rows without vectors, see `Engine.scan`."""
-        with naming(self.address):
+        with naming(self.address, self.forget):
             snapshot, where = self._snapshot(), condition(chosen)
             asked = snapshot.table.search().select(PLAIN).limit(max(1, snapshot.rows))
             for batch in (asked.where(where) if where else asked).to_batches(READ_AT_ONCE):
                 yield rows_of(batch, ())
 
-    def _connect(self) -> Any:
-        if self._database is None:
+    def _connect(self) -> tuple[Any, Any]:
+        """Return the database whose tables follow changes, and the one whose tables keep the version they have."""
+        connections = self._connections
+        if connections is None:
             session = self._lancedb.Session(index_cache_size_bytes=CACHE, metadata_cache_size_bytes=CACHE)
-            self._fixed = self._lancedb.connect(self._path, session=session)  # Its tables keep the version they have.
-            self._database = self._lancedb.connect(self._path, read_consistency_interval=timedelta(0), session=session)
-        return self._database
+            following = self._lancedb.connect(self._path, read_consistency_interval=timedelta(0), session=session)
+            connections = self._connections = following, self._lancedb.connect(self._path, session=session)
+        return connections
+
+    def _table(self) -> Any:
+        """Return the table of the items, which is opened if another thread has just forgotten it."""
+        items = self._items
+        if items is None:
+            items = self._items = self._connect()[0].open_table(ITEMS)
+        return items
 
     def _snapshot(self) -> Snapshot:
         """Return the present version of the items; ids of rows are those of a version.
@@ -252,9 +265,8 @@ class LanceEngine:
         Every thread keeps the version that it got, while another thread gets the next one.
         """
         held = self._held
-        if held is None or held.version != self._items.version:
-            self._connect()
-            held = self._held = Snapshot(self._fixed.open_table(ITEMS))
+        if held is None or held.version != self._table().version:
+            held = self._held = Snapshot(self._connect()[1].open_table(ITEMS))
         return held
 
     def _distance(self) -> str:
@@ -294,24 +306,26 @@ class LanceEngine:
 
     def _build_indexes(self) -> None:
         """Build the indexes of ids, labels and vectors that are missing; a small store, or side, has none."""
-        rows = self._items.count_rows()
+        items = self._table()
+        rows = items.count_rows()
         if rows < FIRST_INDEX:
             return
         from lancedb.index import BTree, IvfFlat, LabelList
 
-        built = {column for index in self._items.list_indices() for column in index.columns}
+        built = {column for index in items.list_indices() for column in index.columns}
         for column, kind in (("id", BTree), ("labels", LabelList)):
             if column not in built:
-                self._items.create_index(column, config=kind())
+                items.create_index(column, config=kind())
         assert self._shape is not None
         for side in SIDES if self._shape.probes is not None else ():
             if side not in built and self.count(side) >= self._first_index():
                 lists = max(1, min(math.isqrt(rows), rows // ITEMS_PER_LIST))
                 config = IvfFlat(distance_type=self._distance(), num_partitions=lists, sample_rate=SAMPLES)
-                self._items.create_index(side, config=config)
+                items.create_index(side, config=config)
 
     def _tidy(self) -> None:
         """Build missing indexes; once there are many files, merge them and bring new items into the indexes."""
         self._build_indexes()
-        if self._items.stats()["fragment_stats"]["num_fragments"] > MANY_FRAGMENTS:
-            self._items.optimize(cleanup_older_than=KEEP)
+        items = self._table()
+        if items.stats()["fragment_stats"]["num_fragments"] > MANY_FRAGMENTS:
+            items.optimize(cleanup_older_than=KEEP)

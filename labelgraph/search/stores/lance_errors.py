@@ -18,8 +18,12 @@ REASONS = {"permission denied": errno.EACCES, "read-only file system": errno.ERO
 
 
 @contextmanager
-def naming(address: str) -> Iterator[None]:
+def naming(address: str, forget: Callable[[], None] | None = None) -> Iterator[None]:
     """Turn errors of LanceDB into those of labelgraph, which begin with the address of the store.
+
+    Args:
+        address: Address of the store.
+        forget: Function that is called after an error.
 
     Raises:
         OSError: If the disk is full, or the store may not be read or written.
@@ -37,6 +41,8 @@ def naming(address: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if forget is not None:
+            forget()
         text = str(error)
         if not isinstance(error, RuntimeError | ValueError | OSError) or address in text:
             raise
@@ -52,7 +58,7 @@ def named(method: Called) -> Called:
 
     @wraps(method)
     def call(self: Any, *values: Any, **options: Any) -> Any:
-        with naming(self.address):
+        with naming(self.address, self.forget):
             return method(self, *values, **options)
 
     return call  # type: ignore[return-value]

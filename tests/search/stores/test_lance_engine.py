@@ -1,7 +1,11 @@
 """What a store of LanceDB keeps on disk."""
 
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import timedelta
 from threading import Thread
+from time import sleep
 
 import numpy as np
 import pytest
@@ -100,3 +104,32 @@ def test_a_file_is_no_store(tmp_path):
     (tmp_path / "notes.txt").touch()
     with pytest.raises(ValueError, match=r"'store'.*folder.*notes\.txt.*file"):
         Searcher.open(f"lance:{tmp_path / 'notes.txt'}")
+
+
+@pytest.mark.parametrize("queries", [1, 20])
+@pytest.mark.parametrize("searched", [False, True], ids=["not searched in between", "searched in between"])
+def test_an_open_searcher_survives_that_its_store_is_deleted_and_made_again(searcher, tmp_path, queries, searched):
+    searcher.add(IDS, text=torch.rand(300, 9))
+    opened, query = Searcher.open(searcher.store), torch.randn(queries, 12)
+    opened.search(image=query)
+    shutil.rmtree(tmp_path)
+    if searched:
+        opened.search(image=query)
+    again = Searcher(searcher.method, label_names=list("abcde"), store=searcher.store)
+    again.add(IDS, text=torch.rand(300, 9))  # The same version number as before.
+    with nullcontext() if searched else pytest.raises(ValueError, match=r"LanceDB refused .*Not found"):
+        opened.search(image=query)
+    wanted, found = again.search(image=query), opened.search(image=query)
+    assert found.ids == wanted.ids and torch.equal(found.scores, wanted.scores)
+
+
+def test_threads_that_search_while_a_store_is_opened_again(searcher):
+    searcher.add(IDS, text=torch.rand(300, 9))
+    engine, query = searcher._sides.engine, torch.randn(1, 12)
+    wanted = searcher.search(image=query).ids
+    with ThreadPoolExecutor(2) as pool:
+        found = [pool.submit(searcher.search, image=query) for _ in range(30)]
+        while not all(each.done() for each in found):
+            engine.forget()
+            sleep(0.001)
+        assert [each.result().ids for each in found] == [wanted] * 30
