@@ -40,11 +40,13 @@ class FolderFormat:
         manifest: Name of the manifest file, such as ``"model.json"``.
         name: Name of the format, such as ``"labelgraph model"``.
         version: Version of the format.
+        remedy: What to do with a folder of another version, such as ``"index again"``; empty if nothing is known.
     """
 
     manifest: str
     name: str
     version: int
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,9 @@ class Manifest:
         if not isinstance(whole, dict) or whole.get("format") != kind.name:
             raise ValueError(f"{path}: expected a {kind.name} (got something else)")
         if whole.get("version") != kind.version:
-            raise ValueError(
-                f"{path}: expected a {kind.name} of version {kind.version} (got {quoted(whole.get('version'))})"
-            )
+            remedy = f"; {kind.remedy}" if kind.remedy else ""
+            raise ValueError(f"{path}: expected a {kind.name} of version {kind.version} (got "
+                             f"{quoted(whole.get('version'))}){remedy}")  # fmt: skip
         checksum = whole.pop("checksum", None)
         if checksum != _checksum(whole, path):
             raise ValueError(f"{path}: expected content that matches its checksum; the file is damaged")

@@ -34,7 +34,7 @@ from labelgraph.methods.registry import read_method
 if TYPE_CHECKING:
     from labelgraph.search.items import Items
 
-SEARCHER_FORMAT = FolderFormat("index.json", "labelgraph search index", 3)
+SEARCHER_FORMAT = FolderFormat("index.json", "labelgraph search index", 3, "index again by `labelgraph index`")
 MODEL, ITEMS = "model", "items.json"
 MEANING = ("index", "settings", "label_names")
 LARGE = 2**26  # Bytes of the arrays of a side that is read when it is first used.

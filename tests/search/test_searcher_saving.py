@@ -267,6 +267,18 @@ def test_an_index_json_of_something_else_is_not_replaced(tmp_path):
     assert (tmp_path / "index.json").read_text() == "{}"
 
 
+def test_an_index_of_an_earlier_version_says_what_to_do_and_can_be_replaced(tmp_path):
+    searcher = make()
+    searcher.save(tmp_path)
+    path = tmp_path / "index.json"
+    whole = json.loads(path.read_text())
+    path.write_text(json.dumps({**whole, "version": 2}))
+    with pytest.raises(ValueError, match=r"index\.json: .*version 3 \(got 2\); .*`labelgraph index`$"):
+        Searcher.load(tmp_path)
+    searcher.save(tmp_path)
+    assert answers(Searcher.load(tmp_path)) == answers(searcher)
+
+
 @pytest.mark.slow
 def test_of_two_processes_that_save_at_once_one_stays_whole(tmp_path):
     searchers, place = [make(seed=seed) for seed in (0, 1)], tmp_path / "place"
