@@ -112,18 +112,8 @@ def run(options: argparse.Namespace) -> None:
             _add(searcher, data, rows, bar.update)
     if store is None:
         searcher.save(options.out)
-    summary = {
-        "index": str(options.out or store),
-        "kind": kind,
-        "settings": {**_defaults(kind, store), **searcher.settings},
-        "method": method.name,
-        "similarity": method.similarity,
-        "split": split,
-        "images": int(present[:, 0].sum()),
-        "texts": int(present[:, 1].sum()),
-        "labels": data.num_labels,
-        "seconds": time.perf_counter() - started,
-    }
+    summary = {"index": str(options.out or store), **_content(searcher, split, present, data.num_labels),
+               "seconds": time.perf_counter() - started}  # fmt: skip
     print_json(summary) if options.json else print(_summary(options, summary, data, int(rows[0])))
 
 
@@ -193,6 +183,20 @@ def _store(options: argparse.Namespace, size: int, sparse: bool) -> str | None:
         raise ValueError(f"'--out' must be new, or an index in memory (got {options.out}, a store of LanceDB); "
                          "use another folder or --store lance")  # fmt: skip
     return None
+
+
+def _content(searcher: Searcher, split: str | None, present: Tensor, num_labels: int) -> dict[str, Any]:
+    """Return what was indexed, and how."""
+    return {
+        "kind": searcher.index,
+        "settings": {**_defaults(searcher.index, searcher.store), **searcher.settings},
+        "method": searcher.method.name,
+        "similarity": searcher.method.similarity,
+        "split": split,
+        "images": int(present[:, 0].sum()),
+        "texts": int(present[:, 1].sum()),
+        "labels": num_labels,
+    }
 
 
 def _summary(options: argparse.Namespace, summary: dict[str, Any], data: CrossModalData, row: int) -> str:
