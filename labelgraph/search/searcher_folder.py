@@ -4,9 +4,9 @@ The manifest ``index.json`` lists the files with their checksums and is replaced
 `labelgraph._core.manifest`. A process that reads during a save sees one complete version. Of two simultaneous saves,
 one remains.
 
-Vectors and labels are ``.npy`` files. Those of a side with more than 64 MiB are mapped into memory, and read and checked
-when the side is first used: a search reads only those of the side that it searches. Ids, titles and the files of FAISS
-indexes are read at once, for both sides.
+Vectors and labels are ``.npy`` files. Those of a side with more than 64 MiB are mapped into memory, and read and
+checked when the side is first used: a search reads only those of the side that it searches. Ids, titles and the files
+of FAISS indexes are read at once, for both sides.
 """
 
 from __future__ import annotations
