@@ -46,6 +46,8 @@ def promising_items(query: Tensor, database: Tensor, k: int) -> list[tuple[slice
         return None
     if len(query) < LEAST_QUERIES or len(database) < LEAST_ITEMS * max(k, RUN):
         return None
+    # All items are equally near to a query of zeros: its nearest are the first k, which are in every second look.
+    query = torch.where(query.any(dim=1, keepdim=True), query, query[query.norm(dim=1).argmax()])
     asked = query.bfloat16()
     candidates = _Candidates(k, _margins(query, asked, database))
     room = torch.empty(len(query) * BLOCK_ITEMS, dtype=torch.bfloat16)
@@ -60,8 +62,10 @@ def promising_items(query: Tensor, database: Tensor, k: int) -> list[tuple[slice
 
 def _margins(query: Tensor, asked: Tensor, database: Tensor) -> np.ndarray:
     """Return twice the largest error of a product of each query, before its own rounding; float64, shape (Q,)."""
-    width, longest = query.size(1), database.norm(dim=1).max().double()
-    lengths, differences = query.norm(dim=1).double(), (asked.float() - query).norm(dim=1).double()
+    width = query.size(1)
+    lost = (width * SMALLEST) ** 0.5  # A length may lack this much, as the squares of small numbers may count as 0.
+    longest = database.norm(dim=1).max().double() + lost
+    lengths, differences = (x.norm(dim=1).double() + lost for x in (query, asked.float() - query))
     inputs = longest * (differences * (1 + ROUNDING) + lengths * ROUNDING)
     sums = longest * lengths * width * 2.0**-22  # Four times the bound of sums in float32: generous.
     zeros = SMALLEST * width * (1 + lengths + longest)
@@ -95,7 +99,8 @@ class _Candidates:
         rows, columns = np.divmod(found, products.size(1))
         values = products.numpy().reshape(-1)[found].astype(np.int64)
         self._parts.append(rows << 48 | 0x7FFF - values << 32 | columns + start)
-        if start == 0 or sum(map(len, self._parts[1:])) > len(self._margins) * self._k // 2:
+        # A few queries may keep many items: all are sorted only when they have doubled.
+        if start == 0 or sum(map(len, self._parts[1:])) > len(self._parts[0]):
             self._sort()
 
     def by_queries(self) -> list[tuple[slice, Tensor]]:
@@ -103,9 +108,10 @@ class _Candidates:
         self._sort()
         edges = [*range(0, max(1, len(self._margins) - TOGETHER + 1), TOGETHER), len(self._margins)]
         parts = np.split(self._parts[0], self._parts[0].searchsorted(np.array(edges[1:-1], np.int64) << 48))
-        # Further items make the product large enough to be rounded in the same way as all larger ones.
+        # The first k are for queries of zeros, and those of a run make the product large enough to be rounded in the
+        # same way as all larger ones.
         return [
-            (slice(*rows), torch.from_numpy(np.union1d(part & 0xFFFFFFFF, np.arange(RUN))))
+            (slice(*rows), torch.from_numpy(np.union1d(part & 0xFFFFFFFF, np.arange(max(self._k, RUN)))))
             for rows, part in zip(itertools.pairwise(edges), parts, strict=True)
         ]
 

@@ -87,7 +87,11 @@ def test_items_of_very_different_lengths():
         check(random(9, 64), database, 5, rounding=1e-5)
 
 
-def test_the_nearest_is_found_even_where_bfloat16_errs_most(looks):
+SCALES = [(0, 0), (30, -30), (-30, 30), (-50, -50), (56, -84), (-84, 56), (40, -70), (-70, 40)]
+
+
+@pytest.mark.parametrize(("queries", "items"), SCALES)  # Powers of 2, which change no rounding.
+def test_the_nearest_is_found_even_where_bfloat16_errs_most(looks, queries, items):
     down, up = 1 + 2**-8 - 2**-20, 1 + 2**-8 + 2**-20  # Rounded to 1 and to 1 + 2^-7.
     query = torch.tensor([down, up, 1.0]).repeat_interleave(torch.tensor([32, 32, 1]))[None]
     database = -query.expand(5_000, -1).contiguous()
@@ -97,8 +101,18 @@ def test_the_nearest_is_found_even_where_bfloat16_errs_most(looks):
     assert (database @ query[0]).argmax() == 3_000
     seen = database.bfloat16() @ query[0].bfloat16()
     assert seen[10] - seen[3_000] > 0.99
-    check(query, database, 1, rounding=1e-6)
-    assert looks == [65.0]
+    check(query * 2.0**queries, database * 2.0**items, 1, rounding=1e-6)
+    assert looks == [65.0] or min(queries, items) < -30
+
+
+@pytest.mark.parametrize("k", [1, 100])
+def test_queries_of_zeros_do_not_keep_all_items(looks, k):
+    query = integers(9, 64)
+    query[[0, 5]] = 0
+    check(query, integers(5_000, 64, seed=1), k)
+    assert looks[0] < 2_000
+    check(query * 0, integers(5_000, 64, seed=1), k)
+    assert looks[1] is None
 
 
 def test_cosines_of_float64_are_those_of_all_products(monkeypatch, looks):
