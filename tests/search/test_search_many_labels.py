@@ -19,14 +19,24 @@ def rows_of(size, seed, num_labels=50, kept=6):
     return pack_rows(*top_rows(dense, kept), torch.randn(size, 4, generator=generator).sign() / 2)
 
 
-@pytest.mark.parametrize("k", [1, 5, 40])
-def test_the_exact_index_finds_the_highest_scores_of_all_items(k):
-    asked, held = (Embeddings(rows_of(size, seed), "sparse-jaccard", 6) for size, seed in ((7, 0), (40, 1)))
-    all_scores = torch.cat([block.clone() for _, block in score_blocks(asked, held)])
+def scores_of_all(asked, held):
+    return torch.cat([block.clone() for _, block in score_blocks(asked, held)])
+
+
+def checked_order(asked, held, all_scores, k):
+    """Check the k nearest items against a sort of all scores, and return them."""
     order = all_scores.argsort(dim=1, descending=True, stable=True)[:, :k]
     scores, positions = nearest_neighbours(asked, held, k)
     assert torch.equal(positions, order)
     torch.testing.assert_close(scores, all_scores.gather(1, order))
+    return order
+
+
+@pytest.mark.parametrize("k", [1, 5, 40])
+def test_the_exact_index_finds_the_highest_scores_of_all_items(k):
+    asked, held = (Embeddings(rows_of(size, seed), "sparse-jaccard", 6) for size, seed in ((7, 0), (40, 1)))
+    all_scores = scores_of_all(asked, held)
+    order = checked_order(asked, held, all_scores, k)
     index = build_index("exact", "sparse-jaccard", num_labels=6)
     index.add(held.vectors[:30])
     index.search(asked.vectors, k)  # Lists that a later change makes obsolete.
@@ -45,11 +55,7 @@ def test_the_exact_index_finds_the_highest_scores_of_all_items(k):
 def test_few_queries_read_the_items_block_by_block(size, k, monkeypatch):
     monkeypatch.setattr(exact_neighbours, "ROWS", 7)
     asked, held = (Embeddings(rows_of(number, seed), "sparse-jaccard", 6) for number, seed in ((size, 0), (40, 1)))
-    all_scores = torch.cat([block.clone() for _, block in score_blocks(asked, held)])
-    order = all_scores.argsort(dim=1, descending=True, stable=True)[:, :k]
-    scores, positions = nearest_neighbours(asked, held, k)
-    assert torch.equal(positions, order)
-    torch.testing.assert_close(scores, all_scores.gather(1, order))
+    order = checked_order(asked, held, scores_of_all(asked, held), k)
     index = build_index("exact", "sparse-jaccard", num_labels=6)
     index.add(held.vectors)
     for _ in range(6):  # The later ones by inverted lists.
