@@ -16,8 +16,8 @@ HELD_BYTES = 2**27  # Of the vectors of each side, which stay in memory until th
 class Snapshot:
     """One version of the items, which does not change.
 
-    Vectors of up to 128 MiB and the ids of their rows stay in memory once they were compared, because it takes several
-    times as long to read them as to compare them with a few queries.
+    Vectors of up to 128 MiB and the ids of their rows stay in memory once they were compared. To read them takes
+    several times as long as to compare them with a few queries.
 
     Args:
         table: Table that keeps its version.
