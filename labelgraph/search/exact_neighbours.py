@@ -86,7 +86,7 @@ BLOCK_QUERIES = 2**10
 BLOCK_ITEMS = 2**10
 # Dot products with fewer queries are faster than a product of matrices, and need no blocks for the caches.
 DOT_QUERIES = 4
-DOT_ITEMS = 2**14
+DOT_ITEMS = 2**16
 RUN = 2**6
 SPARSE_BLOCK_ITEMS = 2**14
 ROWS = 2**13  # Rows of items that are read at a time for few queries, so that every step finds them in the cache.
@@ -209,8 +209,12 @@ def _hamming_neighbours(query: Tensor, database: Tensor, k: int) -> tuple[Tensor
     """
     words, items = _as_words(query.numpy()), _as_words(database.numpy())
     parts = [words[first : first + CODE_BLOCK_QUERIES] for first in range(0, len(words), CODE_BLOCK_QUERIES)]
-    with ThreadPoolExecutor(min(torch.get_num_threads(), len(parts))) as pool:
-        results = list(pool.map(lambda part: _search(part, items, k), parts))
+    threads = min(torch.get_num_threads(), len(parts))
+    if threads == 1:  # To start a thread takes longer than to compare a query.
+        results = [_search(part, items, k) for part in parts]
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            results = list(pool.map(lambda part: _search(part, items, k), parts))
     distances = np.concatenate([keys for keys, _ in results]).astype(np.int32)
     positions = np.concatenate([places for _, places in results])
     return torch.from_numpy(distances), torch.from_numpy(positions)

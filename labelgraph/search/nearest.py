@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 FEW = 64  # Number of candidates per query that may wait, even for a small k.
+GROUP = 64  # Number of items of a group, whose smallest key bounds the k-th of the first block.
 
 
 class Nearest:
@@ -32,8 +33,8 @@ class Nearest:
     """
 
     def __init__(self, num_queries: int, k: int, dtype: type[np.float32] | type[np.unsignedinteger]) -> None:
-        worst = np.inf if issubclass(dtype, np.floating) else np.iinfo(dtype).max
-        self._keys = np.full((num_queries, k), worst, dtype)
+        self._empty = np.inf if issubclass(dtype, np.floating) else np.iinfo(dtype).max
+        self._keys = np.full((num_queries, k), self._empty, dtype)
         self._positions = np.full((num_queries, k), -1, np.int64)
         # With more candidates than this, they are sorted, or a block is split in half.
         self._many = num_queries * max(k, FEW)
@@ -54,7 +55,9 @@ class Nearest:
                 candidate are then compared key by key.
         """
         size = keys.shape[1]
-        candidates = self._find(keys, lowest)
+        first = bool((self._keys[:, -1] == self._empty).any())
+        worst = self._bound(keys) if first else self._keys[:, -1:]
+        candidates = _find(keys, worst, lowest)
         if candidates.size > self._many:
             # After the first half is sorted, the second half has few candidates.
             half = size // 2
@@ -64,19 +67,19 @@ class Nearest:
         elif candidates.size:
             rows, columns = np.divmod(candidates, size)
             self._waiting.append((rows, keys[rows, columns], columns + start))
-            if sum(len(rows) for rows, _, _ in self._waiting) > self._many:
+            if first or sum(len(rows) for rows, _, _ in self._waiting) > self._many:
                 self._sort()
 
-    def _find(self, keys: np.ndarray, lowest: np.ndarray | None) -> np.ndarray:
-        """Return the flat indices of the candidates, in ascending order."""
-        worst = self._keys[:, -1:]
-        if lowest is None:
-            return np.flatnonzero(keys < worst)
-        size = keys.size // lowest.size
-        runs = np.flatnonzero(lowest < worst)
-        looked_through = keys.reshape(-1, size)[runs] < worst[runs // lowest.shape[1]]
-        which, inside = np.divmod(np.flatnonzero(looked_through), size)
-        return runs[which] * size + inside
+    def _bound(self, keys: np.ndarray) -> np.ndarray:
+        """Return a key above the k-th smallest of each query, (Q, 1); k groups of items have a smaller one each."""
+        groups, worst = keys.shape[1] // GROUP, self._keys[:, -1:]
+        k = self._keys.shape[1]
+        if groups < k:
+            return worst
+        smallest = keys[:, : groups * GROUP].reshape(len(keys), GROUP, groups).min(1)
+        kth = np.partition(smallest, k - 1, axis=1)[:, k - 1 : k]
+        above = np.nextafter(kth, np.float32(np.inf)) if keys.dtype == np.float32 else kth + 1
+        return np.minimum(worst, above)
 
     def _sort(self) -> None:
         """Sort the candidates together with the kept keys, and keep the first k of each query."""
@@ -92,6 +95,17 @@ class Nearest:
         first = (np.cumsum(counts) - counts)[:, None] + np.arange(k)
         chosen = order[first]
         self._keys, self._positions = keys[chosen], positions[chosen]
+
+
+def _find(keys: np.ndarray, worst: np.ndarray, lowest: np.ndarray | None) -> np.ndarray:
+    """Return the flat indices of the keys below the worst of their query, in ascending order."""
+    if lowest is None:
+        return np.flatnonzero(keys < worst)
+    size = keys.size // lowest.size
+    runs = np.flatnonzero(lowest < worst)
+    looked_through = keys.reshape(-1, size)[runs] < worst[runs // lowest.shape[1]]
+    which, inside = np.divmod(np.flatnonzero(looked_through), size)
+    return runs[which] * size + inside
 
 
 def _as_integers(keys: np.ndarray) -> np.ndarray:

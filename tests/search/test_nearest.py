@@ -42,6 +42,17 @@ def test_runs_whose_smallest_key_is_known_give_the_same(run):
         assert np.array_equal(ours, plain)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize(("k", "block"), [(1, 5000), (9, 640), (10, 640), (11, 640), (70, 4500)])
+@pytest.mark.parametrize("values", [2, 60])
+def test_the_first_of_large_blocks(dtype, k, block, values):
+    """A large first block is narrowed down before it is sorted; many keys are equal to the k-th."""
+    keys = np.random.default_rng(3).integers(0, values, (3, 5000)).astype(dtype)
+    best, positions = gather(keys, k, block)
+    assert np.array_equal(positions, keys.argsort(axis=1, kind="stable")[:, :k])
+    assert np.array_equal(best, np.take_along_axis(keys, positions, axis=1))
+
+
 def test_one_query_with_all_the_candidates():
     keys = np.tile(np.arange(2_000, 0, -1, dtype=np.float32), (40, 1))
     keys[1:] = 0.0
