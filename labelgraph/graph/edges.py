@@ -82,7 +82,8 @@ def check_edges(edge_index: Any, num_nodes: int, edge_weight: Any = None) -> Ten
         expected = f"({edge_index.size(1)},), one for each edge"
         raise ValueError(f"'edge_weight' must have the shape {expected} (got {tuple(edge_weight.shape)})")
     if edge_index.numel() and not torch.compiler.is_compiling() and not edge_index.is_meta:
-        least, most = torch.stack(edge_index.aminmax()).tolist()
+        # One copy from the device; PyTorch 2.4 has no `tolist` within `torch.func`.
+        least, most = (each.item() for each in torch.stack(edge_index.aminmax()).cpu())
         if least < 0 or most >= num_nodes:
             wrong = least if least < 0 else most
             raise IndexError(f"'edge_index' must be in [0, {num_nodes - 1}], the {num_nodes} nodes (got {wrong})")

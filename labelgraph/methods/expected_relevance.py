@@ -256,7 +256,7 @@ class ExpectedRelevance(Method):
         else:
             outputs = {f"{side}_scores": self.classifier(units) for side, units in hidden.items()}
         if self.config.pair_weight:
-            outputs |= {f"{side}_pair": units for side, units in hidden.items()}
+            outputs.update({f"{side}_pair": units for side, units in hidden.items()})
         if self._names is not None and self.training:
             outputs["name_scores"], outputs["name_weights"] = self._name_scores(len(text), *self._names)
         if self.hash_head is not None:
