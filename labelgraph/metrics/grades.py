@@ -18,7 +18,7 @@ from labelgraph.metrics.sparse_labels import SparseLabels
 
 RELEVANCES = ("shared", "graded")
 HIGHEST_GRADE = 255  # Items are counted by grade, so the number of grades must be small.
-LABEL_BLOCK = 2**14  # Number of items at a time, so that their results stay in the processor cache.
+LABEL_BLOCK, LABEL_CELLS = 2**14, 2**18  # Items, and results, at a time, so that they stay in the processor cache.
 Labels = Tensor | SparseLabels | None
 Relevance = str | Tensor | np.ndarray | Callable[[Tensor, Tensor], Tensor]
 
@@ -119,13 +119,19 @@ class RelevanceRows:
         """Check whether any label is shared; on a CPU, bits are several times faster than a product of labels."""
         words = code_words(pack_bits(asked))
         any_shared = np.empty((len(words), self.size[1]), dtype=bool)
-        for start in range(0, self.size[1], LABEL_BLOCK):
-            columns = slice(start, start + LABEL_BLOCK)
-            shared = words[:, :1] & self._database_bits[0, columns]
-            for word, held in zip(words.T[1:], self._database_bits[1:], strict=True):
-                shared |= word[:, None] & held[columns]
-            np.not_equal(shared, 0, out=any_shared[:, columns])
+        step = max(1, LABEL_CELLS // min(LABEL_BLOCK, self.size[1]))
+        for row in range(0, len(words), step):
+            for column in range(0, self.size[1], LABEL_BLOCK):
+                cells = slice(row, row + step), slice(column, column + LABEL_BLOCK)
+                np.not_equal(self._shared_bits(words[cells[0]], cells[1]), 0, out=any_shared[cells])
         return torch.from_numpy(any_shared)
+
+    def _shared_bits(self, words: np.ndarray, columns: slice) -> np.ndarray:
+        """Return words with a bit that is 1 for some queries and items that share a label, otherwise 0."""
+        shared = words[:, :1] & self._database_bits[0, columns]
+        for word, held in zip(words.T[1:], self._database_bits[1:], strict=True):
+            shared |= word[:, None] & held[columns]
+        return np.asarray(shared)
 
     @cached_property
     def _database_bits(self) -> np.ndarray:

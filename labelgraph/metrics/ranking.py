@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -87,6 +87,7 @@ PLACE_BITS = 8  # Lowest bits of an integer, which hold the grade; the higher bi
 # PyTorch sorts more integers than this by radix, if it is built with FBGEMM.
 RADIX, RADIX_ITEMS = "fbgemm" in torch.backends.quantized.supported_engines, 2**15
 CACHED_KEYS = 2**17  # Number of keys that a thread sorts at a time: 1 MiB.
+FEW_TIES = 2**11  # Items for each tie that is put right by itself; of more ties, the longer keys are sorted.
 
 
 def ranked_relevance(
@@ -217,8 +218,13 @@ def _by_score(scores: Tensor, relevant: Tensor, pool: ThreadPoolExecutor, placed
     ranked = torch.empty(scores.shape, dtype=torch.int64 if placed else torch.uint8 if binary else torch.int32)
     step = max(1, CACHED_KEYS // scores.shape[1])
     arrays = scores.numpy(), relevant.numpy(), ranked.numpy()
-    short = partial(_rank_rows, bits=bits, width=32 if placed else bits)
-    in_parts(pool, partial(_rank_long_rows, placed=placed) if long else short, step, *arrays)
+    if long:
+        rank: Callable[..., None] = partial(_rank_long_rows, placed=placed)
+    elif binary and not placed and _has_few_ties(*_half_keys(arrays[0][:1], arrays[1][:1])):
+        rank = _rank_binary_rows
+    else:
+        rank = partial(_rank_rows, bits=bits, width=32 if placed else bits)
+    in_parts(pool, rank, step, *arrays)
     return ranked
 
 
@@ -239,6 +245,38 @@ def ascending(scores: np.ndarray) -> np.ndarray:
     key = (0.0 - scores).view(np.int32)  # `-scores` would separate 0.0 from -0.0.
     key ^= (key >> 31) & 0x7FFFFFFF
     return np.asarray(key)
+
+
+def _rank_binary_rows(scores: np.ndarray, relevant: np.ndarray, ranked: np.ndarray) -> None:
+    """Replace the lowest bit of a score by the relevance: half as long keys as in `_rank_rows` take half the time.
+
+    Only items whose scores differ in no other bit may then be in a wrong order, and only if some of them are relevant
+    and others not. Such items follow each other, so they are found and put right.
+    """
+    packed, mixed = _half_keys(scores, relevant)
+    if not _has_few_ties(packed, mixed):
+        _rank_rows(scores, relevant, ranked)
+        return
+    np.bitwise_and(packed, 1, out=ranked, casting="unsafe")
+    for row, place in zip(*np.divmod(mixed, packed.shape[1] - 1), strict=True):
+        keys = ascending(scores[row])
+        tied = np.flatnonzero(keys & ~1 == packed[row, place])
+        ordered = relevant[row, tied[keys[tied].argsort(kind="stable")]]
+        start = place + 1 - np.count_nonzero(~ordered)  # Here, the last item of those that are not relevant is.
+        ranked[row, start : start + len(tied)] = ordered
+
+
+def _half_keys(scores: np.ndarray, relevant: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sorted keys of `_rank_binary_rows`, and where both kinds of items tie."""
+    keys = ascending(scores)
+    keys &= ~1
+    keys |= relevant
+    keys.sort(axis=1)
+    return keys, np.flatnonzero((keys[:, 1:] ^ keys[:, :-1]) == 1)
+
+
+def _has_few_ties(keys: np.ndarray, mixed: np.ndarray) -> bool:
+    return len(mixed) <= keys.size // FEW_TIES
 
 
 def _rank_rows(scores: np.ndarray, relevant: np.ndarray, ranked: np.ndarray, bits: int = 1, width: int = 0) -> None:

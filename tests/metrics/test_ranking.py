@@ -129,6 +129,21 @@ def test_many_items_rank_as_by_a_stable_sort_of_floats(monkeypatch, radix, place
     assert ranked.dtype == (torch.int64 if placed else torch.uint8 if highest == 1 else torch.int32)
 
 
+@pytest.mark.parametrize("queries", [[1.0, -0.5], [1.0, 2.0**-140, 0.0], [2.0**-140, 1.0]])
+def test_scores_that_differ_in_the_last_bit_alone_rank_in_order(queries):
+    """Products with powers of 2 are exact, so scores tie only where items do, or where they are very small."""
+    generator = np.random.default_rng(0)
+    database = generator.standard_normal(2 * ranking.FEW_TIES).astype(np.float32)
+    database[[7, 9, 20, 900]] = database[[800, 5, 10, 900]] = np.float32(0.75)
+    database[[5, 700, 10]] = np.nextafter(np.float32(0.75), np.float32([1, 0, 0]))
+    relevant = generator.random((len(queries), len(database))) < 0.5
+    relevant[:, [5, 9, 800]], relevant[:, [7, 10, 20, 700]] = True, False
+    scores = np.float32(queries)[:, None] * database
+    order = np.argsort(-scores, axis=1, kind="stable")
+    (block,) = ranked_relevance(np.float32(queries)[:, None], database[:, None], None, None, "dot", relevance=relevant)
+    assert np.array_equal(block.numpy(), np.take_along_axis(relevant, order, axis=1))
+
+
 def test_zeros_of_both_signs_tie():
     database, labels = torch.tensor([[0.0], [-0.0], [0.0], [-0.0]]), torch.tensor([[0], [1], [0], [1]])
     for query in (1.0, -1.0):
