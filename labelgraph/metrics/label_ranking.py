@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from labelgraph._core.checked_config import CountInt, check_value
 from labelgraph._core.checks import check_features, check_multi_hot
@@ -25,7 +26,7 @@ from labelgraph.metrics.protocols import PROTOCOLS, Encoder, check_encoder
 from labelgraph.metrics.ranked import average_precision
 from labelgraph.metrics.ties import expected_average_precision
 
-BLOCK = 2**22  # Number of scores ranked at a time.
+BLOCK = 2**18  # Number of scores ranked at a time.
 LEAST = 3  # Training items that propensities need.
 
 
@@ -54,7 +55,8 @@ class LabelReport:
 def label_average_precision(scores: Any, labels: Any, *, ties: str = "database") -> Tensor:
     r"""Average precision of each label: rank all items by the score of the label; items with the label are relevant.
 
-    Labels are ranked block by block, so sparse inputs stay sparse beyond a block. Scores are compared in float32.
+    Dense scores are ranked block by block. Of sparse scores, only the stored ones are sorted, so time and memory depend
+    on their number. Scores are compared in float32.
 
     Args:
         scores: Score or probability of each label for each item, shape :math:`(N, C)`; absent entries of a sparse
@@ -78,21 +80,23 @@ def label_average_precision(scores: Any, labels: Any, *, ties: str = "database")
     given, truth = check_features("scores", scores), check_multi_hot("labels", labels).tocsc()
     if tuple(given.shape) != truth.shape:
         raise ValueError(f"'scores' must have the shape of 'labels', {truth.shape} (got {tuple(given.shape)})")
-    by_label = given if isinstance(given, Tensor) else given.tocsc()
-    size, num_labels = truth.shape
-    values = torch.full((num_labels,), torch.nan, dtype=torch.float64)
-    for block in torch.from_numpy(np.flatnonzero(np.diff(truth.indptr))).split(max(1, BLOCK // size)):
-        score = _dense(by_label, block)
-        relevant = torch.from_numpy(truth[:, block.numpy()].toarray().T > 0).to(score.device)
-        values[block] = _ranked_precision(score, relevant, ties).cpu()
+    precisions = _of_dense if isinstance(given, Tensor) else _of_sparse
+    asked = np.flatnonzero(np.diff(truth.indptr))
+    values = torch.full((truth.shape[1],), torch.nan, dtype=torch.float64)
+    if len(asked):
+        values[torch.from_numpy(asked)] = precisions(given, truth, asked, ties)
     return values
 
 
-def _dense(by_label: Tensor | sp.csc_array, block: Tensor) -> Tensor:
-    """Return the scores of some labels, (b, N)."""
-    if isinstance(by_label, Tensor):
-        return by_label[:, block.to(by_label.device)].t()
-    return torch.from_numpy(by_label[:, block.numpy()].toarray().T)
+def _of_dense(scores: Tensor, truth: sp.csc_array, asked: np.ndarray, ties: str) -> Tensor:
+    """Average precision of some labels, (b,), from the scores of all items, (N, C)."""
+    values = torch.empty(len(asked), dtype=torch.float64)
+    for part in torch.arange(len(asked)).split(max(1, BLOCK // truth.shape[0])):
+        block = asked[part.numpy()]
+        score = scores[:, torch.from_numpy(block).to(scores.device)].t()
+        relevant = torch.from_numpy(truth[:, block].toarray().T > 0).to(score.device)
+        values[part] = _ranked_precision(score, relevant, ties).cpu()
+    return values
 
 
 def _ranked_precision(score: Tensor, relevant: Tensor, ties: str) -> Tensor:
@@ -105,6 +109,78 @@ def _ranked_precision(score: Tensor, relevant: Tensor, ties: str) -> Tensor:
     bucket[:, 1:] = (ordered[:, 1:] != ordered[:, :-1]).cumsum(1)
     total = torch.zeros_like(order).scatter_add_(1, bucket, torch.ones_like(order))
     return expected_average_precision(total, torch.zeros_like(order).scatter_add_(1, bucket, ranked.long()))
+
+
+def _of_sparse(scores: sp.csr_array, truth: sp.csc_array, asked: np.ndarray, ties: str) -> Tensor:
+    """Average precision of some labels, (b,), from stored scores, (N, C); only items with a score are sorted."""
+    by_label = scores.tocsc()
+    by_label.sum_duplicates()
+    by_label.eliminate_zeros()
+    stored = np.diff(by_label.indptr)[asked]
+    values = torch.empty(len(asked), dtype=torch.float64)
+    places = stored.argsort(kind="stable")[::-1]  # Labels with equally many scores share a matrix.
+    while len(places):
+        step = max(1, BLOCK // (int(stored[places[0]]) + 1))
+        block, places = places[:step].copy(), places[step:]
+        rankings = [_SparseRanking.of_label(by_label, truth, label) for label in asked[block]]
+        if ties == "database":
+            precisions = torch.tensor([ranking.precision() for ranking in rankings], dtype=torch.float64)
+        else:
+            total, relevant = zip(*(ranking.buckets() for ranking in rankings), strict=True)
+            precisions = expected_average_precision(pad_sequence([*total], True), pad_sequence([*relevant], True))
+        values[torch.from_numpy(block)] = precisions
+    return values
+
+
+class _SparseRanking(NamedTuple):
+    """The ranking of N items by their scores, most of which are 0.
+
+    Args:
+        scores: The scores other than 0, falling; equal scores in the order of their items, (S,).
+        relevant: Whether these items have the label, (S,).
+        zeros: Ranks of the items that have the label and the score 0, among the items of score 0, ascending.
+        size: N.
+    """
+
+    scores: np.ndarray
+    relevant: np.ndarray
+    zeros: np.ndarray
+    size: int
+
+    @classmethod
+    def of_label(cls, scores: sp.csc_array, truth: sp.csc_array, label: int) -> _SparseRanking:
+        """Rank the items by the scores of a label."""
+        part, has = (slice(*side.indptr[label : label + 2]) for side in (scores, truth))
+        items, score, having = scores.indices[part], scores.data[part], truth.indices[has]
+        order = (-score).argsort(kind="stable")
+        place = np.searchsorted(items, having)
+        scored = np.zeros(len(having), bool) if not len(items) else items.take(place, mode="clip") == having
+        relevant = np.zeros(len(items), bool)
+        relevant[place[scored]] = True
+        return cls(score[order], relevant[order], (having - place)[~scored], truth.shape[0])
+
+    @property
+    def above(self) -> int:
+        """Number of scores above 0."""
+        return int(np.count_nonzero(self.scores > 0))
+
+    def precision(self) -> float:
+        """Average precision, where items of equal score keep their order."""
+        place = np.flatnonzero(self.relevant)
+        place[place >= self.above] += self.size - len(self.scores)
+        ranks = 1 + np.sort(np.concatenate([place, self.above + self.zeros]))
+        return float(np.mean(np.arange(1, len(ranks) + 1) / ranks))
+
+    def buckets(self) -> tuple[Tensor, Tensor]:
+        """Return the numbers of items, and of items with the label, of each score, by falling score."""
+        new = np.ones(len(self.scores), bool)
+        new[1:] = self.scores[1:] != self.scores[:-1]
+        starts = np.flatnonzero(new)
+        total = np.diff(starts, append=len(self.scores))
+        relevant = np.add.reduceat(self.relevant, starts, dtype=np.int64) if len(starts) else total
+        zero = np.searchsorted(starts, self.above)
+        total = np.insert(total, zero, self.size - len(self.scores))
+        return torch.from_numpy(total), torch.from_numpy(np.insert(relevant, zero, len(self.zeros)))
 
 
 def label_report(

@@ -14,6 +14,7 @@ from labelgraph.graph import cooccurrence_graph
 from labelgraph.inference import label_scores
 from labelgraph.methods import ALGCNConfig, build_method
 from labelgraph.metrics import evaluate_labels, label_average_precision, label_ranking, label_report
+from labelgraph.train import peak_memory, reset_peak_memory
 
 
 def drawn(size=40, num_labels=6, levels=None):
@@ -134,3 +135,41 @@ def test_items_without_a_side_do_not_count(trained):
 def test_a_method_without_label_scores_has_no_reports(make_data):
     assert evaluate_labels(build_method("agah", 12, 9), make_data()) == {}
     assert math.isnan(label_average_precision([[1.0]], [[0]]).item())
+
+
+@pytest.mark.parametrize("ties", ["database", "expected"])
+@pytest.mark.parametrize("stored", [0.0, 0.2, 1.0])
+def test_sparse_scores_rank_as_dense_ones(ties, stored, monkeypatch):
+    monkeypatch.setattr(label_ranking, "BLOCK", 30)
+    rng = np.random.default_rng(1)
+    labels = rng.random((40, 30)) < 0.3
+    for scores in (rng.integers(-2, 3, labels.shape) / 3, rng.standard_normal(labels.shape), -rng.random(labels.shape)):
+        kept = np.where(rng.random(labels.shape) < stored, scores, 0.0)
+        twice = sp.coo_array((np.tile(kept.ravel() / 2, 2), np.tile(np.indices(kept.shape).reshape(2, -1), 2)))
+        wanted = label_average_precision(kept, labels, ties=ties)
+        assert not wanted.isnan().any()
+        for given in (sp.csr_array(kept), sp.csr_array(twice, shape=kept.shape)):
+            torch.testing.assert_close(label_average_precision(given, labels, ties=ties), wanted, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("ties", ["database", "expected"])
+@pytest.mark.parametrize("convert", [np.asarray, sp.csr_array])
+def test_without_any_label_no_label_counts(convert, ties):
+    assert label_average_precision(convert(np.eye(3, 2)), np.zeros((3, 2)), ties=ties).isnan().all()
+
+
+@pytest.mark.parametrize("ties", ["database", "expected"])
+def test_scores_of_a_million_items_take_little_memory(ties):
+    items, num_labels = 1_000_000, 12
+    rng = np.random.default_rng(0)
+    columns = np.stack([rng.integers(num_labels, size=items), np.arange(items) % num_labels])
+    scores, labels = (
+        sp.csr_array((values, places, np.arange(items + 1)), shape=(items, num_labels))
+        for values, places in zip((rng.random(items), np.ones(items)), columns, strict=True)
+    )
+    cpu = torch.device("cpu")
+    reset_peak_memory(cpu)
+    if (before := peak_memory(cpu)) is None:
+        pytest.skip("the system does not tell")
+    assert label_average_precision(scores, labels, ties=ties).isfinite().all()
+    assert peak_memory(cpu) - before < 150 * 2**20  # A single matrix of all scores takes 46 MiB.
