@@ -86,7 +86,7 @@ BLOCK_QUERIES = 2**10
 BLOCK_ITEMS = 2**10
 # Dot products with fewer queries are faster than a product of matrices, and need no blocks for the caches.
 DOT_QUERIES = 4
-DOT_ITEMS = 2**16
+DOT_ITEMS = 2**17
 RUN = 2**6
 SPARSE_BLOCK_ITEMS = 2**14
 ROWS = 2**13  # Rows of items that are read at a time for few queries, so that every step finds them in the cache.

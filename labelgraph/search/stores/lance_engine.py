@@ -23,13 +23,12 @@ from labelgraph.search.stores.lance_rows import (
     batch_of,
     batches_of,
     condition,
-    matrix_of,
     quoted,
     rows_of,
     schema_of,
 )
-from labelgraph.search.stores.lance_scan import take
-from labelgraph.search.stores.lance_snapshot import Snapshot
+from labelgraph.search.stores.lance_scan import ROW_ID
+from labelgraph.search.stores.lance_snapshot import Snapshot, Taken, stamp_of, taken_of
 
 ITEMS, MODELS, KEY = "items", "models", b"labelgraph"
 FIRST_INDEX = 10_000  # Fewer items are searched exactly in milliseconds.
@@ -88,7 +87,7 @@ class LanceEngine:
     def __init__(self, path: str) -> None:
         self.address = f"lance:{path}"
         self._lancedb = import_lancedb()
-        self._path, self._local = path, "://" not in path
+        self._path, self._local, self._versions = path, "://" not in path, f"{path}/{ITEMS}.lance/_versions"
         if self._local and (Path(path) / SEARCHER_FORMAT.manifest).exists():
             raise ValueError(f"'store' must be a new folder, or one of LanceDB (got {path}, which holds an index in "
                              "memory)")  # fmt: skip
@@ -109,13 +108,17 @@ class LanceEngine:
         if self._local and not holds_lance(Path(self._path)):
             self.forget()
             return None
-        try:
-            items = self._table()
-        except ValueError as error:
-            if "was not found" in str(error):
-                return None
-            raise
-        key = (items.schema.metadata or {}).get(KEY)
+        held, stamp = self._held, self._stamp()
+        if held is not None and stamp is not None and held.stamp == stamp:
+            schema = held.schema
+        else:
+            try:
+                schema = self._table().schema
+            except ValueError as error:
+                if "was not found" in str(error):
+                    return None
+                raise
+        key = (schema.metadata or {}).get(KEY)
         if key is None:
             raise ValueError(f"{self.address}: expected a store of labelgraph (got a table of another program)")
         return str(key.decode())
@@ -170,7 +173,8 @@ class LanceEngine:
     @named
     def version(self) -> object:
         """Return the version of the table, see `Engine.version`."""
-        return self.model_key(), self._table().version
+        snapshot = self._snapshot()
+        return snapshot.schema.metadata[KEY], snapshot.version, snapshot.stamp
 
     @named
     def count(self, side: str) -> int:
@@ -214,26 +218,34 @@ class LanceEngine:
     ) -> list[Hits]:
         """Search one side, see `Engine.search`."""
         assert self._shape is not None
-        snapshot, where = self._snapshot(), condition(chosen)
-        columns = ["id", "title", *([side] if vectors else [])]
+        snapshot = self._snapshot()
         exact = exact or self._shape.probes is None or snapshot.count(side) < self._first_index()
-        if exact and (self._shape.codes or len(queries) >= MANY_QUERIES or (not where and snapshot.fits(side))):
-            distances, row_ids = snapshot.nearest(side, queries, k, where)
-            held, places = take(snapshot.table, row_ids.reshape(-1), columns)
-            number = np.repeat(np.arange(len(queries)), row_ids.shape[1])
-            return self._hits(held, places, number, distances.reshape(-1), len(queries), side if vectors else None)
-        where = " AND ".join(filter(None, (snapshot.where(side), where)))
-        hits = []
-        for start in range(0, len(queries), QUERIES_AT_ONCE):
-            part = queries[start : start + QUERIES_AT_ONCE]
-            asked = snapshot.table.search(list(part), vector_column_name=side).distance_type(self._distance())
-            asked = asked.where(where, prefilter=True) if where else asked
-            asked = asked.bypass_vector_index() if exact else asked.nprobes(self._shape.probes)
-            held = asked.limit(k).select([*columns, "_distance"]).to_arrow()
-            number = held["query_index"].to_numpy() if len(part) > 1 else np.zeros(len(held), np.int64)
-            distances = held["_distance"].to_numpy() - (0 if self._shape.codes else 1)  # 1 minus the inner product.
-            hits += self._hits(held, np.arange(len(held)), number, distances, len(part), side if vectors else None)
-        return hits
+        if not exact or not (self._shape.codes or len(queries) >= MANY_QUERIES or snapshot.holds(side, chosen)):
+            parts = [queries[start : start + QUERIES_AT_ONCE] for start in range(0, len(queries), QUERIES_AT_ONCE)]
+            return [hits for part in parts for hits in self._compared(snapshot, side, part, k, chosen, exact, vectors)]
+        distances, rows = snapshot.nearest(side, queries, k, chosen)
+        number = np.repeat(np.arange(len(queries)), rows.shape[1])
+        taken, places = snapshot.take(rows.reshape(-1), side if vectors else None)
+        return self._hits(taken, places, number, distances.reshape(-1), len(queries))
+
+    def _compared(
+        self, snapshot: Snapshot, side: str, queries: np.ndarray, k: int, chosen: Filter, exact: bool, vectors: bool
+    ) -> list[Hits]:
+        """Let LanceDB compare queries with all items, or find them by its index."""
+        assert self._shape is not None
+        where, by_row = snapshot.where(side, chosen), not vectors and snapshot.shows_rows()
+        asked = snapshot.table.search(list(queries), vector_column_name=side).distance_type(self._distance())
+        asked = asked.where(where, prefilter=True) if where else asked
+        asked = asked.bypass_vector_index() if exact else asked.nprobes(self._shape.probes)
+        columns = ["_distance", *([] if by_row else ["id", "title"]), *([side] if vectors else [])]
+        table = asked.limit(k).select(columns).with_row_id(by_row).to_arrow()
+        if by_row:
+            taken, places = snapshot.take(table[ROW_ID].to_numpy().astype(np.int64), None)
+        else:
+            taken, places = taken_of(table, side if vectors else None), np.arange(len(table))
+        number = table["query_index"].to_numpy() if len(queries) > 1 else np.zeros(len(table), np.int64)
+        distances = table["_distance"].to_numpy() - (0 if self._shape.codes else 1)  # 1 minus the inner product.
+        return self._hits(taken, places, number, distances, len(queries))
 
     def scan(self, chosen: Filter) -> Iterator[Rows]:
         """Return rows without vectors, see `Engine.scan`."""
@@ -264,31 +276,38 @@ class LanceEngine:
 
         Every thread keeps the version that it got, while another thread gets the next one.
         """
-        held = self._held
-        if held is None or held.version != self._table().version:
-            held = self._held = Snapshot(self._connect()[1].open_table(ITEMS))
+        held, stamp = self._held, self._stamp()
+        if held is not None and stamp is not None and held.stamp == stamp:
+            return held
+        version = self._table().version
+        if held is None or (held.version, held.stamp) != (version, stamp):
+            if held is not None and held.version == version:  # The store was deleted and made again.
+                self.forget()
+            held = self._held = Snapshot(self._connect()[1].open_table(ITEMS), stamp)
         return held
+
+    def _stamp(self) -> object:
+        """Return the stamp of the items; None for object storage."""
+        return stamp_of(self._versions) if self._local else None
 
     def _distance(self) -> str:
         assert self._shape is not None
         return "hamming" if self._shape.codes else "dot"
 
     def _hits(
-        self, held: Any, places: np.ndarray, number: np.ndarray, distances: np.ndarray, queries: int, side: str | None
+        self, taken: Taken, places: np.ndarray, number: np.ndarray, distances: np.ndarray, queries: int
     ) -> list[Hits]:
         """Return the hits of each query.
 
         Args:
-            held: Table of the items.
-            places: Row of each hit in the table.
+            taken: Ids, titles and vectors of items.
+            places: Place of each hit among them.
             number: Number of the query of each hit.
             distances: Negative inner product or Hamming distance of each hit.
             queries: Number of queries.
-            side: Column of the vectors, if they are wanted.
         """
         assert self._shape is not None
-        ids, titles = np.array(held["id"].to_pylist(), object), held["title"].to_pylist()
-        vectors = None if side is None else matrix_of(held[side])
+        ids, titles, vectors = np.array(taken[0], object), *taken[1:]
         order = np.lexsort((ids.astype(str)[places], distances, number)) if len(places) else np.zeros(0, np.int64)
         scores = distances if self._shape.codes else -distances
         hits = []

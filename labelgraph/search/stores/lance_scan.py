@@ -34,10 +34,13 @@ def nearest_rows(blocks: Iterable[Block], queries: np.ndarray, k: int) -> tuple[
     """
     codes = queries.dtype == np.uint8
     asked = _embeddings(np.ascontiguousarray(queries))
-    best = np.zeros((len(queries), 0), np.int32 if codes else np.float32), np.zeros((len(queries), 0), np.int64)
+    best = None
     for vectors, rows in blocks:
         scores, places = find(asked, vectors, k)
-        best = _nearer(best, (scores.numpy() if codes else -scores.numpy(), rows[places.numpy()]), k)
+        found = scores.numpy() if codes else -scores.numpy(), rows[places.numpy()]
+        best = found if best is None else _nearer(best, found, k)
+    if best is None:
+        return np.zeros((len(queries), 0), np.int32 if codes else np.float32), np.zeros((len(queries), 0), np.int64)
     return best
 
 
@@ -45,16 +48,10 @@ def _embeddings(vectors: np.ndarray) -> Embeddings:
     return Embeddings(torch.from_numpy(vectors), "hamming" if vectors.dtype == np.uint8 else "dot")
 
 
-def take(table: Any, rows: np.ndarray, columns: list[str]) -> tuple[Any, np.ndarray]:
-    """Read columns of rows by their ids.
-
-    Returns:
-        The table of the distinct rows, and the place in it of each of the given ones.
-    """
-    distinct = np.unique(rows)
-    taken = table.take_row_ids(distinct.tolist()).select(columns).with_row_id().to_arrow()
-    order = np.argsort(taken[ROW_ID].to_numpy())
-    return taken.take(order), np.searchsorted(distinct, rows)
+def take(table: Any, rows: np.ndarray, columns: list[str]) -> Any:
+    """Read columns of rows by their distinct ids, in ascending order."""
+    taken = table.take_row_ids(rows.tolist()).select(columns).with_row_id().to_arrow()
+    return taken.take(np.argsort(taken[ROW_ID].to_numpy()))
 
 
 def read_blocks(table: Any, side: str, where: str) -> Iterator[Block]:
