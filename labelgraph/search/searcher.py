@@ -103,11 +103,13 @@ class Searcher:
         self._sides.restore(state["sides"])
 
     def __repr__(self) -> str:
-        images, texts = (self._sides.count(side) for side in SIDES)
-        return (
-            f"Searcher({self.method.name}, {self.index}, {images} images, {texts} texts, "
-            f"{len(self.label_names)} labels{f', {self.store}' if self.store else ''})"
-        )
+        try:
+            images, texts = (self._sides.count(side) for side in SIDES)
+            items = f"{images} images, {texts} texts"
+        except (ValueError, OSError):  # Of a damaged store; a representation must not fail.
+            items = "items that cannot be read"
+        store = f", {self.store}" if self.store else ""
+        return f"Searcher({self.method.name}, {self.index}, {items}, {len(self.label_names)} labels{store})"
 
     def fit(
         self,

@@ -84,6 +84,20 @@ def test_a_damaged_folder_of_lancedb(whole, tmp_path, files, change):
     assert content(folder) == before
 
 
+@pytest.mark.parametrize("change", [spoil, remove])
+def test_a_searcher_is_shown_while_its_store_is_damaged(whole, tmp_path, change):
+    folder = tmp_path / "items"
+    shutil.copytree(whole, folder)
+    searcher = Searcher.open(f"lance:{folder}")
+    assert "29 images, 30 texts" in repr(searcher)
+    for path in list(folder.glob("items.lance/_versions/*")):
+        change(path)
+    assert f"cannot be read, 5 labels, lance:{folder}" in repr(searcher)
+    shutil.rmtree(folder)
+    shutil.copytree(whole, folder)
+    assert "29 images, 30 texts" in repr(searcher)
+
+
 def test_a_store_that_may_not_be_read_or_written(whole, monkeypatch):
     searcher = Searcher.open(f"lance:{whole}")
     assert len(searcher._sides["text"]) == 30
