@@ -139,3 +139,23 @@ def test_a_damaged_folder_of_milvus_lite(tmp_path, files, change):
     with pytest.raises(ValueError, match=r"items\.db: .*labelgraph index") as caught:
         Searcher.open(f"milvus:{folder}").search(image=torch.randn(1, 12))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_an_open_searcher_of_milvus_lite_survives_damage_and_repair(tmp_path):
+    servers = pytest.importorskip("milvus_lite.server_manager")
+    folder, copy, query = tmp_path / "items.db", tmp_path / "copy", torch.randn(1, 12)
+    searcher = filled(f"milvus:{folder}")
+    wanted = searcher.search(image=query).ids
+    shutil.copytree(folder, copy)
+    for path in [*folder.rglob("*.parquet"), *folder.rglob("manifest.json*")]:
+        spoil(path)
+    assert searcher.search(image=query).ids == wanted  # Milvus Lite holds the items of an open store in memory.
+    shutil.rmtree(folder)
+    shutil.copytree(copy, folder)
+    searcher.add(["later"], text=torch.rand(1, 9))
+    found = searcher.search(image=query, k=40).ids
+    searcher._sides.engine._made.close()
+    servers.server_manager_instance.release_all()
+    again = Searcher.open(f"milvus:{folder}")
+    assert again.search(image=query, k=40).ids == found and "later" in found[0]
