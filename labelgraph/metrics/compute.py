@@ -17,6 +17,7 @@ from labelgraph._core.names import check_name
 from labelgraph._core.ranks import shared_errors
 from labelgraph._core.reading import quoted
 from labelgraph.metrics.grades import Relevance
+from labelgraph.metrics.hit_buckets import hit_buckets
 from labelgraph.metrics.hit_ranking import HIT_SCORES, hit_rankings, keeps_hits
 from labelgraph.metrics.item_values import ItemValues
 from labelgraph.metrics.measures import parse_metric
@@ -223,5 +224,6 @@ def _value(values: ItemValues, rows: slice, places: Tensor, name: str, k: int | 
 def _of_buckets(inputs: RankingInputs, names: list[Metric], block_size: int) -> Iterator[Tensor]:
     """Compute metrics of a radius, and expected metrics over the order within buckets."""
     values = sorted({name.item_value for name in names if name.item_value is not None})
-    for buckets in bucket_blocks(inputs, block_size, values):
+    few = keeps_hits(inputs) and inputs.similarity != "hamming"
+    for buckets in (hit_buckets if few else bucket_blocks)(inputs, block_size, values):
         yield torch.stack([name.of_buckets(buckets) for name in names], 1)

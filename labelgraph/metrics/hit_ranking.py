@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -129,20 +129,37 @@ def hit_rankings(inputs: RankingInputs, block_size: int, depth: int) -> Iterator
         block_size: Number of queries scored at a time.
         depth: Number of first items of which a metric needs an item value.
     """
-    threads, start, database = torch.get_num_threads(), inputs.ranked.start, inputs.relevance.labels[1]
+    start = inputs.ranked.start
+    for hits in of_queries(inputs, block_size, partial(_ranked, inputs, depth)):
+        step = max(1, CACHED_RELEVANCE // max(1, *(len(hit.ranks) for hit in hits)))
+        for first in range(0, len(hits), step):
+            part = hits[first : first + step]
+            yield _joined(inputs, slice(start, start + len(part)), part)
+            start += len(part)
+
+
+def of_queries(
+    inputs: RankingInputs, block_size: int, measure: Callable[..., list[Any]], most: int | None = None
+) -> Iterator[list[Any]]:
+    """Yield a result for each query, block by block, for inputs of which `keeps_hits` is true.
+
+    Args:
+        inputs: Inputs of the ranking.
+        block_size: Number of queries scored at a time.
+        measure: Function that threads call with the arguments of `orders` for some queries. It returns their results.
+        most: Number of results in memory, but at least one for each thread; defaults to those of a block.
+    """
+    threads, database = torch.get_num_threads(), inputs.relevance.labels[1]
     assert isinstance(database, SparseLabels)
     _ = database.items  # Built before the threads, of which each would build them.
     with ThreadPoolExecutor(threads) as pool:
         for rows, scores in _scores(inputs, block_size):
-            step = -(-len(scores) // threads)
-            numbers, owns = range(rows.start, rows.stop), inputs.relevance.own_items(rows)
-            parts = in_parts(pool, partial(_ranked, inputs, depth), step, scores, numbers, owns)
-            hits = [hit for part in parts for hit in part]
-            step = max(1, CACHED_RELEVANCE // max(1, *(len(hit.ranks) for hit in hits)))
-            for first in range(0, len(hits), step):
-                part = hits[first : first + step]
-                yield _joined(inputs, slice(start, start + len(part)), part)
-                start += len(part)
+            block = scores, range(rows.start, rows.stop), inputs.relevance.own_items(rows)
+            step = max(threads, most or len(scores))
+            for start in range(0, len(scores), step):
+                some = [side[start : start + step] for side in block]
+                parts = in_parts(pool, measure, -(-len(some[0]) // threads), *some)
+                yield [result for part in parts for result in part]
 
 
 def _scores(inputs: RankingInputs, block_size: int) -> Iterator[tuple[slice, np.ndarray]]:
@@ -168,24 +185,41 @@ class _Hits(NamedTuple):
 def _ranked(
     inputs: RankingInputs, depth: int, scores: np.ndarray, numbers: Sequence[int], owns: Sequence[np.ndarray]
 ) -> list[_Hits]:
-    """Rank the database for some queries from their scores, their numbers and the places of their own items."""
+    hits, binary = [], inputs.relevance.relevance == "shared"
+    for _, key, order, shared, own in orders(inputs, scores, numbers, owns):
+        ranked = np.take(shared, order, mode="clip")  # Lets other threads run; indexing by brackets does not.
+        ranks = np.flatnonzero(ranked != 0)
+        grades = ranked[ranks]
+        hits.append(_Hits(ranks, grades.clip(max=1) if binary else grades, _rank(key, own), order[:depth].copy()))
+    return hits
+
+
+def orders(
+    inputs: RankingInputs, scores: np.ndarray, numbers: Sequence[int], owns: Sequence[np.ndarray]
+) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """Rank the database for some queries.
+
+    Args:
+        inputs: Inputs of the ranking.
+        scores: Scores or distances of all items, (b, N).
+        numbers: Numbers of the queries.
+        owns: Places of the items that have the id of the query.
+
+    Yields:
+        The number of a query; a key of each item, which rises where the score falls; the order of the items; their
+        numbers of shared labels; and the places of the own items. Items that are left out come last and share none.
+        The memory of the shared labels is reused.
+    """
     query, database = inputs.relevance.labels
     assert isinstance(query, SparseLabels) and isinstance(database, SparseLabels)  # `keeps_hits` ensures this.
-    binary, hits = inputs.relevance.relevance == "shared", []
     shared = database.new_counts(query.most)[0]
-    ranked = np.empty_like(shared)
     for number, score, own in zip(numbers, scores, owns, strict=True):
         key = ascending(score) if score.dtype == np.float32 else score
         database.count(query.labels(number), shared)
         if inputs.relevance.leave_out_own:
             shared[own], key[own] = 0, np.iinfo(key.dtype).max
-        order = _order(key)
-        np.take(shared, order, out=ranked, mode="clip")  # Lets other threads run; indexing by brackets does not.
-        ranks = np.flatnonzero(ranked != 0)
-        grades = ranked[ranks]
-        hits.append(_Hits(ranks, grades.clip(max=1) if binary else grades, _rank(key, own), order[:depth].copy()))
+        yield number, key, _order(key), shared, own
         database.mark(query.labels(number), shared, 0)
-    return hits
 
 
 def _order(key: np.ndarray) -> np.ndarray:

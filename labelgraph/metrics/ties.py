@@ -246,8 +246,7 @@ def bucket_blocks(inputs: RankingInputs, block_size: int | None, values: Sequenc
         return
     start = inputs.ranked.start
     for scores, grades in graded_blocks(inputs, block_size):
-        codes = inputs.similarity == "hamming"
-        step = len(scores) if codes else max(1, CACHED_RELEVANCE // scores.shape[1])
+        codes, step = inputs.similarity == "hamming", max(1, CACHED_RELEVANCE // scores.shape[1])
         for part in zip(scores.split(step), grades.split(step), strict=True):
             rows = slice(start, start + len(part[0]))
             start = rows.stop

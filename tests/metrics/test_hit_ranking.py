@@ -6,9 +6,11 @@ import scipy.sparse as sp
 import torch
 
 from labelgraph._core.multi_hot import DENSE_LABELS
-from labelgraph.metrics import Metric, query_metrics
+from labelgraph.metrics import Metric, hit_buckets, query_metrics
 from labelgraph.metrics.metric import Ranking
 from labelgraph.metrics.ranking import RADIX_ITEMS
+from labelgraph.metrics.ties import Buckets
+from labelgraph.train import peak_memory, reset_peak_memory
 
 NAMES = [
     "map", "map@50", "map@50/first-k", "map@50/recall-normalised", "map@50/min(k,R)", "precision@10", "recall@100",
@@ -31,6 +33,19 @@ class _Reciprocal(Metric):
 
     def of_buckets(self, buckets):
         raise NotImplementedError
+
+
+class _Counts(Metric):
+    """A metric of a user, which reads the numbers of items and their gains."""
+
+    form, pattern, meaning = "counts", "counts", "numbers of items of each grade, and gains"
+
+    def of_ranking(self, ranking):
+        raise NotImplementedError
+
+    def of_buckets(self, buckets: Buckets) -> torch.Tensor:
+        of_grade = buckets.grades.double() @ torch.arange(1, buckets.grades.shape[1] + 1, dtype=torch.float64)
+        return of_grade + buckets.total.sum(1) / 3 + sum(gains.sum(1) for gains in buckets.gains.values()) / 7
 
 
 def labelled(items, seed):
@@ -101,3 +116,48 @@ def test_progress_counts_each_query_once(case, names):
     finished = []
     query_metrics(*codes, asked, held, names, similarity="hamming", block_size=5, progress=finished.append)
     assert sum(finished) == QUERIES and len(finished) > 1
+
+
+@pytest.mark.parametrize("similarity", ["dot", "hamming"])
+@pytest.mark.parametrize("leave_out_own", [True, False])
+@pytest.mark.parametrize("block_size", [None, 3])
+def test_expected_metrics_are_those_of_all_buckets(case, similarity, leave_out_own, block_size, monkeypatch):
+    monkeypatch.setattr(hit_buckets, "CACHED_RELEVANCE", 5 * ITEMS)
+    query, database, asked, held, ids = case
+    if similarity == "hamming":
+        query, database = (torch.from_numpy(np.packbits(side.numpy() > 0, axis=1)) for side in (query, database))
+    else:
+        noise = torch.rand(ITEMS, 1, generator=torch.Generator().manual_seed(0))
+        database = torch.cat([database, noise], 1)
+        query = torch.cat([query, (torch.arange(QUERIES) % 2)[:, None]], 1)  # Half of the queries have no ties.
+    names = [*NAMES, _Counts("counts")] if leave_out_own else [*NAMES, _Counts("counts"), *OWN]
+    options = {
+        "similarity": similarity, "query_ids": ids[0], "database_ids": ids[1], "leave_out_own": leave_out_own,
+        "block_size": block_size, "ties": "expected",
+    }  # fmt: skip
+    expected = query_metrics(query, database, asked, held, names, relevance=whole(asked, held), **options)
+    values = query_metrics(query, database, asked, held, names, **options)
+    for name, value in expected.items():
+        torch.testing.assert_close(values[name], value, rtol=1e-12, atol=1e-12, msg=lambda text, name=name: name + text)
+    binary = [
+        query_metrics(query, database, *labels, ["map", _Counts("counts")], relevance=relevance, **options)
+        for labels, relevance in (((asked, held), "shared"), ((None, None), whole(asked, held) > 0))
+    ]
+    for name, value in binary[1].items():
+        torch.testing.assert_close(binary[0][name], value, rtol=1e-12, atol=1e-12)
+
+
+def test_expected_metrics_of_a_million_items_take_little_memory():
+    items = 1_000_000
+    rng, cpu = np.random.default_rng(0), torch.device("cpu")
+    asked, held = (
+        sp.csr_array((np.ones(size), rng.integers(LABELS, size=size), np.arange(size + 1)), shape=(size, LABELS))
+        for size in (8, items)
+    )
+    query, database = (torch.from_numpy(rng.standard_normal((size, 2), dtype=np.float32)) for size in (8, items))
+    reset_peak_memory(cpu)
+    if (before := peak_memory(cpu)) is None:
+        pytest.skip("the system does not tell")
+    values = query_metrics(query, database, asked, held, ["map"], similarity="dot", ties="expected")
+    assert values["map"].min() > 0
+    assert peak_memory(cpu) - before < 200 * 2**20  # The scores of these queries alone take 31 MiB.
