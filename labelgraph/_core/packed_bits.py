@@ -83,9 +83,6 @@ def _shifts(device: torch.device) -> Tensor:
     return torch.arange(7, -1, -1, dtype=torch.uint8, device=device)
 
 
-BITS_OF_A_BYTE = np.array([value.bit_count() for value in range(256)], dtype=np.uint8)
-
-
 def code_words(packed: Tensor) -> np.ndarray:
     """Convert packed codes to words, (N, words), padded with 0.
 
@@ -95,14 +92,6 @@ def code_words(packed: Tensor) -> np.ndarray:
     missing = -packed.shape[1] % size
     whole = F.pad(packed, (0, missing)) if missing else packed  # Padding by 0 bytes would copy.
     return whole.contiguous().numpy().view(f"u{size}")
-
-
-def count_bits_by_table(words: np.ndarray) -> np.ndarray:
-    """Count the ones in each word of any width, for NumPy before 2.0."""
-    return BITS_OF_A_BYTE[words[..., None].view(np.uint8)].sum(-1, dtype=np.uint8)
-
-
-count_bits = getattr(np, "bitwise_count", count_bits_by_table)
 
 
 def distances(database: np.ndarray, query: np.ndarray, excluded: np.ndarray | None = None) -> np.ndarray:
@@ -119,7 +108,7 @@ def distances(database: np.ndarray, query: np.ndarray, excluded: np.ndarray | No
     beyond = _bits(database) + 1
     total = np.zeros((len(query), database.shape[1]), dtype=np.min_scalar_type(beyond))
     for word, asked in zip(database, query.T, strict=True):
-        total += count_bits(word ^ asked[:, None])
+        total += np.bitwise_count(word ^ asked[:, None])
     if excluded is not None:
         total[excluded] = beyond
     return total

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from labelgraph._core.embeddings import Embeddings, as_embeddings, check_comparable, score_blocks
-from labelgraph._core.packed_bits import count_bits
 from labelgraph._core.similarity import SIMILARITIES, SPARSE, unit_length
 from labelgraph._core.sparse_rows import FEW_QUERIES
 from labelgraph.search.first_look import promising_items
@@ -234,8 +233,8 @@ def _search(query: np.ndarray, items: np.ndarray, k: int) -> tuple[np.ndarray, n
     nearest = Nearest(len(query), k, dtype)
     for start in range(0, len(items), CODE_BLOCK_ITEMS):
         block = items[start : start + CODE_BLOCK_ITEMS]
-        distances = count_bits(query[:, :1] ^ block[:, 0])
+        distances = np.bitwise_count(query[:, :1] ^ block[:, 0])
         for word in range(1, items.shape[1]):
-            distances = np.add(distances, count_bits(query[:, word : word + 1] ^ block[:, word]), dtype=dtype)
+            distances = np.add(distances, np.bitwise_count(query[:, word : word + 1] ^ block[:, word]), dtype=dtype)
         nearest.add(distances, start)
     return nearest.result()

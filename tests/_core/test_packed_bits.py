@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from labelgraph._core import packed_bits as hamming
 from labelgraph.metrics import evaluate, pack_bits, ranked_relevance, unpack_bits
@@ -63,9 +61,6 @@ def test_wrong_arguments_are_named(call, message):
         call()
 
 
-quick = settings(max_examples=60, deadline=None, derandomize=True)
-
-
 def random_codes(size, bits, seed):
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(0, 2, (size, bits), generator=generator) * 2 - 1
@@ -91,19 +86,6 @@ def test_excluded_items_lie_beyond_every_distance():
     query, database = words(random_codes(2, 64, 0)), words(-random_codes(2, 64, 0))
     got = hamming.distances(np.ascontiguousarray(database.T), query, np.eye(2, dtype=bool))
     assert got.diagonal().tolist() == [65, 65] and max(got[0, 1], got[1, 0]) < 65
-
-
-@quick
-@given(
-    values=st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=20),
-    dtype=st.sampled_from([np.uint8, np.uint16, np.uint32, np.uint64]),
-)
-def test_bits_are_counted_with_and_without_a_table(values, dtype):
-    largest = int(np.iinfo(dtype).max)
-    given_words = np.array([largest, *(value & largest for value in values)], dtype)[:, None]
-    expected = [[int(word).bit_count()] for word in given_words[:, 0]]
-    assert hamming.count_bits_by_table(given_words).tolist() == expected
-    assert hamming.count_bits(given_words).tolist() == expected
 
 
 def cases(bits, seed, highest, with_ids):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from labelgraph._core.packed_bits import count_bits_by_table
 from labelgraph.metrics import Embeddings, pack_bits
 from labelgraph.search import build_index, exact_neighbours, nearest_neighbours
 from labelgraph.search.exact_neighbours import find
@@ -47,14 +46,6 @@ def test_blocks_do_not_matter(monkeypatch, block):
 def test_the_largest_distances_do_not_overflow(width):
     zeros, ones = torch.zeros(2, 40 * width, dtype=torch.uint8), torch.full((3, 40 * width), 255, dtype=torch.uint8)
     assert nearest_neighbours(zeros, ones, 3, "hamming")[0].unique().tolist() == [320 * width]
-
-
-def test_search_by_table_is_the_same(monkeypatch):
-    query, database = pack_bits(codes(5, 128, 0)), pack_bits(codes(70, 128, 1))
-    wanted = nearest_neighbours(query, database, 9, "hamming")
-    monkeypatch.setattr(exact_neighbours, "count_bits", count_bits_by_table)
-    for result, each in zip(nearest_neighbours(query, database, 9, "hamming"), wanted, strict=True):
-        assert torch.equal(result, each)
 
 
 @pytest.mark.parametrize(("num_queries", "size"), [(0, 4), (3, 0)])
