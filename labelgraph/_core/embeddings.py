@@ -108,21 +108,51 @@ class Embeddings:
         """Concatenate parts as `cat` does; if their number of rows is known, only one is held beside the result."""
         if size is None:
             return cls.cat(list(parts))
-        whole, start = None, 0
+        rows = EmbeddingRows(size)
         for part in parts:
-            if whole is None:  # Parts are read to the end, since what follows the last one, such as progress, must run.
-                whole = part if len(part) == size else part._with(part.vectors.new_empty(size, part.vectors.shape[1]))
-            check_comparable(whole, part, ("parts[0]", "parts"))
-            start += len(part)
-            if whole is not part and start <= size:
-                whole.vectors[start - len(part) : start] = part.vectors
-        if whole is None or start != size:
-            raise ValueError(f"'parts' must have {size} rows in all, and at least one (got {start})")
-        return whole
+            rows.add(part)
+        return rows.whole()
 
     def _with(self, vectors: Tensor) -> Embeddings:
         """Return embeddings of the same kind with other vectors, without a second check."""
         return _unchecked(vectors, self.similarity, self.num_labels)
+
+
+class EmbeddingRows:
+    """Embeddings that are filled part by part, so that only one part is in memory beside them.
+
+    Args:
+        size: Number of rows of all parts.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size, self._start = size, 0
+        self._whole: Embeddings | None = None
+
+    def add(self, part: Embeddings) -> None:
+        """Add the next rows.
+
+        Raises:
+            ValueError: If they are not of the kind of the rows before.
+        """
+        if self._whole is None:
+            whole = len(part) == self._size
+            self._whole = part if whole else part._with(part.vectors.new_empty(self._size, part.vectors.shape[1]))
+        check_comparable(self._whole, part, ("parts[0]", "parts"))
+        rows = slice(self._start, self._start + len(part))
+        self._start = rows.stop
+        if self._whole is not part and rows.stop <= self._size:
+            self._whole.vectors[rows] = part.vectors
+
+    def whole(self) -> Embeddings:
+        """Return all rows.
+
+        Raises:
+            ValueError: If they are more or fewer than ``size``, or none.
+        """
+        if self._whole is None or self._start != self._size:
+            raise ValueError(f"'parts' must have {self._size} rows in all, and at least one (got {self._start})")
+        return self._whole
 
 
 def _unchecked(vectors: Tensor, similarity: str, num_labels: int | None) -> Embeddings:

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from labelgraph._core.argument_kinds import check_kind
-from labelgraph._core.embeddings import Embeddings, Vectors, as_embeddings
-from labelgraph._core.names import check_name
+from labelgraph._core.embeddings import EmbeddingRows, Embeddings, Vectors, as_embeddings
+from labelgraph._core.names import SIDES, check_name
 from labelgraph.data import CrossModalData
 from labelgraph.data.pairs import check_pairs
 from labelgraph.inference import encode
@@ -107,7 +107,7 @@ def _sides(encode: Encoder, data: CrossModalData, protocol: str, similarity: str
         asking, held = data.present[query, asker], data.present[database, other]
         ids = query[asking], database[held]
         labels = data.label_rows(ids[0], dense=False), data.label_rows(ids[1], dense=False)
-        return asks[asker][asking], has[other][held], labels, ids
+        return _chosen(asks[asker], asking), _chosen(has[other], held), labels, ids
 
     return {way: side(asker, 1 - asker) for asker, way in enumerate(DIRECTIONS)}
 
@@ -116,8 +116,13 @@ def _encoded(
     encode: Encoder, data: CrossModalData, rows: Tensor, similarity: str | None
 ) -> tuple[Embeddings, Embeddings]:
     """Embed some rows in blocks, because the features may be memory-mapped from files larger than memory."""
-    images, texts = zip(*(encode(data.select(part)) for part in rows.split(ENCODED_ROWS)), strict=True)
-    return (
-        Embeddings.cat([as_embeddings("image", part, similarity) for part in images]),
-        Embeddings.cat([as_embeddings("text", part, similarity) for part in texts]),
-    )
+    sides = EmbeddingRows(len(rows)), EmbeddingRows(len(rows))
+    for part in rows.split(ENCODED_ROWS):
+        for name, side, vectors in zip(SIDES, sides, encode(data.select(part)), strict=True):
+            side.add(as_embeddings(name, vectors, similarity))
+    return sides[0].whole(), sides[1].whole()
+
+
+def _chosen(embeddings: Embeddings, kept: Tensor) -> Embeddings:
+    """Return the rows of a mask, without a copy if these are all."""
+    return embeddings if kept.all() else embeddings[kept]

@@ -19,6 +19,7 @@ from labelgraph.metrics import (
     precision_at_recall,
     ranked_relevance,
 )
+from labelgraph.train import peak_memory, reset_peak_memory
 from tests.metrics.reference import retrieval_metrics
 
 
@@ -255,3 +256,16 @@ def test_own_pairs_are_identified_if_sides_are_missing(make_data):
 def test_an_unknown_protocol_is_an_error(make_data):
     with pytest.raises(ValueError, match="'protocol' must be one of"):
         protocol_metrics(encode, make_data(), "train")
+
+
+def test_the_embeddings_of_a_gallery_are_in_memory_once():
+    size, cpu = 60_000, torch.device("cpu")
+    image, text = torch.ones(2, size, 512)
+    splits = {"query": [0, 1], "database": range(2, size)}
+    data = CrossModalData(image, text, torch.ones(size, 1), splits=splits)
+    reset_peak_memory(cpu)
+    if (before := peak_memory(cpu)) is None:
+        pytest.skip("the system does not tell")
+    evaluate_protocol(lambda pairs: (pairs.image, pairs.text), data, "query-vs-database", ["map"], similarity="dot")
+    both = 4 * 512 * 2 * size
+    assert peak_memory(cpu) - before < 1.6 * both  # Blocks of rows and of their features take a fifth.
