@@ -21,7 +21,7 @@ from labelgraph._core.multi_hot import DENSE_LABELS
 from labelgraph._core.names import SIDES, check_name
 from labelgraph._core.packed_bits import NonFiniteError, pack_bits
 from labelgraph._core.similarity import SPARSE
-from labelgraph._core.sparse_rows import pack_rows, split_rows
+from labelgraph._core.sparse_rows import pack_rows, split_rows, top_rows
 from labelgraph.data import CrossModalData, csr_tensor
 from labelgraph.data.pairs import check_pairs
 from labelgraph.losses import draw_labels
@@ -154,6 +154,30 @@ def label_scores(method: Method, data: CrossModalData, batch_size: int = 4096) -
     return {side: _label_scores(method, side, data, batch_size) for side in SIDES}
 
 
+KEPT_LABELS = 32  # Of many labels, those with the highest scores for an item.
+BLOCK_SCORES = 2**24  # Scores of all labels in memory at a time, 64 MiB.
+
+
+def highest_label_scores(method: Method, data: CrossModalData) -> dict[str, sp.csr_array]:
+    """Score many labels for images and texts, and keep the 32 highest scores of each item.
+
+    Returns:
+        CSR arrays by side, (N, C). A constant is added to the scores of a side, so that the lowest one is 1, and all
+        rank before the labels that are not kept.
+    """
+    matrices = {}
+    for side in SIDES:
+        rows = _by_batch(method, side, data, BLOCK_SCORES // data.num_labels + 1, partial(_highest, method))
+        matrix = _csr_rows(rows, data.num_labels)
+        matrix.data += 1 - matrix.data.min(initial=1)
+        matrices[side] = matrix
+    return matrices
+
+
+def _highest(method: Method, side: str, features: Tensor) -> Tensor:
+    return pack_rows(*top_rows(method.label_scores(side, features), KEPT_LABELS))
+
+
 def _label_scores(
     method: Method, side: str, data: CrossModalData, batch_size: int = 4096, rows: Tensor | None = None
 ) -> Tensor:
@@ -195,7 +219,8 @@ def label_probabilities(
     Raises:
         ValueError: If the method does not score labels, or has no calibrations and none are given.
     """
-    if calibrations is None and method.takes_sparse_labels:
+    most_probable = getattr(method, "most_probable_labels", None)
+    if calibrations is None and method.takes_sparse_labels and most_probable is not None:
         return {side: _most_probable(method, side, data, batch_size) for side in SIDES}
     if calibrations is None:
         probabilities = getattr(method, "label_probabilities", None)
@@ -211,11 +236,15 @@ def label_probabilities(
 def _most_probable(method: Method, side: str, data: CrossModalData, batch_size: int) -> sp.csr_array:
     some: Any = method
     rows = _by_batch(method, side, data, batch_size, lambda *batch: pack_rows(*some.most_probable_labels(*batch)))
+    return _csr_rows(rows, some.classifier.out_features)
+
+
+def _csr_rows(rows: Tensor, num_labels: int) -> sp.csr_array:
+    """Convert rows of `pack_rows`, labels and then their values, to a CSR array."""
     kept = rows.shape[1] // 2
-    labels, probabilities, _ = split_rows(rows, kept)
-    starts = np.arange(0, labels.numel() + 1, kept)
-    parts = probabilities.flatten().numpy(), labels.flatten().numpy(), starts
-    return sp.csr_array(parts, shape=(len(rows), some.classifier.out_features))
+    labels, values, _ = split_rows(rows, kept)
+    parts = values.flatten().numpy(), labels.flatten().numpy(), np.arange(0, labels.numel() + 1, kept)
+    return sp.csr_array(parts, shape=(len(rows), num_labels))
 
 
 def feature_batches(

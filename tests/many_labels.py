@@ -27,14 +27,16 @@ from labelgraph.data import (
 )
 from labelgraph.data.splits.training_splits import fingerprint
 from labelgraph.graph import KNN, PMI, Threshold, cooccurrence_graph, meaning_graph, merge_graphs, summarize
+from labelgraph.inference import encode
 from labelgraph.metrics import (
     class_means,
     evaluate,
+    evaluate_labels,
     evaluate_protocol,
     label_average_precision,
     label_query_precision,
 )
-from labelgraph.train import CrossModalDataModule
+from labelgraph.train import CrossModalDataModule, train_method
 
 ITEMS, LABELS, ROOM = 50_000, 200_000, 3 * 2**30
 
@@ -108,6 +110,19 @@ def measures(data, folder):
     label_average_precision(sp.csr_array(labels[0].to_dense().numpy()[:50]), labels[0].to_dense()[:50])
 
 
+def trainings(data, folder):
+    few = data.select(torch.arange(0, ITEMS, 50))
+    few = few.with_splits({"train": range(800), "validation": range(800, 900), "test": range(900, 1000)})
+    how = {"epochs": 1, "batch_size": 100, "patience": 0}
+    for name in ("expected-relevance", "algcn", "p-gnn-con"):
+        model = {"hidden_channels": 8}
+        if name != "expected-relevance":
+            model |= {"label_embedding": "learned", "embedding_channels": 8}
+        method = train_method(name, few, model=model, train=how, progress=False, unseen_labels=True).method
+        encode(method, few)
+        evaluate_labels(method, few)
+
+
 def main():
     warnings.simplefilter("ignore")
     torch.zeros(600, 600) @ torch.zeros(600, 600)  # Threads and their stacks are there before the limit.
@@ -118,7 +133,7 @@ def main():
     except MemoryError:
         print("limited")
     with tempfile.TemporaryDirectory() as folder:
-        for step in (files, changes, card, batches, graphs, measures):
+        for step in (files, changes, card, batches, graphs, measures, trainings):
             start = time.perf_counter()
             step(data, Path(folder))
             print(step.__name__, flush=True)

@@ -375,7 +375,7 @@ def test_no_layers_have_a_zero_gradient():
 @pytest.mark.parametrize("rate", [0.0, 0.2, 1.0])
 def test_random_edges_have_the_given_rate(rate):
     torch.manual_seed(0)
-    draws = draw_negatives(3, 50, rate, torch.zeros(1, dtype=torch.float64))
+    draws = draw_negatives(3, rate, torch.zeros(50, 50, dtype=torch.float64))
     assert draws.shape == (3, 50, 50) and draws.dtype == torch.float64
     assert set(draws.unique().tolist()) <= {0.0, 1.0}
     assert draws.mean().item() == pytest.approx(rate, abs=0.02)

@@ -92,6 +92,7 @@ class BinaryAdjacency(BaseTransform):
         value: Weight of a kept edge.
         counted_diagonal: Reproduce a published count file with label counts on its diagonal: self-loops get the
             weight 1 + ``value``.
+        keep_candidates: Keep the edges below the threshold, with the weight 0, as candidates of `EdgeAdjacency`.
 
     Example:
         >>> from labelgraph.graph import BinaryAdjacency, cooccurrence_graph
@@ -100,14 +101,26 @@ class BinaryAdjacency(BaseTransform):
         [([0, 1], 0.5), ([0, 0], 1.0), ([1, 1], 1.0)]
     """
 
-    def __init__(self, threshold: float = 0.4, value: float = 0.5, counted_diagonal: bool = False) -> None:
+    def __init__(
+        self,
+        threshold: float = 0.4,
+        value: float = 0.5,
+        counted_diagonal: bool = False,
+        keep_candidates: bool = False,
+    ) -> None:
         self.threshold = Threshold(threshold)
         self.binarize = Binarize(value)
         self.loop_weight = 1.0 + self.binarize.value if counted_diagonal else 1.0
+        self.keep_candidates = keep_candidates
 
     def forward(self, data: Data) -> Data:
         """Threshold, binarise, and add self-loops."""
-        data = self.binarize(self.threshold(_drop_loops(checked(data))))
+        data = _drop_loops(checked(data))
+        if self.keep_candidates:
+            heavy = data.edge_weight >= self.threshold.threshold
+            data.edge_weight = self.binarize.value * heavy.to(data.edge_weight.dtype)
+        else:
+            data = self.binarize(self.threshold(data))
         return _add_loops(data, self.loop_weight)
 
     def __repr__(self) -> str:

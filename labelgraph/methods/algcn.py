@@ -9,7 +9,7 @@ from torch import Tensor
 from labelgraph.losses import draw_negatives, structure_loss
 from labelgraph.methods.configs import ALGCNConfig
 from labelgraph.methods.label_graph import LabelGraphMethod, classification_terms, pairwise_terms
-from labelgraph.nn import AdaptiveAdjacency
+from labelgraph.nn import AdaptiveAdjacency, EdgeAdjacency
 
 
 class ALGCN(LabelGraphMethod):
@@ -39,21 +39,31 @@ class ALGCN(LabelGraphMethod):
     name: ClassVar[str] = "algcn"
     Config: ClassVar[type] = ALGCNConfig
 
-    def loss_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
-        """Compute the losses by name, as scalars without weights."""
+    def batch_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
+        """Compute the losses by name; see `LabelGraphMethod.batch_terms`."""
         terms = {
-            **super().loss_terms(outputs, labels),
+            **super().batch_terms(outputs, labels),
             "classification": classification_terms(outputs, labels),
             "pairwise": pairwise_terms(outputs, labels),
         }
+        if (entries := self._structure(outputs)) is not None:
+            propagation, static = entries
+            rate = self.config.negative_rate if self.training else 0.0
+            terms["structure"] = structure_loss(
+                propagation, static, draw_negatives(self.config.num_layers, rate, static)
+            )
+        return terms
+
+    def _structure(self, outputs: dict[str, Tensor]) -> tuple[Tensor, Tensor] | None:
+        """Return the learned propagation matrix and the static matrix, or the entries of the sampled edges."""
         adjacency = self.label_branch.adjacency
         if isinstance(adjacency, AdaptiveAdjacency):
             # The edges join all pairs of labels, sorted by source.
-            propagation = outputs["edge_weight"].view_as(adjacency.static).t()
-            rate = self.config.negative_rate if self.training else 0.0
-            draws = draw_negatives(self.config.num_layers, adjacency.num_labels, rate, adjacency.static)
-            terms["structure"] = structure_loss(propagation, adjacency.static, draws)
-        return terms
+            return outputs["edge_weight"].view_as(adjacency.static).t(), adjacency.static
+        if isinstance(adjacency, EdgeAdjacency):
+            # An edge i -> j is the entry (j, i) of the propagation matrix.
+            return outputs["edge_weight"], adjacency.reverse[outputs["edges"]]
+        return None
 
     def loss_weights(self) -> dict[str, float]:
         """Return the weight of each loss term."""

@@ -84,14 +84,22 @@ class Method(nn.Module, ABC):
         Raises:
             ValueError: If ``graph`` is something else, or the method needs a graph.
         """
-        if not isinstance(graph, StoredGraph | None):
+        if isinstance(graph, StoredGraph):
+            graph = graph if cls.counts_labels else graph.to_data()
+        elif graph is not None:
             from torch_geometric.data import Data  # Here, because it takes seconds: a search needs no PyG.
 
             check_kind("graph", graph, Data, "a label graph, such as cooccurrence_graph returns")
+            graph = cls.kept_graph(config, graph)
         graph = graph if cls.reads_labels else None
         method = cls(**cls.parts(config, image_channels, text_channels, graph), config=config)
         method._graph, method._channels = graph, (image_channels, text_channels)
         return method
+
+    @classmethod
+    def kept_graph(cls, config: Any, graph: Data) -> Data:
+        """Return what the method reads and stores of a label graph that is given to it. By default, all of it."""
+        return graph
 
     @classmethod
     @abstractmethod
@@ -305,9 +313,8 @@ class Method(nn.Module, ABC):
         with refusing(saved.entries, f"the configuration of {cls.name!r}"):
             # JSON stores tuples as lists, and settings have no lists.
             config = cls.Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in saved.config.items()})
-            graph = saved.graph if cls.counts_labels or saved.graph is None else saved.graph.to_data()
             with AllocationLimit(saved.state):
-                method = cls.from_config(config, *saved.channels, graph)
+                method = cls.from_config(config, *saved.channels, saved.graph)
         method.encoders, method._source = saved.encoders, version.folder
         method.label_vectors = saved.label_vectors
         saved.load_into(method)

@@ -75,6 +75,12 @@ class LabelGraphConfig(HashConfig):
         embedding_channels: Size of the label embeddings, for ``"pmi-svd"`` and ``"learned"``.
         trainable_embedding: Whether training changes the label embeddings. By default, only ``"learned"`` embeddings
             change.
+        kept_neighbors: With more than 1,024 labels, number of the heaviest edges into a label that the label graph
+            keeps. Those below the threshold are candidates of ``adjacency="adaptive"``.
+        sampled_neighbors: With more than 1,024 labels, number of edges into a label that a training step reads in each
+            hop, beside its self-loop; see `SampledLabelBranch`.
+        drawn_labels: With more than 1,024 labels, number of random labels that a training step scores beside the
+            labels of the batch, see `draw_labels`.
     """
 
     hidden_channels: PositiveInt = 1024
@@ -91,6 +97,9 @@ class LabelGraphConfig(HashConfig):
     label_embedding: Literal["pmi-svd", "learned", "one-hot", "given"] = "pmi-svd"
     embedding_channels: PositiveInt | None = None
     trainable_embedding: bool | None = None
+    kept_neighbors: PositiveInt = 10
+    sampled_neighbors: PositiveInt = 3
+    drawn_labels: PositiveInt = 1024
 
 
 @dataclass(frozen=True)

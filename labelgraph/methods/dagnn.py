@@ -34,7 +34,7 @@ class DualAdversarialMethod(LabelGraphMethod):
         L_{adversarial} = \mathrm{CE}(D_v(v), 1) + \mathrm{CE}(D_v(\hat v), 0) +
         \mathrm{CE}(D_t(\hat t), 1) + \mathrm{CE}(D_t(t), 0)
 
-    A subclass defines ``loss_terms`` and ``loss_weights``.
+    A subclass defines ``batch_terms`` and ``loss_weights``.
 
     Args:
         image_projector: Image features (B, D_v) to the common space (B, H).
@@ -159,10 +159,10 @@ class DAGNN(DualAdversarialMethod):
     name: ClassVar[str] = "dagnn"
     Config: ClassVar[type] = DAGNNConfig
 
-    def loss_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
-        """Compute the losses by name, as scalars without weights."""
+    def batch_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
+        """Compute the losses by name; see `LabelGraphMethod.batch_terms`."""
         return {
-            **super().loss_terms(outputs, labels),
+            **super().batch_terms(outputs, labels),
             "classification": classification_terms(outputs, labels),
             "pairwise": pairwise_terms(outputs, labels),
             "adversarial": adversarial_terms(outputs),

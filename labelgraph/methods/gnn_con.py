@@ -38,11 +38,11 @@ class PGNNCON(DualAdversarialMethod):
     Config: ClassVar[type] = PGNNCONConfig
     batch_norm = True
 
-    def loss_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
-        """Compute the losses by name, as scalars without weights."""
+    def batch_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
+        """Compute the losses by name; see `LabelGraphMethod.batch_terms`."""
         image, text = outputs["image_embedding"], outputs["text_embedding"]
         return {
-            **super().loss_terms(outputs, labels),
+            **super().batch_terms(outputs, labels),
             "classification": classification_terms(outputs, labels),
             "contrastive": contrastive_loss(image, text, labels, self.config.temperature, self.config.intra_weight),
             "adversarial": adversarial_terms(outputs),

@@ -12,6 +12,7 @@ from labelgraph._core.similarity import unit_length
 from labelgraph.data import DENSE_LABELS
 from labelgraph.methods.label_placement import placing_edges
 from labelgraph.nn import LabelClusters, LabelReferences, LabelTable
+from labelgraph.nn.label_table import parameter_state
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -63,18 +64,12 @@ class LabelFinder:
 
     def _current(self, table: LabelTable, references: LabelReferences | None, queries: Tensor) -> LabelClusters:
         """Return the clusters, built again from these queries if a parameter has changed."""
-        state = [each.detach() for part in (table, references) if part for each in part.state_dict().values()]
-        # Changes of ``.data`` have no version, so the sums are compared too.
-        known = [(each.device, each.dtype, _version(each), float(each.sum(dtype=torch.float32))) for each in state]
+        known = parameter_state(*(part for part in (table, references) if part))
         held = self._clusters
         if held is None or held[0] != known:
             self._clusters = held = None  # Not two at a time.
             held = self._clusters = known, _cluster(table, references, queries)
         return held[1]
-
-
-def _version(parameter: Tensor) -> int:
-    return -1 if parameter.is_inference() else parameter._version
 
 
 def _cluster(table: LabelTable, references: LabelReferences | None, queries: Tensor) -> LabelClusters:

@@ -7,24 +7,41 @@ from typing import Any
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from labelgraph.graph import BinaryAdjacency, meaning_graph, merge_graphs
+from labelgraph._core.names import SIDES
+from labelgraph.data import DENSE_LABELS
+from labelgraph.graph import KNN, BinaryAdjacency, meaning_graph, merge_graphs
 from labelgraph.graph.edges import names_of
-from labelgraph.losses import classification_loss, joint_pairwise_loss
+from labelgraph.losses import classification_loss, draw_labels, joint_pairwise_loss
 from labelgraph.methods.base import Method
 from labelgraph.methods.configs import LabelGraphConfig
 from labelgraph.methods.hash_heads import hash_heads, hash_terms, hash_weights
-from labelgraph.nn import HashHead, LabelBranch, LabelEmbedding, LabelEncoder, Projector, cosine_scores, label_adjacency
+from labelgraph.nn import (
+    EdgeAdjacency,
+    HashHead,
+    LabelBranch,
+    LabelEmbedding,
+    LabelEncoder,
+    Projector,
+    SampledLabelBranch,
+    StaticAdjacency,
+    cosine_scores,
+    label_adjacency,
+)
 
-MOST_LABELS = 10_000  # A matrix of all pairs takes 400 MB, and an adaptive adjacency has four of them in training.
+SPARSE_ADJACENCIES = ("static", "adaptive")
+MOST_LABELS = 10_000  # Of the others. A matrix of all pairs takes 400 MB.
 
 
 class LabelGraphMethod(Method):
     """A method that projects images and texts into a common space, and scores labels in this space.
 
-    It is meant for up to about 1,000 labels, and takes up to 10,000: the label graph is a matrix of all pairs, and each
-    step scores every label. `ExpectedRelevance` takes more.
+    With more than 1,024 labels, the label graph keeps only the ``kept_neighbors`` heaviest edges into each label, and
+    an adaptive adjacency learns only their weights (`EdgeAdjacency`). A training step scores the labels of its batch,
+    and random others for all of its items (`draw_labels`), whose classifiers it computes from sampled neighbours
+    (`SampledLabelBranch`). That needs ``adjacency="static"`` or ``"adaptive"``, and ``conv="gcn"``; other settings
+    weigh all pairs of labels or score all labels in each step, and take up to 10,000 labels.
 
-    A subclass adds its losses to the losses of the codes, and may add parts.
+    A subclass adds its losses to the losses of the codes in ``batch_terms``, and may add parts.
 
     Args:
         image_projector: Image features (B, D_v) to the common space (B, H).
@@ -61,17 +78,20 @@ class LabelGraphMethod(Method):
         self.image_hash = image_hash
         self.text_hash = text_hash
         self.similarity = "cosine" if image_hash is None else "hamming"
+        self.takes_sparse_labels = isinstance(label_branch, SampledLabelBranch)
+
+    @classmethod
+    def kept_graph(cls, config: Any, graph: Data) -> Data:
+        """Return the edges that the settings ask for; of many labels, only the heaviest edges into each label."""
+        if not _many(config, graph):
+            return graph
+        return KNN(config.kept_neighbors)(_edges(config, graph))
 
     @classmethod
     def parts(cls, config: Any, image_channels: int, text_channels: int, graph: Data | None) -> dict[str, nn.Module]:
         """Build the published parts."""
         if graph is None:
             raise ValueError(f"'graph' must be a label graph for {cls.name!r} (got none)")
-        if (num_labels := int(graph.num_nodes or 0)) > MOST_LABELS:
-            raise ValueError(
-                f"'graph' must have at most {MOST_LABELS:,} labels for {cls.name!r}, which scores every label in each "
-                f"step and has a weight for each pair of labels (got {num_labels:,}); use 'expected-relevance'"
-            )
         return {
             "image_projector": Projector(image_channels, config.hidden_channels, cls.batch_norm),
             "text_projector": Projector(text_channels, config.hidden_channels, cls.batch_norm),
@@ -89,15 +109,23 @@ class LabelGraphMethod(Method):
         embedding: Tensor = self.text_projector(text)
         return embedding if self.text_hash is None else self.text_hash.codes(embedding)
 
-    def label_scores(self, side: str, features: Tensor) -> Tensor:
-        """Compute the cosines of embeddings and classifiers, shape (B, C). They are trained to predict the labels."""
-        project = self.image_projector if side == "image" else self.text_projector
-        return cosine_scores(project(features), self.label_branch()[0])
+    def label_scores(self, side: str, features: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Compute the cosines of embeddings and classifiers, (B, C), or of some labels (K,), shape (B, K).
 
-    def label_queries(self) -> Tensor | None:
+        They are trained to predict the labels.
+        """
+        project = self.image_projector if side == "image" else self.text_projector
+        return cosine_scores(project(features), self._classifiers(labels))
+
+    def label_queries(self, labels: Tensor | None = None) -> Tensor | None:
         """Return the label classifiers (C, H) in the space of the embeddings, or their codes with hash heads."""
-        classifiers: Tensor = self.label_branch()[0]
+        classifiers = self._classifiers(labels)
         return classifiers if self.text_hash is None else self.text_hash.codes(classifiers)
+
+    def _classifiers(self, labels: Tensor | None = None) -> Tensor:
+        branch = self.label_branch
+        classifiers: Tensor = branch.classifiers() if isinstance(branch, SampledLabelBranch) else branch()[0]
+        return classifiers if labels is None else classifiers[labels.to(classifiers.device)]
 
     def on_epoch(self, epoch: int) -> None:
         """Set the epoch of the hash heads."""
@@ -106,24 +134,36 @@ class LabelGraphMethod(Method):
                 head.on_epoch(epoch)
 
     def forward(self, image: Tensor, text: Tensor) -> dict[str, Tensor]:
-        """Embed a batch of pairs, and score every label for images and texts."""
-        classifiers, edge_index, edge_weight = self.label_branch()
+        """Embed a batch of pairs, and score every label for images and texts; of many labels, the loss chooses some."""
+        classified = {}
+        if not self.takes_sparse_labels:
+            names = ("classifiers", "edge_index", "edge_weight")
+            classified = dict(zip(names, self.label_branch(), strict=True))
         image, text = self.image_projector(image), self.text_projector(text)
-        outputs = {
-            "image_embedding": image,
-            "text_embedding": text,
-            "image_scores": cosine_scores(image, classifiers),
-            "text_scores": cosine_scores(text, classifiers),
-            "classifiers": classifiers,
-            "edge_index": edge_index,
-            "edge_weight": edge_weight,
-        }
+        outputs = {"image_embedding": image, "text_embedding": text, **classified}
+        if classified:
+            outputs |= _scores(outputs)
         if self.image_hash is not None and self.text_hash is not None:
             outputs |= {"image_code": self.image_hash(image), "text_code": self.text_hash(text)}
         return outputs
 
     def loss_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
-        """Compute the losses of the codes, if the method has hash heads. A subclass adds its own losses."""
+        """Compute the losses by name, as scalars without weights."""
+        if isinstance(self.label_branch, SampledLabelBranch):
+            drawn = draw_labels(labels, self.config.drawn_labels)
+            sampled = self.label_branch.sample(drawn.labels)._asdict()
+            outputs = {**outputs, **sampled, "label_weights": drawn.weights}
+            outputs, labels = outputs | _scores(outputs), drawn.targets.to(outputs["image_embedding"])
+        return self.batch_terms(outputs, labels)
+
+    def batch_terms(self, outputs: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
+        """Compute the losses of the codes, if the method has hash heads. A subclass adds its own losses.
+
+        Args:
+            outputs: The outputs of ``forward``. Of many labels, ``classifiers`` and scores of the drawn labels with
+                their ``label_weights``, and the ``edge_weight`` of the sampled ``edges``.
+            labels: Multi-hot labels (B, C). Of many labels, the drawn ones, (B, K): all of the batch, and others.
+        """
         return hash_terms(outputs, labels)
 
     def loss_weights(self) -> dict[str, float]:
@@ -136,20 +176,47 @@ class LabelGraphMethod(Method):
         return self._groups(lr, {self.config.residual_lr_scale: fast})
 
 
+def _many(config: LabelGraphConfig, graph: Data) -> bool:
+    """Return whether only some of the labels are scored in a training step.
+
+    Raises:
+        ValueError: If the settings need a matrix of all pairs of too many labels.
+    """
+    num_labels = int(graph.num_nodes or 0)
+    able = config.adjacency in SPARSE_ADJACENCIES and config.conv == "gcn"
+    if num_labels > MOST_LABELS and not able:
+        raise ValueError(
+            f"'graph' must have at most {MOST_LABELS:,} labels for adjacency={config.adjacency!r} and "
+            f"conv={config.conv!r} (got {num_labels:,}); use adjacency='static' or 'adaptive' with conv='gcn', or "
+            "'expected-relevance'"
+        )
+    return able and num_labels > DENSE_LABELS
+
+
+def _scores(outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{side}_scores": cosine_scores(outputs[f"{side}_embedding"], outputs["classifiers"]) for side in SIDES}
+
+
 def _label_branch(config: LabelGraphConfig, graph: Data) -> LabelBranch:
     """Build the label branch according to the settings."""
-    binary = BinaryAdjacency(config.threshold)(_edges(config, graph))
-    embedding = LabelEmbedding(graph, config.label_embedding, config.embedding_channels, config.trainable_embedding)
+    many = _many(config, graph)
+    embedding = LabelEmbedding(
+        graph, config.label_embedding, config.embedding_channels, config.trainable_embedding, sparse=many
+    )
+    encoder = LabelEncoder(
+        embedding.channels, config.hidden_channels, config.num_layers, conv=config.conv, zero_hop=config.zero_hop
+    )
+    if many:
+        kept = BinaryAdjacency(config.threshold, keep_candidates=config.adjacency == "adaptive")(graph)
+        edges = EdgeAdjacency(kept, config.gamma) if config.adjacency == "adaptive" else StaticAdjacency(kept)
+        return SampledLabelBranch(embedding, edges, encoder, config.sampled_neighbors)
     adjacency = label_adjacency(
         config.adjacency,
-        binary,
+        BinaryAdjacency(config.threshold)(_edges(config, graph)),
         embedding.weight.detach(),
         gamma=config.gamma,
         num_heads=config.metric_heads,
         threshold=config.threshold,
-    )
-    encoder = LabelEncoder(
-        embedding.channels, config.hidden_channels, config.num_layers, conv=config.conv, zero_hop=config.zero_hop
     )
     return LabelBranch(embedding, adjacency, encoder)
 
@@ -166,7 +233,9 @@ def _edges(config: LabelGraphConfig, graph: Data) -> Data:
 
 def classification_terms(outputs: dict[str, Tensor], labels: Tensor) -> Tensor:
     """Sum the classification losses of images and texts."""
-    return classification_loss(outputs["image_scores"], labels) + classification_loss(outputs["text_scores"], labels)
+    weights = outputs.get("label_weights")
+    losses = [classification_loss(outputs[f"{side}_scores"], labels, weights) for side in SIDES]
+    return losses[0] + losses[1]
 
 
 def pairwise_terms(outputs: dict[str, Tensor], labels: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from labelgraph._core.multi_hot import item_sums, label_sums
 from labelgraph._core.names import SIDES, check_name
 from labelgraph.data import COUNT_BINS, CrossModalData, count_bins
 from labelgraph.data.pairs import check_pairs
-from labelgraph.inference import label_probabilities, label_scores
+from labelgraph.inference import highest_label_scores, label_probabilities, label_scores
 from labelgraph.methods import Method
 from labelgraph.metrics.metric_options import TIES
 from labelgraph.metrics.propensity import DEFAULT_CUTS, propensities, propensity_scored
@@ -283,6 +283,7 @@ def evaluate_labels(
 def _scores(method: Method | Encoder, data: CrossModalData) -> Mapping[str, Any]:
     if isinstance(method, Method):
         calibrated = getattr(method, "calibrations", None) is not None
-        scores = label_probabilities(method, data) if calibrated else label_scores(method, data)
+        other = highest_label_scores if method.takes_sparse_labels else label_scores
+        scores = label_probabilities(method, data) if calibrated else other(method, data)
         return {side: columns[:, : data.num_labels] for side, columns in scores.items()}  # Added labels come last.
     return dict(zip(SIDES, method(data), strict=True))

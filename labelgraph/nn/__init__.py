@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from labelgraph.nn.projector import FeatureLinear, FeatureNorm, Projector, feature_product, occurring_columns
     from labelgraph.nn.propagation import complete_edges, dense_adjacency, propagate, source_norm, source_norm_matrix
     from labelgraph.nn.ridge_classifier import RidgeClassifier
+    from labelgraph.nn.sampled_branch import EdgeAdjacency, SampledLabelBranch
 
 __all__ = [
     "ADJACENCIES",
     "AdaptiveAdjacency",
     "AttentionAdjacency",
     "DenseAdjacency",
+    "EdgeAdjacency",
     "FeatureLinear",
     "FeatureNorm",
     "Generator",
@@ -50,6 +52,7 @@ __all__ = [
     "Projector",
     "ResidualAdjacency",
     "RidgeClassifier",
+    "SampledLabelBranch",
     "StaticAdjacency",
     "complete_edges",
     "cosine_scores",

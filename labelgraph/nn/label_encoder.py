@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain, pairwise, repeat
 
 import torch
@@ -26,6 +27,7 @@ class LabelEmbedding(nn.Module):
         channels: Embedding size :math:`F` of ``pmi-svd`` (at most :math:`C`) and ``learned``. Defaults to 300, or for
             ``pmi-svd`` to :math:`C` if :math:`C` is smaller.
         trainable: Train the embeddings; defaults to True for ``learned`` and False for the other kinds.
+        sparse: Let the gradients of `rows` be sparse, as ``torch.nn.Embedding`` does; only trained embeddings are.
 
     Shapes:
         - **output:** embeddings :math:`(C, F)`.
@@ -43,7 +45,12 @@ class LabelEmbedding(nn.Module):
     KINDS = ("pmi-svd", "one-hot", "learned", "given")
 
     def __init__(
-        self, graph: Data, kind: str = "pmi-svd", channels: int | None = None, trainable: bool | None = None
+        self,
+        graph: Data,
+        kind: str = "pmi-svd",
+        channels: int | None = None,
+        trainable: bool | None = None,
+        sparse: bool = False,
     ) -> None:
         super().__init__()
         self.kind = kind
@@ -51,6 +58,7 @@ class LabelEmbedding(nn.Module):
             _initial(graph, kind, channels),
             requires_grad=(kind == "learned") if trainable is None else trainable,
         )
+        self.sparse = sparse and self.weight.requires_grad
 
     @property
     def channels(self) -> int:
@@ -60,6 +68,10 @@ class LabelEmbedding(nn.Module):
     def forward(self) -> Tensor:
         """Return the embeddings."""
         return self.weight
+
+    def rows(self, labels: Tensor) -> Tensor:
+        """Return the embeddings of some labels (K,), shape (K, F)."""
+        return F.embedding(labels, self.weight, sparse=self.sparse)
 
     def extra_repr(self) -> str:
         """Return the settings that the representation of the module shows."""
@@ -108,8 +120,8 @@ class LabelEncoder(nn.Module):
 
     Shapes:
         - **input:** embeddings :math:`(C, F)`, edge indices :math:`(2, E)`, edge weights :math:`(E,)`; or a matrix
-          :math:`(C, C)` instead of indices and weights, see `propagate`.
-        - **output:** classifiers :math:`(C, H)`.
+          :math:`(C, C)` instead of indices and weights, see `propagate`; optionally sizes, see `SampledLabelBranch`.
+        - **output:** classifiers :math:`(C, H)`, or with sizes, :math:`(K, H)` of the first labels.
 
     Example:
         >>> import torch
@@ -155,13 +167,33 @@ class LabelEncoder(nn.Module):
             with torch.no_grad():
                 self.aggregation.weight[:, self.in_channels :] = 0
 
-    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
-        """Compute the classifier of every label."""
+    def forward(
+        self,
+        x: Tensor,
+        edge_index: Tensor,
+        edge_weight: Tensor | None = None,
+        sizes: Sequence[tuple[int, int]] | None = None,
+    ) -> Tensor:
+        """Compute the classifier of every label, or of the first labels.
+
+        Args:
+            x: Embeddings, in the order of their distance if ``sizes`` is given.
+            edge_index: Edges, or a matrix.
+            edge_weight: Weights of the edges.
+            sizes: For 0, 1, ..., L hops, the number of labels within this distance of the first labels, and the number
+                of edges into the nearer ones, which come first. A hop then computes only what later hops need.
+        """
         hops = [x] if self.zero_hop else []
-        for conv in self.convs:
-            x = conv(x, edge_index, edge_weight)
+        for number, conv in enumerate(self.convs):
+            if sizes is None:
+                x = conv(x, edge_index, edge_weight)
+            else:
+                (kept, _), (_, edges) = sizes[-2 - number], sizes[-1 - number]
+                x = conv(x, edge_index[:, :edges], None if edge_weight is None else edge_weight[:edges])[:kept]
             x = F.elu(x) if self.conv == "gat" else F.leaky_relu(x, self.negative_slope)
             hops.append(x)
+        if sizes is not None:
+            hops = [hop[: sizes[0][0]] for hop in hops]
         classifiers: Tensor = self.aggregation(torch.cat(hops, -1))
         return classifiers
 

@@ -39,6 +39,8 @@ class LabelTable(nn.Module):
         tensor([[    7, 99999]])
     """
 
+    sparse = True  # As of ``torch.nn.Embedding``: the gradients are.
+
     def __init__(self, num_labels: int, channels: int, counts: Tensor | None = None, num_items: int = 0) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(num_labels, channels))
@@ -73,7 +75,9 @@ class LabelTable(nn.Module):
 
 
 def table_parameters(module: nn.Module) -> list[nn.Parameter]:
-    """Return the parameters of all label tables in a module, whose gradients are sparse.
+    """Return the parameters with sparse gradients: those of the parts of a module that are ``sparse``.
+
+    These are each `LabelTable`, and each ``torch.nn.Embedding`` or `LabelEmbedding` with ``sparse=True``.
 
     Example:
         >>> from torch import nn
@@ -81,4 +85,16 @@ def table_parameters(module: nn.Module) -> list[nn.Parameter]:
         >>> [tuple(each.shape) for each in table_parameters(nn.Sequential(nn.Linear(5, 4), LabelTable(3, 4)))]
         [(3, 4), (3, 1)]
     """
-    return [each for table in module.modules() if isinstance(table, LabelTable) for each in table.parameters()]
+    tables = (part for part in module.modules() if getattr(part, "sparse", False))
+    return [each for table in tables for each in table.parameters(recurse=False)]
+
+
+def parameter_state(*modules: nn.Module) -> list[tuple[Any, ...]]:
+    """Return a state that compares equal as long as parameters and buffers stay the same, for what is kept of them."""
+    tensors = [each.detach() for module in modules for each in module.state_dict().values()]
+    # Changes of ``.data`` have no version, so the sums are compared too.
+    return [(each.device, each.dtype, _version(each), float(each.sum(dtype=torch.float32))) for each in tensors]
+
+
+def _version(tensor: Tensor) -> int:
+    return -1 if tensor.is_inference() else tensor._version

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from labelgraph.methods import Method
-from labelgraph.nn import LabelReferences, LabelTable, table_parameters
+from labelgraph.nn import LabelReferences, table_parameters
 
 
 class AdamWithTables(torch.optim.Optimizer):
@@ -114,8 +114,8 @@ class _Averaging(WeightAveraging):
 
 
 def by_label(module: nn.Module) -> Iterator[Tensor]:
-    """Yield the parameters and buffers with a row for each of many labels."""
+    """Yield the parameters and buffers with a row for each of many labels, or of their edges."""
     for part in module.modules():
-        if isinstance(part, LabelTable | LabelReferences):
-            yield from part.parameters()
-            yield from part.buffers()
+        if isinstance(part, LabelReferences) or getattr(part, "sparse", False):
+            yield from part.parameters(recurse=False)
+            yield from part.buffers(recurse=False)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 import torch
 from sklearn.metrics.pairwise import cosine_similarity
 
@@ -75,9 +74,3 @@ def test_a_saved_method_has_its_edges(edges, tmp_path):
     assert loaded.config == method.config
     for mine, theirs in zip(method.label_branch(), loaded.label_branch(), strict=True):
         assert torch.equal(mine, theirs)
-
-
-def test_more_labels_than_a_matrix_of_all_pairs_holds_are_refused():
-    graph = cooccurrence_graph(sp.csr_array((2, 10_001)))
-    with pytest.raises(ValueError, match=r"at most 10,000 labels for 'algcn'.*got 10,001.*'expected-relevance'"):
-        build_method("algcn", 4, 3, graph)

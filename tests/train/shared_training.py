@@ -29,6 +29,9 @@ CASES = {
     "expected-relevance codes": {**RELEVANCE, "bits": 8},
     "expected-relevance average": RELEVANCE,
     "expected-relevance many": {**RELEVANCE, "drawn_labels": 50},
+    "algcn many": {**GRAPH, "drawn_labels": 50},
+    # Of 300 channels of five labels, most would be nearly 0.
+    "p-gnn-con many": {**GRAPH, "drawn_labels": 50, "embedding_channels": 4},
 }
 RESUMED = "algcn resumed"
 
