@@ -25,6 +25,7 @@ CASES: LazyTable[Callable[[int], list[dict[str, Any]]]] = LazyTable(
         "training_step_p-gnn-con": "benchmarks.speed.training_speed:P_GNN_CON",
         "training_step_i-gnn-con": "benchmarks.speed.training_speed:I_GNN_CON",
         "training_step_agah": "benchmarks.speed.training_speed:AGAH",
+        "training_step_many_labels": "benchmarks.speed.label_speed:measure",
         "training_step_algcn_mirflickr": "benchmarks.speed.training_speed:ALGCN_MIRFLICKR",
     }
 )

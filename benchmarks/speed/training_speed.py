@@ -25,17 +25,17 @@ Step = Callable[[], Tensor]  # A training step; it returns the loss before the u
 def library_step(method: Method, batch: Items, config: TrainConfig) -> Step:
     """The training step of `fit`."""
     optimizer = RetrievalModule(method, config).configure_optimizers()
+    return lambda: update(method, optimizer, batch)
+
+
+def update(method: Method, optimizer: torch.optim.Optimizer, batch: Items) -> Tensor:
+    """Update a method by one batch, and return the loss before."""
     image, text, labels = batch
-
-    def step() -> Tensor:
-        optimizer.zero_grad()
-        terms = method.loss_terms(method(image, text), labels)
-        total = method.total_loss(terms)
-        total.backward()
-        optimizer.step()
-        return total.detach()
-
-    return step
+    optimizer.zero_grad()
+    total = method.total_loss(method.loss_terms(method(image, text), labels))
+    total.backward()
+    optimizer.step()
+    return total.detach()
 
 
 def plain_step(loss: Loss, parameters: Parameters, batch: Items, config: TrainConfig) -> Step:
