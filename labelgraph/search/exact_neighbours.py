@@ -189,9 +189,8 @@ def _few_sparse_neighbours(query: Embeddings, database: Embeddings, k: int) -> t
     return 0.0 - best, positions
 
 
-# A block of 16 x 16384 words, 2 MiB for codes of 64 bits, fits in the caches.
 CODE_BLOCK_QUERIES = 2**4
-CODE_BLOCK_ITEMS = 2**14
+CODE_BLOCK_WORDS = 2**18  # Of 64 bits, 2 MiB: they fit in the caches.
 WORDS: dict[int, type[np.unsignedinteger]] = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 
 
@@ -231,8 +230,9 @@ def _search(query: np.ndarray, items: np.ndarray, k: int) -> tuple[np.ndarray, n
     bits = 8 * items.itemsize * items.shape[1]
     dtype = np.uint8 if bits < 255 else np.uint16
     nearest = Nearest(len(query), k, dtype)
-    for start in range(0, len(items), CODE_BLOCK_ITEMS):
-        block = items[start : start + CODE_BLOCK_ITEMS]
+    size = CODE_BLOCK_WORDS // len(query)
+    for start in range(0, len(items), size):
+        block = items[start : start + size]
         distances = np.bitwise_count(query[:, :1] ^ block[:, 0])
         for word in range(1, items.shape[1]):
             distances = np.add(distances, np.bitwise_count(query[:, word : word + 1] ^ block[:, word]), dtype=dtype)
