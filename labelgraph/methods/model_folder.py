@@ -21,6 +21,7 @@ from labelgraph._core.checks import check_encoders
 from labelgraph._core.commit import FolderWriter
 from labelgraph._core.manifest import FolderFormat
 from labelgraph._core.versions import Version
+from labelgraph.methods.stored_tensors import tensors_of
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -149,7 +150,7 @@ def check_finite_state(state: Mapping[str, Tensor]) -> None:
         ValueError: If one has; the message names it.
     """
     for name, tensor in state.items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+        if tensor.is_floating_point() and tensor.numel() and not all(end.isfinite() for end in tensor.aminmax()):
             raise ValueError(f"{name!r} must be finite (got NaN or infinity)")
 
 
@@ -210,14 +211,12 @@ def read_model(version: Version, name: str) -> SavedModel:
     Raises:
         ValueError: If the model is damaged or belongs to another method.
     """
-    from safetensors.torch import load
-
     entries, path = version.folder / MODEL_FORMAT.manifest, version.path(TENSORS)
     if version.entries.get("method") != name:
         raise ValueError(f"{entries}: expected the method {name!r} (got {version.entries.get('method')!r})")
-    content = version.read(TENSORS)
+    version.verify(TENSORS)
     with refusing(path, "safetensors"):
-        tensors = load(content)
+        tensors = tensors_of(version.mapped(TENSORS), path)
     with refusing(entries, "the entries of a method"):
         names, config = version.entries["label_names"], dict(version.entries["config"])
         channels = tuple(version.entries[f"{side}_channels"] for side in ("image", "text"))
