@@ -46,8 +46,9 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--out", metavar="DIR", type=Path,
                          help="new folder for data, model and index (default: a temporary folder, which is "
                          "deleted at the end)")  # fmt: skip
-    command.add_argument("--method", metavar="NAME", default="algcn", choices=list(SETTINGS),
-                         help=f"one of: {', '.join(SETTINGS)} (default: algcn)")  # fmt: skip
+    command.add_argument("--method", metavar="NAME",
+                         help=f"one of: {', '.join(SETTINGS)} (default: algcn); with tags, one of: "
+                         f"{', '.join(tag_steps.METHODS)} (default: expected-relevance)")  # fmt: skip
     command.add_argument("--threads", metavar="N", type=int, default=2, help="threads of torch (default: 2)")
     command.add_argument("--report", metavar="FILE", type=Path, help="JSON file for the results")
     return command
@@ -61,6 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.error(f"'--items' must be at least 100 (got {options.items})")
     if options.kind != "tags" and (options.labels is not None or options.without_training):
         command.error("'--labels' and '--without-training' are for tags (got commands)")
+    able = list(tag_steps.METHODS if options.kind == "tags" else SETTINGS)
+    options.method = options.method or able[0]
+    if options.method not in able:
+        command.error(f"'--method' must be one of {', '.join(able)} (got {options.method})")
     if options.out is not None and options.out.exists():
         command.error(f"'--out' must be a new folder (got {options.out})")
     return guarded(lambda: _measure(options), "run the command again to start over")
@@ -99,7 +104,8 @@ def _report(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 def _tags_report(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Write the data with many labels, and run all steps."""
     labels = options.labels or LABELS
-    steps = _reported(tag_steps.measure(folder, options.items, labels, options.threads, not options.without_training))
+    method = None if options.without_training else options.method
+    steps = _reported(tag_steps.measure(folder, options.items, labels, options.threads, method))
     return {
         "environment": {**environment(), "threads": options.threads},
         "items": options.items,
