@@ -11,6 +11,7 @@ from torch import Tensor
 from labelgraph.metrics.grades import Labels, check_labels
 from labelgraph.metrics.sparse_labels import SparseLabels
 
+CACHED_LABELS = 2**20  # Number of labels of items compared at a time.
 NEEDS = {"jaccard": "labels", "exact": "labels", "own": "ids"}
 
 
@@ -57,12 +58,14 @@ class ItemValues:
             shared = database.shared_at(query[rows], places)
             values = _of_sizes(name, shared, asked_sizes, database.sizes_at(places))
             return self._searched(values, rows, places)
-        asked, held = query[rows], database[places]
         if name == "own":
-            values = (asked[:, None] == held).double()
+            values = (query[rows, None] == database[places]).double()
         else:
-            shared = torch.einsum("qc,qkc->qk", asked.double(), held.double())
-            values = _of_sizes(name, shared, asked.sum(1).double(), held.sum(2).double())
+            # Allocated before the parts, because small results between them would keep their memory from being reused.
+            values = torch.empty(places.shape, dtype=torch.float64, device=places.device)
+            step = max(1, CACHED_LABELS // max(1, places.shape[1] * database.shape[1]))
+            for part, asked, where in zip(*(side.split(step) for side in (values, query[rows], places)), strict=True):
+                part[:] = _of_labels(name, asked, database[where])
         return self._searched(values, rows, places)
 
     def whole(self, name: str, rows: slice) -> Tensor:
@@ -90,6 +93,12 @@ class ItemValues:
         if not self.excluded or query is None or database is None:
             return values
         return values.masked_fill_(query[rows, None] == (database if places is None else database[places]), 0.0)
+
+
+def _of_labels(name: str, asked: Tensor, held: Tensor) -> Tensor:
+    """Compute values from the labels of the queries, (b, C), and of the items of each query, (b, k, C)."""
+    shared = torch.einsum("qc,qkc->qk", asked.float(), held.float())  # Whole numbers, which are exact.
+    return _of_sizes(name, shared.double(), asked.sum(1).double(), held.sum(2).double())
 
 
 def _of_sizes(name: str, shared: Tensor, asked: Tensor, held: Tensor) -> Tensor:
