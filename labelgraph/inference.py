@@ -161,21 +161,33 @@ BLOCK_SCORES = 2**24  # Scores of all labels in memory at a time, 64 MiB.
 def highest_label_scores(method: Method, data: CrossModalData) -> dict[str, sp.csr_array]:
     """Score many labels for images and texts, and keep the 32 highest scores of each item.
 
+    Args:
+        method: A method with the labels of the data, and possibly others after them, which are left out.
+        data: Items to score.
+
     Returns:
         CSR arrays by side, (N, C). A constant is added to the scores of a side, so that the lowest one is 1, and all
         rank before the labels that are not kept.
+
+    Raises:
+        ValueError: If the data have more labels than the method.
     """
     matrices = {}
     for side in SIDES:
-        rows = _by_batch(method, side, data, BLOCK_SCORES // data.num_labels + 1, partial(_highest, method))
+        rows = _by_batch(
+            method, side, data, BLOCK_SCORES // data.num_labels + 1, partial(_highest, method, data.num_labels)
+        )
         matrix = _csr_rows(rows, data.num_labels)
         matrix.data += 1 - matrix.data.min(initial=1)
         matrices[side] = matrix
     return matrices
 
 
-def _highest(method: Method, side: str, features: Tensor) -> Tensor:
-    return pack_rows(*top_rows(method.label_scores(side, features), KEPT_LABELS))
+def _highest(method: Method, num_labels: int, side: str, features: Tensor) -> Tensor:
+    scores: Tensor = method.label_scores(side, features)
+    if scores.shape[1] < num_labels:
+        raise ValueError(f"'data' must have at most the {scores.shape[1]:,} labels of the method (got {num_labels:,})")
+    return pack_rows(*top_rows(scores[:, :num_labels], KEPT_LABELS))
 
 
 def _label_scores(

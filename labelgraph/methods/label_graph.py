@@ -82,9 +82,18 @@ class LabelGraphMethod(Method):
 
     @classmethod
     def kept_graph(cls, config: Any, graph: Data) -> Data:
-        """Return the edges that the settings ask for; of many labels, only the heaviest edges into each label."""
+        """Return the edges that the settings ask for; of many labels, only the heaviest edges into each label.
+
+        Raises:
+            ValueError: If these edges have no counts for the label embeddings.
+        """
         if not _many(config, graph):
             return graph
+        if config.edges == "meaning" and config.label_embedding == "pmi-svd":
+            raise ValueError(
+                "'label_embedding' must be 'given', 'learned' or 'one-hot' for edges='meaning' with more than "
+                f"{DENSE_LABELS:,} labels (got 'pmi-svd', which needs the edges of co-occurrence)"
+            )
         return KNN(config.kept_neighbors)(_edges(config, graph))
 
     @classmethod

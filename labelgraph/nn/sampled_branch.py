@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -145,7 +145,7 @@ class SampledLabelBranch(LabelBranch):
     _order: Tensor
     _starts: Tensor
     _loops: Tensor
-    _kept: tuple[object, Tensor] | None = None
+    _kept: tuple[object, int, Tensor] | None = None
 
     def __init__(
         self,
@@ -165,6 +165,17 @@ class SampledLabelBranch(LabelBranch):
         )
         self.register_buffer("_loops", torch.zeros(num_labels, dtype=torch.bool), persistent=False)
         self._loops[target[source == target]] = True
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        for name in ("edge_index", "residual"):
+            own, held = getattr(self.adjacency, name, None), state_dict.get(f"{prefix}adjacency.{name}")
+            if own is not None and held is not None and held.shape != own.shape:
+                # Earlier versions had a matrix of all pairs of up to 10,000 labels, or edges without a limit.
+                raise ValueError(
+                    f"'{prefix}adjacency.{name}' must have the shape {tuple(own.shape)} of the kept edges (got "
+                    f"{tuple(held.shape)}, which an earlier version saved); train the model again"
+                )
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def __getstate__(self) -> dict[str, object]:
         return {**super().__getstate__(), "_kept": None}
@@ -219,8 +230,10 @@ class SampledLabelBranch(LabelBranch):
         """Compute the classifiers of all labels (C, H) exactly; without gradients, they are kept for later calls."""
         if torch.is_grad_enabled() or torch.compiler.is_compiling():
             return self()[0]
-        state = parameter_state(self)
-        if self._kept is None or self._kept[0] != state:
-            self._kept = None  # Not two at a time.
-            self._kept = state, self()[0]
-        return self._kept[1]
+        state, kept = parameter_state(self), self._kept  # Another thread may set `_kept` meanwhile.
+        if kept is None or kept[:2] != (state, kept[2]._version):
+            self._kept = kept = None  # Not two at a time.
+            with torch.inference_mode(False), torch.no_grad():  # So that a change in place shows in the version.
+                classifiers = self()[0]
+            self._kept = kept = state, classifiers._version, classifiers
+        return kept[2]

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 import torch
 from torch.nn import functional as F
 
-from labelgraph.data import csr_tensor
+from labelgraph.data import CrossModalData, csr_tensor
 from labelgraph.graph import KNN, BinaryAdjacency, cooccurrence_graph, meaning_graph, merge_graphs
 from labelgraph.inference import encode, encode_labels, highest_label_scores
 from labelgraph.methods import build_method, load_method, method_class
@@ -112,6 +112,31 @@ def test_similar_names_are_edges_of_many_labels_too(edges, tmp_path):
     loaded = load_method(tmp_path)
     for one, other in zip(method.eval().label_branch(), loaded.label_branch(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_similar_names_have_no_counts_for_the_embeddings_of_many_labels():
+    data = many(size=60)
+    graph = cooccurrence_graph(data.labels, data.label_names, x=data.label_vectors.float())
+    settings = {"edges": "meaning", "hidden_channels": 4}
+    with pytest.raises(ValueError, match=r"'label_embedding' must be 'given'.*'meaning'.*1,024.*'pmi-svd'"):
+        build_method("dagnn", 24, 20, graph, **settings)
+    assert build_method("dagnn", 24, 20, graph, **settings, label_embedding="given").takes_sparse_labels
+
+
+def test_only_the_labels_of_the_data_are_ranked():
+    """A method may have more labels than the data, which are its first ones."""
+    data = many(size=20)
+    method = build_method("algcn", 24, 20, cooccurrence_graph(data.labels), hidden_channels=4).eval()
+    fewer = CrossModalData(data.image, data.text, data.labels[:, :1090])
+    for side, highest in highest_label_scores(method, fewer).items():
+        scores = method.label_scores(side, getattr(data, side)).detach()[:, :1090]
+        assert highest.shape == (20, 1090)
+        assert torch.equal(
+            torch.from_numpy(highest.toarray() > 0).nonzero()[:, 1].view(20, 32), scores.topk(32).indices.sort().values
+        )
+    more = CrossModalData(data.image, data.text, sp.hstack([data.labels, data.labels[:, :5]], "csr"))
+    with pytest.raises(ValueError, match=r"'data'.*1,100 labels.*\(got 1,105\)"):
+        highest_label_scores(method, more)
 
 
 @pytest.mark.parametrize("settings", [{"adjacency": "metric"}, {"adjacency": "attention"}, {"conv": "gat"}])

@@ -145,3 +145,23 @@ def test_the_classifiers_of_all_labels_are_kept_until_a_parameter_changes():
         assert not torch.allclose(second, first)
         torch.testing.assert_close(copy.deepcopy(sampled).classifiers(), second)
     assert sampled.classifiers().requires_grad
+
+
+def test_a_change_of_the_kept_classifiers_does_not_stay():
+    sampled = branch()
+    with torch.inference_mode():
+        sampled.classifiers()[3] = 0
+        torch.testing.assert_close(sampled.classifiers(), sampled()[0])
+    with torch.no_grad():
+        kept = sampled.classifiers()
+    (kept * nn.Parameter(torch.ones(1))).sum().backward()  # Tensors of the inference mode would raise an error.
+
+
+@pytest.mark.parametrize(("name", "shape"), [("residual", (SIZE, SIZE)), ("edge_index", (2, 9))])
+def test_parameters_of_other_edges_are_refused(name, shape):
+    sampled = branch()
+    state = sampled.state_dict() | {f"adjacency.{name}": torch.zeros(shape)}
+    with pytest.raises(
+        ValueError, match=rf"'adjacency.{name}'.*\(got \({shape[0]}, {shape[1]}\).*train the model again"
+    ):
+        sampled.load_state_dict(state)
