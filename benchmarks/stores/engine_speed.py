@@ -7,13 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from benchmarks.stores.filled import NAMES, fill, labelled, method, probable, vectors
 from labelgraph.cli.common import note
 from labelgraph.search import Neighbours, Searcher
 
-QUERIES, SINGLE, K, REPEATS = 200, 20, 10, 2
+QUERIES, SINGLE, K, TURNS = 200, 100, 10, 5
 Case = tuple[str, str | None, str]
 
 
@@ -27,9 +28,9 @@ def measure(folder: Path, items: int, codes: bool, milvus: bool = False) -> list
         milvus: Whether to measure Milvus Lite, which takes minutes, instead of LanceDB.
 
     Returns:
-        For each index: CPU seconds of a batch of 200 queries, ``cpu_seconds``, of 20 queries one by one,
-        ``single_cpu_seconds``, and of the batch with a label filter, ``filtered_cpu_seconds``; the same as ratios to
-        FAISS flat; and ``recall`` of the first 10.
+        For each index: CPU seconds of a batch of 200 queries, ``cpu_seconds``, of 100 queries one by one,
+        ``single_cpu_seconds``, and of the batch with a label filter, ``filtered_cpu_seconds``; the median ratios
+        to FAISS flat, whose searches take turns with those of the index; and ``recall`` of the first 10.
     """
     torch.set_num_threads(1)
     cases: list[Case] = [("FAISS flat", None, "faiss-binary-flat" if codes else "faiss-flat")]
@@ -40,19 +41,18 @@ def measure(folder: Path, items: int, codes: bool, milvus: bool = False) -> list
         cases += [(f"LanceDB, {index}", f"lance:{folder / f'{codes}-{index}'}", index) for index in ("exact", "ivf")]
     results: list[dict[str, Any]] = []
     wanted: Neighbours | None = None
+    flat: Searcher | None = None
     for title, place, index in cases:
         started = time.perf_counter()
         searcher = fill(Searcher(method(codes), index, NAMES, place), items, codes)
         build = time.perf_counter() - started
         note(f"{title}: {items:,} items in {build:.0f} s")
-        result, found = _searches(searcher, codes)
+        flat = flat or searcher
+        result, found = _searches(searcher, flat, codes)
         note(f"{title}: searched, {result['cpu_seconds']:.3g} CPU seconds for {QUERIES} queries")
         wanted = wanted or found
         results.append({"index": title, "kind": "codes" if codes else "vectors", "items": items,
                         "build_seconds": build, **result, "recall": _recall(found, wanted)})  # fmt: skip
-    for result in results:
-        for name in ("cpu_seconds", "single_cpu_seconds", "filtered_cpu_seconds"):
-            result[name.replace("cpu_seconds", "ratio")] = result[name] / results[0][name]
     return results
 
 
@@ -77,28 +77,27 @@ def candidates(folder: Path, items: int) -> list[dict[str, Any]]:
     return results
 
 
-def _searches(searcher: Searcher, codes: bool) -> tuple[dict[str, float], Neighbours]:
-    queries, side = vectors(QUERIES, 1_000_000_007, codes), searcher._sides["image"]
+def _searches(searcher: Searcher, flat: Searcher, codes: bool) -> tuple[dict[str, float], Neighbours]:
+    queries, sides = vectors(QUERIES, 1_000_000_007, codes), [each._sides["image"] for each in (searcher, flat)]
+    runs: dict[str, Callable[[Any], object]] = {
+        "": lambda side: side.search(queries, K, None, None),
+        "single_": lambda side: [side.search(query[None], K, None, None) for query in queries[:SINGLE]],
+        "filtered_": lambda side: side.search(queries, K, [3, 5], None),
+    }
+    found = sides[0].search(queries, K, None, None)
+    result: dict[str, float] = {}
+    for name, run in runs.items():
+        turns = np.array([[_cpu(run, side) for side in sides] for _ in range(TURNS)])
+        ratio = 1.0 if searcher is flat else float(np.median(turns[:, 0] / turns[:, 1]))
+        result |= {f"{name}cpu_seconds": float(turns[:, 0].min()), f"{name}ratio": ratio}
+    return result, found
 
-    def single() -> list[Neighbours]:
-        return [side.search(query[None], K, None, None) for query in queries[:SINGLE]]
 
-    found = side.search(queries, K, None, None)
-    return {
-        "cpu_seconds": _cpu(lambda: side.search(queries, K, None, None)),
-        "single_cpu_seconds": _cpu(single),
-        "filtered_cpu_seconds": _cpu(lambda: side.search(queries, K, [3, 5], None)),
-    }, found
-
-
-def _cpu(run: Callable[[], object]) -> float:
-    """Return the CPU seconds of all threads of this process, the fewest of two runs."""
-    times = []
-    for _ in range(REPEATS):
-        started = time.process_time()
-        run()
-        times.append(time.process_time() - started)
-    return min(times)
+def _cpu(run: Callable[[Any], object], side: Any) -> float:
+    """Return the CPU seconds of all threads of this process."""
+    started = time.process_time()
+    run(side)
+    return time.process_time() - started
 
 
 def _recall(found: Neighbours, wanted: Neighbours) -> float:

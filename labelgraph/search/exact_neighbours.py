@@ -57,7 +57,7 @@ def comparable(embeddings: Embeddings) -> Embeddings:
         if embeddings.similarity == "cosine":  # Before float32, which has no numbers as small as those of float64.
             vectors = unit_length(vectors.to(torch.promote_types(vectors.dtype, torch.float32)))
         vectors = vectors.to(torch.float32)
-    return Embeddings(vectors.contiguous(), embeddings.similarity, embeddings.num_labels)
+    return embeddings._with(vectors.contiguous())  # Finite, as rows of embeddings are short enough for float32.
 
 
 def find(query: Embeddings, database: Embeddings, k: int, held: tuple[Any, ...] | None = None) -> tuple[Tensor, Tensor]:

@@ -105,20 +105,18 @@ class LanceEngine:
     @named
     def model_key(self) -> str | None:
         """Return the key of the model, see `Engine.model_key`."""
+        if (held := self._unchanged()) is not None:
+            return str(held.schema.metadata[KEY].decode())
         if self._local and not holds_lance(Path(self._path)):
             self.forget()
             return None
-        held, stamp = self._held, self._stamp()
-        if held is not None and stamp is not None and held.stamp == stamp:
-            schema = held.schema
-        else:
-            try:
-                schema = self._table().schema
-            except ValueError as error:
-                if "was not found" in str(error):
-                    return None
-                raise
-        key = (schema.metadata or {}).get(KEY)
+        try:
+            items = self._table()
+        except ValueError as error:
+            if "was not found" in str(error):
+                return None
+            raise
+        key = (items.schema.metadata or {}).get(KEY)
         if key is None:
             raise ValueError(f"{self.address}: expected a store of labelgraph (got a table of another program)")
         return str(key.decode())
@@ -276,15 +274,20 @@ class LanceEngine:
 
         Every thread keeps the version that it got, while another thread gets the next one.
         """
-        held, stamp = self._held, self._stamp()
-        if held is not None and stamp is not None and held.stamp == stamp:
+        if (held := self._unchanged()) is not None:
             return held
+        held, stamp = self._held, self._stamp()
         version = self._table().version
         if held is None or (held.version, held.stamp) != (version, stamp):
             if held is not None and held.version == version:  # The store was deleted and made again.
                 self.forget()
             held = self._held = Snapshot(self._connect()[1].open_table(ITEMS), stamp)
         return held
+
+    def _unchanged(self) -> Snapshot | None:
+        """Return the snapshot if the files of versions say that it is the present one; otherwise ask LanceDB."""
+        held, stamp = self._held, self._stamp()
+        return held if held is not None and stamp is not None and held.stamp == stamp else None
 
     def _stamp(self) -> object:
         """Return the stamp of the items; None for object storage."""

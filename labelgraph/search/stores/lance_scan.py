@@ -32,11 +32,10 @@ def nearest_rows(blocks: Iterable[Block], queries: np.ndarray, k: int) -> tuple[
     Returns:
         Negative inner products or Hamming distances, ascending, and ids of the R <= k rows of each query, (Q, R).
     """
-    codes = queries.dtype == np.uint8
-    asked = _embeddings(np.ascontiguousarray(queries))
-    best = None
+    codes, best = queries.dtype == np.uint8, None
+    asked = torch.from_numpy(np.ascontiguousarray(queries))
     for vectors, rows in blocks:
-        scores, places = find(asked, vectors, k)
+        scores, places = find(vectors._with(asked), vectors, k)
         found = scores.numpy() if codes else -scores.numpy(), rows[places.numpy()]
         best = found if best is None else _nearer(best, found, k)
     if best is None:
