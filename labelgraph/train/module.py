@@ -24,7 +24,7 @@ from labelgraph.metrics import mean_average_precision
 from labelgraph.nn import table_parameters
 from labelgraph.train.datamodule import Batch
 from labelgraph.train.settings import TrainConfig
-from labelgraph.train.table_steps import AdamWithTables, by_label
+from labelgraph.train.table_steps import AdamWithTables, by_label, check_optimizer
 
 MONITOR = "validation_map"  # Metric that selects the best epoch.
 DRAWS = 0x9E3779B1  # Distance of the random seeds of two processes, or of two steps.
@@ -61,9 +61,8 @@ class RetrievalModule(L.LightningModule):
         """Create Adam or SGD. The fused implementation is several times faster than the loop over parameters."""
         config = self.config
         groups = self.method.param_groups(config.lr)
+        check_optimizer(self.method, config)
         if tables := table_parameters(self.method):
-            if config.optimizer == "sgd":
-                raise ValueError(f"'optimizer' must be 'adam' for {self.method.name!r} with many labels (got 'sgd')")
             return AdamWithTables(groups, tables, config.lr, betas=config.betas, weight_decay=config.weight_decay)
         if config.optimizer == "sgd":
             return torch.optim.SGD(groups, momentum=config.momentum, weight_decay=config.weight_decay, fused=True)

@@ -36,6 +36,7 @@ from labelgraph.train.fitting import (
 from labelgraph.train.launch import by_first, check_processes, join_processes
 from labelgraph.train.loggers import LOGS, check_logger_place
 from labelgraph.train.settings import STAGES, build_settings, published_settings, with_small_set_rates
+from labelgraph.train.table_steps import check_optimizer
 
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback
@@ -152,19 +153,17 @@ def train_method(
     join_processes()
     L.seed_everything(seed, verbose=False)
     built = _build(method, data, settings["model"], model, graph, label_vectors)
-    own: dict[str, Any] = {
-        "seed": seed,
-        "progress": progress,
-        "keep_checkpoints": keep_checkpoints,
-        "unseen_labels": unseen_labels,
-    }
-    theirs: dict[str, Any] = {"callbacks": tuple(callbacks), "logger": logger, "trainer_options": trainer_options}
+    for stage in needed:  # Before the hours of the first one.
+        check_optimizer(built, settings[stage], stage)
+    own: dict[str, Any] = {"seed": seed, "progress": progress, "trainer_options": trainer_options}
+    theirs: dict[str, Any] = {"callbacks": tuple(callbacks), "logger": logger, "unseen_labels": unseen_labels}
     results = {}
     with ExitStack() as stack:
         checkpoints = as_path("folder", folder or _temporary(stack))
         logs = as_path("log_folder", log_folder or checkpoints / LOGS)
         for stage in needed:
             of_stage: dict[str, Any] = {"fill_missing": stage == "stage2", "log_folder": logs / stage}
+            of_stage["keep_checkpoints"] = keep_checkpoints
             results[stage] = fit(built, data, settings[stage], checkpoints / stage, **own, **theirs, **of_stage)
     return TrainedMethod(built, results, {**settings, "model": built.config}, data)
 

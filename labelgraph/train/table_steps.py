@@ -13,6 +13,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from labelgraph.methods import Method
 from labelgraph.nn import LabelReferences, table_parameters
+from labelgraph.train.settings import TrainConfig
 
 
 class AdamWithTables(torch.optim.Optimizer):
@@ -76,6 +77,24 @@ class AdamWithTables(torch.optim.Optimizer):
         self._adam.step()
         self._lazy.step()
         return loss
+
+
+def check_optimizer(method: Method, config: TrainConfig, group: str = "train") -> None:
+    """Check that the optimizer takes the sparse gradients of tables.
+
+    Args:
+        method: Method to train.
+        config: Settings of the training.
+        group: Group of the settings, for the message.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    if config.optimizer != "adam" and table_parameters(method):
+        raise ValueError(
+            f"'optimizer' must be 'adam' for {method.name!r} with many labels (got {config.optimizer!r}); set "
+            f"{group}.optimizer=adam"
+        )
 
 
 def averaging_of(method: Method, decay: float) -> WeightAveraging:

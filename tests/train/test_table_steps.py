@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from labelgraph.data import drop_modalities
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import ExpectedRelevance, ExpectedRelevanceConfig
 from labelgraph.nn import LabelTable, table_parameters
@@ -98,6 +99,16 @@ def test_averages_leave_tables_as_they_are_and_average_the_rest(tmp_path):
 def test_stochastic_gradient_descent_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"'optimizer' must be 'adam'.*got 'sgd'"):
         run(tmp_path, 1, optimizer="sgd")
+
+
+def test_the_optimizer_of_the_second_stage_is_refused_before_the_first(tmp_path):
+    data = drop_modalities(many(60), 0.2)
+    model = {"hidden_channels": 4, "label_embedding": "learned", "embedding_channels": 3}
+    with pytest.raises(
+        ValueError, match=r"'optimizer' must be 'adam' for 'p-gnn-con'.*got 'sgd'.*stage2.optimizer=adam"
+    ):
+        train_method("p-gnn-con", data, model=model, folder=tmp_path, progress=False)
+    assert not [*tmp_path.iterdir()]
 
 
 def test_clipping_of_sparse_gradients_is_refused(tmp_path):
