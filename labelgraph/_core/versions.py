@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -69,13 +68,6 @@ class Version:
         content = self.open(name).read(self.files[name].size + 1)
         self._compare(name, sha256_bytes(content))
         return content
-
-    def mapped(self, name: str) -> mmap.mmap:
-        """Map a file into memory. Its checksum is not checked, see `verify`, and changes are not written to the file.
-
-        The file stays mapped after the ``with``, and even if it was deleted.
-        """
-        return mmap.mmap(self.open(name).fileno(), 0, access=mmap.ACCESS_COPY)
 
     def json(self, name: str) -> Any:
         """Read a JSON file, and check its checksum."""

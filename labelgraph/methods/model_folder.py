@@ -21,7 +21,6 @@ from labelgraph._core.checks import check_encoders
 from labelgraph._core.commit import FolderWriter
 from labelgraph._core.manifest import FolderFormat
 from labelgraph._core.versions import Version
-from labelgraph.methods.stored_tensors import tensors_of
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -211,12 +210,14 @@ def read_model(version: Version, name: str) -> SavedModel:
     Raises:
         ValueError: If the model is damaged or belongs to another method.
     """
+    from safetensors.torch import load
+
     entries, path = version.folder / MODEL_FORMAT.manifest, version.path(TENSORS)
     if version.entries.get("method") != name:
         raise ValueError(f"{entries}: expected the method {name!r} (got {version.entries.get('method')!r})")
-    version.verify(TENSORS)
+    content = version.read(TENSORS)
     with refusing(path, "safetensors"):
-        tensors = tensors_of(version.mapped(TENSORS), path)
+        tensors = load(content)
     with refusing(entries, "the entries of a method"):
         names, config = version.entries["label_names"], dict(version.entries["config"])
         channels = tuple(version.entries[f"{side}_channels"] for side in ("image", "text"))
