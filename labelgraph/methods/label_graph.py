@@ -29,7 +29,7 @@ from labelgraph.nn import (
 )
 
 SPARSE_ADJACENCIES = ("static", "adaptive")
-MOST_LABELS = 10_000  # Of the others. A matrix of all pairs takes 400 MB.
+MOST_LABELS = 10_000  # With another adjacency: its matrix of all pairs of labels takes 400 MB.
 
 
 class LabelGraphMethod(Method):

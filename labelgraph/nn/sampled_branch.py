@@ -195,14 +195,14 @@ class SampledLabelBranch(LabelBranch):
     def neighbourhood(self, labels: Tensor) -> Neighbourhood:
         """Draw the labels and edges from which the classifiers of distinct labels (K,) are computed."""
         source = self.adjacency.edge_index[0]
-        found = torch.zeros_like(self._loops)
-        found[labels] = True
+        reached = torch.zeros_like(self._loops)
+        reached[labels] = True
         nodes, edges, shares, sizes = [labels], [], [], [(len(labels), 0)]
         for _ in range(len(self.encoder.convs)):
             drawn, stands = self._edges_into(nodes[-1])
             near = source[drawn]
-            new = near[~found[near]].unique()
-            found[new] = True
+            new = near[~reached[near]].unique()
+            reached[new] = True
             nodes.append(new)
             edges.append(drawn)
             shares.append(stands)

@@ -133,7 +133,7 @@ class _Averaging(WeightAveraging):
 
 
 def by_label(module: nn.Module) -> Iterator[Tensor]:
-    """Yield the parameters and buffers with a row for each of many labels, or of their edges."""
+    """Yield the parameters and buffers with a row for each of many labels."""
     for part in module.modules():
         if isinstance(part, LabelReferences) or getattr(part, "sparse", False):
             yield from part.parameters(recurse=False)
