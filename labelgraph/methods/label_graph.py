@@ -29,7 +29,7 @@ from labelgraph.nn import (
 )
 
 SPARSE_ADJACENCIES = ("static", "adaptive")
-MOST_LABELS = 10_000  # With another adjacency: its matrix of all pairs of labels takes 400 MB.
+MOST_LABELS = 10_000  # With a matrix of all pairs of labels: another adjacency, or one-hot embeddings. It takes 400 MB.
 
 
 class LabelGraphMethod(Method):
@@ -198,6 +198,11 @@ def _many(config: LabelGraphConfig, graph: Data) -> bool:
             f"'graph' must have at most {MOST_LABELS:,} labels for adjacency={config.adjacency!r} and "
             f"conv={config.conv!r} (got {num_labels:,}); use adjacency='static' or 'adaptive' with conv='gcn', or "
             "'expected-relevance'"
+        )
+    if num_labels > MOST_LABELS and config.label_embedding == "one-hot":
+        raise ValueError(
+            f"'label_embedding' must be 'pmi-svd', 'learned' or 'given' for more than {MOST_LABELS:,} labels (got "
+            f"'one-hot' for {num_labels:,} labels)"
         )
     return able and num_labels > DENSE_LABELS
 

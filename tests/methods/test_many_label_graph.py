@@ -149,6 +149,12 @@ def test_settings_that_weigh_all_pairs_take_10_000_labels(settings):
     assert not build_method("algcn", 4, 3, graph, hidden_channels=4, **values).takes_sparse_labels
 
 
+def test_one_hot_embeddings_are_for_10_000_labels():
+    graph = cooccurrence_graph(sp.csr_array((2, 100_000)))
+    with pytest.raises(ValueError, match=r"'label_embedding'.*10,000 labels \(got 'one-hot' for 100,000"):
+        build_method("dagnn", 4, 3, graph, label_embedding="one-hot")
+
+
 def test_i_gnn_con_says_for_how_many_labels_it_is():
     with pytest.raises(ValueError, match=r"at most 10,000 labels for adjacency='metric'.*10,001"):
         build_method("i-gnn-con", 32, 16, cooccurrence_graph(sp.csr_array((2, 10_001))))
