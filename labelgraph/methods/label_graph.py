@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from labelgraph._core.names import SIDES
+from labelgraph._core.versions import Version
 from labelgraph.data import DENSE_LABELS
 from labelgraph.graph import KNN, BinaryAdjacency, meaning_graph, merge_graphs
 from labelgraph.graph.edges import names_of
@@ -27,6 +28,7 @@ from labelgraph.nn import (
     cosine_scores,
     label_adjacency,
 )
+from labelgraph.nn.label_encoder import values_follow
 
 SPARSE_ADJACENCIES = ("static", "adaptive")
 MOST_LABELS = 10_000  # With a matrix of all pairs of labels: another adjacency, or one-hot embeddings. It takes 400 MB.
@@ -107,6 +109,12 @@ class LabelGraphMethod(Method):
             "label_branch": _label_branch(config, graph),
             **hash_heads(config, config.hidden_channels),
         }
+
+    @classmethod
+    def read(cls, version: Version) -> Self:
+        """Read a method that `write` added to a version of a folder, in evaluation mode."""
+        with values_follow():
+            return super().read(version)
 
     def encode_image(self, image: Tensor) -> Tensor:
         """Encode image features (B, D_v) as embeddings (B, H), or with hash heads as codes of -1 and 1, (B, bits)."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import chain, pairwise, repeat
 
 import torch
@@ -12,6 +14,7 @@ from torch_geometric.data import Data
 
 from labelgraph._core.checked_config import PositiveInt, check_value
 from labelgraph.graph import pmi_svd
+from labelgraph.graph.cooccurrence import DEFAULT_CHANNELS
 from labelgraph.nn.adjacency import DenseAdjacency
 from labelgraph.nn.conv import LabelAttentionConv, LabelConv
 
@@ -78,7 +81,22 @@ class LabelEmbedding(nn.Module):
         return f"{self.kind}, {tuple(self.weight.shape)}, trainable={self.weight.requires_grad}"
 
 
+_values_follow: ContextVar[bool] = ContextVar("values_follow", default=False)
+
+
+@contextmanager
+def values_follow() -> Iterator[None]:
+    """Let new embeddings of the kind ``"pmi-svd"`` be zeros, because those of a file follow: they take minutes."""
+    token = _values_follow.set(True)
+    try:
+        yield
+    finally:
+        _values_follow.reset(token)
+
+
 def _initial(graph: Data, kind: str, channels: int | None) -> Tensor:
+    if kind == "pmi-svd" and _values_follow.get():
+        return torch.zeros(graph.num_nodes, min(graph.num_nodes, DEFAULT_CHANNELS) if channels is None else channels)
     if kind == "pmi-svd":
         return pmi_svd(graph, channels)
     if kind == "one-hot":

@@ -238,6 +238,24 @@ def test_wrong_number_of_channels(channels):
         pmi_svd(cooccurrence_graph(np.eye(3)), channels)
 
 
+def test_very_many_labels_have_a_random_decomposition_near_the_exact_one(monkeypatch):
+    """Groups of labels that occur together give singular values that differ."""
+    generator = np.random.default_rng(0)
+    group = generator.integers(0, 4, 6000) ** 2
+    labels = sp.csr_array((np.ones(18_000), (np.repeat(np.arange(6000), 3),
+                           (100 * group[:, None] + generator.integers(0, 100, (6000, 3))).ravel())),
+                          shape=(6000, 1100))  # fmt: skip
+    labels.data[:] = 1
+    graph = cooccurrence_graph((labels > 0).astype(float))
+    exact = pmi_svd(graph, 4)
+    monkeypatch.setattr("labelgraph.graph.cooccurrence.EXACT_SVD_LABELS", 1024)
+    state = torch.random.get_rng_state()
+    ours = pmi_svd(graph, 4)
+    assert torch.equal(torch.random.get_rng_state(), state) and torch.equal(pmi_svd(graph, 4), ours)
+    assert not torch.equal(ours, exact)
+    torch.testing.assert_close(ours, exact, rtol=1e-2, atol=1e-2)
+
+
 def test_many_labels_get_300_channels():
     assert pmi_svd(cooccurrence_graph(np.eye(301))).shape == (301, 300)
 

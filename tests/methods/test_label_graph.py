@@ -74,3 +74,16 @@ def test_a_saved_method_has_its_edges(edges, tmp_path):
     assert loaded.config == method.config
     for mine, theirs in zip(method.label_branch(), loaded.label_branch(), strict=True):
         assert torch.equal(mine, theirs)
+
+
+@pytest.mark.parametrize("channels", [None, 3])
+def test_loading_reads_the_embeddings_and_does_not_compute_them(channels, tmp_path, monkeypatch):
+    graph = cooccurrence_graph(LABELS)
+    method = build_method("dagnn", 32, 16, graph, hidden_channels=8, embedding_channels=channels)
+    method.save_pretrained(tmp_path)
+    monkeypatch.setattr("labelgraph.nn.label_encoder.pmi_svd", None)
+    loaded = load_method(tmp_path)
+    expected = method.label_branch.embedding.weight
+    assert expected.any() and torch.equal(loaded.label_branch.embedding.weight, expected)
+    with pytest.raises(TypeError):
+        build_method("dagnn", 32, 16, graph, hidden_channels=8)
