@@ -155,6 +155,7 @@ def pmi_svd(graph: Data, channels: int | None = None) -> Tensor:
         return torch.zeros(size, channels)
     left, singular = _largest(matrix, channels)
     embedding = left * np.sqrt(singular)
+    embedding[count == 0] = 0  # A decomposition may return up to 1e-7 for a singular value of 0.
     largest = embedding[np.abs(embedding).argmax(0), np.arange(channels)]
     return torch.from_numpy(embedding * np.where(largest < 0, -1.0, 1.0)).to(torch.get_default_dtype())
 

@@ -256,6 +256,12 @@ def test_very_many_labels_have_a_random_decomposition_near_the_exact_one(monkeyp
     torch.testing.assert_close(ours, exact, rtol=1e-2, atol=1e-2)
 
 
+def test_of_very_many_labels_those_that_never_occur_are_zero():
+    """Of the 32 singular values, 29 are 0, and their directions are arbitrary."""
+    embedding = pmi_svd(cooccurrence_graph(sp.csr_array((np.ones(3), ([0, 1, 2], [0, 5, 7])), shape=(3, 12_000))), 32)
+    assert embedding.any(1).nonzero().flatten().tolist() == [0, 5, 7]
+
+
 def test_many_labels_get_300_channels():
     assert pmi_svd(cooccurrence_graph(np.eye(301))).shape == (301, 300)
 
