@@ -225,14 +225,24 @@ def _label_branch(config: LabelGraphConfig, graph: Data) -> LabelBranch:
     embedding = LabelEmbedding(
         graph, config.label_embedding, config.embedding_channels, config.trainable_embedding, sparse=many
     )
+    # Before the encoder: both draw initial weights, in this order since the first measurements.
+    adjacency = _sparse_adjacency(config, graph) if many else _adjacency(config, graph, embedding)
     encoder = LabelEncoder(
         embedding.channels, config.hidden_channels, config.num_layers, conv=config.conv, zero_hop=config.zero_hop
     )
-    if many:
-        kept = BinaryAdjacency(config.threshold, keep_candidates=config.adjacency == "adaptive")(graph)
-        edges = EdgeAdjacency(kept, config.gamma) if config.adjacency == "adaptive" else StaticAdjacency(kept)
-        return SampledLabelBranch(embedding, edges, encoder, config.sampled_neighbors)
-    adjacency = label_adjacency(
+    if isinstance(adjacency, StaticAdjacency | EdgeAdjacency) and many:
+        return SampledLabelBranch(embedding, adjacency, encoder, config.sampled_neighbors)
+    return LabelBranch(embedding, adjacency, encoder)
+
+
+def _sparse_adjacency(config: LabelGraphConfig, graph: Data) -> StaticAdjacency | EdgeAdjacency:
+    adaptive = config.adjacency == "adaptive"
+    kept = BinaryAdjacency(config.threshold, keep_candidates=adaptive)(graph)
+    return EdgeAdjacency(kept, config.gamma) if adaptive else StaticAdjacency(kept)
+
+
+def _adjacency(config: LabelGraphConfig, graph: Data, embedding: LabelEmbedding) -> nn.Module:
+    return label_adjacency(
         config.adjacency,
         BinaryAdjacency(config.threshold)(_edges(config, graph)),
         embedding.weight.detach(),
@@ -240,7 +250,6 @@ def _label_branch(config: LabelGraphConfig, graph: Data) -> LabelBranch:
         num_heads=config.metric_heads,
         threshold=config.threshold,
     )
-    return LabelBranch(embedding, adjacency, encoder)
 
 
 def _edges(config: LabelGraphConfig, graph: Data) -> Data:

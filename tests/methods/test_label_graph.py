@@ -5,8 +5,9 @@ import pytest
 import torch
 from sklearn.metrics.pairwise import cosine_similarity
 
-from labelgraph.graph import cooccurrence_graph
+from labelgraph.graph import BinaryAdjacency, cooccurrence_graph
 from labelgraph.methods import build_method, load_method
+from labelgraph.nn import AdaptiveAdjacency, LabelEmbedding, LabelEncoder, Projector
 
 LABELS = [[1, 1, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1]]
 VECTORS = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.1, 1.0], [0.9, 0.3]])
@@ -87,3 +88,18 @@ def test_loading_reads_the_embeddings_and_does_not_compute_them(channels, tmp_pa
     assert expected.any() and torch.equal(loaded.label_branch.embedding.weight, expected)
     with pytest.raises(TypeError):
         build_method("dagnn", 32, 16, graph, hidden_channels=8)
+
+
+def test_the_parts_draw_their_weights_in_the_order_of_the_measured_methods():
+    """With the same seed, a method starts as it did when its results were measured."""
+    graph = cooccurrence_graph(LABELS)
+    torch.manual_seed(0)
+    ours = build_method("algcn", 5, 6, graph, hidden_channels=8).label_branch
+    torch.manual_seed(0)
+    Projector(5, 8), Projector(6, 8)
+    embedding = LabelEmbedding(graph, "learned")
+    adjacency = AdaptiveAdjacency(BinaryAdjacency()(graph))
+    encoder = LabelEncoder(300, 8)
+    for one, other in zip((embedding, adjacency, encoder), (ours.embedding, ours.adjacency, ours.encoder), strict=True):
+        for first, second in zip(one.parameters(), other.parameters(), strict=True):
+            assert torch.equal(first, second)
