@@ -153,19 +153,36 @@ def train_method(
     join_processes()
     L.seed_everything(seed, verbose=False)
     built = _build(method, data, settings["model"], model, graph, label_vectors)
-    for stage in needed:  # Before the hours of the first one.
-        check_optimizer(built, settings[stage], stage)
-    own: dict[str, Any] = {"seed": seed, "progress": progress, "trainer_options": trainer_options}
-    theirs: dict[str, Any] = {"callbacks": tuple(callbacks), "logger": logger, "unseen_labels": unseen_labels}
+    options: dict[str, Any] = {
+        "seed": seed,
+        "progress": progress,
+        "unseen_labels": unseen_labels,
+        "trainer_options": trainer_options,
+    }
+    options |= {"keep_checkpoints": keep_checkpoints, "callbacks": tuple(callbacks), "logger": logger}
+    results = _run_stages(built, data, {stage: settings[stage] for stage in needed}, folder, log_folder, options)
+    return TrainedMethod(built, results, {**settings, "model": built.config}, data)
+
+
+def _run_stages(
+    built: Method,
+    data: CrossModalData,
+    stages: Mapping[str, Any],
+    folder: str | Path | None,
+    log_folder: str | Path | None,
+    options: Mapping[str, Any],
+) -> dict[str, FitResult]:
+    """Train in each stage, and return the results; a wrong optimizer of any stage is refused before the first one."""
+    for stage, config in stages.items():
+        check_optimizer(built, config, stage)
     results = {}
     with ExitStack() as stack:
         checkpoints = as_path("folder", folder or _temporary(stack))
         logs = as_path("log_folder", log_folder or checkpoints / LOGS)
-        for stage in needed:
-            of_stage: dict[str, Any] = {"fill_missing": stage == "stage2", "log_folder": logs / stage}
-            of_stage["keep_checkpoints"] = keep_checkpoints
-            results[stage] = fit(built, data, settings[stage], checkpoints / stage, **own, **theirs, **of_stage)
-    return TrainedMethod(built, results, {**settings, "model": built.config}, data)
+        for stage, config in stages.items():
+            own: dict[str, Any] = {"fill_missing": stage == "stage2", "log_folder": logs / stage}
+            results[stage] = fit(built, data, config, checkpoints / stage, **own, **options)
+    return results
 
 
 def _temporary(stack: ExitStack) -> str:
