@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
-from labelgraph._core.packed_bits import unpack_bits
+from labelgraph._core.packed_bits import in_parts, unpack_bits
 from labelgraph._core.sparse_rows import InvertedLists, split_rows
 
 if TYPE_CHECKING:
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 SHORT = 1e-12  # The squares of shorter rows lose digits in float32.
 SMALLEST = 1e-30
 CACHED_ITEMS, CACHED_SCORES = 2**14, 2**20  # Of one step of an elementwise computation.
+LARGE_PRODUCT = 2**28  # Multiplications from which the start of threads takes no time that counts.
 
 
 class Similarity:
@@ -40,7 +45,7 @@ class Similarity:
 
     def score(self, query: Sequence[Tensor], database: Sequence[Any], out: Tensor) -> Tensor:
         """Write the scores of prepared queries against a prepared database, (b, N), into ``out``."""
-        return torch.mm(query[0], database[0].t(), out=out)
+        return _product(query[0], database[0], out)
 
 
 class _Cosine(Similarity):
@@ -77,7 +82,7 @@ class _Jaccard(Similarity):
         return labels, labels.sum(1), pair, highest
 
     def score(self, query: Sequence[Tensor], database: Sequence[Tensor], out: Tensor) -> Tensor:
-        shared = torch.mm(query[0], database[0].t(), out=out)
+        shared = _product(query[0], database[0], out)
         return _jaccard_of(shared, query[1:], database[1:])
 
 
@@ -140,6 +145,28 @@ class _SparseJaccard(_SparseDot):
 
     def score(self, query: Sequence[Tensor], database: Sequence[Any], out: Tensor) -> Tensor:
         return _jaccard_of(super().score(query, database, out), query[2:], database[1:])
+
+
+def _product(left: Tensor, right: Tensor, out: Tensor) -> Tensor:
+    """Write the inner products of all rows of both sides into ``out``.
+
+    On a CPU, each thread lets NumPy multiply some rows: the OpenBLAS of NumPy takes four fifths of the time of the MKL
+    of PyTorch on an AMD processor, but its own threads go on spinning when they have nothing to do.
+    """
+    threads = min(torch.get_num_threads(), len(left))
+    if out.device.type != "cpu" or out.numel() * left.shape[1] < LARGE_PRODUCT:
+        return torch.mm(left, right.t(), out=out)
+    columns = right.numpy().T
+    with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+        rows = left.numpy(), out.numpy()
+        in_parts(pool, lambda some, products: np.matmul(some, columns, out=products), -(-len(left) // threads), *rows)
+    return out
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """The libraries of linear algebra that are loaded."""
+    return ThreadpoolController()
 
 
 _KINDS = (_Cosine(), Similarity(), _Hamming(), _Jaccard(), _SparseDot(), _SparseCosine(), _SparseJaccard())

@@ -2,8 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 
 from labelgraph._core.embeddings import Embeddings, score_blocks
 from labelgraph._core.similarity import SIMILARITIES, unit_length
@@ -85,3 +87,20 @@ def test_every_similarity_describes_its_score():
     sparse = ["sparse-dot", "sparse-cosine", "sparse-jaccard"]
     assert list(SIMILARITIES) == ["cosine", "dot", "hamming", "jaccard", *sparse]
     assert all(similarity.meaning for similarity in SIMILARITIES.values())
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_threads_multiply_large_blocks(threads, monkeypatch):
+    def blas_threads():
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    monkeypatch.setattr("labelgraph._core.similarity.LARGE_PRODUCT", 1)
+    query, database = (torch.randn(rows, 8, generator=torch.Generator().manual_seed(rows)) for rows in (7, 30))
+    before, torch_threads = blas_threads(), torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        result = scores(Embeddings(query, "dot"), Embeddings(database, "dot"), block_size=4)
+    finally:
+        torch.set_num_threads(torch_threads)
+    np.testing.assert_allclose(result, np.einsum("qh,nh->qn", query, database), rtol=1e-4, atol=1e-5)
+    assert blas_threads() == before
