@@ -88,8 +88,11 @@ def _report(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Write the data and run all commands."""
     if options.kind == "tags":
         return _tags_report(folder, options)
+    from benchmarks.synthetic.write import shown_progress  # Here, so that help is fast.
+
     started = time.perf_counter()
-    make(folder, options.items, lambda done, total: _say(f"\r{done:,} of {total:,} items"))
+    with shown_progress() as tell:
+        make(folder, options.items, tell)
     seconds = time.perf_counter() - started
     size = sum(path.stat().st_size for path in (folder / "data").rglob("*.*"))
     return {

@@ -55,23 +55,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _write(options: argparse.Namespace) -> None:
     from benchmarks.synthetic.tags import STATED, write_tags  # Here, so that help is fast.
-    from benchmarks.synthetic.write import write_set
+    from benchmarks.synthetic.write import shown_progress, write_set
 
     start = time.perf_counter()
-
-    def tell(done: int, total: int) -> None:
-        print(f"\r{done:,} of {total:,} items", end="", file=sys.stderr, flush=True)
-
-    if options.name == TAGS:
-        sizes = {"items": options.items, "num_labels": options.labels, "block": options.block}
-        given = {key: value for key, value in sizes.items() if value is not None}
-        write_tags(options.out, seed=options.seed, tell=tell, **given)
-        stated = STATED
-    else:
-        split, block = options.split or "dcmh", BLOCK if options.block is None else options.block
-        write_set(options.name, options.out, options.items, options.seed, split, block, tell)
-        stated = SETS[options.name].stated
-    print(file=sys.stderr)
+    with shown_progress() as tell:
+        if options.name == TAGS:
+            sizes = {"items": options.items, "num_labels": options.labels, "block": options.block}
+            given = {key: value for key, value in sizes.items() if value is not None}
+            write_tags(options.out, seed=options.seed, tell=tell, **given)
+            stated = STATED
+        else:
+            split, block = options.split or "dcmh", BLOCK if options.block is None else options.block
+            write_set(options.name, options.out, options.items, options.seed, split, block, tell)
+            stated = SETS[options.name].stated
     size = sum(file.stat().st_size for file in options.out.rglob("*.*"))
     print(f"{options.out}: {size / 1e6:,.0f} MB in {time.perf_counter() - start:.0f} s. {stated}")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,8 +16,23 @@ from torch import Tensor
 from benchmarks.synthetic.generate import SyntheticData
 from benchmarks.synthetic.sets import BLOCK, SETS, SyntheticSet
 from labelgraph._core.commit import FolderWriter, write_version
+from labelgraph._core.progress import progress_bar
 from labelgraph.data import PUBLISHED_SIZES, make_splits
 from labelgraph.data.formats.folder_sources import KIND, NAMES, SPLITS
+
+
+@contextmanager
+def shown_progress() -> Iterator[Callable[[int, int], None]]:
+    """Show progress on standard error; yield a function for ``tell`` of `write_set` and others."""
+    with ExitStack() as stack:
+        bars: list[Any] = []
+
+        def tell(done: int, total: int) -> None:
+            if not bars:
+                bars.append(stack.enter_context(progress_bar("writing", total, "items")))
+            bars[0].update(done - bars[0].n)
+
+        yield tell
 
 
 def write_set(
