@@ -14,8 +14,11 @@ SAMPLE = 512  # Vectors by which a group is halved.
 QUERIES = 512  # Queries by whose scores labels are clustered.
 ROOT = 4.0  # Of the probabilities by which labels are clustered, so that small ones count too.
 ROUNDS = 4  # Rounds of two means for each half.
-TURNS = 8  # Turns of k-means, in each of which every second label finds its cluster.
-FREQUENT = 1  # Labels that are always scored, for each cluster.
+TURNS = 12  # Turns of k-means, in each of which every second label finds its cluster.
+FREQUENT = 0.5  # Labels that are always scored, for each cluster.
+DIRECTIONS = 64  # Main directions of the vectors by which labels are clustered.
+MEANS_KEPT = 0.998  # Share of the squared scores of means that their factors keep.
+FACTOR_QUERIES = 4096  # Queries by which these factors are found.
 LARGEST = 2  # Size of the largest cluster, in mean sizes.
 BLOCK_SCORES = 2**26  # Scores in memory at a time, 256 MiB: the more queries share a product, the faster it is.
 
@@ -24,15 +27,16 @@ class LabelClusters:
     r"""Find the highest of the scores :math:`s_{bc} = q_b \cdot k_c + a_c` of many labels from the scores of some.
 
     There are :math:`K \approx 6 \sqrt C` clusters of labels. An item scores the means of all clusters, the labels of
-    the :math:`p` clusters with the highest scores, and the :math:`F = K` labels with the highest constants
+    the :math:`p` clusters with the highest scores, and the :math:`F = K / 2` labels with the highest constants
     :math:`a_c`, which are frequent. So the number of products for an item grows with :math:`\sqrt C`. Scores are
     exact, but a label with a high score is missed if it is in another cluster. With all clusters, no label is missed.
 
     Labels that score high for the same queries of a sample belong together: they are clustered by the directions of
-    their vectors :math:`(\sigma(s_{bc})^{1/4})_b`, by spherical k-means from groups that are halved by two means. The
-    mean of a cluster is weighted by how high its labels score. Clusters of more than twice the mean size are split,
-    which bounds the time of an item. Clusters of classifiers are known from extreme classification (Parabel,
-    doi:10.1145/3178876.3185998).
+    their vectors :math:`(\sigma(s_{bc})^{1/4})_b`, projected on their 64 main directions, by spherical k-means from
+    groups that are halved by two means. The mean of a cluster is weighted by how high its labels score. If it saves
+    time, means are the product of two factors that keep .998 of their squared scores for the queries. Clusters of more
+    than twice the mean size are split, which bounds the time of an item. Clusters of classifiers are known from extreme
+    classification (Parabel, doi:10.1145/3178876.3185998).
 
     Args:
         keys: Classifiers :math:`k_c`, shape (C, D).
@@ -41,7 +45,7 @@ class LabelClusters:
             log-odds.
         num_clusters: Number of clusters before large ones are split, a power of 2; defaults to the one nearest to
             :math:`6 \sqrt C`.
-        num_frequent: Number of labels that are always scored; defaults to one for each cluster.
+        num_frequent: Number of labels that are always scored; defaults to one for two clusters.
 
     Attributes:
         num_clusters: Number of clusters.
@@ -71,7 +75,7 @@ class LabelClusters:
         if not len(queries):
             raise ValueError("'queries' must have at least one row (got none)")
         order = constants.amax(1).argsort(descending=True, stable=True)
-        frequent, rest = order.tensor_split([FREQUENT * count if num_frequent is None else num_frequent])
+        frequent, rest = order.tensor_split([int(FREQUENT * count) if num_frequent is None else num_frequent])
         scores = _sample_scores(keys[rest], constants[rest], queries)
         rows = _clusters(scores, count)
         sizes = torch.tensor([len(group) for group in rows], dtype=torch.long, device=keys.device)
@@ -80,12 +84,14 @@ class LabelClusters:
         self._keys, self._constants = keys[self._labels], constants[self._labels].t().contiguous()
         self._ends = self._frequent + sizes.cumsum(0)
         self._starts = self._ends - sizes
-        self._means, self._levels = keys[:0], constants[:0].t()
+        self._projection, self._means, self._levels = None, keys[:0], constants[:0].t()
         if rows:
             height = scores.mean(1) + scores.std(1, correction=0)
             weights = [height[group].softmax(0).to(keys.dtype) for group in rows]
             pairs = [(weight, rest[group]) for weight, group in zip(weights, rows, strict=True)]
-            self._means = torch.stack([weight @ keys[group] for weight, group in pairs])
+            self._projection, self._means = _factors(
+                torch.stack([weight @ keys[group] for weight, group in pairs]), queries
+            )
             self._levels = torch.stack([weight @ constants[group] for weight, group in pairs], 1)
 
     def products(self, probes: int) -> int:
@@ -124,7 +130,8 @@ class LabelClusters:
 
     def _in_clusters(self, queries: Tensor, column: int, k: int, probes: int) -> tuple[Tensor, Tensor]:
         """Return the highest scores of the labels in the best clusters of each query, and the places of the labels."""
-        means = torch.addmm(self._levels[column], queries, self._means.t())
+        asking = queries if self._projection is None else queries @ self._projection
+        means = torch.addmm(self._levels[column], asking, self._means.t())
         chosen = means.topk(probes, sorted=False).indices
         # Queries that chose the same cluster share one product.
         pairs = chosen.flatten().argsort()
@@ -142,10 +149,31 @@ class LabelClusters:
 
 
 def _sample_scores(keys: Tensor, constants: Tensor, queries: Tensor) -> Tensor:
-    """Return the scores of labels for some of the queries, at least float32, (C, at most `QUERIES`)."""
+    """Return the scores of labels for some of the queries, at least float32, (C, at most `QUERIES`); no NaN."""
     sample = queries[:: math.ceil(len(queries) / QUERIES)]
     scores = torch.addmm(constants.mean(1, keepdim=True), keys, sample.t())
-    return scores.to(torch.promote_types(scores.dtype, torch.float32))
+    return scores.to(torch.promote_types(scores.dtype, torch.float32)).nan_to_num()
+
+
+def _factors(means: Tensor, queries: Tensor) -> tuple[Tensor | None, Tensor]:
+    """Return factors of means: a projection, (D, r), and the means in its space, (K, r).
+
+    The mean square of the products of queries and means is that of two matrices: the root of the second moment of the
+    queries, and the means. The factors are their main common directions.
+    """
+    asked, held = (side.cpu().double() for side in (queries[:: math.ceil(len(queries) / FACTOR_QUERIES)], means))
+    if not (asked.isfinite().all() and held.isfinite().all()):  # Who reads the scores says so.
+        return None, means
+    moments, axes = torch.linalg.eigh(asked.t() @ asked / len(asked))
+    lengths = moments.clamp(min=max(1e-12 * moments[-1].item(), 1e-30)).sqrt()
+    seen = held @ (axes * lengths)
+    squares, directions = torch.linalg.eigh(seen.t() @ seen)
+    sums = squares.flip(0).cumsum(0)
+    rank = int((sums < MEANS_KEPT * sums[-1]).sum()) + 1
+    if rank * sum(means.shape) >= means.numel():
+        return None, means
+    main = directions[:, -rank:]
+    return (axes / lengths @ main).to(means), (seen @ main).to(means)
 
 
 def _clusters(scores: Tensor, count: int) -> list[Tensor]:
@@ -153,7 +181,7 @@ def _clusters(scores: Tensor, count: int) -> list[Tensor]:
     if not len(scores):
         return []
     logs = F.logsigmoid(scores)
-    own = unit_length(((logs - logs.amax(1, keepdim=True)) / ROOT).exp())
+    own = _main_parts(unit_length(((logs - logs.amax(1, keepdim=True)) / ROOT).exp()))
     cluster = own.new_empty(len(own), dtype=torch.long)
     for number, group in enumerate(_halves(own, torch.arange(len(own), device=own.device), count)):
         cluster[group] = number
@@ -170,6 +198,12 @@ def _clusters(scores: Tensor, count: int) -> list[Tensor]:
     groups = cluster.argsort(stable=True).split(cluster.bincount(minlength=count).tolist())
     parts = [part for group in groups for part in _halves(own, group, math.ceil(len(group) / largest))]
     return [part for part in parts if len(part)]
+
+
+def _main_parts(vectors: Tensor) -> Tensor:
+    """Project vectors on their main directions, which are found from some of them."""
+    sample = vectors[:: math.ceil(len(vectors) / (SAMPLE * DIRECTIONS))]
+    return vectors @ torch.linalg.eigh(sample.t() @ sample).eigenvectors[:, -DIRECTIONS:]
 
 
 def _halves(vectors: Tensor, rows: Tensor, count: int) -> list[Tensor]:

@@ -111,3 +111,24 @@ def test_no_queries_are_refused():
     keys, constants, queries = grouped()
     with pytest.raises(ValueError, match="'queries'"):
         LabelClusters(keys, constants, queries[:0])
+
+
+def test_queries_of_few_directions_take_fewer_products():
+    """Queries and keys that repeat 16 channels four times are as good as 16 channels."""
+    keys, constants, queries = grouped(20_000)
+    keys, queries = keys.repeat(1, 4), queries.repeat(1, 4)
+    found = LabelClusters(keys, constants, queries, num_frequent=64)
+    with FlopCounterMode(display=False) as counter:
+        labels, _ = found.highest(queries, 0, 10, probes=16)
+    means = 2 * len(queries) * keys.shape[1] * found.num_clusters
+    scores, top = expected(keys, constants, queries, 0, 10)
+    hits = torch.zeros_like(scores).scatter(1, labels, 1.0).gather(1, top.indices).mean()
+    assert counter.get_total_flops() < means and hits > 0.95
+
+
+@pytest.mark.parametrize("wrong", [torch.nan, torch.inf])
+def test_scores_of_queries_that_are_not_finite_are_not_finite(wrong):
+    keys, constants, queries = grouped()
+    queries[7, 3] = wrong
+    _, values = LabelClusters(keys, constants, queries).highest(queries, 0, 5, probes=8)
+    assert not values[7].isfinite().all() and values[:7].isfinite().all()
