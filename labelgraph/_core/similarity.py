@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -157,16 +158,20 @@ def _product(left: Tensor, right: Tensor, out: Tensor) -> Tensor:
     if out.device.type != "cpu" or out.numel() * left.shape[1] < LARGE_PRODUCT:
         return torch.mm(left, right.t(), out=out)
     columns = right.numpy().T
-    with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+    with _ONE_PRODUCT, _blas().limit(limits=1), ThreadPoolExecutor(threads) as pool:
         rows = left.numpy(), out.numpy()
         in_parts(pool, lambda some, products: np.matmul(some, columns, out=products), -(-len(left) // threads), *rows)
     return out
 
 
+# The limit is one of the process. Of two at a time, threadpoolctl before 3.8 would keep one for good.
+_ONE_PRODUCT = threading.Lock()
+
+
 @cache
 def _blas() -> ThreadpoolController:
     """The libraries of linear algebra that are loaded."""
-    return ThreadpoolController()
+    return ThreadpoolController().select(user_api="blas")
 
 
 _KINDS = (_Cosine(), Similarity(), _Hamming(), _Jaccard(), _SparseDot(), _SparseCosine(), _SparseJaccard())

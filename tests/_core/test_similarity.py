@@ -1,6 +1,8 @@
 """Scores of similarities against plain loops."""
 
 import math
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import torch
 from threadpoolctl import threadpool_info
 
 from labelgraph._core.embeddings import Embeddings, score_blocks
+from labelgraph._core.packed_bits import in_parts
 from labelgraph._core.similarity import SIMILARITIES, unit_length
 from labelgraph.metrics import pack_bits
 
@@ -91,16 +94,33 @@ def test_every_similarity_describes_its_score():
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_threads_multiply_large_blocks(threads, monkeypatch):
-    def blas_threads():
-        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
-
     monkeypatch.setattr("labelgraph._core.similarity.LARGE_PRODUCT", 1)
     query, database = (torch.randn(rows, 8, generator=torch.Generator().manual_seed(rows)) for rows in (7, 30))
-    before, torch_threads = blas_threads(), torch.get_num_threads()
+    torch_threads = torch.get_num_threads()
     try:
         torch.set_num_threads(threads)
         result = scores(Embeddings(query, "dot"), Embeddings(database, "dot"), block_size=4)
     finally:
         torch.set_num_threads(torch_threads)
     np.testing.assert_allclose(result, np.einsum("qh,nh->qn", query, database), rtol=1e-4, atol=1e-5)
-    assert blas_threads() == before
+
+
+def test_large_products_of_several_threads_follow_each_other(monkeypatch):
+    """Each limits the threads of the process, and sets them back to what it found."""
+    running, most = 0, 0
+
+    def counted(*arguments):
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        time.sleep(0.02)
+        in_parts(*arguments)
+        running -= 1
+
+    monkeypatch.setattr("labelgraph._core.similarity.LARGE_PRODUCT", 1)
+    monkeypatch.setattr("labelgraph._core.similarity.in_parts", counted)
+    sides, before = [Embeddings(torch.randn(30, 8), "dot") for _ in range(2)], threadpool_info()
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: scores(*sides), range(4)))
+    assert most == 1 and threadpool_info() == before
+    assert all(torch.equal(result, results[0]) for result in results)
