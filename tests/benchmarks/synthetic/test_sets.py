@@ -117,11 +117,12 @@ def test_one_item_and_wrong_numbers(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_command(tmp_path, capsys):
+def test_the_command(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("labelgraph._core.progress.SECONDS", 0)
     out = tmp_path / "set"
     assert command.main(["mirflickr", "--out", str(out), "--items", "600", "--split", "uniform"]) == 0
     printed = capsys.readouterr()
-    assert "Assumed: which labels occur together" in printed.out and "600 of 600 items" in printed.err
+    assert "Assumed: which labels occur together" in printed.out and "(600/600 items" in printed.err
     data = read(out)
     assert len(data) == 600 and len(data.splits["test"]) == 60 and data.label_names[0] == "animals"
     assert torch.isfinite(data.image).all()
