@@ -23,7 +23,10 @@ from labelgraph.data.formats.folder_sources import KIND, NAMES, SPLITS
 
 @contextmanager
 def shown_progress() -> Iterator[Callable[[int, int], None]]:
-    """Show progress on standard error; yield a function for ``tell`` of `write_set` and others."""
+    """Show progress on standard error; yield a function for ``tell`` of `write_set` and others.
+
+    The bar appears with the first block, so that wrong arguments are refused without one.
+    """
     with ExitStack() as stack:
         bars: list[Any] = []
 

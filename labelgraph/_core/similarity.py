@@ -154,10 +154,9 @@ def _product(left: Tensor, right: Tensor, out: Tensor) -> Tensor:
     On a CPU, each thread lets NumPy multiply some rows: the OpenBLAS of NumPy takes four fifths of the time of the MKL
     of PyTorch on an AMD processor, but its own threads go on spinning when they have nothing to do.
     """
-    threads = min(torch.get_num_threads(), len(left))
     if out.device.type != "cpu" or out.numel() * left.shape[1] < LARGE_PRODUCT:
         return torch.mm(left, right.t(), out=out)
-    columns = right.numpy().T
+    threads, columns = min(torch.get_num_threads(), len(left)), right.numpy().T
     with _ONE_PRODUCT, _blas().limit(limits=1), ThreadPoolExecutor(threads) as pool:
         rows = left.numpy(), out.numpy()
         in_parts(pool, lambda some, products: np.matmul(some, columns, out=products), -(-len(left) // threads), *rows)

@@ -145,23 +145,32 @@ def train_method(
     check_pairs("data", data)
     settings = _settings(cls, values)
     _check_options(settings, seed, callbacks, logger, folder or log_folder)
+    data, settings, needed = _prepared(cls, data, settings, values, stages, seed, published)
+    join_processes()
+    L.seed_everything(seed, verbose=False)
+    built = _build(method, data, settings["model"], model, graph, label_vectors)
+    options: dict[str, Any] = {"keep_checkpoints": keep_checkpoints, "callbacks": tuple(callbacks), "logger": logger}
+    options |= {"seed": seed, "progress": progress, "unseen_labels": unseen_labels, "trainer_options": trainer_options}
+    results = _run_stages(built, data, {stage: settings[stage] for stage in needed}, folder, log_folder, options)
+    return TrainedMethod(built, results, {**settings, "model": built.config}, data)
+
+
+def _prepared(
+    cls: type[Method],
+    data: CrossModalData,
+    settings: dict[str, Any],
+    changed: Mapping[str, Any],
+    stages: Sequence[str],
+    seed: int,
+    published: bool,
+) -> tuple[CrossModalData, dict[str, Any], list[str]]:
+    """Return the data with splits for training, the settings suited to their size, and the stages that they need."""
     data, _ = training_splits(data, settings["train"].select, seed, cls.reads_labels)
     check_incomplete(cls, data)
     needed = _checked_stages(stages, data, settings)
     if not published:
-        settings = _suited_to_size(settings, values, len(data.rows("train")))
-    join_processes()
-    L.seed_everything(seed, verbose=False)
-    built = _build(method, data, settings["model"], model, graph, label_vectors)
-    options: dict[str, Any] = {
-        "seed": seed,
-        "progress": progress,
-        "unseen_labels": unseen_labels,
-        "trainer_options": trainer_options,
-    }
-    options |= {"keep_checkpoints": keep_checkpoints, "callbacks": tuple(callbacks), "logger": logger}
-    results = _run_stages(built, data, {stage: settings[stage] for stage in needed}, folder, log_folder, options)
-    return TrainedMethod(built, results, {**settings, "model": built.config}, data)
+        settings = _suited_to_size(settings, changed, len(data.rows("train")))
+    return data, settings, needed
 
 
 def _run_stages(
