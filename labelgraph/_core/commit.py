@@ -14,6 +14,7 @@ import errno
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 LOCK = ".lock"
+DIGEST_THREADS = 4
 WAIT = 600.0  # Seconds to wait for another process that puts its version in place and deletes the previous one.
 
 
@@ -121,9 +123,9 @@ class _Parts:
             if hasattr(array, "flush"):
                 array.flush()
         self.opened.close()
-        for name, temporary in self.temporaries.items():
-            if name not in self.files:
-                self.files[name] = _describe(name, temporary)
+        new = {name: temporary for name, temporary in self.temporaries.items() if name not in self.files}
+        with ThreadPoolExecutor(DIGEST_THREADS) as pool:  # Neither the disk nor SHA-256 holds the interpreter.
+            self.files.update(zip(new, pool.map(_describe, new, new.values()), strict=True))
 
 
 def _describe(name: str, temporary: Temporary) -> FileEntry:

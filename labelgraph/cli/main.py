@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -29,6 +30,7 @@ from labelgraph.version import __version__
 
 # Each command is the module NAME_command.py in this folder. Its `add_parser(commands)` adds the parser and sets `run`.
 COMMANDS = ("train", "evaluate", "index", "search", "app", "label", "push", "graph", "data")
+HUGE_PAGES = "THP_MEM_ALLOC_ENABLE"  # PyTorch reads it: an index of many items takes a tenth less time with huge pages.
 
 
 def parser(chosen: str | None) -> Parser:
@@ -50,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: The words of the command line; defaults to `sys.argv[1:]`.
     """
+    if arguments is None:
+        os.environ.setdefault(HUGE_PAGES, "1")
     return guarded(lambda: _run(arguments), "give the same command again", final=arguments is None)
 
 

@@ -20,6 +20,7 @@ DIRECTIONS = 64  # Main directions of the vectors by which labels are clustered.
 MEANS_KEPT = 0.998  # Share of the squared scores of means that their factors keep.
 FACTOR_QUERIES = 4096  # Queries by which these factors are found.
 LARGEST = 2  # Size of the largest cluster, in mean sizes.
+CACHED_SCORES = 2**21  # Scores that are read again before they leave the cache.
 BLOCK_SCORES = 2**26  # Scores in memory at a time, 256 MiB: the more queries share a product, the faster it is.
 
 
@@ -78,12 +79,13 @@ class LabelClusters:
         frequent, rest = order.tensor_split([int(FREQUENT * count) if num_frequent is None else num_frequent])
         scores = _sample_scores(keys[rest], constants[rest], queries)
         rows = _clusters(scores, count)
-        sizes = torch.tensor([len(group) for group in rows], dtype=torch.long, device=keys.device)
-        self.num_clusters, self._largest = len(rows), max(map(len, rows), default=0)
+        self._sizes = [len(group) for group in rows]
+        sizes = torch.tensor(self._sizes, dtype=torch.long, device=keys.device)
+        self.num_clusters, self._largest = len(rows), max(self._sizes, default=0)
         self._frequent, self._labels = len(frequent), torch.cat([frequent, *(rest[group] for group in rows)])
         self._keys, self._constants = keys[self._labels], constants[self._labels].t().contiguous()
-        self._ends = self._frequent + sizes.cumsum(0)
-        self._starts = self._ends - sizes
+        self._cluster_keys = self._keys[self._frequent :].split(self._sizes)
+        self._starts = self._frequent + sizes.cumsum(0) - sizes
         self._projection, self._means, self._levels = None, keys[:0], constants[:0].t()
         if rows:
             height = scores.mean(1) + scores.std(1, correction=0)
@@ -98,8 +100,9 @@ class LabelClusters:
         """Return the largest number of products of an item with classifiers and means."""
         return self._frequent + self.num_clusters + min(probes, self.num_clusters) * self._largest
 
+    @torch.no_grad()
     def highest(self, queries: Tensor, column: int, k: int, probes: int) -> tuple[Tensor, Tensor]:
-        """Find the labels with the highest scores, in no order.
+        """Find the labels with the highest scores, in no order and without gradients.
 
         Args:
             queries: The vectors :math:`q_b`, shape (B, D).
@@ -112,40 +115,49 @@ class LabelClusters:
             Label numbers and scores, shape (B, k) each.
         """
         probes = min(probes if k <= self._frequent else self.num_clusters, self.num_clusters)
-        blocks = queries.split(max(1, BLOCK_SCORES // self.products(probes)))
+        blocks = queries.split(max(1, BLOCK_SCORES // max(1, self._frequent + probes * self._largest)))
         parts = [self._highest(block, column, min(k, len(self._labels)), probes) for block in blocks]
         labels, scores = (torch.cat(each) for each in zip(*parts, strict=True))
         return labels, scores
 
     def _highest(self, queries: Tensor, column: int, k: int, probes: int) -> tuple[Tensor, Tensor]:
-        scores, place = _top(self._scores(queries, column, 0, self._frequent), k)
-        if probes:
-            others, places = self._in_clusters(queries, column, k, probes)
-            scores, chosen = _top(torch.cat([scores, others], 1), k)
-            place = torch.cat([place, places], 1).gather(1, chosen)
-        return self._labels[place], scores
-
-    def _scores(self, queries: Tensor, column: int, start: int, end: int) -> Tensor:
-        return torch.addmm(self._constants[column, start:end], queries, self._keys[start:end].t())
-
-    def _in_clusters(self, queries: Tensor, column: int, k: int, probes: int) -> tuple[Tensor, Tensor]:
-        """Return the highest scores of the labels in the best clusters of each query, and the places of the labels."""
-        asking = queries if self._projection is None else queries @ self._projection
-        means = torch.addmm(self._levels[column], asking, self._means.t())
-        chosen = means.topk(probes, sorted=False).indices
-        # Queries that chose the same cluster share one product.
-        pairs = chosen.flatten().argsort()
-        counts = chosen.flatten().bincount(minlength=self.num_clusters).tolist()
-        bounds = zip(pairs.split(counts), self._starts.tolist(), self._ends.tolist(), strict=True)
-        scores = queries.new_full((len(pairs), self._largest), -math.inf)
-        for own, start, end in bounds:
-            if len(own):
-                asking = queries.index_select(0, own.div(probes, rounding_mode="floor"))
-                scores[own, : end - start] = self._scores(asking, column, start, end)
-        highest, place = _top(scores.view(len(queries), -1), k)
-        cluster = chosen.gather(1, place.div(self._largest, rounding_mode="floor"))
+        clusters = self._best_clusters(queries, column, probes)
+        # The scores of the labels of the clusters, each with as many places as the largest, then of frequent labels.
+        frequent = probes * self._largest
+        scores = queries.new_full((len(queries), frequent + self._frequent), -math.inf)
+        keys, constants = self._keys[: self._frequent], self._constants[column, : self._frequent]
+        torch.addmm(constants, queries, keys.t(), out=scores[:, frequent:])
+        if not probes:
+            highest, row = scores.topk(k, sorted=False)
+            return self._labels[row], highest
+        self._score_clusters(queries, column, clusters, scores[:, :frequent].unflatten(1, (probes, -1)))
+        highest, place = scores.topk(k, sorted=False)
+        cluster = clusters.gather(1, place.div(self._largest, rounding_mode="floor").clamp(max=probes - 1))
+        row = torch.where(place < frequent, self._starts[cluster] + place % self._largest, place - frequent)
         # A place after the end of a cluster has no score; any label can stand there.
-        return highest, (self._starts[cluster] + place % self._largest).clamp(max=len(self._labels) - 1)
+        return self._labels[row.clamp(max=len(self._labels) - 1)], highest
+
+    def _best_clusters(self, queries: Tensor, column: int, probes: int) -> Tensor:
+        rows = max(1, CACHED_SCORES // max(1, self.num_clusters))
+        return torch.cat(
+            [self._mean_scores(some, column).topk(probes, sorted=False)[1] for some in queries.split(rows)]
+        )
+
+    def _mean_scores(self, queries: Tensor, column: int) -> Tensor:
+        asking = queries if self._projection is None else queries @ self._projection
+        return torch.addmm(self._levels[column], asking, self._means.t())
+
+    def _score_clusters(self, queries: Tensor, column: int, clusters: Tensor, scores: Tensor) -> None:
+        """Write the scores of the labels of some clusters of each query, shape (B, probes, largest)."""
+        # Queries that chose the same cluster share one product.
+        pairs = clusters.flatten().argsort()
+        counts = clusters.flatten().bincount(minlength=self.num_clusters).tolist()
+        rows = pairs.div(clusters.shape[1], rounding_mode="floor").split(counts)
+        places = (pairs % clusters.shape[1]).split(counts)
+        constants = self._constants[column, self._frequent :].split(self._sizes)
+        for row, place, keys, constant in zip(rows, places, self._cluster_keys, constants, strict=True):
+            if len(row):
+                scores[row, place, : len(keys)] = torch.addmm(constant, queries.index_select(0, row), keys.t())
 
 
 def _sample_scores(keys: Tensor, constants: Tensor, queries: Tensor) -> Tensor:
@@ -192,7 +204,7 @@ def _clusters(scores: Tensor, count: int) -> list[Tensor]:
         means = torch.where(sizes > 0, sums / sizes.clamp(min=1), means)
         lengths = means.square().sum(1) / 2
         some = slice(turn % 2, None, 2)
-        blocks = own[some].split(max(1, BLOCK_SCORES // count))
+        blocks = own[some].split(max(1, CACHED_SCORES // count))
         cluster[some] = torch.cat([(block @ means.t() - lengths).argmax(1) for block in blocks])
     largest = LARGEST * math.ceil(len(own) / count)
     groups = cluster.argsort(stable=True).split(cluster.bincount(minlength=count).tolist())
@@ -217,9 +229,3 @@ def _halves(vectors: Tensor, rows: Tensor, count: int) -> list[Tensor]:
         direction = sample[high].mean(0) - sample[low].mean(0)
     rows = rows[(vectors[rows] @ direction).argsort(stable=True)]
     return [part for half in rows.tensor_split(2) for part in _halves(vectors, half, math.ceil(count / 2))]
-
-
-def _top(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Return the k highest scores of each row and their places; all, if there are fewer."""
-    top = scores.topk(min(k, scores.shape[1]), sorted=False)
-    return top.values, top.indices

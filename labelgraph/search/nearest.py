@@ -36,9 +36,11 @@ class Nearest:
         self._empty = np.inf if issubclass(dtype, np.floating) else np.iinfo(dtype).max
         self._keys = np.full((num_queries, k), self._empty, dtype)
         self._positions = np.full((num_queries, k), -1, np.int64)
+        self._worst, self._full = self._keys[:, -1:].copy(), False  # Next to each other, to be compared fast.
         # With more candidates than this, they are sorted, or a block is split in half.
         self._many = num_queries * max(k, FEW)
         self._waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._num_waiting = 0
 
     def result(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the keys in ascending order, and their positions, int64, both of the shape (Q, k)."""
@@ -55,8 +57,8 @@ class Nearest:
                 candidate are then compared key by key.
         """
         size = keys.shape[1]
-        first = bool((self._keys[:, -1] == self._empty).any())
-        worst = self._bound(keys) if first else self._keys[:, -1:]
+        first = not self._full
+        worst = self._bound(keys) if first else self._worst
         candidates = _find(keys, worst, lowest)
         if candidates.size > self._many:
             # After the first half is sorted, the second half has few candidates.
@@ -67,12 +69,13 @@ class Nearest:
         elif candidates.size:
             rows, columns = np.divmod(candidates, size)
             self._waiting.append((rows, keys[rows, columns], columns + start))
-            if first or sum(len(rows) for rows, _, _ in self._waiting) > self._many:
+            self._num_waiting += len(rows)
+            if first or self._num_waiting > self._many:
                 self._sort()
 
     def _bound(self, keys: np.ndarray) -> np.ndarray:
         """Return a key above the k-th smallest of each query, (Q, 1); k groups of items have a smaller one each."""
-        groups, worst = keys.shape[1] // GROUP, self._keys[:, -1:]
+        groups, worst = keys.shape[1] // GROUP, self._worst
         k = self._keys.shape[1]
         if groups < k:
             return worst
@@ -89,12 +92,15 @@ class Nearest:
         current = np.repeat(np.arange(num_queries), k), self._keys.ravel(), self._positions.ravel()
         rows, keys, positions = map(np.concatenate, zip(current, *self._waiting, strict=True))
         self._waiting.clear()
+        self._num_waiting = 0
         # One stable sort by query and key; equal keys stay in the order of their positions.
         order = (rows << 32 | _as_integers(keys)).argsort(kind="stable")
         counts = np.bincount(rows, minlength=num_queries)
         first = (np.cumsum(counts) - counts)[:, None] + np.arange(k)
         chosen = order[first]
         self._keys, self._positions = keys[chosen], positions[chosen]
+        self._worst = self._keys[:, -1:].copy()
+        self._full = not (self._worst == self._empty).any()
 
 
 def _find(keys: np.ndarray, worst: np.ndarray, lowest: np.ndarray | None) -> np.ndarray:
@@ -103,7 +109,7 @@ def _find(keys: np.ndarray, worst: np.ndarray, lowest: np.ndarray | None) -> np.
         return np.flatnonzero(keys < worst)
     size = keys.size // lowest.size
     runs = np.flatnonzero(lowest < worst)
-    looked_through = keys.reshape(-1, size)[runs] < worst[runs // lowest.shape[1]]
+    looked_through = keys.reshape(-1, size).take(runs, axis=0) < worst[runs // lowest.shape[1]]
     which, inside = np.divmod(np.flatnonzero(looked_through), size)
     return runs[which] * size + inside
 

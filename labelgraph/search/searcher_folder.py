@@ -74,7 +74,7 @@ def write_searcher(
 
 def _write_arrays(writer: FolderWriter, side: str, arrays: Mapping[str, np.ndarray]) -> None:
     for name, array in arrays.items():
-        writer.array(f"{side}.{name}.npy", array.shape, array.dtype)[...] = array
+        np.save(writer.open(f"{side}.{name}.npy"), array, allow_pickle=False)
 
 
 def read_searcher(folder: Path, build: Callable[[Method, dict[str, Any]], T]) -> tuple[T, dict[str, SavedSide]]:

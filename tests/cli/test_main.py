@@ -187,6 +187,19 @@ def test_the_bare_command_prints_its_help(capsys):
     assert shown.startswith("usage: labelgraph") and "labelgraph train my-data.npz" in shown
 
 
+@pytest.mark.parametrize(("given", "kept"), [(None, "1"), ("0", "0")])
+def test_only_the_command_asks_for_huge_pages(given, kept, monkeypatch):
+    variable = "THP_MEM_ALLOC_ENABLE"
+    monkeypatch.delenv(variable, raising=False)
+    code = "import os, sys; from labelgraph.cli.main import main; sys.argv = ['labelgraph']; main(); "
+    code += f"print(os.environ[{variable!r}])"
+    environment = os.environ | ({} if given is None else {variable: given})
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == kept
+    main([])
+    assert variable not in os.environ
+
+
 def test_help_names_every_index_and_metric(capsys):
     shown = {}
     for name in ("index", "evaluate"):
