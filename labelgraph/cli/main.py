@@ -30,7 +30,7 @@ from labelgraph.version import __version__
 
 # Each command is the module NAME_command.py in this folder. Its `add_parser(commands)` adds the parser and sets `run`.
 COMMANDS = ("train", "evaluate", "index", "search", "app", "label", "push", "graph", "data")
-HUGE_PAGES = "THP_MEM_ALLOC_ENABLE"  # PyTorch reads it: an index of many items takes a tenth less time with huge pages.
+HUGE_PAGES = "THP_MEM_ALLOC_ENABLE"  # PyTorch reads it: embedding many items takes a tenth less time with huge pages.
 
 
 def parser(chosen: str | None) -> Parser:
