@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,9 @@ def find(query: Embeddings, database: Embeddings, k: int, held: tuple[Any, ...] 
 # A block of 1024 x 384 products, 1.5 MiB: large enough for a fast product, small enough for the caches.
 BLOCK_QUERIES = 2**10
 BLOCK_ITEMS = 6 * 2**6  # A multiple of `RUN`.
+BLOCK_SCORES = BLOCK_QUERIES * BLOCK_ITEMS  # Of fewer queries, with more items.
+PART = 2**6  # Least number of queries of a thread.
+LARGE = 2**24  # Scores from which the start of threads takes no time that counts.
 # Dot products with fewer queries are faster than a product of matrices, and need no blocks for the caches.
 DOT_QUERIES = 4
 DOT_ITEMS = 2**17
@@ -119,10 +123,36 @@ def _look_twice(query: Embeddings, database: Embeddings, k: int) -> tuple[Tensor
 
 
 def _compare(query: Embeddings, database: Embeddings, k: int) -> tuple[Tensor, Tensor]:
-    """Find the highest scores of a block of queries among all items."""
+    """Find the highest scores of a block of queries among all items; each thread takes some of many queries.
+
+    A thread multiplies and chooses on its own, and does not wait for others at each block.
+    """
+    threads = min(torch.get_num_threads(), len(query) // PART)
+    if threads < 2 or len(query) * len(database) < LARGE:
+        return _compare_some(query, database, k)
+    edges = [len(query) * part // threads for part in range(threads + 1)]
+    parts = [query[slice(*ends)] for ends in itertools.pairwise(edges)]
+    with _one_thread_each(), ThreadPoolExecutor(threads) as pool:
+        found = list(pool.map(lambda part: _compare_some(part, database, k), parts))
+    scores, positions = (torch.cat(each) for each in zip(*found, strict=True))
+    return scores, positions
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let PyTorch use one thread in each new thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _compare_some(query: Embeddings, database: Embeddings, k: int) -> tuple[Tensor, Tensor]:
     nearest = Nearest(len(query), k, np.float32)
     keys_of = _jaccard_keys(query, database) if query.similarity == "jaccard" else _product_keys(query, database)
-    items = DOT_ITEMS if len(query) < DOT_QUERIES else BLOCK_ITEMS
+    items = DOT_ITEMS if len(query) < DOT_QUERIES else max(BLOCK_ITEMS, BLOCK_SCORES // len(query) // RUN * RUN)
     room = torch.empty(len(query) * min(items + RUN, len(database)))
     # The last block has the items of a run or more: products of very few columns are rounded in another way.
     edges = [*range(0, max(1, len(database) - RUN + 1), items), len(database)]

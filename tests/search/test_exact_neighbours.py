@@ -70,24 +70,67 @@ def slow_product(query, database, k):
     return scores, positions
 
 
+def use_blocks(monkeypatch, queries, items):
+    for name, value in {"QUERIES": queries, "ITEMS": items, "SCORES": queries * items}.items():
+        monkeypatch.setattr(exact_neighbours, f"BLOCK_{name}", value)
+
+
 @pytest.mark.parametrize(("num_queries", "size"), [(1, 1), (3, 50), (20, 90)])
 @pytest.mark.parametrize("k", [1, 10, 1000])
 @pytest.mark.parametrize("blocks", [(512, 4096), (4, 16)])
 def test_it_is_the_loop_with_ties_by_position_of_product(monkeypatch, num_queries, size, k, blocks):
-    monkeypatch.setattr(exact_neighbours, "BLOCK_QUERIES", blocks[0])
-    monkeypatch.setattr(exact_neighbours, "BLOCK_ITEMS", blocks[1])
+    use_blocks(monkeypatch, *blocks)
     query, database = small_integers(num_queries, 4, 0), small_integers(size, 4, 1)
     scores, positions = nearest_neighbours(query, database, k, "dot")
     assert (scores.tolist(), positions.tolist()) == slow_product(query, database, k)
     assert scores.shape == (num_queries, min(k, size)) and scores.dtype == torch.float32
 
 
-@pytest.mark.parametrize("size", [1_025, 1_030, 2_049, 2_112])
+@pytest.mark.parametrize("size", [6_145, 6_150, 12_289, 12_352])
 def test_equal_items_are_in_order_also_in_the_last_block(size):
     generator = torch.Generator().manual_seed(0)
     query, item = (torch.randn(rows, 33, generator=generator) for rows in (64, 1))
     scores, positions = nearest_neighbours(query, item.expand(size, 33), size)
     assert (scores == scores[:, :1]).all() and (positions == torch.arange(size)).all()
+
+
+@pytest.fixture
+def three_threads(monkeypatch):
+    """Three threads, each of which takes two queries or more, and may be started for few scores."""
+    monkeypatch.setattr(exact_neighbours, "PART", 2)
+    monkeypatch.setattr(exact_neighbours, "LARGE", 0)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("num_queries", [3, 4, 7, 20])
+def test_threads_find_the_products_of_all_queries(three_threads, num_queries):
+    query, database = small_integers(num_queries, 4, 0), small_integers(500, 4, 1)
+    scores, positions = nearest_neighbours(query, database, 10, "dot")
+    assert (scores.tolist(), positions.tolist()) == slow_product(query, database, 10)
+    assert torch.get_num_threads() == 3
+
+
+def test_threads_find_the_jaccard_coefficients_of_all_queries(three_threads):
+    generator = torch.Generator().manual_seed(0)
+    query, database = (Embeddings(torch.rand(n, 8, generator=generator), "jaccard", 5) for n in (11, 300))
+    scores, positions = nearest_neighbours(query, database, 6)
+    torch.set_num_threads(1)
+    alone = nearest_neighbours(query, database, 6)
+    torch.testing.assert_close(scores, alone[0])
+    assert torch.equal(positions, alone[1])
+
+
+def test_an_error_in_a_thread_is_raised_and_leaves_the_number_of_threads(three_threads, monkeypatch):
+    def fail(*_):
+        raise MemoryError("no memory for the nearest")
+
+    monkeypatch.setattr(exact_neighbours, "Nearest", fail)
+    with pytest.raises(MemoryError, match="for the nearest"):
+        nearest_neighbours(torch.ones(9, 2), torch.ones(50, 2), 3)
+    assert torch.get_num_threads() == 3
 
 
 def test_a_product_of_zero_has_no_sign():
@@ -115,8 +158,7 @@ def one_score(p, q):
 
 @pytest.mark.parametrize("pair", [0, 3])
 def test_jaccard_is_the_loop_over_pairs(monkeypatch, pair):
-    monkeypatch.setattr(exact_neighbours, "BLOCK_QUERIES", 4)
-    monkeypatch.setattr(exact_neighbours, "BLOCK_ITEMS", 16)
+    use_blocks(monkeypatch, 4, 16)
     generator = torch.Generator().manual_seed(0)
     query, database = (torch.rand(n, 5 + pair, generator=generator) for n in (9, 70))
     sides = [Embeddings(each, "jaccard", 5) for each in (query, database)]
