@@ -140,7 +140,7 @@ def _compare(query: Embeddings, database: Embeddings, k: int) -> tuple[Tensor, T
 
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
-    """Let PyTorch use one thread in each new thread."""
+    """Let PyTorch use one thread in each new thread; also in those that others start in the meantime."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
