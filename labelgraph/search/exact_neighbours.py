@@ -85,8 +85,8 @@ def find(query: Embeddings, database: Embeddings, k: int, held: tuple[Any, ...] 
 BLOCK_QUERIES = 2**10
 BLOCK_ITEMS = 6 * 2**6  # A multiple of `RUN`.
 BLOCK_SCORES = BLOCK_QUERIES * BLOCK_ITEMS  # Of fewer queries, with more items.
-PART = 2**6  # Least number of queries of a thread.
-LARGE = 2**24  # Scores from which the start of threads takes no time that counts.
+THREAD_QUERIES = 2**6  # Least number of queries of a thread.
+THREAD_SCORES = 2**24  # Least number of scores of all threads, so that their start takes no time that counts.
 # Dot products with fewer queries are faster than a product of matrices, and need no blocks for the caches.
 DOT_QUERIES = 4
 DOT_ITEMS = 2**17
@@ -127,8 +127,8 @@ def _compare(query: Embeddings, database: Embeddings, k: int) -> tuple[Tensor, T
 
     A thread multiplies and chooses on its own, and does not wait for others at each block.
     """
-    threads = min(torch.get_num_threads(), len(query) // PART)
-    if threads < 2 or len(query) * len(database) < LARGE:
+    threads = min(torch.get_num_threads(), len(query) // THREAD_QUERIES)
+    if threads < 2 or len(query) * len(database) < THREAD_SCORES:
         return _compare_some(query, database, k)
     edges = [len(query) * part // threads for part in range(threads + 1)]
     parts = [query[slice(*ends)] for ends in itertools.pairwise(edges)]

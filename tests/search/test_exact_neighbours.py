@@ -1,5 +1,7 @@
 """Exact neighbours against loops over queries and items."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -97,8 +99,8 @@ def test_equal_items_are_in_order_also_in_the_last_block(size):
 @pytest.fixture
 def three_threads(monkeypatch):
     """Three threads, each of which takes two queries or more, and may be started for few scores."""
-    monkeypatch.setattr(exact_neighbours, "PART", 2)
-    monkeypatch.setattr(exact_neighbours, "LARGE", 0)
+    monkeypatch.setattr(exact_neighbours, "THREAD_QUERIES", 2)
+    monkeypatch.setattr(exact_neighbours, "THREAD_SCORES", 0)
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     yield
@@ -124,13 +126,16 @@ def test_threads_find_the_jaccard_coefficients_of_all_queries(three_threads):
 
 
 def test_an_error_in_a_thread_is_raised_and_leaves_the_number_of_threads(three_threads, monkeypatch):
+    seen = []
+
     def fail(*_):
+        seen.append((threading.current_thread() is threading.main_thread(), torch.get_num_threads()))
         raise MemoryError("no memory for the nearest")
 
     monkeypatch.setattr(exact_neighbours, "Nearest", fail)
     with pytest.raises(MemoryError, match="for the nearest"):
         nearest_neighbours(torch.ones(9, 2), torch.ones(50, 2), 3)
-    assert torch.get_num_threads() == 3
+    assert set(seen) == {(False, 1)} and torch.get_num_threads() == 3
 
 
 def test_a_product_of_zero_has_no_sign():
