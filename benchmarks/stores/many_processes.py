@@ -31,7 +31,7 @@ def begin(task: Callable[..., None], *arguments: object) -> tuple[BaseProcess, C
 
 
 def simultaneous(address: str, writers: int, readers: int, batches: int) -> dict[str, Any]:
-    """Let writers add and replace batches of items, while readers search.
+    """Let writers add and replace batches of items, while readers search, from before the first batch to the last.
 
     Returns:
         ``items``, the number of items; ``wanted``; ``doubled`` and ``lost`` ids; ``reads``, the number of searches; and
@@ -40,6 +40,9 @@ def simultaneous(address: str, writers: int, readers: int, batches: int) -> dict
     _ask(_create, address)
     started = time.perf_counter()
     reading = [begin(_read, address) for _ in range(readers)]
+    for _, connection in reading:
+        with suppress(EOFError):  # A reader that fails counts among the errors.
+            connection.recv()  # Without waiting, a reader slow to start sees the finished store alone.
     writing = [begin(_write, address, number, batches) for number in range(writers)]
     for process, connection in writing:
         _rest(connection)
@@ -142,7 +145,8 @@ def _write(connection: Connection, address: str, writer: int, batches: int) -> N
 def _read(connection: Connection, address: str) -> None:
     """Search until a message comes, and send the number of searches; the items must be whole batches, ever more."""
     searcher, before, reads = Searcher.open(address), 0, 0
-    while not connection.poll():
+    connection.send("ready")
+    while not (reads and connection.poll()):
         count = len(searcher._sides["image"])
         result = searcher._sides["image"].search(vectors(1, reads, True), 20, None, None)
         if count % BATCH != 1 or count < before or len(set(result.ids[0])) < min(20, count):
