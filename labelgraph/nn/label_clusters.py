@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from labelgraph._core.devices import in_threads
 from labelgraph._core.similarity import unit_length
 
 SAMPLE = 512  # Vectors by which a group is halved.
@@ -21,7 +23,8 @@ MEANS_KEPT = 0.998  # Share of the squared scores of means that their factors ke
 FACTOR_QUERIES = 4096  # Queries by which these factors are found.
 LARGEST = 2  # Size of the largest cluster, in mean sizes.
 CACHED_SCORES = 2**21  # Scores that are read again before they leave the cache.
-BLOCK_SCORES = 2**26  # Scores in memory at a time, 256 MiB: the more queries share a product, the faster it is.
+THREAD_QUERIES = 2**9  # Least number of queries of a thread.
+BLOCK_SCORES = 2**27  # Scores in memory at a time, 512 MiB: the more queries share a product, the faster it is.
 
 
 class LabelClusters:
@@ -115,22 +118,30 @@ class LabelClusters:
             Label numbers and scores, shape (B, k) each.
         """
         probes = min(probes if k <= self._frequent else self.num_clusters, self.num_clusters)
-        blocks = queries.split(max(1, BLOCK_SCORES // max(1, self._frequent + probes * self._largest)))
-        parts = [self._highest(block, column, min(k, len(self._labels)), probes) for block in blocks]
-        labels, scores = (torch.cat(each) for each in zip(*parts, strict=True))
+        threads = max(1, min(torch.get_num_threads(), len(queries) // THREAD_QUERIES)) if queries.is_cpu else 1
+        width = probes * self._largest + self._frequent
+        rows = max(1, BLOCK_SCORES // max(1, threads * width))
+
+        def task(part: Tensor) -> list[tuple[Tensor, Tensor]]:
+            blocks = part.tensor_split(max(1, math.ceil(len(part) / rows)))
+            room = part.new_empty(len(blocks[0]), width)  # New memory for each block takes as long as a product.
+            return [self._highest(block, column, min(k, len(self._labels)), probes, room) for block in blocks]
+
+        found = in_threads(task, queries.tensor_split(threads)) if threads > 1 else [task(queries)]
+        labels, scores = (torch.cat(each) for each in zip(*itertools.chain(*found), strict=True))
         return labels, scores
 
-    def _highest(self, queries: Tensor, column: int, k: int, probes: int) -> tuple[Tensor, Tensor]:
-        clusters = self._best_clusters(queries, column, probes)
+    def _highest(self, queries: Tensor, column: int, k: int, probes: int, room: Tensor) -> tuple[Tensor, Tensor]:
         # The scores of the labels of the clusters, each with as many places as the largest, then of frequent labels.
-        frequent = probes * self._largest
-        scores = queries.new_full((len(queries), frequent + self._frequent), -math.inf)
+        scores, frequent = room[: len(queries)], probes * self._largest
         keys, constants = self._keys[: self._frequent], self._constants[column, : self._frequent]
         torch.addmm(constants, queries, keys.t(), out=scores[:, frequent:])
         if not probes:
             highest, row = scores.topk(k, sorted=False)
             return self._labels[row], highest
-        self._score_clusters(queries, column, clusters, scores[:, :frequent].unflatten(1, (probes, -1)))
+        clusters = self._best_clusters(queries, column, probes)
+        of_clusters = scores[:, :frequent].fill_(-math.inf).unflatten(1, (probes, -1))
+        self._score_clusters(queries, column, clusters, of_clusters)
         highest, place = scores.topk(k, sorted=False)
         cluster = clusters.gather(1, place.div(self._largest, rounding_mode="floor").clamp(max=probes - 1))
         row = torch.where(place < frequent, self._starts[cluster] + place % self._largest, place - frequent)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from labelgraph._core.devices import in_threads
 from labelgraph._core.embeddings import Embeddings, as_embeddings, check_comparable, score_blocks
 from labelgraph._core.similarity import SIMILARITIES, SPARSE, unit_length
 from labelgraph._core.sparse_rows import FEW_QUERIES
@@ -132,21 +132,9 @@ def _compare(query: Embeddings, database: Embeddings, k: int) -> tuple[Tensor, T
         return _compare_some(query, database, k)
     edges = [len(query) * part // threads for part in range(threads + 1)]
     parts = [query[slice(*ends)] for ends in itertools.pairwise(edges)]
-    with _one_thread_each(), ThreadPoolExecutor(threads) as pool:
-        found = list(pool.map(lambda part: _compare_some(part, database, k), parts))
+    found = in_threads(lambda part: _compare_some(part, database, k), parts)
     scores, positions = (torch.cat(each) for each in zip(*found, strict=True))
     return scores, positions
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Let PyTorch use one thread in each new thread; also in those that others start in the meantime."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _compare_some(query: Embeddings, database: Embeddings, k: int) -> tuple[Tensor, Tensor]:

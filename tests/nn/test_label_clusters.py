@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from labelgraph.nn import LabelClusters
+from labelgraph.nn import LabelClusters, label_clusters
 
 
 def grouped(num_labels=3000, channels=16, groups=150, spread=0.3, seed=0):
@@ -132,3 +132,19 @@ def test_scores_of_queries_that_are_not_finite_are_not_finite(wrong):
     queries[7, 3] = wrong
     _, values = LabelClusters(keys, constants, queries).highest(queries, 0, 5, probes=8)
     assert not values[7].isfinite().all() and values[:7].isfinite().all()
+
+
+@pytest.mark.parametrize("num_queries", [0, 7, 400])
+def test_threads_and_blocks_find_the_labels_of_all_queries(monkeypatch, num_queries):
+    monkeypatch.setattr(label_clusters, "THREAD_QUERIES", 20)
+    monkeypatch.setattr(label_clusters, "BLOCK_SCORES", 2**17)
+    keys, constants, queries = grouped()
+    found, before = LabelClusters(keys, constants, queries), torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        _, values = found.highest(queries[:num_queries], 0, 5, found.num_clusters)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    _, top = expected(keys, constants, queries[:num_queries], 0, 5)
+    torch.testing.assert_close(values.sort(descending=True).values, top.values.float())
