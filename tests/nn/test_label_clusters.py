@@ -134,17 +134,21 @@ def test_scores_of_queries_that_are_not_finite_are_not_finite(wrong):
     assert not values[7].isfinite().all() and values[:7].isfinite().all()
 
 
-@pytest.mark.parametrize("num_queries", [0, 7, 400])
-def test_threads_and_blocks_find_the_labels_of_all_queries(monkeypatch, num_queries):
+@pytest.mark.parametrize(("num_queries", "num_parts"), [(0, None), (39, None), (40, 2), (400, 3)])
+def test_threads_and_blocks_find_the_labels_of_all_queries(monkeypatch, num_queries, num_parts):
+    seen = []
+
+    def in_turns(task, parts):
+        seen.append(len(parts))
+        return list(map(task, parts))
+
+    monkeypatch.setattr(label_clusters, "in_threads", in_turns)
     monkeypatch.setattr(label_clusters, "THREAD_QUERIES", 20)
     monkeypatch.setattr(label_clusters, "BLOCK_SCORES", 2**17)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     keys, constants, queries = grouped()
-    found, before = LabelClusters(keys, constants, queries), torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
-        _, values = found.highest(queries[:num_queries], 0, 5, found.num_clusters)
-        assert torch.get_num_threads() == 3
-    finally:
-        torch.set_num_threads(before)
+    found = LabelClusters(keys, constants, queries)
+    _, values = found.highest(queries[:num_queries], 0, 5, found.num_clusters)
     _, top = expected(keys, constants, queries[:num_queries], 0, 5)
     torch.testing.assert_close(values.sort(descending=True).values, top.values.float())
+    assert seen == ([num_parts] if num_parts else [])
