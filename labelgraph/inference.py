@@ -30,11 +30,16 @@ from labelgraph.probability import Calibration, relevance_features
 
 Progress = Callable[[int], object]
 
+BATCH = 4096
+# With many labels, the items of a batch share products with classifiers. Wide features have smaller batches.
+LARGE_BATCHES = 2**14, 2**16
+LARGE_BATCH_NUMBERS = 2**26
+
 
 def encode(
     method: Method,
     data: CrossModalData,
-    batch_size: int = 4096,
+    batch_size: int | None = None,
     progress: Progress | None = None,
     rows: Tensor | None = None,
 ) -> tuple[Embeddings, Embeddings]:
@@ -43,7 +48,8 @@ def encode(
     Args:
         method: A method; it runs in evaluation mode, on the device and in the precision of its parameters.
         data: Pairs of images and texts; the features of a missing side are zeros.
-        batch_size: Number of items embedded at a time; a memory-mapped matrix is copied batch by batch.
+        batch_size: Number of items embedded at a time; a memory-mapped matrix is copied batch by batch. By default
+            4,096, or of a method of many labels 65,536, down to 16,384 if the features are wide.
         progress: Function called with the size of each finished batch; images and texts count separately.
         rows: Row numbers of the items, int64, (n,); defaults to all items. The data are not copied.
 
@@ -72,7 +78,7 @@ def encode_side(
     method: Method,
     side: str,
     features: Any,
-    batch_size: int = 4096,
+    batch_size: int | None = None,
     rows: Tensor | None = None,
     progress: Progress | None = None,
 ) -> Embeddings:
@@ -142,7 +148,7 @@ def _carry(method: Method, name: str, vectors: Tensor) -> Embeddings:
         raise NonFiniteError(f"{method._source}: {error}") from error
 
 
-def label_scores(method: Method, data: CrossModalData, batch_size: int = 4096) -> dict[str, Tensor]:
+def label_scores(method: Method, data: CrossModalData, batch_size: int | None = None) -> dict[str, Tensor]:
     """Score every label for the images and the texts of a data set, batch by batch.
 
     Returns:
@@ -191,16 +197,17 @@ def _highest(method: Method, num_labels: int, side: str, features: Tensor) -> Te
 
 
 def _label_scores(
-    method: Method, side: str, data: CrossModalData, batch_size: int = 4096, rows: Tensor | None = None
+    method: Method, side: str, data: CrossModalData, batch_size: int | None = None, rows: Tensor | None = None
 ) -> Tensor:
-    return _by_batch(method, side, data, batch_size, method.label_scores, rows)
+    # Not the larger batches of many labels, because these are the scores of all.
+    return _by_batch(method, side, data, BATCH if batch_size is None else batch_size, method.label_scores, rows)
 
 
 def _by_batch(
     method: Method,
     side: str,
     data: CrossModalData,
-    batch_size: int,
+    batch_size: int | None,
     compute: Callable[[str, Tensor], Tensor],
     rows: Tensor | None = None,
 ) -> Tensor:
@@ -214,7 +221,7 @@ def label_probabilities(
     method: Method,
     data: CrossModalData,
     calibrations: Mapping[str, Calibration] | None = None,
-    batch_size: int = 4096,
+    batch_size: int | None = None,
 ) -> dict[str, Any]:
     """Compute calibrated probabilities of every label for the images and the texts of a data set.
 
@@ -245,7 +252,7 @@ def label_probabilities(
         return {side: calibrations[side].cpu()(scores[side]).sigmoid() for side in SIDES}
 
 
-def _most_probable(method: Method, side: str, data: CrossModalData, batch_size: int) -> sp.csr_array:
+def _most_probable(method: Method, side: str, data: CrossModalData, batch_size: int | None) -> sp.csr_array:
     some: Any = method
     rows = _by_batch(method, side, data, batch_size, lambda *batch: pack_rows(*some.most_probable_labels(*batch)))
     return _csr_rows(rows, some.classifier.out_features)
@@ -260,18 +267,20 @@ def _csr_rows(rows: Tensor, num_labels: int) -> sp.csr_array:
 
 
 def feature_batches(
-    method: Method, side: str, features: Any, batch_size: int, rows: Tensor | None, progress: Progress | None
+    method: Method, side: str, features: Any, batch_size: int | None, rows: Tensor | None, progress: Progress | None
 ) -> Iterator[Tensor]:
     """Yield features on the device and in the precision of the method, which is in evaluation mode meanwhile."""
     check_kind("method", method, Method, "a method, such as build_method returns")
     matrix = _checked(method, side, features)
-    check_value("batch_size", batch_size, PositiveInt)
+    size = check_value(
+        "batch_size", _batch_size(method, matrix.shape[1]) if batch_size is None else batch_size, PositiveInt
+    )
     chosen = torch.arange(matrix.shape[0]) if rows is None else _as_rows(rows)
     like = next(method.parameters())
     training = [module for module in method.modules() if module.training]
     method.eval()
     try:
-        for part in chosen.split(batch_size):
+        for part in chosen.split(size):
             batch = matrix[part] if isinstance(matrix, Tensor) else csr_tensor(matrix[part.numpy()])
             yield batch.to(like.device, like.dtype)
             if progress is not None:
@@ -279,6 +288,11 @@ def feature_batches(
     finally:
         for module in training:
             module.training = True
+
+
+def _batch_size(method: Method, channels: int) -> int:
+    least, most = LARGE_BATCHES if method.takes_sparse_labels else (BATCH, BATCH)
+    return min(most, max(least, LARGE_BATCH_NUMBERS // channels))
 
 
 def _as_rows(rows: Any) -> Tensor:

@@ -79,6 +79,18 @@ def test_blocks_do_not_change_embeddings(make_data, batch_size):
     assert not image.vectors.requires_grad
 
 
+@pytest.mark.parametrize(
+    ("num_labels", "channels", "sizes"),
+    [(8, 3, [4096, 4096, 1808]), (1100, 3, [65_536, 64]), (1100, 2**12, [16_384, 16])],
+)
+def test_batches_of_many_labels_are_larger(num_labels, channels, sizes):
+    labels = sp.csr_array(([1.0, 1.0], ([0, 1], [0, num_labels - 1])), shape=(2, num_labels))
+    config = ALGCNConfig(hidden_channels=2)
+    method, seen = build_method("algcn", 2, channels, cooccurrence_graph(labels), config), []
+    encode_side(method, "text", sp.csr_array((sum(sizes), channels)), progress=seen.append)
+    assert seen == sizes
+
+
 @pytest.mark.parametrize("bits", [5, 16])
 def test_encoded_codes_are_packed(make_data, bits):
     data = make_data()

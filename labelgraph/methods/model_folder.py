@@ -168,7 +168,7 @@ def write_model(
     Raises:
         ValueError: If a parameter is not finite.
     """
-    from safetensors.torch import save
+    from safetensors.torch import save_file
 
     check_finite_state(state)
     stored: Any = {} if graph is None else graph
@@ -176,7 +176,7 @@ def write_model(
     tensors |= {STATE_PREFIX + key: tensor for key, tensor in state.items()}
     if label_vectors is not None and graph is not None:
         tensors[LABEL_VECTORS] = label_vectors.half()
-    writer.write(TENSORS, save(_apart(tensors)))
+    save_file(_apart(tensors), writer.path(TENSORS))
     writer.entries.update(
         method=name,
         config=asdict(config),

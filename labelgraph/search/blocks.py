@@ -14,8 +14,6 @@ from labelgraph.data import CrossModalData
 from labelgraph.inference import encode_side
 from labelgraph.methods import Method
 
-BATCH = {False: 4096, True: 16_384}  # By whether labels are many: of these, large batches share products.
-
 
 @dataclass(frozen=True)
 class Block:
@@ -58,10 +56,9 @@ def embed_blocks(
         data: The data set.
         rows: Row numbers of the items.
         block_rows: Number of items per block; None for one block.
-        batch_size: Number of images or texts to embed at a time, see `Searcher.fit`.
+        batch_size: Number of images or texts to embed at a time, see `labelgraph.inference.encode`.
         advance: Function that is called after each batch with its size.
     """
-    batch_size = BATCH[method.takes_sparse_labels] if batch_size is None else batch_size
     for part in rows.split(block_rows or max(1, len(rows))):
         vectors = {}
         present = torch.as_tensor(data.present[part], dtype=torch.bool)

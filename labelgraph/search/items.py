@@ -42,6 +42,8 @@ def as_names(argument: str, values: Any) -> list[str]:
         entries = list(values)
     except TypeError:
         entries = [values]
+    if _texts(entries) and _encodable("".join(entries)):  # All at once: there may be millions.
+        return entries
     return [_name(argument, each) for each in entries]
 
 
@@ -49,14 +51,17 @@ def _name(argument: str, value: Any) -> str:
     if isinstance(value, Tensor | np.generic):
         value = value.tolist()
     name = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
-    try:
-        if name is not None:
-            name.encode()
-    except UnicodeEncodeError:
-        name = None
-    if name is None:
+    if name is None or not _encodable(name):
         raise ValueError(f"'{argument}' must be texts or whole numbers (got {value!r})")
     return name
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _texts(values: list[str]) -> bool:

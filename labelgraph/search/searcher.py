@@ -122,8 +122,8 @@ class Searcher:
 
         Args:
             data: Pairs with distinct ids; a missing side is not indexed.
-            batch_size: Number of images or texts to embed at a time; by default 4,096, or 16,384 for a method of
-                many labels, where the items of a batch share products with classifiers.
+            batch_size: Number of images or texts to embed at a time; by default as many as
+                `labelgraph.inference.encode` embeds.
             advance: Function that is called after each batch with its size, to show progress; images and texts are
                 counted separately.
             rows: Row numbers of the items to index, such as ``data.rows("database")``; by default all. Unlike
@@ -147,7 +147,7 @@ class Searcher:
         image: Any = None,
         text: Any = None,
         labels: Any = None,
-        batch_size: int = 4096,
+        batch_size: int | None = None,
         titles: Sequence[str] | None = None,
     ) -> None:
         """Add images, texts, or both, with ids that are new on their side.
@@ -157,7 +157,7 @@ class Searcher:
             image: Image features (N, D_v), or of one item (D_v,).
             text: Text features (N, D_t), or of one item (D_t,).
             labels: Multi-hot labels (N, C), in the order of ``label_names``; by default the items have no labels.
-            batch_size: Number of images or texts to embed at a time.
+            batch_size: Number of images or texts to embed at a time, see `fit`.
             titles: Titles of the items, to show in results; by default the ids.
 
         Raises:
@@ -173,7 +173,7 @@ class Searcher:
         image: Any = None,
         text: Any = None,
         labels: Any = None,
-        batch_size: int = 4096,
+        batch_size: int | None = None,
         titles: Sequence[str] | None = None,
     ) -> None:
         """Add images, texts, or both, in place of those with the same ids on the same side; see `add`.
@@ -188,7 +188,7 @@ class Searcher:
             self._sides.upsert(*items, self._check_labels(labels, len(items[0])))
 
     def _embedded(
-        self, ids: Any, image: Any, text: Any, batch_size: int, titles: Any
+        self, ids: Any, image: Any, text: Any, batch_size: int | None, titles: Any
     ) -> tuple[list[str], list[str], dict[str, Tensor]]:
         """Check items, and return their ids, titles and vectors by side."""
         ids = distinct_ids(ids)
