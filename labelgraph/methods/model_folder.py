@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MODEL_FORMAT = FolderFormat("model.json", "labelgraph model", 3)
 TENSORS = "model.safetensors"
+MAPPED = 2**26  # Bytes of a file that is mapped, if it has more.
 GRAPH_TENSORS = ("x", "edge_index", "edge_weight", "edge_count", "count")
 WIDEST = 2**24
 FACTORIES = {torch.ops.aten.empty, torch.ops.aten.zeros, torch.ops.aten.ones, torch.ops.aten.full, torch.ops.aten.rand,
@@ -210,14 +211,10 @@ def read_model(version: Version, name: str) -> SavedModel:
     Raises:
         ValueError: If the model is damaged or belongs to another method.
     """
-    from safetensors.torch import load
-
     entries, path = version.folder / MODEL_FORMAT.manifest, version.path(TENSORS)
     if version.entries.get("method") != name:
         raise ValueError(f"{entries}: expected the method {name!r} (got {version.entries.get('method')!r})")
-    content = version.read(TENSORS)
-    with refusing(path, "safetensors"):
-        tensors = load(content)
+    tensors = _tensors(version)
     with refusing(entries, "the entries of a method"):
         names, config = version.entries["label_names"], dict(version.entries["config"])
         channels = tuple(version.entries[f"{side}_channels"] for side in ("image", "text"))
@@ -228,6 +225,20 @@ def read_model(version: Version, name: str) -> SavedModel:
         vectors = _label_vectors(tensors.get(LABEL_VECTORS), len(names))
     state = {key.removeprefix(STATE_PREFIX): tensor for key, tensor in tensors.items() if key.startswith(STATE_PREFIX)}
     return SavedModel(entries, path, name, config, (channels[0], channels[1]), graph, encoders, vectors, state)
+
+
+def _tensors(version: Version) -> dict[str, Tensor]:
+    """Read the tensors. A large file is mapped: what is not used, such as the edges of many labels, is not read."""
+    from safetensors.torch import load, load_file
+
+    path = version.path(TENSORS)
+    if version.files[TENSORS].size > MAPPED:
+        version.verify(TENSORS)
+        with refusing(path, "safetensors"), suppress(FileNotFoundError):  # A later version may have replaced the file.
+            return load_file(path)
+    content = version.read(TENSORS)
+    with refusing(path, "safetensors"):
+        return load(content)
 
 
 def _stored_encoders(encoders: Any) -> dict[str, dict[str, Any]]:

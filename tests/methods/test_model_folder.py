@@ -122,6 +122,21 @@ def test_a_flipped_byte_is_refused(saved, place):
         ALGCN.from_pretrained(saved)
 
 
+def test_a_large_model_is_checked_and_outlives_its_file(tmp_path):
+    wide = cooccurrence_graph(LABELS, x=torch.rand(4, 5 * 2**20))  # 80 MiB, which the method keeps for a later save.
+    method = build(CONFIGS["no graph"], wide)
+    method.save_pretrained(tmp_path)
+    loaded, path = ALGCN.from_pretrained(tmp_path), tensors(tmp_path)
+    assert path.stat().st_size > 2**26
+    content = path.read_bytes()
+    path.unlink()
+    loaded.save_pretrained(tmp_path / "again")
+    assert tensors(tmp_path / "again").name == path.name  # Which is derived from the content.
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ValueError, match=r"model-.*\.safetensors: expected SHA-256 .* damaged"):
+        ALGCN.from_pretrained(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["model.json", "model-*.safetensors"])
 def test_a_truncated_file_is_refused(saved, name):
     (path,) = saved.glob(name)
