@@ -169,7 +169,7 @@ def write_model(
     Raises:
         ValueError: If a parameter is not finite.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     check_finite_state(state)
     stored: Any = {} if graph is None else graph
@@ -177,7 +177,8 @@ def write_model(
     tensors |= {STATE_PREFIX + key: tensor for key, tensor in state.items()}
     if label_vectors is not None and graph is not None:
         tensors[LABEL_VECTORS] = label_vectors.half()
-    save_file(_apart(tensors), writer.path(TENSORS))
+    # Not `save_file`: some versions replace the file, which then is not locked, and which only its user can read.
+    writer.write(TENSORS, save(_apart(tensors)))
     writer.entries.update(
         method=name,
         config=asdict(config),

@@ -122,6 +122,10 @@ def test_a_flipped_byte_is_refused(saved, place):
         ALGCN.from_pretrained(saved)
 
 
+def test_who_may_read_one_file_may_read_all(saved):
+    assert len({path.stat().st_mode for path in saved.iterdir() if path.name != LOCK}) == 1
+
+
 def test_a_large_model_is_checked_and_outlives_its_file(tmp_path):
     wide = cooccurrence_graph(LABELS, x=torch.rand(4, 5 * 2**20))  # 80 MiB, which the method keeps for a later save.
     method = build(CONFIGS["no graph"], wide)
