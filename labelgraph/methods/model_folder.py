@@ -229,14 +229,18 @@ def read_model(version: Version, name: str) -> SavedModel:
 
 
 def _tensors(version: Version) -> dict[str, Tensor]:
-    """Read the tensors. A large file is mapped: what is not used, such as the edges of many labels, is not read."""
+    """Read the tensors. A large file is mapped, so that parameters are copied only once, when they are loaded.
+
+    The others are copied here, since the file can change later: a method would save the changes.
+    """
     from safetensors.torch import load, load_file
 
     path = version.path(TENSORS)
     if version.files[TENSORS].size > MAPPED:
         version.verify(TENSORS)
         with refusing(path, "safetensors"), suppress(FileNotFoundError):  # A later version may have replaced the file.
-            return load_file(path)
+            tensors = load_file(path)
+            return {key: each if key.startswith(STATE_PREFIX) else each.clone() for key, each in tensors.items()}
     content = version.read(TENSORS)
     with refusing(path, "safetensors"):
         return load(content)

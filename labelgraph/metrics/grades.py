@@ -20,7 +20,7 @@ RELEVANCES = ("shared", "graded")
 HIGHEST_GRADE = 255  # Items are counted by grade, so the number of grades must be small.
 LABEL_BLOCK, LABEL_CELLS = 2**14, 2**18  # Items, and results, at a time, so that they stay in the processor cache.
 Labels = Tensor | SparseLabels | None
-Relevance = str | Tensor | np.ndarray | Callable[[Tensor, Tensor], Tensor]
+Relevance = str | Tensor | np.ndarray | Callable[[Any, Any], Any]
 
 
 class RelevanceRows:
@@ -104,7 +104,8 @@ class RelevanceRows:
         if callable(self.relevance):
             asked = query_labels[rows]
             held = database_labels.matrix if isinstance(database_labels, SparseLabels) else database_labels
-            grades = self.relevance(asked, held)
+            computed = self.relevance(asked, held)
+            grades = computed if isinstance(computed, Tensor) else as_matrix("relevance", computed)
             _check_size("relevance", grades, (asked.shape[0], self.size[1]))
             return _whole(grades)
         if isinstance(database_labels, SparseLabels):

@@ -47,6 +47,13 @@ def as_names(argument: str, values: Any) -> list[str]:
     return [_name(argument, each) for each in entries]
 
 
+def ordered_names(argument: str, values: Any) -> list[str]:
+    """Convert names as `as_names` does, but refuse a set, whose names would go to any rows."""
+    if isinstance(values, Set):
+        raise ValueError(f"'{argument}' must be in the order of the rows (got a set, which has none)")
+    return as_names(argument, values)
+
+
 def _name(argument: str, value: Any) -> str:
     if isinstance(value, Tensor | np.generic):
         value = value.tolist()
@@ -74,9 +81,7 @@ def distinct_ids(ids: Any) -> list[str]:
     Raises:
         ValueError: If an id is repeated, or the ids are a set, which has no order.
     """
-    if isinstance(ids, Set):
-        raise ValueError("'ids' must be in the order of the rows (got a set, which has none)")
-    ids = as_names("ids", ids)
+    ids = ordered_names("ids", ids)
     if len(set(ids)) != len(ids):
         seen: set[str] = set()
         repeated = next(each for each in ids if each in seen or seen.add(each))  # type: ignore[func-returns-value]

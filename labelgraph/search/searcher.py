@@ -22,7 +22,7 @@ from labelgraph.methods import Method
 from labelgraph.methods.label_placement import LabelPlacement
 from labelgraph.search.blocks import embed_blocks
 from labelgraph.search.indexes import build_index
-from labelgraph.search.items import as_names, distinct_ids
+from labelgraph.search.items import as_names, distinct_ids, ordered_names
 from labelgraph.search.neighbours import Neighbours, check_k
 from labelgraph.search.query_vectors import Query, QueryReader, as_items
 from labelgraph.search.searcher_folder import MEANING, read_searcher, write_searcher
@@ -192,7 +192,7 @@ class Searcher:
     ) -> tuple[list[str], list[str], dict[str, Tensor]]:
         """Check items, and return their ids, titles and vectors by side."""
         ids = distinct_ids(ids)
-        titles = ids if titles is None else as_names("titles", titles)
+        titles = ids if titles is None else ordered_names("titles", titles)
         if len(titles) != len(ids):
             raise ValueError(f"'titles' must have an entry per id, {len(ids)} (got {len(titles)})")
         sides = {side: features for side, features in zip(SIDES, (image, text), strict=True) if features is not None}
@@ -278,7 +278,7 @@ class Searcher:
         passing = None if labels is None else as_names("labels", labels), None if ids is None else as_names("ids", ids)
         query = None if like is not None else self._query(names[0], asked[names[0]], vectors)
         with self._lock.read():
-            query = query or self._sides.like(as_names("like", like))
+            query = query or self._sides.like(ordered_names("like", like))
             sides = WITHIN[within] if within else (query.side if query.other_than else OTHER[query.side],)
             lexical = False if lexical is None and within == "pictures" else lexical
             filters = None if passing[0] is None else [self._column(name) for name in passing[0]], passing[1]

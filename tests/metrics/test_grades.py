@@ -90,6 +90,11 @@ def test_reports_count_every_grade_as_relevant():
     assert mean_average_precision(QUERY, DATABASE, *labels, relevance=grades) == graded.mean_average_precision
 
 
+def test_a_function_may_compute_relevance_by_numpy():
+    computed = ranked(QUERY_LABELS, DATABASE_LABELS, relevance=lambda a, b: a.numpy() @ b.numpy().T)
+    assert torch.equal(computed, ranked(QUERY_LABELS, DATABASE_LABELS, relevance="graded"))
+
+
 def test_grades_too_large_for_the_fast_sort_are_ranked():
     grades = torch.tensor([[2**30, 1, 2**31 - 1, 0], [0, 1, 2, 3]], dtype=torch.int32)
     with ThreadPoolExecutor(1) as pool:
@@ -115,6 +120,7 @@ ONES = torch.ones(2, 4)
         ((None, None), {"relevance": -ONES}, r"whole numbers from 0 to 255 \(got -1.0 to -1.0\)"),
         ((None, None), {"relevance": 256 * ONES.int()}, r"whole numbers from 0 to 255 \(got 256 to 256\)"),
         ((QUERY_LABELS, DATABASE_LABELS), {"relevance": lambda a, b: a}, r"'relevance' must give the shape \(2, 4\)"),
+        ((QUERY_LABELS, DATABASE_LABELS), {"relevance": lambda a, b: None}, "'relevance' must be an array"),
         ((None, None), {"relevance": ONES, "query_ids": ONES[:, 0]}, "'query_ids' and 'database_ids' must be given"),
         (
             (None, None),

@@ -39,8 +39,13 @@ def test_one_id_as_a_text_is_one_id():
     searcher = Searcher(Probable()).fit(pictures())
     assert searcher.search(text=["caw"], ids="bird 1").ids == [["bird 1"]]
     assert searcher.search(text=["caw"], labels="tree", k=1).ids == [["tree 2"]]
-    with pytest.raises(ValueError, match=r"'ids' must be in the order of the rows .got a set"):
-        searcher.add({"x", "y"}, image=pictures().image[:2])
+    two, refused = pictures().image[:2], r"must be in the order of the rows .got a set"
+    with pytest.raises(ValueError, match=f"'ids' {refused}"):
+        searcher.add({"x", "y"}, image=two)
+    with pytest.raises(ValueError, match=f"'titles' {refused}"):
+        searcher.upsert(["x", "y"], image=two, titles={"first", "second"})
+    with pytest.raises(ValueError, match=f"'like' {refused}"):
+        searcher.search(like={"bird 1", "tree 2"})
 
 
 @pytest.mark.parametrize("index", ["exact", "faiss-flat", "faiss-ivf", "faiss-hnsw"])
