@@ -272,9 +272,8 @@ def feature_batches(
     """Yield features on the device and in the precision of the method, which is in evaluation mode meanwhile."""
     check_kind("method", method, Method, "a method, such as build_method returns")
     matrix = _checked(method, side, features)
-    size = check_value(
-        "batch_size", _batch_size(method, matrix.shape[1]) if batch_size is None else batch_size, PositiveInt
-    )
+    size = _batch_size(method, matrix.shape[1]) if batch_size is None else batch_size
+    check_value("batch_size", size, PositiveInt)
     chosen = torch.arange(matrix.shape[0]) if rows is None else _as_rows(rows)
     like = next(method.parameters())
     training = [module for module in method.modules() if module.training]
@@ -291,7 +290,9 @@ def feature_batches(
 
 
 def _batch_size(method: Method, channels: int) -> int:
-    least, most = LARGE_BATCHES if method.takes_sparse_labels else (BATCH, BATCH)
+    if not method.takes_sparse_labels:
+        return BATCH
+    least, most = LARGE_BATCHES
     return min(most, max(least, LARGE_BATCH_NUMBERS // channels))
 
 

@@ -15,7 +15,7 @@ from labelgraph._core.embeddings import score_blocks
 from labelgraph._core.packed_bits import code_words, distances, in_parts
 from labelgraph.metrics.metric import Ranking
 from labelgraph.metrics.ranked import GAINS, check_average_precision, discount_sums, hits_needed, ideal_dcg
-from labelgraph.metrics.ranking import CACHED_RELEVANCE, RADIX_ITEMS, RankingInputs, ascending
+from labelgraph.metrics.ranking import CACHED_RELEVANCE, RADIX_ITEMS, RankingInputs, ascending, order_of
 from labelgraph.metrics.sparse_labels import SparseLabels
 
 HIT_SCORES = 2**25  # 128 MiB of scores at a time: a product of few queries and many items would be slow.
@@ -218,20 +218,9 @@ def orders(
         database.count(query.labels(number), shared)
         if inputs.relevance.leave_out_own:
             shared[own], key[own] = 0, np.iinfo(key.dtype).max
-        yield number, key, _order(key), shared, own
+        order = order_of(key) if key.dtype == np.int32 else key.argsort(kind="stable")  # Distances, by radix.
+        yield number, key, order, shared, own
         database.mark(query.labels(number), shared, 0)
-
-
-def _order(key: np.ndarray) -> np.ndarray:
-    """Order items by their key, and equal keys by their place."""
-    if key.dtype.kind == "u":  # A sort by radix, linear in N.
-        return key.argsort(kind="stable")
-    # Numbers of key and place are sorted in half of the time in which a sort finds the order of keys.
-    placed = key.astype(np.int64) << 32
-    placed |= np.arange(len(key))
-    placed.sort()
-    placed &= 0xFFFFFFFF
-    return placed
 
 
 def _rank(key: np.ndarray, own: np.ndarray) -> float:

@@ -86,6 +86,9 @@ CACHED_RELEVANCE = 2**19  # Number of grades measured at a time, so that they st
 PLACE_BITS = 8  # Lowest bits of an integer, which hold the grade; the higher bits hold the place.
 # PyTorch sorts more integers than this by radix, if it is built with FBGEMM.
 RADIX, RADIX_ITEMS = "fbgemm" in torch.backends.quantized.supported_engines, 2**15
+# NumPy sorts longer integers of key and place faster than that with AVX2, but not with the AVX-512 of Zen 4
+# (github.com/numpy/x86-simd-sort/issues/6).
+PACKED = not RADIX or torch.backends.cpu.get_cpu_capability() == "AVX2"
 CACHED_KEYS = 2**17  # Number of keys that a thread sorts at a time: 1 MiB.
 FEW_TIES = 2**11  # Items for each tie that is put right by itself; of more ties, the longer keys are sorted.
 
@@ -229,12 +232,22 @@ def _by_score(scores: Tensor, relevant: Tensor, pool: ThreadPoolExecutor, placed
 
 
 def _rank_long_rows(scores: np.ndarray, relevant: np.ndarray, ranked: np.ndarray, placed: bool) -> None:
-    """Sort each row by radix, several times faster than by comparison; a stable sort keeps the order of ties."""
     for key, grades, out in zip(ascending(scores), relevant, ranked, strict=True):
-        order = torch.sort(torch.from_numpy(key), stable=True).indices.numpy()
+        order = order_of(key)
         out[:] = grades[order]
         if placed:
             out += order << PLACE_BITS
+
+
+def order_of(key: np.ndarray) -> np.ndarray:
+    """Order many items by their key, int32, and equal keys by their place; by radix, or as integers of both."""
+    if not PACKED:
+        return torch.sort(torch.from_numpy(key), stable=True).indices.numpy()
+    placed = key.astype(np.int64) << 32
+    placed |= np.arange(len(key))
+    placed.sort()
+    placed &= 0xFFFFFFFF
+    return placed
 
 
 def ascending(scores: np.ndarray) -> np.ndarray:

@@ -109,11 +109,12 @@ def test_one_integer_sort_ranks_as_a_stable_sort_of_floats():
         assert ranked.tolist() == ranking._by_score_on_device(scores, relevant).tolist()
 
 
-@pytest.mark.parametrize("radix", [ranking.RADIX, False])
+@pytest.mark.parametrize(("radix", "packed"), [(True, True), (True, False), (False, True)])
 @pytest.mark.parametrize("placed", [True, False])
 @pytest.mark.parametrize("highest", [1, 9])
-def test_many_items_rank_as_by_a_stable_sort_of_floats(monkeypatch, radix, placed, highest):
+def test_many_items_rank_as_by_a_stable_sort_of_floats(monkeypatch, radix, packed, placed, highest):
     monkeypatch.setattr(ranking, "RADIX", radix)
+    monkeypatch.setattr(ranking, "PACKED", packed)
     generator = torch.Generator().manual_seed(0)
     scores = torch.randint(-500, 500, (3, ranking.RADIX_ITEMS + 99), generator=generator) / 7  # With many ties.
     scores[0, ::9], scores[1, ::9], scores[2, ::9] = -0.0, -torch.inf, 1e-40
