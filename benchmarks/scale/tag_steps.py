@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmarks.scale.steps import run
 
+LABEL = "LABEL"  # In place of a name that is known once the data are written.
 FIT, RIDGE, BLOCK = 50_000, 100.0, 65_536
 # A hidden layer as wide as the features of the set.
 SETTINGS = ("train.batch_size=1024", "model.hidden_channels=256")
@@ -69,6 +70,12 @@ def measures_step(folder: Path) -> dict[str, Any]:
     return {"queries": len(query), "items": len(database), "seconds": time.perf_counter() - started, **report.metrics}
 
 
+def _a_label(folder: Path) -> str:
+    from labelgraph.data import load_folder
+
+    return load_folder(folder).label_names[0]
+
+
 STEPS = {"graphs": graphs_step, "measures": measures_step}
 
 
@@ -89,6 +96,7 @@ def commands(folder: Path, items: int, labels: int, method: str | None) -> dict[
         **steps,
         f"train {method}, 1 epoch": [*cli, "train", data, "--out", model, *training, "--quiet", "--json"],
         "index, images and texts": [*cli, "index", model, data, "--out", index, "--json"],
+        "search, one label": [*cli, "search", index, "--label", LABEL, "--json"],
         "search, the text of one item": [*cli, "search", index, "--data", data, "--text-id", "7", "--json"],
         f"measures of {method}": [*cli, "evaluate", model, data, "--protocol", "query-vs-database", "--json"],
     }
@@ -98,6 +106,7 @@ def measure(folder: Path, items: int, labels: int, threads: int, method: str | N
     """Run all steps, and yield the name, command line, time, memory and results of each."""
     environment = {"OMP_NUM_THREADS": str(threads)}
     for name, words in commands(folder, items, labels, method).items():
+        words = [_a_label(folder / "data") if word is LABEL else word for word in words]
         finished = run([sys.executable, *words], environment)
         yield {
             "name": name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from mmap import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def sha256_bytes(*parts: bytes | memoryview) -> str:
+def sha256_bytes(*parts: bytes | memoryview | mmap) -> str:
     """SHA-256 of bytes, which may be given in parts.
 
     Example:

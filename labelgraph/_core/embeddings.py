@@ -289,11 +289,15 @@ def _check_probabilities(name: str, vectors: Tensor, num_labels: int | None) -> 
 
 
 def _check_range(name: str, labels: Tensor, columns: str) -> None:
-    if labels.numel() and not (labels.min() >= 0 and labels.max() <= 1):
-        raise ValueError(
-            f"'{name}' must have probabilities in [0, 1] in {columns} "
-            f"(got {labels.min().item():g} to {labels.max().item():g})"
-        )
+    least, most = _ends(labels.contiguous())
+    if not (least >= 0 and most <= 1):
+        raise ValueError(f"'{name}' must have probabilities in [0, 1] in {columns} (got {least:g} to {most:g})")
+
+
+def _ends(numbers: Tensor) -> tuple[float, float]:
+    """Return the least and the largest number; zeros of none."""
+    least, largest = numbers.aminmax() if numbers.numel() else (0.0, 0.0)
+    return float(least), float(largest)
 
 
 def _check_sparse(name: str, vectors: Tensor, similarity: str, num_labels: int | None) -> int:
@@ -304,11 +308,12 @@ def _check_sparse(name: str, vectors: Tensor, similarity: str, num_labels: int |
     if not isinstance(num_labels, int) or not 1 <= num_labels <= most or (exact and 2 * num_labels != width):
         wanted = f"{width} / 2" if exact else f"from 1 to {most}"
         raise ValueError(f"'num_labels' must be {wanted} for {similarity!r} and {width} columns (got {num_labels!r})")
-    labels = vectors[:, :num_labels]
-    if labels.numel() and not (labels.min() >= 0 and labels.max() < MOST_LABELS and (labels == labels.floor()).all()):
+    labels = vectors[:, :num_labels].contiguous()  # Each look at a part of the columns takes as long as the copy.
+    first, last = _ends(labels)
+    if not (first >= 0 and last < MOST_LABELS) or (labels.is_floating_point() and labels.frac().any()):
         raise ValueError(
             f"'{name}' must have label numbers below 2^24 in its first {num_labels} columns, for {similarity!r} "
-            f"(got {labels.min().item():g} to {labels.max().item():g})"
+            f"(got {first:g} to {last:g})"
         )
     if not exact:
         _check_range(name, vectors[:, num_labels : 2 * num_labels], f"its second {num_labels} columns, for Jaccard")

@@ -44,6 +44,21 @@ def reading(path: str | Path, content: str) -> Iterator[None]:
         raise ValueError(f"{path}: expected {content} (got {kind}{one_line(error)})") from error
 
 
+@contextmanager
+def refusing(path: str | Path, expected: str) -> Iterator[None]:
+    """Turn any exception into an error that names the file, as for a file whose content no library has parsed.
+
+    Raises:
+        ValueError: In place of any exception, since damaged content can cause exceptions of many types.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(
+            f"{path}: expected {expected} (got {one_line(f'{type(error).__name__}: {error}', 300)})"
+        ) from error
+
+
 def _names(error: ValueError | OSError, path: str | Path) -> bool:
     """Check whether an error already names its file: a system error, or a message that begins with the path."""
     named_by_system = isinstance(error, OSError) and error.errno is not None and error.filename is not None

@@ -27,7 +27,7 @@ def pack_rows(labels: Tensor, probabilities: Tensor, others: Tensor | None = Non
         >>> from labelgraph._core.sparse_rows import pack_rows, split_rows
         >>> rows = pack_rows(torch.tensor([[7, 70_000]]), torch.tensor([[0.5, 0.25]]))
         >>> rows.shape, split_rows(rows, 2)[0]
-        (torch.Size([1, 4]), tensor([[    7, 70000]]))
+        (torch.Size([1, 4]), tensor([[    7, 70000]], dtype=torch.int32))
     """
     dtype = torch.promote_types(probabilities.dtype, torch.float32)
     parts = [labels, probabilities] + ([] if others is None else [others])
@@ -35,9 +35,9 @@ def pack_rows(labels: Tensor, probabilities: Tensor, others: Tensor | None = Non
 
 
 def split_rows(rows: Tensor, num_labels: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return label numbers (N, k), int64, probabilities (N, k) and further columns (N, H) of rows from `pack_rows`."""
+    """Return label numbers (N, k), int32, probabilities (N, k) and further columns (N, H) of rows from `pack_rows`."""
     labels, probabilities = rows[:, :num_labels], rows[:, num_labels : 2 * num_labels]
-    return labels.long(), probabilities, rows[:, 2 * num_labels :]
+    return labels.int(), probabilities, rows[:, 2 * num_labels :]
 
 
 def top_rows(probabilities: Tensor, num_labels: int) -> tuple[Tensor, Tensor]:
@@ -54,12 +54,12 @@ class InvertedLists:
     that a single query needs no lists.
 
     Args:
-        labels: Label numbers of the items, (N, k).
+        labels: Label numbers of the items, int32, (N, k).
         probabilities: Their probabilities, (N, k).
     """
 
     def __init__(self, labels: Tensor, probabilities: Tensor) -> None:
-        self._rows: tuple[Tensor, Tensor] | None = (labels.int(), probabilities)  # Until there are lists.
+        self._rows: tuple[Tensor, Tensor] | None = (labels, probabilities)  # Until there are lists.
         self._num_labels = int(labels.max()) + 1 if labels.numel() else 0
         self._queries = 0
         self._lists: tuple[list[Tensor], list[Tensor]] | None = None

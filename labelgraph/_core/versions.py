@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -32,6 +34,7 @@ class Version:
     def __init__(self, folder: Path, kind: FolderFormat, manifest: Manifest, opened: Mapping[str, BinaryIO]) -> None:
         self.folder, self.entries, self.files = folder, manifest.entries, manifest.files
         self._kind, self._opened = kind, opened
+        self._ahead: dict[str, Future[str]] = {}
 
     def section(self, name: str) -> Version:
         """Return the part that was written through the section ``name`` of the writer."""
@@ -40,7 +43,9 @@ class Version:
             raise ValueError(f"{self.folder / self._kind.manifest}: expected the entry {name!r}")
         files = {key.removeprefix(start): entry for key, entry in self.files.items() if key.startswith(start)}
         opened = {key: self._opened[start + key] for key in files}
-        return Version(self.folder, self._kind, Manifest(entries, files), opened)
+        version = Version(self.folder, self._kind, Manifest(entries, files), opened)
+        version._ahead = {key: self._ahead[start + key] for key in files if start + key in self._ahead}
+        return version
 
     def path(self, name: str) -> Path:
         """Return the path of a file, for messages. `open`, `read` and `array` work even if the file was deleted.
@@ -91,9 +96,23 @@ class Version:
 
         def check() -> None:
             content = array.ravel("K").view("u1").data if array.nbytes else b""
-            self._compare(name, sha256_bytes(header, content))
+            self._compare(name, self._ahead[name].result() if name in self._ahead else sha256_bytes(header, content))
 
         return array, check
+
+    def check_ahead(self, *names: str) -> None:
+        """Start to compute checksums in a thread, for `verify` and the functions of `checked_array`.
+
+        The thread takes a processor and no lock of Python, so that the process can import modules meanwhile.
+
+        Args:
+            names: Names of files that are not empty.
+        """
+        pool = ThreadPoolExecutor(1)
+        for name in names:
+            content = mmap.mmap(self.open(name).fileno(), 0, access=mmap.ACCESS_READ)
+            self._ahead[name] = pool.submit(sha256_bytes, content)
+        pool.shutdown(wait=False)
 
     def verify(self, *names: str) -> None:
         """Check the checksums of files, by default of all files.
@@ -102,7 +121,7 @@ class Version:
             ValueError: If a file is damaged.
         """
         for name in names or self.files:
-            self._compare(name, sha256_file(self.open(name)))
+            self._compare(name, self._ahead[name].result() if name in self._ahead else sha256_file(self.open(name)))
 
     def _compare(self, name: str, digest: str) -> None:
         expected = self.files[name].sha256

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelgraph._core.signals import advising
 from labelgraph.cli.common import Parser, add_command, note, print_json
-from labelgraph.cli.inputs import DATA_HELP, add_revision, check_folder, check_place, load, model_place, open_searcher
+from labelgraph.cli.inputs import DATA_HELP, add_revision, check_folder, check_place, model_place, open_searcher
 from labelgraph.data.named_sets import check_dataset
 
 if TYPE_CHECKING:
@@ -90,8 +90,7 @@ def _check(options: argparse.Namespace) -> None:
 def _site(options: argparse.Namespace) -> Site:
     from labelgraph.cli.app.site import Site
 
-    data = load(options.data) if options.data else None
-    searcher = open_searcher(options.place, data, options.revision)
+    searcher, data = open_searcher(options.place, options.data, options.revision)
     name = options.place.resolve().name if isinstance(options.place, Path) else options.place
     return Site.of(searcher, name, data, options.data, options.pictures)
 

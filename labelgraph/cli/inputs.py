@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from labelgraph._core.parts import Part
 from labelgraph.cli.common import Parser
 from labelgraph.data.named_sets import check_dataset
 from labelgraph.methods.hub import check_repository, is_on_hub
-from labelgraph.methods.registry import load_method
+from labelgraph.methods.registry import MODEL_FORMAT, load_method
 from labelgraph.search.stores.address import address_of, is_address
 
 if TYPE_CHECKING:
@@ -140,30 +141,41 @@ def return_large_blocks() -> None:
             ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE)
 
 
-def open_searcher(place: str | Path, data: CrossModalData | None, revision: str | None = None) -> Searcher:
+def open_searcher(
+    place: str | Path, name: str | None, revision: str | None = None, sides: Sequence[str] = ()
+) -> tuple[Searcher, CrossModalData | None]:
     """Load a saved index, or index the data with a model.
 
     Args:
         place: Folder of an index or a model, address of a store, or ``hf://user/model``.
-        data: The items to search; needed for a model.
+        name: Name or path of the data, which are the items to search if there is only a model.
         revision: Branch, tag or commit of a model on the Hub.
+        sides: Sides of an index that will be searched at once.
+
+    Returns:
+        The searcher, and the data if there is a name.
 
     Raises:
-        ValueError: If the folder is damaged, or a model comes without data.
+        ValueError: If the folder or the data are damaged, or a model comes without data.
     """
-    from labelgraph.methods.model_folder import MODEL_FORMAT
-    from labelgraph.search.searcher_folder import SEARCHER_FORMAT
+    from labelgraph.search.searcher_folder import open_saved
 
     address = address_of(place) if isinstance(place, Path) else str(place) if is_address(place) else None
     if address is not None:
         return_large_blocks()
-        return search.Searcher.open(address)
-    if isinstance(place, Path) and (
-        (place / SEARCHER_FORMAT.manifest).exists() or not (place / MODEL_FORMAT.manifest).exists()
-    ):
-        return search.Searcher.load(place)
-    if data is None:
+        return search.Searcher.open(address), load(name) if name else None
+    if isinstance(place, Path) and not _holds_only_model(place):
+        with open_saved(place, sides) as version:  # Its files are checked while PyTorch is imported and data are read.
+            data = load(name) if name else None
+            return search.Searcher.read(version), data
+    if name is None:
         raise ValueError(f"'--data' must be given with a model: it has the items to search (got {place} alone)")
-    return search.Searcher(load_method(place, revision=revision)).fit(
-        data, rows=chosen_rows(data, searched_split(data))
-    )
+    data = load(name)
+    method = load_method(place, revision=revision)
+    return search.Searcher(method).fit(data, rows=chosen_rows(data, searched_split(data))), data
+
+
+def _holds_only_model(place: Path) -> bool:
+    from labelgraph.search.searcher_folder import SEARCHER_FORMAT
+
+    return (place / MODEL_FORMAT.manifest).exists() and not (place / SEARCHER_FORMAT.manifest).exists()

@@ -27,9 +27,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelgraph._core.names import check_name
+from labelgraph._core.names import SIDES, check_name
 from labelgraph.cli.common import FAILED, Parser, add_command, fitted_table, note, print_json
-from labelgraph.cli.inputs import DATA_HELP, add_revision, check_file, check_place, load, model_place, open_searcher
+from labelgraph.cli.inputs import DATA_HELP, add_revision, check_file, check_place, model_place, open_searcher
 from labelgraph.data.named_sets import check_dataset
 
 if TYPE_CHECKING:
@@ -88,8 +88,7 @@ def run(options: argparse.Namespace) -> int:
     _check_places(options)
     if options.lexical and options.within is None:
         options.within = "both"
-    data = load(options.data) if options.data else None
-    searcher = open_searcher(options.place, data, options.revision)
+    searcher, data = open_searcher(options.place, options.data, options.revision, _needed(options))
     for label in options.labels or ():
         check_name("--labels", label, searcher.label_names)
     if options.list_words:
@@ -224,7 +223,7 @@ def _as_json(
     rows = zip(queries.names, queries.titles, answers, strict=True)
     return {
         "from": queries.side,
-        "to": _searched(options, queries),
+        "to": _searched(options),
         "similarity": searcher.method.similarity,
         "score": " or ".join(dict.fromkeys(answer.score_name for answer in answers)),
         "refused": [{"query": text, "reason": reason} for text, reason in refused.items()],
@@ -244,11 +243,18 @@ def _as_json(
     }
 
 
-def _searched(options: argparse.Namespace, queries: Queries) -> str:
+def _searched(options: argparse.Namespace) -> str:
     """Return the side that is searched: image, text or both."""
     if options.within:
         return {"pictures": "image", "texts": "text"}.get(options.within, "both")
-    return "text" if queries.side == "image" else "image"
+    return "text" if options.image or options.images or options.image_id else "image"
+
+
+def _needed(options: argparse.Namespace) -> Sequence[str]:
+    """Return the sides whose files a search reads."""
+    if options.list_words:
+        return ()
+    return SIDES if (side := _searched(options)) == "both" else (side,)
 
 
 def _table(options: argparse.Namespace, queries: Queries, answer: Answer, row: int) -> str:
@@ -257,7 +263,7 @@ def _table(options: argparse.Namespace, queries: Queries, answer: Answer, row: i
 
     ids, titles, scores = answer.ids, answer.titles, answer.scores
     title = f" ({queries.titles[row]})" if queries.titles[row] != queries.names[row] else ""
-    other = {"image": "images", "text": "texts", "both": "items"}[_searched(options, queries)]
+    other = {"image": "images", "text": "texts", "both": "items"}[_searched(options)]
     head = f"{other} for the {queries.side} {repr(queries.names[row]) if options.text else queries.names[row]}{title}"
     if not ids:
         return f"{head}: none, because {_reason(options, answer)}"

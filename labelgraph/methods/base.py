@@ -13,16 +13,11 @@ from torch import Tensor, nn
 
 from labelgraph._core.argument_kinds import check_kind
 from labelgraph._core.commit import FolderWriter, write_version
+from labelgraph._core.reading import refusing
 from labelgraph._core.versions import Version, open_version
 from labelgraph.methods.hub import local_folder, push
-from labelgraph.methods.model_folder import (
-    MODEL_FORMAT,
-    AllocationLimit,
-    StoredGraph,
-    read_model,
-    refusing,
-    write_model,
-)
+from labelgraph.methods.model_folder import AllocationLimit, StoredGraph, read_model, write_model
+from labelgraph.methods.registry import MODEL_FORMAT
 
 if TYPE_CHECKING:
     import scipy.sparse as sp

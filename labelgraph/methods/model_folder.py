@@ -7,8 +7,8 @@ process saves the method.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,13 +19,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from labelgraph._core.checks import check_encoders
 from labelgraph._core.commit import FolderWriter
-from labelgraph._core.manifest import FolderFormat
+from labelgraph._core.reading import refusing
 from labelgraph._core.versions import Version
+from labelgraph.methods.registry import MODEL_FORMAT
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
-MODEL_FORMAT = FolderFormat("model.json", "labelgraph model", 3)
 TENSORS = "model.safetensors"
 MAPPED = 2**26  # Bytes of a file that is mapped, if it has more.
 GRAPH_TENSORS = ("x", "edge_index", "edge_weight", "edge_count", "count")
@@ -127,20 +127,6 @@ class AllocationLimit(TorchDispatchMode):
             if self.elements < 0 or self.left < 0:
                 raise ValueError(f"parameters of shape {tuple(shape)}, which the file does not have")
         return func(*args, **(kwargs or {}))
-
-
-@contextmanager
-def refusing(path: Path, expected: str) -> Iterator[None]:
-    """Turn any exception into a one-line error that names the file.
-
-    Raises:
-        ValueError: In place of any exception, since a damaged file can cause exceptions of many types.
-    """
-    try:
-        yield
-    except Exception as error:
-        cause = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ValueError(f"{path}: expected {expected} (got {cause[:300]})") from error
 
 
 def check_finite_state(state: Mapping[str, Tensor]) -> None:

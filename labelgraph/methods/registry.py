@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from labelgraph._core.argument_kinds import received
 from labelgraph._core.checked_config import PositiveInt, check_value
 from labelgraph._core.lazy import LazyTable
+from labelgraph._core.manifest import FolderFormat
 from labelgraph._core.names import check_name
+from labelgraph._core.reading import refusing
 from labelgraph.methods import configs
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from labelgraph._core.versions import Version
     from labelgraph.methods.base import Method
 
+MODEL_FORMAT = FolderFormat("model.json", "labelgraph model", 3)
 METHODS: LazyTable[type[Method]] = LazyTable({
     "algcn": "labelgraph.methods.algcn:ALGCN",
     "dagnn": "labelgraph.methods.dagnn:DAGNN",
@@ -157,7 +160,6 @@ def load_method(
     from labelgraph._core.devices import as_device
     from labelgraph._core.versions import open_version
     from labelgraph.methods.hub import local_folder
-    from labelgraph.methods.model_folder import MODEL_FORMAT
 
     device = as_device(device)
     with local_folder(folder, revision, token) as local, open_version(local, MODEL_FORMAT) as version:
@@ -172,8 +174,6 @@ def read_method(version: Version) -> Method:
     Raises:
         ValueError: If the model is damaged or its method is unknown.
     """
-    from labelgraph.methods.model_folder import MODEL_FORMAT, refusing
-
     name = version.entries.get("method")
     with refusing(version.folder / MODEL_FORMAT.manifest, "a method of this library"):
         cls = method_class(str(name))

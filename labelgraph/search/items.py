@@ -10,6 +10,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from labelgraph._core.array_kinds import all_distinct
 from labelgraph._core.multi_hot import DENSE_LABELS
 from labelgraph.search.blocks import rows_of
 from labelgraph.search.captions import Captions
@@ -82,7 +83,7 @@ def distinct_ids(ids: Any) -> list[str]:
         ValueError: If an id is repeated, or the ids are a set, which has no order.
     """
     ids = ordered_names("ids", ids)
-    if len(set(ids)) != len(ids):
+    if not all_distinct(ids):
         seen: set[str] = set()
         repeated = next(each for each in ids if each in seen or seen.add(each))  # type: ignore[func-returns-value]
         raise ValueError(f"'ids' must be distinct (got {repeated!r} twice)")
@@ -110,7 +111,7 @@ class Items:
         if num_labels > DENSE_LABELS:
             self.labels = sp.csr_array((0, num_labels), dtype=np.float32)
         self._lists: Any = None  # Items of each of many labels, built by the first search with a filter.
-        self._rows: dict[str, int] = {}
+        self._row_of: dict[str, int] | None = None  # Built when it is first needed: of a million ids, it takes .5 s.
         self._captions: Captions | None = None
 
     def __len__(self) -> int:
@@ -118,6 +119,12 @@ class Items:
 
     def __contains__(self, each: str) -> bool:
         return each in self._rows
+
+    @property
+    def _rows(self) -> dict[str, int]:
+        if self._row_of is None:
+            self._row_of = dict(zip(self.ids, range(len(self)), strict=True))
+        return self._row_of
 
     def add(self, ids: Sequence[str], titles: Sequence[str], vectors: Tensor, labels: Any) -> None:
         """Append items, whose ids must be new."""
@@ -189,20 +196,19 @@ class Items:
             ValueError: If the parts do not match in size or type.
         """
         self.index.restore(vectors, files)
-        rows = dict(zip(ids, range(len(ids)), strict=True)) if _texts(ids) else {}
-        if len(rows) != len(ids) or len(ids) != len(self.index):
+        if not _texts(ids) or len(ids) != len(self.index) or not all_distinct(ids):
             raise ValueError(f"expected {len(self.index)} distinct ids (got {len(ids)})")
-        if not _texts(titles) or len(titles) != len(ids):
+        if titles is not ids and (not _texts(titles) or len(titles) != len(ids)):
             raise ValueError(f"expected {len(ids)} titles (got {len(titles)})")
         wanted = (len(ids), self.labels.shape[1])
         fitting = type(labels) is type(self.labels) and labels.dtype in (torch.bool, np.float32)
         if not fitting or labels.shape != wanted:
             raise ValueError(f"expected bool labels of the shape {wanted} (got {labels.dtype}, {tuple(labels.shape)})")
-        self._set(ids, titles, labels, rows)
+        self._set(ids, titles, labels)
 
-    def _set(self, ids: list[str], titles: list[str], labels: Any, rows: dict[str, int] | None = None) -> None:
-        self.ids, self.titles, self.labels, self._captions, self._lists = ids, titles, labels, None, None
-        self._rows = dict(zip(ids, range(len(ids)), strict=True)) if rows is None else rows
+    def _set(self, ids: list[str], titles: list[str], labels: Any) -> None:
+        self.ids, self.titles, self.labels = ids, titles, labels
+        self._captions, self._lists, self._row_of = None, None, None
 
     def _matching(self, columns: list[int] | None, ids: Iterable[str] | None) -> Tensor:
         passed = torch.ones(len(self), dtype=torch.bool)

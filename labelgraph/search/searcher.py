@@ -15,6 +15,7 @@ from labelgraph._core.argument_kinds import as_path, check_kind
 from labelgraph._core.checks import check_multi_hot, check_split
 from labelgraph._core.multi_hot import stored_labels
 from labelgraph._core.names import SIDES, check_name
+from labelgraph._core.versions import Version
 from labelgraph.data import CrossModalData
 from labelgraph.data.pairs import check_pairs
 from labelgraph.inference import encode_side
@@ -25,7 +26,7 @@ from labelgraph.search.indexes import build_index
 from labelgraph.search.items import as_names, distinct_ids, ordered_names
 from labelgraph.search.neighbours import Neighbours, check_k
 from labelgraph.search.query_vectors import Query, QueryReader, as_items
-from labelgraph.search.searcher_folder import MEANING, read_searcher, write_searcher
+from labelgraph.search.searcher_folder import MEANING, open_saved, read_searcher, write_searcher
 from labelgraph.search.shared_lock import SharedLock
 from labelgraph.search.sides import Sides
 from labelgraph.search.stores.address import address_of, check_address, default_index
@@ -378,7 +379,18 @@ class Searcher:
         address = address_of(folder)
         if address is not None:
             return cls.open(address)
-        searcher, sides = read_searcher(folder, cls._empty)
+        with open_saved(folder) as version:
+            return cls.read(version)
+
+    @classmethod
+    def read(cls, version: Version) -> Self:
+        """Read a searcher from an open version of its folder, see `labelgraph.search.searcher_folder.open_saved`.
+
+        Raises:
+            ValueError: If a file is damaged.
+            ImportError: If the index needs FAISS, which is not installed.
+        """
+        searcher, sides = read_searcher(version, cls._empty)
         cast(MemorySides, searcher._sides).open(sides)
         return searcher
 

@@ -12,27 +12,25 @@ of FAISS indexes are read at once, for both sides.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import scipy.sparse as sp
-import torch
-from torch import Tensor
 
 from labelgraph._core.commit import FolderWriter, write_version
 from labelgraph._core.lazy import import_faiss
 from labelgraph._core.manifest import FolderFormat
 from labelgraph._core.names import SIDES
+from labelgraph._core.reading import refusing
 from labelgraph._core.versions import Version, open_version
-from labelgraph.methods import Method
-from labelgraph.methods.model_folder import refusing
 from labelgraph.methods.registry import read_method
 
 if TYPE_CHECKING:
+    from labelgraph.methods import Method
     from labelgraph.search.items import Items
 
 SEARCHER_FORMAT = FolderFormat("index.json", "labelgraph search index", 3, "index again by `labelgraph index`")
@@ -77,27 +75,46 @@ def _write_arrays(writer: FolderWriter, side: str, arrays: Mapping[str, np.ndarr
         np.save(writer.open(f"{side}.{name}.npy"), array, allow_pickle=False)
 
 
-def read_searcher(folder: Path, build: Callable[[Method, dict[str, Any]], T]) -> tuple[T, dict[str, SavedSide]]:
-    """Read a searcher of `write_searcher`; files are used only after their checksums are verified.
+@contextmanager
+def open_saved(folder: Path, sides: Sequence[str] = ()) -> Iterator[Version]:
+    """Open the current version of a searcher of `write_searcher`, and start to check the checksums of large files.
+
+    They take a second, as the import of PyTorch does, which this module does not import.
 
     Args:
         folder: Folder of the searcher.
+        sides: Sides that will be searched at once, whose files are checked too.
+
+    Raises:
+        FileNotFoundError: If the folder or one of its files is missing.
+        ValueError: If the manifest is damaged or has another format, or a file has another size.
+    """
+    with open_version(folder, SEARCHER_FORMAT) as version:
+        needed = (f"{MODEL}/", *(f"{side}." for side in sides))
+        large = [name for name, entry in version.files.items() if entry.size > LARGE and name.startswith(needed)]
+        version.check_ahead(*large)
+        yield version
+
+
+def read_searcher(version: Version, build: Callable[[Method, dict[str, Any]], T]) -> tuple[T, dict[str, SavedSide]]:
+    """Read a searcher of `write_searcher`; files are used only after their checksums are verified.
+
+    Args:
+        version: The version, from `open_saved`.
         build: Function from the method and the entries `MEANING` to an empty searcher.
 
     Returns:
         The empty searcher, and its sides for `MemorySides.open`.
 
     Raises:
-        FileNotFoundError: If the folder or one of its files is missing.
-        ValueError: If the folder is damaged or has another format.
+        ValueError: If a file is damaged.
         ImportError: If the index needs FAISS, which is not installed.
     """
-    with open_version(folder, SEARCHER_FORMAT) as version:
-        if str(version.entries.get("index")).startswith("faiss"):
-            import_faiss()
-        method, sides = read_method(version.section(MODEL)), _saved_sides(version)
-        with refusing(folder / SEARCHER_FORMAT.manifest, FITTING):
-            return build(method, {name: version.entries[name] for name in MEANING}), sides
+    if str(version.entries.get("index")).startswith("faiss"):
+        import_faiss()
+    method, sides = read_method(version.section(MODEL)), _saved_sides(version)
+    with refusing(version.folder / SEARCHER_FORMAT.manifest, FITTING):
+        return build(method, {name: version.entries[name] for name in MEANING}), sides
 
 
 @dataclass(frozen=True)
@@ -138,6 +155,8 @@ class SavedSide:
 
     def _fill(self, items: Items) -> None:
         arrays = {name: array if self.large else np.array(array) for name, (array, _) in self.arrays.items()}
+        import torch
+
         with refusing(self.folder / SEARCHER_FORMAT.manifest, FITTING):
             labels = _labels(arrays, items.labels.shape[1])
             items.restore(torch.from_numpy(arrays["vectors"]), self.files, self.ids, self.titles, labels)
@@ -162,12 +181,15 @@ def _saved_sides(version: Version) -> dict[str, SavedSide]:
 
 def _label_arrays(labels: Any) -> dict[str, np.ndarray]:
     """Return the arrays by which labels are stored; many labels as the columns of each item, row by row."""
-    if isinstance(labels, Tensor):
-        return {"labels": labels.numpy()}
-    return {"label_columns": labels.indices.astype(np.int32), "label_starts": labels.indptr.astype(np.int64)}
+    if hasattr(labels, "indptr"):
+        return {"label_columns": labels.indices.astype(np.int32), "label_starts": labels.indptr.astype(np.int64)}
+    return {"labels": labels.numpy()}
 
 
 def _labels(arrays: Mapping[str, np.ndarray], num_labels: int) -> Any:
+    import scipy.sparse as sp
+    import torch
+
     if "labels" in arrays:
         return torch.from_numpy(arrays["labels"])
     columns, starts = arrays["label_columns"], arrays["label_starts"]

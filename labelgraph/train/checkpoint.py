@@ -12,7 +12,8 @@ from torch import Tensor
 
 from labelgraph._core.digests import sha256_bytes
 from labelgraph._core.files import write_bytes
-from labelgraph.methods.model_folder import check_finite_state, refusing
+from labelgraph._core.reading import refusing
+from labelgraph.methods.model_folder import check_finite_state
 
 ENTRY = "checkpoint"
 START = b"labelgraph checkpoint 2, SHA-256 "  # The checksum of all bytes after the first line follows.

@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.loggers import Logger
 
 from labelgraph._core.packed_bits import NonFiniteError
-from labelgraph.methods.model_folder import refusing
+from labelgraph._core.reading import refusing
 from labelgraph.train.callbacks import FolderCheckpoint, Patience, TrainingBar
 from labelgraph.train.checkpoint import SafetensorsCheckpointIO
 from labelgraph.train.loggers import open_logger

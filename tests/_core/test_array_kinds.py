@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from labelgraph._core.array_kinds import as_sparse, as_texts, check_distinct, plain_array
+from labelgraph._core.array_kinds import all_distinct, as_sparse, as_texts, check_distinct, plain_array
 
 VALUES = np.array([[1.0, 2.0], [3.0, 4.5], [5.0, 6.0]])
 
@@ -90,3 +90,16 @@ def test_repeated_texts_are_named_with_their_positions():
     check_distinct("ids", ["a", "b"])
     with pytest.raises(ValueError, match=r"'ids' must be distinct \(got 'b' twice\).* 1 and 3"):
         check_distinct("ids", ["a", "b", "c", "b", "c"])
+
+
+class OneHash(str):
+    """Texts with the same hash, as two different texts may have."""
+
+    def __hash__(self):
+        return 7
+
+
+def test_different_texts_of_one_hash_are_distinct():
+    assert all_distinct([OneHash("a"), OneHash("b")])
+    assert not all_distinct([OneHash("a"), OneHash("b"), OneHash("a")])
+    assert all_distinct([]) and all_distinct(["a"])

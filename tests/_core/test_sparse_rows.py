@@ -33,6 +33,19 @@ def test_rows_are_split_as_they_were_joined():
     assert all(torch.equal(part, given) for part, given in zip(parts, (labels, values, pair), strict=True))
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.half, torch.bfloat16, torch.float32, torch.float64])
+def test_rows_of_any_type_are_checked(dtype):
+    rows = torch.tensor([[5, 9, 0, 1]], dtype=dtype)
+    assert torch.equal(Embeddings(rows, "sparse-jaccard", 2).vectors, rows)
+    rows[0, 3] = 2
+    with pytest.raises(ValueError, match=r"probabilities in \[0, 1\] in its second 2 .*got 0 to 2"):
+        Embeddings(rows, "sparse-jaccard", 2)
+    if dtype.is_floating_point:
+        rows[0, 1] = 0.5
+        with pytest.raises(ValueError, match=r"label numbers .*got 0.5 to 5"):
+            Embeddings(rows, "sparse-jaccard", 2)
+
+
 def test_the_most_probable_labels_are_kept():
     labels, values = top_rows(torch.tensor([[0.1, 0.7, 0.3, 0.6]]), 2)
     assert dict(zip(labels[0].tolist(), values[0].tolist(), strict=True)) == pytest.approx({1: 0.7, 3: 0.6})

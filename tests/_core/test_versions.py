@@ -80,6 +80,35 @@ def test_a_damaged_mapped_array_is_an_error_where_it_is_needed(saved, changed):
         check()
 
 
+def test_files_are_checked_ahead_and_only_once(saved, monkeypatch):
+    """Also those of a section, and of files that are closed and deleted meanwhile."""
+    with open_version(saved, KIND) as version:
+        version.check_ahead("image.npy", "model/weights.bin")
+        model = version.section("model")
+        _, check = version.checked_array("image.npy")
+        shutil.rmtree(saved)
+        for name in ("sha256_bytes", "sha256_file"):
+            monkeypatch.setattr(f"labelgraph._core.versions.{name}", None)
+        model.verify()
+        with pytest.raises(TypeError):
+            version.verify("notes.txt")
+    check()
+
+
+def test_a_file_that_is_found_damaged_ahead_is_an_error_where_it_is_needed(saved):
+    for stem in ("image", "model-weights"):
+        path = file(saved, stem)
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with open_version(saved, KIND) as version:
+        version.check_ahead("image.npy", "model/weights.bin")
+        with pytest.raises(ValueError, match=r"model-weights.*: expected SHA-256 .* damaged"):
+            version.section("model").verify("weights.bin")
+        _, check = version.checked_array("image.npy")
+    with pytest.raises(ValueError, match=r"image.*: expected SHA-256 .* damaged"):
+        check()
+
+
 @pytest.mark.parametrize("stem", ["notes", "image", "model.weights", "model-weights"])
 def test_every_damaged_file_is_an_error(saved, stem):
     paths = [path for path in saved.iterdir() if path.name.startswith(stem)]

@@ -200,6 +200,14 @@ def test_only_the_command_asks_for_huge_pages(given, kept, monkeypatch):
     assert variable not in os.environ
 
 
+def test_only_the_command_ends_without_a_last_look_for_cycles():
+    code = "import gc, sys; from labelgraph.cli.main import main; sys.argv = ['labelgraph']; "
+    for call, frozen in (("main([])", "False"), ("main()", "True")):
+        run = subprocess.run([sys.executable, "-c", f"{code}{call}; print(gc.get_freeze_count() > 0)"],
+                             capture_output=True, text=True, check=True)  # fmt: skip
+        assert run.stdout.splitlines()[-1] == frozen
+
+
 def test_help_names_every_index_and_metric(capsys):
     shown = {}
     for name in ("index", "evaluate"):

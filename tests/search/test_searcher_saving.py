@@ -18,7 +18,7 @@ from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import ALGCN, AGAHConfig, ALGCNConfig, build_method
 from labelgraph.search import INDEXES, Searcher
 from labelgraph.search import searcher_folder as saving
-from labelgraph.search.searcher_folder import SEARCHER_FORMAT
+from labelgraph.search.searcher_folder import SEARCHER_FORMAT, open_saved
 from tests.damage import damage
 
 SIZE = 40
@@ -155,6 +155,34 @@ def test_a_large_side_is_read_and_checked_when_it_is_first_used(tmp_path, index,
     again = Searcher.load(tmp_path)
     make(index, seed=1).save(tmp_path)  # The files of the earlier version are deleted, and stay readable.
     assert answers(again) == answers(searcher)
+
+
+def test_large_files_are_checked_before_the_searcher_is_read(tmp_path, monkeypatch):
+    searcher = make()
+    searcher.save(tmp_path)
+    monkeypatch.setattr(saving, "LARGE", 0)
+    with open_saved(tmp_path, ["image"]) as version:
+        again = Searcher.read(version)
+    assert answers(again) == answers(searcher)
+    (path,) = tmp_path.glob("image.vectors-*.npy")
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with open_saved(tmp_path, ["image"]) as version:
+        damaged = Searcher.read(version)
+    with pytest.raises(ValueError, match=r"image\.vectors.*: expected SHA-256 .* damaged"):
+        damaged.search(image=torch.ones(1, 6), within="pictures")
+
+
+def test_a_searcher_is_opened_without_pytorch(tmp_path):
+    make().save(tmp_path)
+    code = f"""
+import sys
+from pathlib import Path
+from labelgraph.search.searcher_folder import open_saved
+with open_saved(Path({str(tmp_path)!r}), ["image", "text"]) as version:
+    print("torch" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 @pytest.mark.parametrize("index", ["exact", "faiss-hnsw"], indirect=True)

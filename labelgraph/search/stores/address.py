@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from labelgraph.search.stores.engine import Engine
 
 KINDS = ("lance", "milvus")
+LANCE_ITEMS = "items.lance"  # Folder of the table of the items in a folder of LanceDB.
 WANTED = "lance:PATH or milvus:URI"
 # Number of lists that a search of an index reads, by the name of the index.
 INDEXES: dict[str, dict[str, int]] = {"exact": {}, "ivf": {"num_probes": 16}}
@@ -48,9 +49,7 @@ def check_address(argument: str, address: Any) -> str:
 
 def address_of(folder: Path) -> str | None:
     """Return the address of the store in a folder of LanceDB; None for another folder."""
-    from labelgraph.search.stores.lance_engine import holds_lance
-
-    return f"lance:{folder}" if holds_lance(folder) else None
+    return f"lance:{folder}" if (folder / LANCE_ITEMS).is_dir() else None
 
 
 def open_engine(address: str) -> Engine:

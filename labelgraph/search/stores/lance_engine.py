@@ -17,6 +17,7 @@ from filelock import FileLock
 from labelgraph._core.names import SIDES
 from labelgraph.search.faiss_index import ITEMS_PER_LIST
 from labelgraph.search.searcher_folder import SEARCHER_FORMAT
+from labelgraph.search.stores.address import LANCE_ITEMS, address_of
 from labelgraph.search.stores.engine import DAMAGED, Filter, Hits, Rows, Shape
 from labelgraph.search.stores.lance_errors import named, naming
 from labelgraph.search.stores.lance_rows import (
@@ -30,7 +31,7 @@ from labelgraph.search.stores.lance_rows import (
 from labelgraph.search.stores.lance_scan import ROW_ID
 from labelgraph.search.stores.lance_snapshot import Snapshot, Taken, stamp_of, taken_of
 
-ITEMS, MODELS, KEY = "items", "models", b"labelgraph"
+ITEMS, MODELS, KEY = LANCE_ITEMS.removesuffix(".lance"), "models", b"labelgraph"
 FIRST_INDEX = 10_000  # Fewer items are searched exactly in milliseconds.
 MANY_FRAGMENTS = 64  # Each write adds a file; with more files, they are merged, and new items join the index.
 FIRST_INDEX_OF_CODES = 1_000_000  # Fewer codes are compared as fast as an index of them, whose recall is low.
@@ -62,11 +63,6 @@ def import_lancedb() -> Any:
         raise ImportError('a store in LanceDB needs LanceDB: pip install "labelgraph[lance]"') from error
 
 
-def holds_lance(folder: Path) -> bool:
-    """Return whether a folder holds a store of LanceDB."""
-    return (folder / f"{ITEMS}.lance").is_dir()
-
-
 class LanceEngine:
     """A store of LanceDB: the table ``items``, and the table ``models`` with the model of the items.
 
@@ -87,7 +83,7 @@ class LanceEngine:
     def __init__(self, path: str) -> None:
         self.address = f"lance:{path}"
         self._lancedb = import_lancedb()
-        self._path, self._local, self._versions = path, "://" not in path, f"{path}/{ITEMS}.lance/_versions"
+        self._path, self._local, self._versions = path, "://" not in path, f"{path}/{LANCE_ITEMS}/_versions"
         if self._local and (Path(path) / SEARCHER_FORMAT.manifest).exists():
             raise ValueError(f"'store' must be a new folder, or one of LanceDB (got {path}, which holds an index in "
                              "memory)")  # fmt: skip
@@ -107,7 +103,7 @@ class LanceEngine:
         """Return the key of the model, see `Engine.model_key`."""
         if (held := self._unchanged()) is not None:
             return str(held.schema.metadata[KEY].decode())
-        if self._local and not holds_lance(Path(self._path)):
+        if self._local and address_of(Path(self._path)) is None:
             self.forget()
             return None
         try:
