@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import gc
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -165,7 +166,8 @@ def open_searcher(
         return_large_blocks()
         return search.Searcher.open(address), load(name) if name else None
     if isinstance(place, Path) and not _holds_only_model(place):
-        with open_saved(place, sides) as version:  # Its files are checked while PyTorch is imported and data are read.
+        # Its files are checked while PyTorch is imported and data are read.
+        with open_saved(place, sides) as version, _without_collection():
             data = load(name) if name else None
             return search.Searcher.read(version), data
     if name is None:
@@ -173,6 +175,18 @@ def open_searcher(
     data = load(name)
     method = load_method(place, revision=revision)
     return search.Searcher(method).fit(data, rows=chosen_rows(data, searched_split(data))), data
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Do not look for garbage meanwhile: imports and millions of ids leave none, and looking takes half a second."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _holds_only_model(place: Path) -> bool:

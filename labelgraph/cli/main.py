@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -55,10 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if arguments is None:
         os.environ.setdefault(HUGE_PAGES, "1")
-    status = guarded(lambda: _run(arguments), "give the same command again", final=arguments is None)
-    if arguments is None:
-        gc.freeze()  # Otherwise, Python looks for cycles in all of PyTorch when it ends, which takes half a second.
-    return status
+    return guarded(lambda: _run(arguments), "give the same command again", final=arguments is None)
 
 
 def _add_name(commands: argparse._SubParsersAction[Parser], name: str) -> None:

@@ -1,5 +1,6 @@
 """`labelgraph index` and `labelgraph search`: the neighbours are those of brute force, with their titles."""
 
+import gc
 import json
 import re
 import subprocess
@@ -67,6 +68,27 @@ def test_items_are_searched_for_by_id(place, pairs, capsys, side, asker, other):
         assert [each["title"] for each in query["neighbours"]] == [f"title {each[5:]}" for each in wanted]
         assert [each["score"] for each in query["neighbours"]] == pytest.approx(values, abs=1e-6)
         assert [each["rank"] for each in query["neighbours"]] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_garbage_is_collected_as_before_once_an_index_is_open(place, tmp_path, monkeypatch, collecting):
+    read, meanwhile = Searcher.read, []
+
+    def watched(version):
+        meanwhile.append(gc.isenabled())
+        return read(version)
+
+    monkeypatch.setattr(Searcher, "read", watched)
+    damaged = tmp_path / "damaged.npz"
+    damaged.write_bytes(b"PK")
+    (gc.enable if collecting else gc.disable)()
+    try:
+        for data in (place / "data.npz", damaged):
+            main(["search", str(place / "index"), "--data", str(data), "--text-id", "item 3"])
+            assert gc.isenabled() is collecting
+    finally:
+        gc.enable()
+    assert meanwhile == [False]
 
 
 @pytest.mark.parametrize("form", ["dense.npy", "one.npz", "named.npz", "sparse.npz"])
