@@ -107,6 +107,9 @@ def check_folder(path: str | Path, content: str) -> None:
 
 
 def _missing(path: Path, content: str) -> FileNotFoundError:
+    if path.exists():
+        kind = "folder" if path.is_dir() else "file" if path.is_file() else "device or a pipe"
+        return FileNotFoundError(f"{path}: expected a {content} (got a {kind})")
     beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
     return FileNotFoundError(f"{path}: no such {content}{did_you_mean(path.name, beside)}")
 

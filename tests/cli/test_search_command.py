@@ -497,6 +497,8 @@ INDEX = ("index", "{place}/model", "{place}/data.npz", "--out", "{out}")
           "num_probes=x"], "'--set num_probes' must be a positive whole number (got 'x')"),
         (["index", "{place}/model", "{place}/data.npz", "--out", "{place}/data.npz"], "must be a folder"),
         (["search", "{place}/nowhere", "--text", "x"], "nowhere: no such folder of an index"),
+        (["search", "{place}/data.npz", "--text", "x"], "expected a folder of an index or a model (got a file)"),
+        (["search", "{place}/index", "--texts", "{place}"], "expected a file of features (got a folder)"),
         (["search", "{place}/index", "--text-id", "item-3"], "'--data' must be given"),
         (["search", "{place}/index", "--data", "{place}/data.npz", "--text-id", "itm-3"], "did you mean 'item-"),
         (["search", "{place}/index", "--data", "{place}/data.npz", "--image-id", "item-3", "--labels", "dgo"],
