@@ -82,7 +82,7 @@ def graded_blocks(inputs: RankingInputs, block_size: int) -> Iterator[tuple[Tens
         yield (scores if excluded is None else scores.masked_fill_(excluded, -torch.inf)), grades
 
 
-CACHED_RELEVANCE = 2**19  # Number of grades measured at a time, so that they stay in the processor cache.
+CACHED_RELEVANCE = 2**20  # Number of grades measured at a time, so that they stay in the processor cache.
 PLACE_BITS = 8  # Lowest bits of an integer, which hold the grade; the higher bits hold the place.
 # PyTorch sorts more integers than this by radix, if it is built with FBGEMM.
 RADIX, RADIX_ITEMS = "fbgemm" in torch.backends.quantized.supported_engines, 2**15
