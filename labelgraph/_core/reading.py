@@ -46,10 +46,21 @@ def reading(path: str | Path, content: str) -> Iterator[None]:
 
 @contextmanager
 def refusing(path: str | Path, expected: str) -> Iterator[None]:
-    """Turn any exception into an error that names the file, as for a file whose content no library has parsed.
+    """Turn every exception into an error that names the file; `reading` lets some through.
+
+    Args:
+        path: Path of the file.
+        expected: Expected content, such as ``"the entries of a method"``.
 
     Raises:
-        ValueError: In place of any exception, since damaged content can cause exceptions of many types.
+        ValueError: In place of every exception, since damaged content can cause exceptions of many types.
+
+    Example:
+        >>> from labelgraph._core.reading import refusing
+        >>> with refusing("model.json", "the entries of a method"):
+        ...     {}["config"]
+        Traceback (most recent call last):
+        ValueError: model.json: expected the entries of a method (got KeyError: 'config')
     """
     try:
         yield

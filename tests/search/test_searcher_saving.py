@@ -12,7 +12,7 @@ import torch
 
 from labelgraph._core.commit import write_version
 from labelgraph._core.digests import sha256_json
-from labelgraph._core.versions import open_version
+from labelgraph._core.versions import Version, open_version
 from labelgraph.data import CrossModalData
 from labelgraph.graph import cooccurrence_graph
 from labelgraph.methods import ALGCN, AGAHConfig, ALGCNConfig, build_method
@@ -161,7 +161,15 @@ def test_large_files_are_checked_before_the_searcher_is_read(tmp_path, monkeypat
     searcher = make()
     searcher.save(tmp_path)
     monkeypatch.setattr(saving, "LARGE", 0)
+    checked, check_ahead = [], Version.check_ahead
+
+    def watched(self, *names):
+        checked.extend(names)
+        check_ahead(self, *names)
+
+    monkeypatch.setattr(Version, "check_ahead", watched)
     with open_saved(tmp_path, ["image"]) as version:
+        assert sorted(checked) == ["image.labels.npy", "image.vectors.npy", "model/model.safetensors"]
         again = Searcher.read(version)
     assert answers(again) == answers(searcher)
     (path,) = tmp_path.glob("image.vectors-*.npy")
